@@ -1,0 +1,434 @@
+"""The campaign file: every key, its type, unit and default, each written once.
+
+Numbers are in eV, A, fs, K (pressure in GPa, density in g/cm^3, rate in K/ps); a text such as ``"10 ps"`` or ``"1 nm"`` is
+converted. A key, unit, species or name that is not known is an error that suggests the nearest.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from alworkflows.errors import InputError, suggest
+
+__all__ = [
+    "Budget",
+    "Campaign",
+    "CalculatorSettings",
+    "DescriptorSettings",
+    "FitSettings",
+    "GeometryLimits",
+    "LabelSettings",
+    "MeltSettings",
+    "ModelSettings",
+    "QuenchSettings",
+    "SamplerSettings",
+    "SelectionSettings",
+    "Settings",
+    "Stage",
+    "StructureSettings",
+    "SurfaceMeltSettings",
+    "TrustLevels",
+    "merge",
+    "parse",
+    "read_yaml",
+]
+
+_UNITS: dict[str, dict[str, float]] = {
+    "time (fs)": {"fs": 1.0, "ps": 1e3, "ns": 1e6},
+    "length (A)": {"A": 1.0, "Å": 1.0, "nm": 10.0, "pm": 0.01},
+    "temperature (K)": {"K": 1.0},
+    "pressure (GPa)": {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "eV/A^3": 160.21766208},
+    "density (g/cm^3)": {"g/cm^3": 1.0, "g/cm3": 1.0, "kg/m^3": 1e-3},
+    "rate (K/ps)": {"K/ps": 1.0, "K/fs": 1e3, "K/ns": 1e-3},
+    "force (eV/A)": {"eV/A": 1.0, "meV/A": 1e-3},
+}
+
+
+def _quantity(kind: str) -> BeforeValidator:
+    units = _UNITS[kind]
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"\s*([-+0-9.eE]+?)\s*([A-Za-zÅ/^0-9]*)\s*", value)
+        try:
+            number = float(match.group(1)) if match else None
+        except ValueError:
+            number = None
+        if match is None or number is None:
+            raise ValueError(f"expected a {kind}, a number or a text like '1 {next(iter(units))}', got '{value}'")
+        unit = match.group(2)
+        if unit and unit not in units:
+            raise ValueError(f"unknown unit '{unit}' for a {kind}{suggest(unit, units)}; known: {', '.join(units)}")
+        return number * units.get(unit, 1.0)
+
+    return BeforeValidator(convert)
+
+
+Time = Annotated[float, _quantity("time (fs)"), Field(gt=0)]
+Length = Annotated[float, _quantity("length (A)")]
+PositiveLength = Annotated[float, _quantity("length (A)"), Field(gt=0)]
+Temperature = Annotated[float, _quantity("temperature (K)"), Field(gt=0)]
+Pressure = Annotated[float, _quantity("pressure (GPa)")]
+Density = Annotated[float, _quantity("density (g/cm^3)"), Field(gt=0)]
+Rate = Annotated[float, _quantity("rate (K/ps)"), Field(gt=0)]
+Force = Annotated[float, _quantity("force (eV/A)"), Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+Model = TypeVar("Model", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values are checked, nothing changes after."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=False)
+
+
+# ------------------------------------------------------------------------------------------------ structures
+
+
+class StructureSettings(Settings):
+    """Where one starting structure comes from: a crystal prototype by name, or a file; then supercell or slab."""
+
+    prototype: str | None = Field(None, description="name of a built-in crystal, such as zno-wurtzite")
+    file: str | None = Field(None, description="a file that ASE or pymatgen reads")
+    supercell: tuple[Count, Count, Count] = (1, 1, 1)
+    miller: tuple[int, int, int] | None = Field(None, description="Miller indices of a slab's surface; none: bulk")
+    layers: Count = Field(4, description="thickness of a slab in unit repeats along its normal")
+    vacuum: PositiveLength = Field(12.0, description="empty space of a slab, in all, A")
+
+    @model_validator(mode="after")
+    def _one_source(self) -> StructureSettings:
+        if (self.prototype is None) == (self.file is None):
+            raise ValueError("expected exactly one of 'prototype' and 'file'")
+        if self.miller is not None and not any(self.miller):
+            raise ValueError("expected Miller indices that are not all zero, got (0, 0, 0)")
+        return self
+
+
+class GeometryLimits(Settings):
+    """Which frames may be labelled: nothing fused, nothing flown apart."""
+
+    shortest: PositiveLength = Field(0.6, description="shortest allowed distance over the sum of covalent radii (ratio)")
+    volume_per_atom: tuple[float, float] = Field((3.0, 400.0), description="allowed range, A^3 (slabs include their vacuum)")
+
+
+# ------------------------------------------------------------------------------------------------ samplers
+
+
+class Dynamics(Settings):
+    """What all molecular dynamics share."""
+
+    timestep: Time = Field(1.0, description="fs")
+    snapshots: Count = Field(20, description="frames kept from each run")
+    friction: Time = Field(100.0, description="damping time of the thermostat, fs")
+
+
+class MeltSettings(Dynamics):
+    """Heat crystals with a classical potential until they melt (paper 000, step 1)."""
+
+    name: Literal["melt"] = "melt"
+    potential: str | dict[str, Any] = Field(
+        "zno-binks-grimes", description="a published potential by name, or the parameters of your own"
+    )
+    temperature: tuple[Temperature, Temperature] = Field((300.0, 5000.0), description="start and end of the ramp, K")
+    duration: Time = Field(20e3, description="fs")
+    pressure: Pressure | None = Field(None, description="GPa; none: constant volume")
+
+
+class DrivenDynamics(Dynamics):
+    """Dynamics on the ensemble's mean force, watched."""
+
+    watch_every: Count = Field(20, description="steps between two looks at the ensemble's disagreement")
+    shortest: PositiveLength = Field(
+        0.55, description="a run has exploded when a distance falls below this times the sum of covalent radii (ratio)"
+    )
+    hottest: float = Field(4.0, gt=1, description="a run has exploded when its temperature exceeds this times the target (ratio)")
+
+
+class SurfaceMeltSettings(DrivenDynamics):
+    """Heat slabs with the ensemble's mean and keep frames along the path (paper 000, step 2)."""
+
+    name: Literal["surface-melt"] = "surface-melt"
+    temperature: tuple[Temperature, Temperature] = Field((300.0, 2000.0), description="start and end of the ramp, K")
+    duration: Time = Field(10e3, description="fs")
+
+
+class QuenchSettings(DrivenDynamics):
+    """Make a liquid with the ensemble, equilibrate it, cool it fast, keep amorphous frames (paper 000, step 3)."""
+
+    name: Literal["quench"] = "quench"
+    melt_temperature: Temperature = Field(4000.0, description="K, at which the crystal loses its order")
+    melt_duration: Time = Field(3e3, description="fs")
+    temperature: tuple[Temperature, Temperature] = Field((3000.0, 300.0), description="start and end of the quench, K")
+    equilibrate: Time = Field(2e3, description="fs at the start temperature")
+    rate: Rate = Field(500.0, description="K/ps")
+    hold: Time = Field(1e3, description="fs at the end temperature, over which amorphous snapshots are taken")
+    density: Density | None = Field(None, description="g/cm^3; none: that of the starting structure")
+    pressure: Pressure | None = Field(None, description="GPa during the quench; none: constant volume")
+    liquid_share: Fraction = Field(0.25, description="share of the snapshots taken before the hold, along the cooling")
+
+
+SamplerSettings = Annotated[MeltSettings | SurfaceMeltSettings | QuenchSettings, Field(discriminator="name")]
+
+
+# ------------------------------------------------------------------------------------------------ labels
+
+
+class CalculatorSettings(Settings):
+    """An ASE calculator by name, and its parameters."""
+
+    name: str = Field("chgnet", description="as `alworkflows calculators` lists them")
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class LabelSettings(Settings):
+    """What labels frames, how many go into one job, and how many may fail."""
+
+    engine: str = "ase"
+    calculator: CalculatorSettings = CalculatorSettings()
+    chunk: Count = Field(50, description="most frames in one job")
+    jobs: Count = Field(1, description="jobs a batch is spread over, if it has frames enough")
+    largest_force: Force = Field(100.0, description="eV/A; a label with a larger force is refused")
+    success_share: Fraction = Field(0.5, description="smallest share of labels that must succeed for the campaign to go on")
+
+
+# ------------------------------------------------------------------------------------------------ models
+
+
+class DescriptorSettings(Settings):
+    """PLIP: Gaussian two-, three- and N-body descriptors (papers 000 and 001)."""
+
+    name: Literal["plip"] = "plip"
+    cutoff: PositiveLength = 6.0
+    centres: tuple[PositiveLength, ...] = Field(
+        tuple(0.5 * k for k in range(1, 13)), min_length=1, description="centres of the Gaussians, A"
+    )
+    widths: tuple[float, ...] = Field((0.5, 1.0, 1.5), min_length=1, description="a of exp(-a (r - b)^2), A^-2")
+    l: tuple[int, ...] = Field((0, 1, 2, 3, 4, 5), description="powers of the cosine in three-body terms; empty: none")  # noqa: E741
+    m: tuple[int, ...] = Field((4, 5, 6, 7), description="powers of the N-body density; empty: none")
+    switch: PositiveLength = Field(1.1, description="N-body density is switched off between 95 % and 105 % of this, A")
+
+    @model_validator(mode="after")
+    def _ranges(self) -> DescriptorSettings:
+        if any(not 0 <= value <= 8 for value in self.l) or len(set(self.l)) != len(self.l):
+            raise ValueError(f"expected distinct l between 0 and 8, got {list(self.l)}")
+        if any(not 2 <= value <= 9 for value in self.m) or len(set(self.m)) != len(self.m):
+            raise ValueError(f"expected distinct m between 2 and 9, got {list(self.m)}")
+        if any(width <= 0 for width in self.widths):
+            raise ValueError(f"expected widths above zero, got {list(self.widths)}")
+        return self
+
+
+class FitSettings(Settings):
+    """Sparse linear regression: least angle regression path, then a refit on the support."""
+
+    quantities: tuple[Literal["energy", "forces", "stress"], ...] = Field(("forces",), min_length=1)
+    energy_weight: float = Field(1.0, gt=0, description="weight of an energy per atom (eV) against a force component (eV/A)")
+    stress_weight: float = Field(1.0, gt=0, description="weight of a virial per atom (eV) against a force component (eV/A)")
+    force_limit: Force | None = Field(None, description="force components above this are not fitted, eV/A")
+    terms: Count | None = Field(None, description="terms of each member; none: fewest within one standard error of the best")
+    max_terms: Count = Field(300, description="where the path ends")
+    refit: bool = Field(True, description="least squares on the chosen support")
+    ridge: float = Field(1e-8, ge=0, description="of the refit, relative to the normalised Gram matrix")
+
+
+class ModelSettings(Settings):
+    """Descriptors, regression, and the committee."""
+
+    descriptors: DescriptorSettings = DescriptorSettings()
+    fit: FitSettings = FitSettings()
+    members: int = Field(5, ge=2, le=32, description="committee size")
+    folds: int = Field(10, ge=2, le=64, description="each member leaves out a different one of these")
+
+    @model_validator(mode="after")
+    def _folds(self) -> ModelSettings:
+        if self.members > self.folds:
+            raise ValueError(f"expected at least as many folds as members ({self.members}), got {self.folds}")
+        return self
+
+
+# ------------------------------------------------------------------------------------------------ selection
+
+
+class LevelKind(StrEnum):
+    """How trust levels are given."""
+
+    RELATIVE = "relative"
+    ABSOLUTE = "absolute"
+
+
+class TrustLevels(Settings):
+    """Below ``lower`` a frame is accurate, above ``upper`` it has failed, in between it is a candidate for a label."""
+
+    kind: LevelKind = Field(
+        LevelKind.RELATIVE, description="relative: multiples of the median disagreement on held-out frames; absolute: eV/A"
+    )
+    lower: float = Field(1.0, ge=0)
+    upper: float = Field(12.0, gt=0)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TrustLevels:
+        if self.upper <= self.lower:
+            raise ValueError(f"expected upper above lower ({self.lower}), got {self.upper}")
+        return self
+
+
+class SelectionSettings(Settings):
+    """Which candidates are paid for."""
+
+    levels: TrustLevels = TrustLevels()
+    budget: Count = Field(40, description="frames chosen per iteration")
+    pool: float = Field(3.0, ge=1, description="diversity picks the budget among this times as many of the most uncertain")
+    test_share: float = Field(0.1, ge=0, lt=1, description="random share of candidates labelled and never trained on")
+    geometry: GeometryLimits = GeometryLimits()
+
+
+class Budget(Settings):
+    """When to stop, whatever the ensemble says."""
+
+    labels: Count | None = Field(None, description="labels paid for in all; none: no limit")
+
+
+class Stage(Settings):
+    """One sampler on some structures, repeated until the ensemble agrees on what it visits."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    sampler: SamplerSettings
+    structures: tuple[str, ...] = Field(min_length=1)
+    iterations: Count = Field(1, description="most iterations of this stage")
+    accurate_share: Fraction = Field(0.95, description="the stage ends early when this share of its candidates is accurate")
+    budget: Count | None = Field(None, description="frames chosen per iteration; none: that of the selection")
+
+
+class Campaign(Settings):
+    """A campaign: one material, its stages, its labels, its model."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    seed: int = Field(1, ge=0, lt=2**31)
+    species: tuple[str, ...] = Field(min_length=1, max_length=8, description="chemical symbols")
+    structures: dict[str, StructureSettings] = Field(min_length=1)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    label: LabelSettings = LabelSettings()
+    model: ModelSettings = ModelSettings()
+    selection: SelectionSettings = SelectionSettings()
+    budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        from ase.data import chemical_symbols
+
+        for symbol in self.species:
+            if symbol not in chemical_symbols[1:]:
+                raise ValueError(f"species: unknown chemical symbol '{symbol}'{suggest(symbol, chemical_symbols[1:])}")
+        if len(set(self.species)) != len(self.species):
+            raise ValueError(f"species: expected each symbol once, got {list(self.species)}")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages: expected each name once, got {names}")
+        for stage in self.stages:
+            for name in stage.structures:
+                if name not in self.structures:
+                    raise ValueError(
+                        f"stages.{stage.name}.structures: no structure '{name}'{suggest(name, self.structures)}; "
+                        f"known: {', '.join(self.structures)}"
+                    )
+        if not isinstance(self.stages[0].sampler, MeltSettings):
+            raise ValueError(
+                f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; begin with 'melt'"
+            )
+        return self
+
+
+# ------------------------------------------------------------------------------------------------ reading
+
+
+def parse(model: type[Model], data: Any, where: str = "settings") -> Model:
+    """Return ``data`` as a checked ``model``.
+
+    Raises
+    ------
+    InputError
+        One line a problem: where it is, what was expected, what came, and the nearest known key.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        lines = [_explain(item, model) for item in error.errors()]
+        raise InputError(f"{where}: " + ("\n" + " " * 2).join(lines)) from None
+
+
+def _explain(item: Any, model: type[BaseModel]) -> str:
+    path = [str(part) for part in item["loc"]]
+    place = ".".join(path)
+    if item["type"] == "extra_forbidden":
+        keys = _keys_at(model, path[:-1])
+        return f"unknown key '{place}'{suggest(path[-1], keys)}" + (f"; known: {', '.join(sorted(keys))}" if keys else "")
+    if item["type"] == "union_tag_invalid":
+        context = item["ctx"]
+        options = re.findall(r"'([^']+)'", context["expected_tags"])
+        return f"{place}: unknown name '{context['tag']}'{suggest(context['tag'], options)}; known: {', '.join(options)}"
+    message = item["msg"].removeprefix("Value error, ")
+    given = item.get("input")
+    shown = f", got {given!r}" if not isinstance(given, dict) and "got" not in message and item["type"] != "missing" else ""
+    return (f"{place}: " if place else "") + f"{message}{shown}"
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
+    """Return the keys known at a place of the schema, following names, list indices and union tags."""
+    current: list[type[BaseModel]] = [model]
+    for part in path:
+        found: list[type[BaseModel]] = []
+        for candidate in current:
+            field = candidate.model_fields.get(part)
+            found.extend(_models_in(field.annotation) if field else [])
+        if found:
+            current = found
+        tagged = [m for m in current if "name" in m.model_fields and m.model_fields["name"].default == part]
+        current = tagged or current
+    return {key for candidate in current for key in candidate.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``override`` laid over it: dictionaries are merged key by key, everything else replaces."""
+    merged = dict(base)
+    for key, value in override.items():
+        merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+    return merged
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not YAML (with line and column), or is not a mapping.
+    """
+    import yaml
+
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
+    return data
