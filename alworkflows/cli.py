@@ -1,0 +1,89 @@
+"""The ``alworkflows`` executable: ``run`` for compute nodes, and the verbs that other packages add.
+
+Commands come from the entry-point group ``alworkflows.commands``; they are loaded only when typed or listed, so that ``run``
+starts fast and imports nothing it does not need.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import click
+
+from alworkflows import __version__
+from alworkflows.errors import InputError, MissingExtraError, SimulationError
+
+__all__ = ["main"]
+
+
+def _plugins() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group="alworkflows.commands")}
+
+
+class LazyGroup(click.Group):
+    """A group whose further commands are entry points, loaded on use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return all names, our own first."""
+        return [*super().list_commands(ctx), *sorted(_plugins())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return our own command, or load the entry point."""
+        found = super().get_command(ctx, cmd_name)
+        if found is None and cmd_name in (plugins := _plugins()):
+            found = plugins[cmd_name].load()
+        return found
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Suggest the nearest command when one is unknown."""
+        from alworkflows.errors import suggest
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            error.message += suggest(args[0], self.list_commands(ctx))
+            raise
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def group() -> None:
+    """Train machine-learned interatomic potentials by active learning, with every step on record.
+
+    \b
+    A first campaign:
+      alworkflows setup laptop              once: profile, computer, code
+      alworkflows new zno > zno.yaml        a campaign file to read and edit
+      alworkflows check zno.yaml            what it would do, and does each part work
+      alworkflows launch zno.yaml --wait    run it; Ctrl-C leaves it running
+      alworkflows status                    how far it is
+      alworkflows report PK -o report/      a page with plots
+      alworkflows export PK -o potential/   the potential, for ASE
+    """
+
+
+@group.command()
+@click.argument("verb")
+@click.argument("path", metavar="INPUT.JSON", type=click.Path())
+def run(verb: str, path: str) -> None:
+    """Run one compute VERB (sample, deviate, label, fit, evaluate) on an input file.
+
+    This is what jobs call on a compute node; results go to output.json and files beside the input.
+    """
+    from alworkflows import verbs
+
+    verbs.run(verb, path)
+
+
+def main() -> None:
+    """Entry point: errors a user can act on are one message and exit status 2; the rest keeps its traceback."""
+    try:
+        group()
+    except (InputError, MissingExtraError) as error:
+        click.secho(f"error: {error}", err=True, fg="red")
+        sys.exit(2)
+    except SimulationError as error:
+        click.secho(f"error: {error}", err=True, fg="red")
+        sys.exit(1)

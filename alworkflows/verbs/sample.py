@@ -1,0 +1,39 @@
+"""Verb ``sample``: run one sampler on one structure.
+
+Input: ``sampler`` (settings), ``structures`` (file), ``structure`` (name), ``seed``, optional ``ensemble`` (file) and ``upper`` (eV/A).
+Output: ``candidates.npz``, written frame by frame; the sampler's report.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alworkflows import frames as frames_io
+from alworkflows.errors import unknown
+
+__all__ = ["run"]
+
+
+def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Make candidate frames; see the module."""
+    from alworkflows.sampling import parse_sampler, sample
+
+    settings = parse_sampler(spec["sampler"])
+    by_name = {frame.info["origin"]["structure"]: frame for frame in frames_io.load(folder / spec["structures"])[0]}
+    name = spec["structure"]
+    if name not in by_name:
+        raise unknown("structure", name, by_name)
+    driver = None
+    if spec.get("ensemble"):
+        from alworkflows.models import Ensemble
+
+        driver = Ensemble.load(folder / spec["ensemble"]).calculator()
+    writer = frames_io.FrameWriter(folder / "candidates.npz")
+    report = sample(settings, by_name[name], name, int(spec["seed"]), writer.append, driver, spec.get("upper"), print_progress)
+    return {"structure": name, **report.as_dict()}
+
+
+def print_progress(message: str) -> None:
+    """Write one line that a person looking into the job's folder can read at once."""
+    print(message, flush=True)

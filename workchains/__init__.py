@@ -1,0 +1,1 @@
+"""The AiiDA layer: data types, jobs, work chains, queries and the user's commands."""

@@ -1,0 +1,51 @@
+"""``FitJob``: an ensemble from all batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import CalcJobProcessSpec, ExitCode
+from aiida.orm import Dict
+
+from workchains.calculations.base import ComputeJob, ComputeParser
+from workchains.data.ensemble import EnsembleData
+from workchains.data.files import FileData
+from workchains.data.frames import FramesData
+
+__all__ = ["FitJob", "FitParser"]
+
+ENSEMBLE = "ensemble.npz"
+
+
+class FitJob(ComputeJob):
+    """Fit an ensemble to labelled batches."""
+
+    VERB = "fit"
+    RETRIEVE = (ENSEMBLE,)
+
+    @classmethod
+    def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
+        """Declare inputs and outputs."""
+        super().define(spec)
+        spec.input_namespace("batches", valid_type=FramesData, help="labelled frames to train on; by link, never copied together")
+        spec.input_namespace("tests", valid_type=FramesData, required=False, help="labelled frames that are never trained on")
+        spec.input("settings", valid_type=Dict, help="model (settings), species (list), seed (of the folds)")
+        spec.output("ensemble", valid_type=EnsembleData, help="the fitted ensemble")
+
+    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+        """Return the input and its files."""
+        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.batches.items())}
+        tests = {f"{name}.npz": node for name, node in sorted(self.inputs.get("tests", {}).items())}
+        values = {**self.inputs.settings.get_dict(), "batches": list(batches), "tests": list(tests)}
+        return values, {**batches, **tests}
+
+
+class FitParser(ComputeParser):
+    """Attach the ensemble."""
+
+    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+        """Attach the ensemble."""
+        if report is not None:
+            self.out("ensemble", EnsembleData.from_file(folder / ENSEMBLE))
+        return None

@@ -1,0 +1,1 @@
+"""Data types: frames and ensembles, each one file in the repository and what queries need as attributes."""
