@@ -1,6 +1,6 @@
 """Which candidates are paid for: disagreement, trust window, diversity, and the honest test set.
 
-Numpy alone, so that the database's worker can run it; only :func:`fingerprints` needs descriptors, and runs where frames are made.
+Numpy alone, so that the database's worker can run it; only :func:`fingerprints` needs descriptors, where frames are made.
 """
 
 from alworkflows.selection.diversity import farthest_points
