@@ -1,0 +1,429 @@
+"""``ActiveLearningWorkChain``: the loop over stages and iterations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
+from aiida.orm import Dict, InstalledCode, Int, List
+
+from alworkflows.errors import InputError
+from alworkflows.selection.levels import resolve
+from alworkflows.settings import Campaign, Stage, parse
+from workchains.base import KeyedWorkChain, derive_seed, numbered
+from workchains.calculations.deviate import DeviateJob
+from workchains.calculations.evaluate import EvaluateJob
+from workchains.data.ensemble import EnsembleData
+from workchains.data.frames import FramesData
+from workchains.functions import build_structures, select_frames
+from workchains.labelling import LabelWorkChain
+from workchains.sampling import SampleWorkChain
+from workchains.training import TrainWorkChain
+
+__all__ = ["STEPS", "ActiveLearningWorkChain"]
+
+#: steps that run jobs, each with options of its own
+STEPS = ("sample", "deviate", "label", "fit", "evaluate")
+
+
+class ActiveLearningWorkChain(KeyedWorkChain):
+    """Sample, deviate, select, label, refit; stage after stage, until each ensemble agrees on what its sampler visits.
+
+    What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has.
+    """
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
+        spec.input("label_code", valid_type=InstalledCode, required=False, help="the program that labels; default: code")
+        spec.input("campaign", valid_type=Dict, validator=validate_campaign, help="the whole campaign file, protocol merged")
+        spec.input_namespace("files", valid_type=FramesData, dynamic=True, required=False, help="structures read from files, by name")
+        spec.input("options", valid_type=Dict, default=lambda: Dict({}), validator=validate_options, help="metadata.options per step")
+        spec.outline(
+            cls.setup,
+            while_(cls.should_iterate)(
+                cls.run_sample,
+                cls.inspect_sample,
+                if_(cls.is_going_on)(cls.run_deviate, cls.inspect_deviate),
+                if_(cls.is_going_on)(cls.run_select, cls.run_label, cls.inspect_label),
+                if_(cls.should_train)(cls.run_train, cls.inspect_train),
+                cls.finish_iteration,
+            ),
+            if_(cls.should_evaluate)(cls.run_evaluate, cls.inspect_evaluate),
+            cls.results,
+        )
+        spec.output("structures", valid_type=FramesData, required=False, help="starting structures")
+        spec.output("ensemble", valid_type=EnsembleData, required=False, help="the last ensemble")
+        spec.output_namespace("candidates", valid_type=FramesData, dynamic=True, help="what was sampled, by iteration")
+        spec.output_namespace("batches", valid_type=FramesData, dynamic=True, help="labelled frames to train on, by iteration")
+        spec.output_namespace("tests", valid_type=FramesData, dynamic=True, help="labelled random frames, never trained on")
+        spec.output_namespace("selections", valid_type=Dict, dynamic=True, help="counts, levels (eV/A) and reasons, by iteration")
+        spec.output_namespace("failures", valid_type=Dict, dynamic=True, help="frames without a label and why, by iteration")
+        spec.output_namespace("ensembles", valid_type=EnsembleData, dynamic=True, help="fitted ensembles, by iteration")
+        spec.output_namespace("reports", valid_type=Dict, dynamic=True, help="reports of the fits, by iteration")
+        spec.output("evaluation", valid_type=Dict, required=False, help="errors of every ensemble on the final test set, per stage")
+        for status, label, message in EXIT_CODES:
+            spec.exit_code(status, label, message=message, invalidates_cache=True)
+
+    @classmethod
+    def get_builder_from_protocol(
+        cls,
+        code: InstalledCode,
+        material: str = "zno",
+        protocol: str | None = None,
+        overrides: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+        base: Path | None = None,
+    ) -> ProcessBuilder:
+        """Return a builder for a built-in material and protocol, with overrides laid over it.
+
+        Parameters
+        ----------
+        overrides
+            any part of a campaign file, as nested dictionaries
+        options
+            ``metadata.options`` per step (sample, deviate, label, fit, evaluate)
+        base
+            folder that relative paths of structure files start from; default: the working directory
+        """
+        from workchains.campaigns import resolve as resolve_campaign
+
+        return cls.get_builder_from_campaign(code, resolve_campaign(material, protocol, overrides or {}), options, base)
+
+    @classmethod
+    def get_builder_from_campaign(
+        cls, code: InstalledCode, campaign: Campaign, options: dict[str, Any] | None = None, base: Path | None = None
+    ) -> ProcessBuilder:
+        """Return a builder for a campaign that was read and checked; files it names are read here."""
+        from workchains.campaigns import read_files
+
+        builder = cls.get_builder()
+        builder.code = code
+        builder.campaign = Dict(campaign.model_dump(mode="json"))
+        files = {name: FramesData.from_frames([atoms]) for name, atoms in read_files(campaign, base or Path.cwd()).items()}
+        if files:
+            builder.files = files
+        builder.options = Dict(options or {})
+        builder.metadata.label = campaign.name
+        builder.metadata.description = campaign.description
+        return builder
+
+    # ------------------------------------------------------------------------------------------------ start
+
+    @property
+    def campaign(self) -> Campaign:
+        """The campaign's settings."""
+        return parse(Campaign, self.inputs.campaign.get_dict(), "campaign")
+
+    @property
+    def stage(self) -> Stage:
+        """The settings of the stage the loop is in."""
+        return self.campaign.stages[self.ctx.stage]
+
+    @property
+    def key(self) -> str:
+        """The name of this iteration, under which its outputs stand."""
+        return numbered("iteration", self.ctx.iteration)
+
+    def setup(self) -> None:
+        """Start with nothing, and build the structures."""
+        self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
+        self.ctx.batches, self.ctx.tests, self.ctx.marks, self.ctx.ensembles = {}, {}, {}, {}
+        self.ctx.groups = {}
+        self.ctx.failure = None
+        campaign = self.campaign
+        used = {name for stage in campaign.stages for name in stage.structures}
+        specs = {name: spec.model_dump(mode="json") for name, spec in campaign.structures.items() if name in used}
+        files = {name: node for name, node in self.inputs.get("files", {}).items() if name in used}
+        settings = Dict({"structures": specs, "species": list(campaign.species)})
+        built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
+        if "result" not in built or not isinstance(built["result"], FramesData):
+            child = self.child("structures")
+            self.fail("ERROR_STRUCTURES_REFUSED", message=child.exit_message if child is not None else "unknown")
+            return
+        self.ctx.structures = built["result"]
+        self.out("structures", built["result"])
+
+    def should_iterate(self) -> bool:
+        """Go on until the stages are done or something ended the campaign; begin the next iteration."""
+        if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
+            return False
+        limit = self.campaign.budget.labels
+        if limit is not None and self.labels_paid() >= limit:
+            self.fail("WARNING_BUDGET_EXHAUSTED", paid=self.labels_paid(), limit=limit, stage=self.stage.name)
+            return False
+        self.ctx.iteration += 1
+        self.ctx.stage_iteration += 1
+        return True
+
+    def is_going_on(self) -> bool:
+        """Nothing has ended the campaign."""
+        return self.ctx.failure is None
+
+    # ------------------------------------------------------------------------------------------------ sample
+
+    def run_sample(self) -> ToContext:
+        """Make candidates with this stage's sampler."""
+        stage = self.stage
+        driven = stage.sampler.name != "melt"
+        inputs = {"ensemble": self.ensemble()} if driven else {}
+        node = self.submit_once(
+            f"{self.key}_sample",
+            SampleWorkChain,
+            label=f"{self.key}: {stage.name}, sample {len(stage.structures)} structures",
+            code=self.inputs.code,
+            structures=self.ctx.structures,
+            names=List(list(stage.structures)),
+            sampler=Dict(stage.sampler.model_dump(mode="json")),
+            run=Dict({"seed": self.seed("sample"), "upper": self.levels()[1] if driven else None}),
+            options=self.options("sample"),
+            **inputs,
+        )
+        return ToContext(sample=node)
+
+    def inspect_sample(self) -> None:
+        """Keep the candidates."""
+        node = self.ctx.sample
+        if "candidates" not in node.outputs:
+            self.fail("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            return
+        self.ctx.candidates = node.outputs.candidates
+        self.out(f"candidates.{self.key}", self.ctx.candidates)
+
+    # ------------------------------------------------------------------------------------------------ choose
+
+    def run_deviate(self) -> ToContext:
+        """Measure what selection needs to know of each candidate."""
+        campaign = self.campaign
+        inputs = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
+        settings = Dict({"species": list(campaign.species), "geometry": campaign.selection.geometry.model_dump(mode="json")})
+        node = self.submit_once(
+            f"{self.key}_deviate",
+            DeviateJob,
+            label=f"{self.key}: deviate {len(self.ctx.candidates)} candidates",
+            code=self.inputs.code,
+            candidates=self.ctx.candidates,
+            settings=settings,
+            metadata={"options": self.options("deviate").get_dict()},
+            **inputs,
+        )
+        return ToContext(deviate=node)
+
+    def inspect_deviate(self) -> None:
+        """See that every candidate was described."""
+        node = self.ctx.deviate
+        if not node.is_finished_ok:
+            self.fail("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+
+    def run_select(self) -> None:
+        """Choose the frames to label and the random test frames."""
+        campaign = self.campaign
+        values = campaign.selection.model_dump(mode="json")
+        values["reference"] = self.ensemble().reference_disagreement if self.ctx.ensembles else None
+        budget = self.stage.budget or campaign.selection.budget
+        if campaign.budget.labels is not None:
+            budget = min(budget, campaign.budget.labels - self.labels_paid())
+        values["budget_now"] = budget
+        chosen = self.call_once(
+            f"{self.key}_select",
+            select_frames,
+            label=f"{self.key}: select",
+            candidates=self.ctx.candidates,
+            deviation=self.ctx.deviate.outputs.deviation,
+            settings=Dict(values),
+            seed=Int(self.seed("select")),
+            **self.ctx.marks,
+        )
+        self.ctx.marks = {**self.ctx.marks, self.key: chosen["fingerprints"]}
+        self.ctx.selected, self.ctx.test, self.ctx.selection = chosen.get("selected"), chosen.get("test"), chosen["selection"]
+        self.out(f"selections.{self.key}", chosen["selection"])
+        counts = self.ctx.selection["counts"]
+        self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+        if not counts["valid"]:
+            self.fail("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
+
+    # ------------------------------------------------------------------------------------------------ label
+
+    def run_label(self) -> ToContext:
+        """Label the chosen frames and the test frames."""
+        settings = Dict(self.campaign.label.model_dump(mode="json"))
+        nodes = {}
+        for name, frames in (("label", self.ctx.selected), ("label_test", self.ctx.test)):
+            if frames is not None and self.is_going_on():
+                nodes[name] = self.submit_once(
+                    f"{self.key}_{name}",
+                    LabelWorkChain,
+                    label=f"{self.key}: label {len(frames)} {'chosen' if name == 'label' else 'test'} frames",
+                    code=self.inputs.get("label_code", self.inputs.code),
+                    frames=frames,
+                    settings=settings,
+                    options=self.options("label"),
+                )
+        self.ctx.labelling = list(nodes)
+        return ToContext(**nodes)
+
+    def inspect_label(self) -> None:
+        """Add the batch to the data set; keep the failures with their reasons."""
+        for name, store, output in (("label", self.ctx.batches, "batches"), ("label_test", self.ctx.tests, "tests")):
+            if name not in self.ctx.labelling:
+                continue
+            node = self.ctx[name]
+            if "batch" in node.outputs:
+                store[self.key] = node.outputs.batch
+                self.out(f"{output}.{self.key}", node.outputs.batch)
+                if name == "label_test":
+                    self.ctx.groups[self.key] = self.stage.name
+            if name == "label" and "failures" in node.outputs:
+                self.out(f"failures.{self.key}", node.outputs.failures)
+            if not node.is_finished_ok and name == "label":
+                self.fail("ERROR_LABELLING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            elif not node.is_finished_ok:
+                self.report(f"labelling the test frames failed: {node.exit_message or node.process_state.value}")
+
+    # ------------------------------------------------------------------------------------------------ train
+
+    def should_train(self) -> bool:
+        """There is a new batch; also when the labels that failed end the campaign, so that those that came are used."""
+        return self.key in self.ctx.batches
+
+    def run_train(self) -> ToContext:
+        """Fit an ensemble to all batches."""
+        campaign = self.campaign
+        tests = {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
+        node = self.submit_once(
+            f"{self.key}_train",
+            TrainWorkChain,
+            label=f"{self.key}: train on {sum(len(batch) for batch in self.ctx.batches.values())} frames",
+            code=self.inputs.code,
+            batches={f"batch_{name}": node for name, node in self.ctx.batches.items()},
+            settings=Dict({"model": campaign.model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}),
+            options=self.options("fit"),
+            **tests,
+        )
+        return ToContext(train=node)
+
+    def inspect_train(self) -> None:
+        """Hand over the new ensemble."""
+        node = self.ctx.train
+        if not node.is_finished_ok:
+            self.fail("ERROR_TRAINING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            return
+        self.ctx.ensembles[self.key] = node.outputs.ensemble
+        self.out(f"ensembles.{self.key}", node.outputs.ensemble)
+        self.out(f"reports.{self.key}", node.outputs.report)
+        test = node.outputs.report.get("test")
+        if test:
+            self.report(f"{self.key}: force error on {node.outputs.report['test_frames']} test frames {test['force_rmse']:.3f} eV/A")
+
+    def finish_iteration(self) -> None:
+        """Advance to the next stage if the ensemble agrees on what this one visits, or its iterations are used up."""
+        if self.ctx.failure is not None:
+            return
+        stage = self.stage
+        share = self.ctx.selection["accurate_share"]
+        if share is not None and share >= stage.accurate_share:
+            self.report(f"stage {stage.name} converged: {share:.0%} of its candidates are accurate")
+        elif self.ctx.stage_iteration < stage.iterations:
+            return
+        else:
+            self.report(f"stage {stage.name} ended after {self.ctx.stage_iteration} of {stage.iterations} iterations")
+        self.ctx.stage += 1
+        self.ctx.stage_iteration = 0
+
+    # ------------------------------------------------------------------------------------------------ end
+
+    def should_evaluate(self) -> bool:
+        """There is something to judge, and something to judge it on."""
+        return bool(self.ctx.ensembles and self.ctx.tests)
+
+    def run_evaluate(self) -> ToContext:
+        """Judge every iteration's ensemble on the final test set."""
+        node = self.submit_once(
+            "evaluate",
+            EvaluateJob,
+            label=f"judge {len(self.ctx.ensembles)} ensembles",
+            code=self.inputs.code,
+            ensembles=dict(self.ctx.ensembles),
+            tests={f"test_{name}": node for name, node in self.ctx.tests.items()},
+            groups=Dict({f"test_{name}": group for name, group in self.ctx.groups.items()}),
+            metadata={"options": self.options("evaluate").get_dict()},
+        )
+        return ToContext(evaluate=node)
+
+    def inspect_evaluate(self) -> None:
+        """Hand over the judgement."""
+        node = self.ctx.evaluate
+        if node.is_finished_ok:
+            self.out("evaluation", node.outputs.report)
+        elif self.ctx.failure is None:
+            self.fail("ERROR_EVALUATION_FAILED", message=node.exit_message or node.process_state.value)
+
+    def results(self) -> ExitCode | None:
+        """Hand over the last ensemble, and say how the campaign ended."""
+        if self.ctx.ensembles:
+            self.out("ensemble", self.ensemble())
+        if self.ctx.failure is None:
+            self.report(f"all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
+            return None
+        label, values = self.ctx.failure
+        return getattr(self.exit_codes, label).format(**values)
+
+    # ------------------------------------------------------------------------------------------------ small things
+
+    def fail(self, label: str, **values: Any) -> None:
+        """Remember how the campaign ends; what is there is still judged and handed over."""
+        self.ctx.failure = (label, values)
+        self.report(getattr(self.exit_codes, label).format(**values).message)
+
+    def ensemble(self) -> EnsembleData:
+        """Return the last ensemble."""
+        return self.ctx.ensembles[max(self.ctx.ensembles)]
+
+    def levels(self) -> tuple[float, float]:
+        """Return the trust levels that hold for the last ensemble, eV/A."""
+        return resolve(self.campaign.selection.levels, self.ensemble().reference_disagreement)
+
+    def labels_paid(self) -> int:
+        """Return how many labels there are, test frames included."""
+        return sum(len(node) for node in (*self.ctx.batches.values(), *self.ctx.tests.values()))
+
+    def seed(self, use: str) -> int:
+        """Return the seed of one use in this iteration."""
+        return derive_seed(self.campaign.seed, self.stage.name, self.ctx.stage_iteration, use)
+
+    def options(self, step: str) -> Dict:
+        """Return the job options of a step."""
+        return Dict(self.inputs.options.get_dict().get(step, {}))
+
+
+EXIT_CODES = (
+    (201, "ERROR_STRUCTURES_REFUSED", "the starting structures cannot be used: {message}"),
+    (410, "ERROR_SAMPLING_FAILED", "stage {stage}: sampling failed: {message}"),
+    (411, "ERROR_NO_CANDIDATES", "stage {stage}: none of {total} candidates may be labelled; see the selection's counts"),
+    (412, "ERROR_DEVIATION_FAILED", "stage {stage}: describing the candidates failed: {message}"),
+    (413, "ERROR_LABELLING_FAILED", "stage {stage}: labelling failed: {message}"),
+    (414, "ERROR_TRAINING_FAILED", "stage {stage}: training failed: {message}"),
+    (415, "ERROR_EVALUATION_FAILED", "judging the ensembles failed: {message}"),
+    (701, "WARNING_BUDGET_EXHAUSTED", "stage {stage}: the budget of {limit} labels is used up ({paid} paid)"),
+)
+
+
+def validate_campaign(value: Dict, _: Any) -> str | None:
+    """Refuse a campaign that the schema does not know, a sampler, calculator or engine that does not exist."""
+    from workchains.labelling import engine
+
+    try:
+        engine(parse(Campaign, value.get_dict(), "campaign").label.engine)
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def validate_options(value: Dict, _: Any) -> str | None:
+    """Refuse options of a step that does not exist."""
+    wrong = [key for key, options in value.get_dict().items() if key not in STEPS or not isinstance(options, Mapping)]
+    return f"expected options by step ({', '.join(STEPS)}), got {', '.join(wrong)}" if wrong else None

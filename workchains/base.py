@@ -1,0 +1,63 @@
+"""What the work chains share: children that are made once, whatever restarts the step; seeds that follow from the campaign's."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+from aiida.common.links import LinkType
+from aiida.engine import ProcessBuilder, WorkChain
+from aiida.orm import ProcessNode
+
+__all__ = ["KeyedWorkChain", "derive_seed", "numbered"]
+
+
+def derive_seed(seed: int, *path: object) -> int:
+    """Return a seed for one use, from the campaign's seed and what it is for: never from a PK, so that a rerun draws the same."""
+    text = "/".join(str(part) for part in (seed, *path))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
+
+
+def numbered(name: str, number: int, digits: int = 2) -> str:
+    """Return ``name_07``: link labels that sort."""
+    return f"{name}_{number:0{digits}d}"
+
+
+class KeyedWorkChain(WorkChain):
+    """A work chain whose children are known by their call link label.
+
+    A work chain killed inside a step restarts from the step's beginning; a child with the same key that already exists is then
+    adopted, so nothing is run twice.
+    """
+
+    def child(self, key: str) -> ProcessNode | None:
+        """Return the child with this key, if it was made before."""
+        for kind in (LinkType.CALL_CALC, LinkType.CALL_WORK):
+            for link in self.node.base.links.get_outgoing(link_type=kind).all():
+                if link.link_label == key and not link.node.is_excepted:
+                    return link.node
+        return None
+
+    def submit_once(self, key: str, process: Any, label: str = "", description: str = "", **inputs: Any) -> ProcessNode:
+        """Submit a child under a key, or adopt the one that has it."""
+        existing = self.child(key)
+        if existing is not None:
+            self.report(f"going on with {key}: {existing.process_label}<{existing.pk}>")
+            return existing
+        if isinstance(process, ProcessBuilder):
+            raise TypeError("expected a process class, got a builder")
+        metadata = {**inputs.pop("metadata", {}), "call_link_label": key}
+        if label:
+            metadata["label"] = label
+        if description:
+            metadata["description"] = description
+        return self.submit(process, metadata=metadata, **inputs)
+
+    def call_once(self, key: str, function: Callable[..., Any], label: str = "", **inputs: Any) -> dict[str, Any]:
+        """Run a calcfunction under a key, or return the outputs of the run that has it."""
+        existing = self.child(key)
+        if existing is not None and existing.is_finished_ok:
+            return {link.link_label: link.node for link in existing.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
+        results = function(**inputs, metadata={"call_link_label": key, "label": label or key})
+        return results if isinstance(results, dict) else {"result": results}

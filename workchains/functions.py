@@ -1,0 +1,105 @@
+"""Calcfunctions: what changes data without a job. Arithmetic only, since they run inside the daemon."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import ArrayData, Dict, Int
+
+from alworkflows.errors import InputError
+from alworkflows.settings import SelectionSettings, StructureSettings, parse
+from workchains.data.frames import FramesData
+
+__all__ = ["build_structures", "merge_frames", "select_frames"]
+
+
+@calcfunction
+def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCode:
+    """Build the starting structures of a campaign.
+
+    ``settings``: ``structures`` ({name: structure settings}) and ``species``; ``files``: {name: one frame as read from its file}.
+    """
+    from alworkflows.structures import build_all
+
+    values = settings.get_dict()
+    specs = {name: parse(StructureSettings, spec, f"structures.{name}") for name, spec in values["structures"].items()}
+    given = {name: node.get_frames()[0] for name, node in files.items()}
+    try:
+        built = build_all(specs, tuple(values["species"]), given)
+    except InputError as error:
+        return ExitCode(210, str(error))
+    node = FramesData.from_frames(built)
+    node.label = "starting structures"
+    node.description = ", ".join(specs)
+    return node
+
+
+@calcfunction
+def merge_frames(**parts: FramesData) -> FramesData:
+    """Return the frames of all parts, in the order of their keys, each frame once; labels of two engines are an error."""
+    nodes = [parts[key] for key in sorted(parts)]
+    engines = [node.engine for node in nodes]
+    if any(engine != engines[0] for engine in engines):
+        raise InputError(f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}")
+    merged, seen = [], set()
+    for node in nodes:
+        for identity, frame in zip(node.ids, node.get_frames(), strict=True):
+            if identity not in seen:
+                seen.add(identity)
+                merged.append(frame)
+    return FramesData.from_frames(merged, {"engine": engines[0]} if engines and engines[0] else None)
+
+
+@calcfunction
+def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any) -> dict[str, Any]:
+    """Choose the frames to label and the random test frames.
+
+    ``settings``: the selection's settings, with ``budget`` and ``reference`` (eV/A or null: the ensemble's disagreement on
+    its own held-out frames). ``known``: earlier outputs ``fingerprints`` of this function, whose frames are not chosen again.
+
+    Returns ``selected`` and ``test`` (frames; absent if empty), ``selection`` (counts, levels, reasons), ``fingerprints`` of both.
+    """
+    from alworkflows.selection import select
+
+    values = settings.get_dict()
+    budget, reference = values.pop("budget_now"), values.pop("reference")
+    disagreement = deviation.get_array("disagreement")
+    fingerprints = deviation.get_array("fingerprints")
+    earlier = [known[key] for key in sorted(known)]
+    known_ids = {identity for node in earlier for identity in node.base.attributes.get("ids")}
+    known_fingerprints = (
+        np.concatenate([node.get_array("fingerprints") for node in earlier]) if earlier else np.zeros((0, fingerprints.shape[1]))
+    )
+    ids = candidates.ids
+    outcome = select(
+        ids=ids,
+        disagreement=None if np.isnan(disagreement).all() else disagreement,
+        refused=deviation.base.attributes.get("refused"),
+        fingerprints=fingerprints,
+        known_fingerprints=known_fingerprints,
+        known_ids=known_ids,
+        settings=parse(SelectionSettings, values, "selection"),
+        budget=budget,
+        reference=reference,
+        seed=seed.value,
+    )
+    frames = candidates.get_frames()
+    result: dict[str, Any] = {}
+    for name, chosen in (("selected", outcome.chosen), ("test", outcome.test)):
+        picked = []
+        for choice in chosen:
+            frame = frames[choice.index].copy()
+            frame.info["origin"] = {**frames[choice.index].info.get("origin", {}), "chosen": choice.as_dict()}
+            picked.append(frame)
+        if picked:
+            result[name] = FramesData.from_frames(picked)
+            result[name].label = f"{len(picked)} {name} frames"
+    taken = [choice.index for choice in (*outcome.chosen, *outcome.test)]
+    marks = ArrayData()
+    marks.set_array("fingerprints", fingerprints[taken])
+    marks.base.attributes.set("ids", [ids[index] for index in taken])
+    result["fingerprints"] = marks
+    result["selection"] = Dict(outcome.summary())
+    return result

@@ -1,0 +1,88 @@
+"""``TrainWorkChain``: an ensemble from all batches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.engine import ExitCode, ProcessSpec, ToContext
+from aiida.orm import Dict, InstalledCode
+
+from alworkflows.errors import InputError
+from alworkflows.settings import ModelSettings, parse
+from workchains.base import KeyedWorkChain
+from workchains.calculations.fit import FitJob
+from workchains.data.ensemble import EnsembleData
+from workchains.data.frames import FramesData
+
+__all__ = ["TrainWorkChain"]
+
+
+class TrainWorkChain(KeyedWorkChain):
+    """Fit an ensemble to labelled batches and judge it on the test frames there are."""
+
+    @classmethod
+    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
+        spec.input_namespace("batches", valid_type=FramesData, dynamic=True, help="labelled frames to train on")
+        spec.input_namespace("tests", valid_type=FramesData, dynamic=True, required=False, help="labelled frames never trained on")
+        spec.input("settings", valid_type=Dict, validator=validate_settings, help="model (settings), species (list), seed (of the folds)")
+        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the job")
+        spec.inputs.validator = validate_batches
+        spec.outline(cls.run_fit, cls.inspect_fit)
+        spec.output("ensemble", valid_type=EnsembleData, required=False, help="the fitted ensemble")
+        spec.output("report", valid_type=Dict, required=False, help="errors on held-out and test frames (eV/A), terms, times")
+        spec.exit_code(404, "ERROR_FIT_FAILED", message="the fit failed: {message}", invalidates_cache=True)
+
+    def run_fit(self) -> ToContext:
+        """Submit the fit."""
+        tests = {"tests": dict(self.inputs.tests)} if self.inputs.get("tests") else {}
+        job = self.submit_once(
+            "fit",
+            FitJob,
+            label=f"fit {len(self.inputs.batches)} batches",
+            code=self.inputs.code,
+            batches=dict(self.inputs.batches),
+            settings=self.inputs.settings,
+            metadata={"options": self.inputs.options.get_dict()},
+            **tests,
+        )
+        return ToContext(fit=job)
+
+    def inspect_fit(self) -> ExitCode | None:
+        """Hand over the ensemble."""
+        job = self.ctx.fit
+        if not job.is_finished_ok:
+            return self.exit_codes.ERROR_FIT_FAILED.format(message=job.exit_message or job.process_state.value)
+        self.out("ensemble", job.outputs.ensemble)
+        self.out("report", job.outputs.report)
+        return None
+
+
+def validate_settings(value: Dict, _: Any) -> str | None:
+    """Refuse settings that the schema does not know."""
+    values = value.get_dict()
+    missing = {"model", "species", "seed"} - set(values)
+    if missing:
+        return f"expected the keys model, species, seed; missing: {', '.join(sorted(missing))}"
+    try:
+        parse(ModelSettings, values["model"], "model")
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def validate_batches(value: Any, _: Any) -> str | None:
+    """Refuse an empty data set, frames without labels, and labels of two engines."""
+    batches = dict(value.get("batches") or {})
+    if not batches:
+        return "expected at least one batch to train on, got none"
+    nodes = {**batches, **dict(value.get("tests") or {})}
+    first = next(iter(nodes))
+    for name, node in nodes.items():
+        if node.engine is None:
+            return f"{name}: expected labelled frames, got frames whose labels name no engine"
+        if node.engine != nodes[first].engine:
+            return f"labels of two engines or settings in one data set: {first} has {nodes[first].engine}, {name} has {node.engine}"
+    return None
