@@ -59,7 +59,8 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     ``settings``: the selection's settings, with ``budget`` and ``reference`` (eV/A or null: the ensemble's disagreement on
     its own held-out frames). ``known``: earlier outputs ``fingerprints`` of this function, whose frames are not chosen again.
 
-    Returns ``selected`` and ``test`` (frames; absent if empty), ``selection`` (counts, levels, reasons), ``fingerprints`` of both.
+    Returns ``selected`` and ``test`` (frames; absent if empty), ``selection`` (counts, levels, reasons), ``fingerprints`` (of the
+    selected; attribute ``ids``: of both).
     """
     from alworkflows.selection import select
 
@@ -68,7 +69,7 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     disagreement = deviation.get_array("disagreement")
     fingerprints = deviation.get_array("fingerprints")
     earlier = [known[key] for key in sorted(known)]
-    known_ids = {identity for node in earlier for identity in node.base.attributes.get("ids")}
+    known_ids = [identity for node in earlier for identity in node.base.attributes.get("ids")]
     known_fingerprints = (
         np.concatenate([node.get_array("fingerprints") for node in earlier]) if earlier else np.zeros((0, fingerprints.shape[1]))
     )
@@ -76,9 +77,9 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     outcome = select(
         ids=ids,
         disagreement=None if np.isnan(disagreement).all() else disagreement,
-        refused=deviation.base.attributes.get("refused"),
+        reasons=deviation.base.attributes.get("refused"),
         fingerprints=fingerprints,
-        known_fingerprints=known_fingerprints,
+        known=known_fingerprints,
         known_ids=known_ids,
         settings=parse(SelectionSettings, values, "selection"),
         budget=budget,
@@ -87,19 +88,35 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     )
     frames = candidates.get_frames()
     result: dict[str, Any] = {}
-    for name, chosen in (("selected", outcome.chosen), ("test", outcome.test)):
+    for name, indices, reasons in (
+        ("selected", outcome.chosen, outcome.chosen_reasons),
+        ("test", outcome.test, outcome.test_reasons),
+    ):
         picked = []
-        for choice in chosen:
-            frame = frames[choice.index].copy()
-            frame.info["origin"] = {**frames[choice.index].info.get("origin", {}), "chosen": choice.as_dict()}
-            picked.append(frame)
+        for index, reason in zip(indices, reasons, strict=True):
+            chosen: dict[str, Any] = {"reason": reason, "strategy": outcome.strategy, "selected_from": candidates.uuid}
+            if np.isfinite(disagreement[index]):
+                chosen["disagreement"] = float(disagreement[index])
+            frames[index].info["origin"] = {**frames[index].info.get("origin", {}), "chosen": chosen}
+            picked.append(frames[index])
         if picked:
             result[name] = FramesData.from_frames(picked)
             result[name].label = f"{len(picked)} {name} frames"
-    taken = [choice.index for choice in (*outcome.chosen, *outcome.test)]
+    taken = [*outcome.chosen, *outcome.test]
     marks = ArrayData()
-    marks.set_array("fingerprints", fingerprints[taken])
+    # diversity starts from what is trained on; test frames must not push it away, but are never chosen again
+    marks.set_array("fingerprints", fingerprints[outcome.chosen])
     marks.base.attributes.set("ids", [ids[index] for index in taken])
     result["fingerprints"] = marks
-    result["selection"] = Dict(outcome.summary())
+    summary = outcome.to_dict()
+    refused = deviation.base.attributes.get("refused")
+    result["selection"] = Dict(
+        {
+            **{name: summary[name] for name in ("counts", "window", "strategy", "levels")},
+            "accurate_share": outcome.accurate_share if outcome.window else None,
+            "chosen": len(outcome.chosen),
+            "test": len(outcome.test),
+            "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason},
+        }
+    )
     return result
