@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,7 +14,44 @@ from alworkflows.selection.levels import Level, classify, count, resolve
 from alworkflows.selection.strategies import STRATEGIES, Pool
 from alworkflows.settings import SelectionSettings
 
-__all__ = ["Selection", "select"]
+__all__ = ["Choice", "Selection", "select"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One frame to label, and why: the note it carries into its lineage.
+
+    Attributes
+    ----------
+    index
+        Position among the candidates.
+    use
+        ``train`` or ``test``.
+    criterion
+        Name of the strategy, or ``random``.
+    level
+        Accurate, candidate or failed.
+    disagreement
+        In eV/A; None without an ensemble.
+    window
+        Lower and upper trust level in eV/A; None without an ensemble.
+    reason
+        The same as a sentence.
+
+    """
+
+    index: int
+    use: str
+    criterion: str
+    level: str
+    disagreement: float | None
+    window: tuple[float, float] | None
+    reason: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the note as plain JSON types, without the index, which means nothing outside the list of candidates."""
+        note = {key: value for key, value in asdict(self).items() if key != "index"}
+        return {**note, "window": list(self.window) if self.window else None}
 
 
 @dataclass(frozen=True)
@@ -24,17 +61,14 @@ class Selection:
     Attributes
     ----------
     chosen
-        Indices of the frames to label and train on, in the order they were picked.
-    chosen_reasons
-        Why, one a chosen frame: criterion, level, value.
+        Frames to label and train on, in the order they were picked.
     test
-        Indices of the frames to label and never train on, ascending.
-    test_reasons
-        One a test frame.
+        Frames to label and never train on, in the order of the candidates.
     levels
         (F,) names: accurate, candidate, failed or refused.
     counts
-        Frames of each level; ``known`` counts those left out because the data set, or an earlier candidate, is the same.
+        Frames of each level; ``valid`` are those not refused; ``known`` those left out because the data set, or an earlier
+        candidate, is the same; ``chosen`` and ``test``.
     window
         Lower and upper trust level in eV/A; None without an ensemble.
     strategy
@@ -42,35 +76,38 @@ class Selection:
 
     """
 
-    chosen: list[int]
-    chosen_reasons: list[str]
-    test: list[int]
-    test_reasons: list[str]
+    chosen: list[Choice]
+    test: list[Choice]
     levels: list[str]
     counts: dict[str, int]
     window: tuple[float, float] | None
     strategy: str
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the selection as plain JSON types."""
-        stored = asdict(self)
-        stored["window"] = list(self.window) if self.window else None
-        return stored
-
     @property
     def accurate_share(self) -> float:
         """Share of the geometry-valid frames on which the ensemble agrees; 0 if there are none."""
-        valid = len(self.levels) - self.counts[Level.REFUSED]
-        return self.counts[Level.ACCURATE] / valid if valid else 0.0
+        return self.counts[Level.ACCURATE] / self.counts["valid"] if self.counts["valid"] else 0.0
+
+    def summary(self) -> dict[str, Any]:
+        """Return the decision as plain JSON types."""
+        return {
+            "strategy": self.strategy,
+            "window": list(self.window) if self.window else None,
+            "counts": self.counts,
+            "accurate_share": self.accurate_share,
+            "levels": self.levels,
+            "chosen": [{"index": choice.index, "reason": choice.reason} for choice in self.chosen],
+            "test": [{"index": choice.index, "reason": choice.reason} for choice in self.test],
+        }
 
 
 def select(
     ids: Sequence[str],
     disagreement: np.ndarray | None,
-    reasons: Sequence[str | None],
+    refused: Sequence[str | None],
     fingerprints: np.ndarray,
-    known: np.ndarray,
-    known_ids: Sequence[str],
+    known_fingerprints: np.ndarray,
+    known_ids: Collection[str],
     settings: SelectionSettings,
     budget: int,
     reference: float | None,
@@ -93,10 +130,10 @@ def select(
         Identities of the candidates, and of all frames labelled already (trained on or not).
     disagreement
         (F,) in eV/A, NaN allowed for refused frames only; None if there is no ensemble yet.
-    reasons
+    refused
         (F,) why the geometry filter refused a frame; None or empty for a valid one.
-    fingerprints, known
-        (F, D) of the candidates, and (K, D) of the frames trained on, from :func:`~alworkflows.selection.fingerprints`.
+    fingerprints, known_fingerprints
+        (F, D) of the candidates, and (K, D) of the frames labelled already, from :func:`~alworkflows.selection.fingerprints`.
     budget
         Most frames to choose.
     reference
@@ -108,43 +145,40 @@ def select(
         If the lengths differ, a valid frame has no finite number, or relative levels have no reference.
 
     """
-    refused = np.array([bool(reason) for reason in reasons], dtype=bool)
-    fingerprints, known = _checked(ids, disagreement, refused, fingerprints, known, budget)
+    bad = np.array([bool(reason) for reason in refused], dtype=bool)
+    fingerprints, known = _checked(ids, disagreement, bad, fingerprints, known_fingerprints, budget)
     window = None if disagreement is None else resolve(settings.levels, reference)
-    levels = classify(disagreement, refused, window)
+    levels = classify(disagreement, bad, window)
 
     # candidates in an order that follows from the seed and the ids alone
     rng = np.random.default_rng(seed)
     order = rng.permutation(np.argsort(np.asarray(ids, dtype=str), kind="stable"))
-    valid = np.array([index for index in order if not refused[index]], dtype=int)
+    valid = order[~bad[order]]
     points, known = standardise(fingerprints[valid], known)
     fresh = _fresh([ids[index] for index in valid], set(known_ids), points, known)
-    repeated = len(valid) - len(fresh)
 
     test, rest = _draw_test(fresh, settings.test_share)
-    window_members = np.array([i for i in rest if levels[valid[i]] is Level.CANDIDATE], dtype=int)
+    inside = np.array([i for i in rest if levels[valid[i]] is Level.CANDIDATE], dtype=int)
     # a pick that equals a test frame would leak it into training
-    window_members = window_members[distances(points[window_members], points[test]) > DUPLICATE]
+    inside = inside[distances(points[inside], points[test]) > DUPLICATE]
     strategy = "diverse" if disagreement is None else "diverse-among-uncertain"
-    pool = Pool(
-        fingerprints=points[window_members],
-        known=known,
-        disagreement=None if disagreement is None else np.asarray(disagreement, dtype=float)[valid[window_members]],
-        window=window,
-        widen=settings.pool,
-    )
-    picks = STRATEGIES[strategy](pool, budget)
-    drawn = sorted(int(valid[i]) for i in test)
-    return Selection(
-        chosen=[int(valid[window_members[pick.index]]) for pick in picks],
-        chosen_reasons=[pick.reason for pick in picks],
-        test=drawn,
-        test_reasons=[f"test set: random share {settings.test_share:g} of {len(fresh)} valid candidates"] * len(drawn),
-        levels=[str(level) for level in levels],
-        counts={**count(levels), "known": repeated},
-        window=window,
-        strategy=strategy,
-    )
+    values = None if disagreement is None else np.asarray(disagreement, dtype=float)
+    pool = Pool(points[inside], known, None if values is None else values[valid[inside]], window, settings.pool)
+
+    def choice(index: int, use: str, criterion: str, reason: str) -> Choice:
+        return Choice(index, use, criterion, str(levels[index]), None if values is None else float(values[index]), window, reason)
+
+    chosen = [choice(int(valid[inside[p.index]]), "train", strategy, p.reason) for p in STRATEGIES[strategy](pool, budget)]
+    drawn = f"test set: random share {settings.test_share:g} of {len(fresh)} valid candidates"
+    tests = [choice(index, "test", "random", drawn) for index in sorted(valid[test].tolist())]
+    counts = {
+        **count(levels),
+        "valid": len(valid),
+        "known": len(valid) - len(fresh),
+        "chosen": len(chosen),
+        "test": len(tests),
+    }
+    return Selection(chosen, tests, [str(level) for level in levels], counts, window, strategy)
 
 
 def _checked(
@@ -158,7 +192,7 @@ def _checked(
     """Return both fingerprints as two-dimensional floats of one width, after every check of the inputs."""
     fingerprints, known = np.asarray(fingerprints, dtype=float), np.asarray(known, dtype=float)
     total = len(ids)
-    lengths = {"geometry reasons": len(refused), "fingerprints": len(fingerprints)}
+    lengths = {"refused": len(refused), "fingerprints": len(fingerprints)}
     if disagreement is not None:
         lengths["disagreement"] = len(disagreement)
     for name, length in lengths.items():
