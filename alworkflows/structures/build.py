@@ -1,0 +1,88 @@
+"""A starting structure from its settings: prototype or file, then supercell or slab."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.structures.prototypes import crystal
+from alworkflows.structures.slabs import slab
+
+if TYPE_CHECKING:
+    from alworkflows.settings import StructureSettings
+
+__all__ = ["build", "read_structure"]
+
+
+def build(settings: StructureSettings, name: str, base: Path | None = None) -> Atoms:
+    """Return the structure that ``settings`` describes; ``info['origin']`` names it, and for a slab its surface and polarity.
+
+    Parameters
+    ----------
+    base : Path, optional
+        Folder that a relative file name starts from.
+
+    Raises
+    ------
+    InputError
+        If the prototype or file is unknown or unreadable, or a slab is asked to be repeated along its normal.
+    """
+    if settings.prototype is not None:
+        atoms = crystal(settings.prototype)
+    else:
+        assert settings.file is not None  # the settings hold exactly one of the two
+        atoms = read_structure((base or Path()) / settings.file)
+    origin: dict[str, object] = {"structure": name}
+    if settings.miller is not None:
+        if settings.supercell[2] != 1:
+            raise InputError(f"{name}: a slab is repeated in its plane only; set 'layers' for its thickness, not supercell[2]")
+        if atoms.cell.rank < 3:
+            raise InputError(f"{name}: a slab needs a crystal with three lattice vectors, got {np.asarray(atoms.cell).tolist()}")
+        atoms = slab(atoms, settings.miller, settings.layers, settings.vacuum)
+        origin |= {"miller": list(settings.miller), "polar": atoms.info["polar"]}
+    polar = atoms.info.get("polar")
+    atoms = atoms.repeat(settings.supercell)
+    atoms.info = {"origin": origin} if polar is None else {"origin": origin, "polar": polar}
+    return atoms
+
+
+def read_structure(path: Path) -> Atoms:
+    """Return the last structure of a file that ASE or, failing that, pymatgen reads; labels and constraints are dropped.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, neither can read it (both reasons are given), or its sites are partly occupied.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    import ase.io
+
+    try:
+        found = ase.io.read(path)
+    except Exception as error:  # ASE's readers raise anything; pymatgen gets its turn
+        found = _read_with_pymatgen(path, error)
+    assert isinstance(found, Atoms)
+    if "occupancy" in found.info and any(
+        share < 1 - 1e-6 for site in found.info["occupancy"].values() for share in site.values()
+    ):
+        raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
+    return Atoms(numbers=found.numbers, positions=found.positions, cell=found.cell, pbc=found.pbc)
+
+
+def _read_with_pymatgen(path: Path, reason: Exception) -> Atoms:
+    from pymatgen.core import Structure
+
+    try:
+        found = Structure.from_file(str(path))
+    except Exception as error:
+        raise InputError(
+            f"{path}: neither ASE ({type(reason).__name__}: {reason}) nor pymatgen ({type(error).__name__}: {error}) reads this file"
+        ) from error
+    if not found.is_ordered:
+        raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
+    return Atoms(numbers=list(found.atomic_numbers), positions=found.cart_coords, cell=found.lattice.matrix, pbc=True)

@@ -1,0 +1,173 @@
+"""Is this geometry one to spend anything on: distances, volume, cell and vacuum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols, covalent_radii
+
+from alworkflows.errors import InputError, suggest
+from alworkflows.settings import GeometryLimits
+
+__all__ = ["MIN_VACUUM", "check", "close_pairs", "geometry_flags", "shortest_distance", "vacuum"]
+
+#: Least empty space (A) for a structure to count as a slab: the two surfaces are then beyond each other's cutoff in most models.
+MIN_VACUUM = 6.0
+
+
+def close_pairs(
+    numbers: np.ndarray, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, ratio: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the pairs of atoms nearer than ``ratio`` times the sum of their covalent radii.
+
+    Periodic images within reach are laid around the cell, then a k-d tree finds the pairs: O(N log N), any cell shape.
+
+    Parameters
+    ----------
+    numbers : (N,) int
+        Atomic numbers.
+    positions : (N, 3) float
+        A.
+    cell : (3, 3) float
+        Lattice vectors in rows, A.
+    pbc : (3,) bool
+        Which of them repeat.
+    ratio : float
+        Of a distance over the sum of covalent radii (ASE's table: Cordero et al., Dalton Trans. 2832 (2008)).
+
+    Returns
+    -------
+    i, j : (M,) int
+        Atoms of each pair; an atom and its own image have i = j. A pair is listed once a distance, nearest first.
+    distance : (M,) float
+        A.
+    """
+    from scipy.spatial import cKDTree
+
+    radii = covalent_radii[numbers]
+    reach = 2.0 * ratio * radii.max()
+    points, owners = _with_images(positions, cell, pbc, reach)
+    tree = cKDTree(points)
+    pairs = tree.query_pairs(reach, output_type="ndarray")
+    # at least one of the two is in the home cell; a pair of two different atoms across a boundary occurs twice
+    pairs = pairs[(pairs < len(numbers)).any(axis=1)]
+    distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
+    i, j = owners[pairs[:, 0]], owners[pairs[:, 1]]
+    near = distance < ratio * (radii[i] + radii[j])
+    i, j, distance = np.minimum(i, j)[near], np.maximum(i, j)[near], distance[near]
+    _, once = np.unique(np.stack([i, j, np.round(distance * 1e6)], axis=1), axis=0, return_index=True)
+    order = once[np.argsort(distance[once], kind="stable")]
+    return i[order], j[order], distance[order]
+
+
+def _with_images(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, reach: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the atoms, wrapped, followed by their images within ``reach`` of the cell's faces, and whose image each is."""
+    owners = np.arange(len(positions))
+    if not np.any(pbc):
+        return positions, owners
+    full = _complete(cell, pbc)
+    fractional = np.linalg.solve(full.T, positions.T).T
+    periodic = np.flatnonzero(pbc)
+    fractional[:, periodic] %= 1.0
+    # distance between opposite faces: 1 over the length of the reciprocal vector
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(full), axis=0)
+    for axis in periodic:
+        margin = reach / heights[axis]
+        blocks, names = [fractional], [owners]
+        for shift in range(1, int(np.ceil(margin)) + 1):
+            for step in (shift, -shift):
+                moved = fractional[:, axis] + step
+                inside = (moved > -margin) & (moved < 1.0 + margin)
+                image = fractional[inside].copy()
+                image[:, axis] = moved[inside]
+                blocks.append(image)
+                names.append(owners[inside])
+        fractional, owners = np.concatenate(blocks), np.concatenate(names)
+    return fractional @ full, owners
+
+
+def _complete(cell: np.ndarray, pbc: np.ndarray) -> np.ndarray:
+    """Return the cell with each missing, non-periodic vector replaced by a unit vector normal to the others."""
+    from ase.geometry import complete_cell
+
+    missing = ~np.asarray(pbc, dtype=bool) & (np.linalg.norm(cell, axis=1) < 1e-9)
+    return np.asarray(complete_cell(np.where(missing[:, None], 0.0, cell)), dtype=float)
+
+
+def shortest_distance(atoms: Atoms, limit: float = 1.5) -> float:
+    """Return the shortest distance (A) between two atoms, or infinity if none is below ``limit`` times the covalent radii."""
+    _, _, distance = close_pairs(atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc, limit)
+    return float(distance.min(initial=np.inf))
+
+
+def vacuum(atoms: Atoms) -> float:
+    """Return the widest empty slice (A) between two neighbouring planes of atoms, along whichever lattice vector it is widest."""
+    cell = np.asarray(atoms.cell)
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    widest = 0.0
+    for axis, fractional in enumerate(np.linalg.solve(cell.T, atoms.positions.T)):
+        heights_sorted = np.sort(fractional % 1.0)
+        gaps = np.diff(np.append(heights_sorted, heights_sorted[0] + 1.0))
+        widest = max(widest, float(gaps.max() * heights[axis]))
+    return widest
+
+
+def check(
+    atoms: Atoms,
+    species: Sequence[str] | None = None,
+    limits: GeometryLimits | None = None,
+    name: str = "structure",
+    slab: bool = False,
+) -> None:
+    """Raise if a structure is not one to spend anything on.
+
+    Raises
+    ------
+    InputError
+        If it has no atoms, no cell, NaN, a species that is not in ``species``, two atoms fused, a volume per atom out of
+        the limits, or - for a ``slab`` - no vacuum.
+    """
+    limits = limits or GeometryLimits()
+    if len(atoms) == 0:
+        raise InputError(f"{name}: expected atoms, got none")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(np.asarray(atoms.cell)).all()):
+        raise InputError(f"{name}: expected finite positions and cell, got NaN or infinity")
+    if atoms.cell.rank < 3 or abs(np.linalg.det(np.asarray(atoms.cell))) < 1e-6:
+        raise InputError(f"{name}: expected a cell of three lattice vectors, got {np.asarray(atoms.cell).tolist()}")
+    if species is not None:
+        for symbol in sorted(set(atoms.get_chemical_symbols()) - set(species)):
+            raise InputError(
+                f"{name}: species '{symbol}' is not one of the campaign's ({', '.join(species)}){suggest(symbol, species)}"
+            )
+    reason = _flag(atoms, limits)
+    if reason:
+        raise InputError(f"{name}: {reason}")
+    if slab and (empty := vacuum(atoms)) < MIN_VACUUM:
+        raise InputError(f"{name}: expected a slab with at least {MIN_VACUUM:g} A of vacuum, the widest gap is {empty:.2f} A")
+
+
+def geometry_flags(frames: Sequence[Atoms], limits: GeometryLimits | None = None) -> list[str | None]:
+    """Return for each frame the reason why it must not be labelled, or None."""
+    limits = limits or GeometryLimits()
+    return [_flag(frame, limits) for frame in frames]
+
+
+def _flag(atoms: Atoms, limits: GeometryLimits) -> str | None:
+    cell = np.asarray(atoms.cell)
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(cell).all()):
+        return "NaN or infinity in positions or cell"
+    low, high = limits.volume_per_atom
+    volume = abs(np.linalg.det(cell)) / len(atoms)
+    if np.any(atoms.pbc) and not low <= volume <= high:
+        return f"volume per atom {volume:.2f} A^3 is not between {low:g} and {high:g}"
+    i, j, distance = close_pairs(atoms.numbers, atoms.positions, cell, atoms.pbc, limits.shortest)
+    if len(distance) == 0:
+        return None
+    first, second = (chemical_symbols[atoms.numbers[k[0]]] for k in (i, j))
+    allowed = limits.shortest * (covalent_radii[atoms.numbers[i[0]]] + covalent_radii[atoms.numbers[j[0]]])
+    return (
+        f"atoms {i[0]} ({first}) and {j[0]} ({second}) are fused: {distance[0]:.3f} A, "
+        f"below {limits.shortest:g} of the sum of covalent radii ({allowed:.3f} A)"
+    )
