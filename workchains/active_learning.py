@@ -139,7 +139,8 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         used = {name for stage in campaign.stages for name in stage.structures}
         specs = {name: spec.model_dump(mode="json") for name, spec in campaign.structures.items() if name in used}
         files = {name: node for name, node in self.inputs.get("files", {}).items() if name in used}
-        settings = Dict({"structures": specs, "species": list(campaign.species)})
+        geometry = campaign.selection.geometry.model_dump(mode="json")
+        settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
         if "result" not in built or not isinstance(built["result"], FramesData):
             child = self.child("structures")

@@ -9,7 +9,7 @@ from aiida.engine import ExitCode, calcfunction
 from aiida.orm import ArrayData, Dict, Int
 
 from alworkflows.errors import InputError
-from alworkflows.settings import SelectionSettings, StructureSettings, parse
+from alworkflows.settings import GeometryLimits, SelectionSettings, StructureSettings, parse
 from workchains.data.frames import FramesData
 
 __all__ = ["build_structures", "merge_frames", "select_frames"]
@@ -19,20 +19,27 @@ __all__ = ["build_structures", "merge_frames", "select_frames"]
 def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCode:
     """Build the starting structures of a campaign.
 
-    ``settings``: ``structures`` ({name: structure settings}) and ``species``; ``files``: {name: one frame as read from its file}.
+    ``settings``: ``structures`` ({name: structure settings}), ``species`` and ``geometry`` (limits); ``files``: {name: one frame as read from its file}.
     """
-    from alworkflows.structures import build_all
+    from alworkflows.structures import check, crystal, shape
 
     values = settings.get_dict()
-    specs = {name: parse(StructureSettings, spec, f"structures.{name}") for name, spec in values["structures"].items()}
-    given = {name: node.get_frames()[0] for name, node in files.items()}
+    limits = parse(GeometryLimits, values["geometry"], "geometry")
+    built = []
     try:
-        built = build_all(specs, tuple(values["species"]), given)
+        for name, data in values["structures"].items():
+            spec = parse(StructureSettings, data, f"structures.{name}")
+            if spec.prototype is None and name not in files:
+                raise InputError(f"structures.{name}: expected the structure read from {spec.file} under files.{name}, got none")
+            source = crystal(spec.prototype) if spec.prototype else files[name].get_frames()[0]
+            atoms = shape(source, spec, name)
+            check(atoms, tuple(values["species"]), limits, name, slab=spec.miller is not None)
+            built.append(atoms)
     except InputError as error:
         return ExitCode(210, str(error))
     node = FramesData.from_frames(built)
     node.label = "starting structures"
-    node.description = ", ".join(specs)
+    node.description = ", ".join(values["structures"])
     return node
 
 

@@ -1,6 +1,6 @@
 """Starting structures: crystals by name, files, supercells and slabs, checked before anything is spent."""
 
-from alworkflows.structures.build import build, read_structure
+from alworkflows.structures.build import build, read_structure, shape
 from alworkflows.structures.geometry import check, close_pairs, geometry_flags, shortest_distance, vacuum
 from alworkflows.structures.prototypes import PROTOTYPES, Prototype, crystal
 from alworkflows.structures.slabs import has_equal_terminations, is_polar, slab
@@ -16,6 +16,7 @@ __all__ = [
     "has_equal_terminations",
     "is_polar",
     "read_structure",
+    "shape",
     "shortest_distance",
     "slab",
     "vacuum",

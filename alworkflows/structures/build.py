@@ -15,7 +15,7 @@ from alworkflows.structures.slabs import slab
 if TYPE_CHECKING:
     from alworkflows.settings import StructureSettings
 
-__all__ = ["build", "read_structure"]
+__all__ = ["build", "read_structure", "shape"]
 
 
 def build(settings: StructureSettings, name: str, base: Path | None = None) -> Atoms:
@@ -36,6 +36,17 @@ def build(settings: StructureSettings, name: str, base: Path | None = None) -> A
     else:
         assert settings.file is not None  # the settings hold exactly one of the two
         atoms = read_structure((base or Path()) / settings.file)
+    return shape(atoms, settings, name)
+
+
+def shape(atoms: Atoms, settings: StructureSettings, name: str) -> Atoms:
+    """Return the supercell or slab that ``settings`` asks for, cut from a crystal that is already there.
+
+    Raises
+    ------
+    InputError
+        If a slab is asked to be repeated along its normal, or cut from something that is not a crystal.
+    """
     origin: dict[str, object] = {"structure": name}
     if settings.miller is not None:
         if settings.supercell[2] != 1:

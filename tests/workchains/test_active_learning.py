@@ -1,0 +1,236 @@
+"""The loop's decisions and its exit codes, with finished children put in place of running ones."""
+
+import numpy as np
+import pytest
+from aiida.common import LinkType
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
+from ase.build import bulk
+
+from workchains.active_learning import EXIT_CODES, ActiveLearningWorkChain
+from workchains.base import derive_seed
+from workchains.data.frames import FramesData
+
+STAGE = {
+    "name": "melt",
+    "sampler": {"name": "melt", "potential": {"style": "morse", "species": ["Cu"], "pairs": {}}},
+    "structures": ["copper"],
+    "iterations": 2,
+    "accurate_share": 0.9,
+}
+
+
+@pytest.fixture
+def process(aiida_profile_clean, aiida_code_installed):
+    """Return a function that makes a campaign that has not started."""
+
+    def _process(**changes):
+        campaign = {
+            "name": "copper",
+            "species": ["Cu"],
+            "structures": {"copper": {"prototype": "zno-wurtzite"}},
+            "stages": [STAGE, {**STAGE, "name": "again"}],
+            **changes,
+        }
+        code = aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
+        made = instantiate_process(get_manager().get_runner(), ActiveLearningWorkChain, code=code, campaign=Dict(campaign))
+        made.ctx.update(
+            stage=0, stage_iteration=1, iteration=1, batches={}, tests={}, marks={}, ensembles={}, groups={}, failure=None
+        )
+        return made
+
+    return _process
+
+
+def frames(count=2, engine=None):
+    made = []
+    for index in range(count):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.05, seed=index)
+        made.append(atoms)
+    return FramesData.from_frames(made, {"engine": engine}).store()
+
+
+def child(cls=WorkChainNode, status=0, message=None, **outputs):
+    """Return a finished child with outputs."""
+    node = cls()
+    node.set_exit_status(status)
+    node.set_process_state("finished")
+    if message:
+        node.set_exit_message(message)
+    node.store()
+    for name, value in outputs.items():
+        link = LinkType.CREATE if cls is CalcJobNode else LinkType.RETURN
+        value.base.links.add_incoming(node, link_type=link, link_label=name)
+        value.store()
+    return node
+
+
+def ended(process):
+    return process.results()
+
+
+def test_structures_that_cannot_be_built_end_the_campaign(process):
+    campaign = process(species=["Cu"])  # the prototype is of zinc and oxygen
+    campaign.setup()
+    code = ended(campaign)
+    assert code.status == 201
+    assert "Zn" in code.message
+
+
+def test_sampling_that_fails(process):
+    campaign = process()
+    campaign.ctx.sample = child(status=401, message="none of 1 runs gave a frame; first: exploded")
+    campaign.inspect_sample()
+    assert not campaign.is_going_on()
+    code = ended(campaign)
+    assert code.status == 410
+    assert "exploded" in code.message
+
+
+def test_sampling_that_fails_partly_goes_on(process):
+    campaign = process()
+    campaign.ctx.sample = child(candidates=frames())
+    campaign.inspect_sample()
+    assert campaign.is_going_on()
+    assert len(campaign.ctx.candidates) == 2
+
+
+def deviation(refused, disagreement=np.nan):
+    node = ArrayData()
+    node.set_array("disagreement", np.full(len(refused), disagreement))
+    node.set_array("fingerprints", np.arange(2.0 * len(refused)).reshape(-1, 2))
+    node.base.attributes.set("refused", refused)
+    return node
+
+
+def test_no_candidate_that_may_be_labelled(process):
+    campaign = process()
+    campaign.ctx.candidates = frames(2)
+    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation(["fused", "fused"]))
+    campaign.run_select()
+    code = ended(campaign)
+    assert code.status == 411
+    assert "none of 2" in code.message
+
+
+def test_selection_is_stored_with_its_reasons(process):
+    campaign = process(selection={"budget": 3, "test_share": 0.2})
+    campaign.ctx.candidates = frames(10)
+    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 9 + ["fused"]))
+    campaign.run_select()
+    assert len(campaign.ctx.selected) == 3
+    assert len(campaign.ctx.test) == 2
+    assert not set(campaign.ctx.selected.ids) & set(campaign.ctx.test.ids)
+    for frame in campaign.ctx.selected.get_frames():
+        assert "farthest" in frame.info["origin"]["chosen"]["reason"]
+    assert campaign.ctx.selection["counts"]["refused"] == 1
+    assert campaign.ctx.selected.creator.process_label == "select_frames"
+
+
+def test_describing_that_fails(process):
+    campaign = process()
+    campaign.ctx.deviate = child(CalcJobNode, status=310, message="Killed")
+    campaign.inspect_deviate()
+    assert ended(campaign).status == 412
+
+
+def test_labels_that_fail_end_the_campaign_but_what_came_is_trained_on(process):
+    campaign = process()
+    campaign.ctx.labelling = ["label"]
+    campaign.ctx.label = child(status=403, message="8 of 10 labels failed", batch=frames(engine={"name": "emt"}))
+    campaign.inspect_label()
+    assert campaign.should_train()
+    code = ended(campaign)
+    assert code.status == 413
+    assert "8 of 10" in code.message
+
+
+def test_no_label_at_all(process):
+    campaign = process()
+    campaign.ctx.labelling = ["label"]
+    campaign.ctx.label = child(status=402, message="none of 10 labels succeeded")
+    campaign.inspect_label()
+    assert not campaign.should_train()
+    assert ended(campaign).status == 413
+
+
+def test_test_labels_that_fail_do_not_end_it(process):
+    campaign = process()
+    campaign.ctx.labelling = ["label_test"]
+    campaign.ctx.label_test = child(status=402, message="none of 3 labels succeeded")
+    campaign.inspect_label()
+    assert campaign.is_going_on()
+
+
+def test_a_fit_that_fails(process):
+    campaign = process()
+    campaign.ctx.train = child(status=404, message="the fit failed: too few frames")
+    campaign.inspect_train()
+    code = ended(campaign)
+    assert code.status == 414
+    assert "too few frames" in code.message
+
+
+def test_a_judgement_that_fails(process):
+    campaign = process()
+    campaign.ctx.evaluate = child(CalcJobNode, status=310, message="Killed")
+    campaign.inspect_evaluate()
+    assert ended(campaign).status == 415
+
+
+def test_the_budget(process):
+    campaign = process(budget={"labels": 2})
+    assert campaign.should_iterate()
+    campaign.ctx.batches["iteration_01"] = frames(2)
+    assert not campaign.should_iterate()
+    code = ended(campaign)
+    assert code.status == 701
+    assert "2 paid" in code.message
+
+
+def test_stages_advance_by_agreement_or_by_iterations(process):
+    campaign = process()
+    campaign.ctx.selection = Dict({"accurate_share": 0.5})
+    campaign.finish_iteration()
+    assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (0, 1)
+    campaign.ctx.selection = Dict({"accurate_share": 0.95})
+    campaign.finish_iteration()
+    assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (1, 0)
+    campaign.ctx.selection = Dict({"accurate_share": None})
+    campaign.ctx.stage_iteration = 2
+    campaign.finish_iteration()
+    assert campaign.ctx.stage == 2
+    assert not campaign.should_iterate()
+    assert ended(campaign) is None
+
+
+def test_seeds_follow_from_the_campaign_never_from_the_node(process):
+    first, second = process(), process()
+    assert first.seed("sample") == second.seed("sample")
+    first.ctx.stage_iteration = 2
+    assert first.seed("sample") != second.seed("sample")
+    assert derive_seed(1, "a") != derive_seed(2, "a")
+
+
+@pytest.mark.parametrize(
+    ("campaign", "message"),
+    [
+        ({"name": "x"}, "species"),
+        ({"speces": 1}, "did you mean 'species'"),
+    ],
+)
+def test_a_campaign_that_makes_no_sense_is_refused_at_the_door(aiida_profile_clean, aiida_code_installed, campaign, message):
+    code = aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
+    with pytest.raises(ValueError, match=message):
+        instantiate_process(get_manager().get_runner(), ActiveLearningWorkChain, code=code, campaign=Dict(campaign))
+
+
+def test_exit_codes_are_never_taken_from_the_cache_and_carry_values():
+    spec = ActiveLearningWorkChain.spec()
+    for status, label, message in EXIT_CODES:
+        code = spec.exit_codes[label]
+        assert code.status == status
+        assert code.invalidates_cache
+        assert "{" in message
