@@ -244,7 +244,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         self.out(f"selections.{self.key}", chosen["selection"])
         counts = self.ctx.selection["counts"]
         self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
-        if counts["refused"] == len(self.ctx.candidates):
+        if not counts["valid"]:
             self.fail("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
 
     # ------------------------------------------------------------------------------------------------ label

@@ -81,12 +81,13 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
         np.concatenate([node.get_array("fingerprints") for node in earlier]) if earlier else np.zeros((0, fingerprints.shape[1]))
     )
     ids = candidates.ids
+    refused = deviation.base.attributes.get("refused")
     outcome = select(
         ids=ids,
         disagreement=None if np.isnan(disagreement).all() else disagreement,
-        reasons=deviation.base.attributes.get("refused"),
+        refused=refused,
         fingerprints=fingerprints,
-        known=known_fingerprints,
+        known_fingerprints=known_fingerprints,
         known_ids=known_ids,
         settings=parse(SelectionSettings, values, "selection"),
         budget=budget,
@@ -95,35 +96,20 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     )
     frames = candidates.get_frames()
     result: dict[str, Any] = {}
-    for name, indices, reasons in (
-        ("selected", outcome.chosen, outcome.chosen_reasons),
-        ("test", outcome.test, outcome.test_reasons),
-    ):
-        picked = []
-        for index, reason in zip(indices, reasons, strict=True):
-            chosen: dict[str, Any] = {"reason": reason, "strategy": outcome.strategy, "selected_from": candidates.uuid}
-            if np.isfinite(disagreement[index]):
-                chosen["disagreement"] = float(disagreement[index])
-            frames[index].info["origin"] = {**frames[index].info.get("origin", {}), "chosen": chosen}
-            picked.append(frames[index])
-        if picked:
-            result[name] = FramesData.from_frames(picked)
-            result[name].label = f"{len(picked)} {name} frames"
-    taken = [*outcome.chosen, *outcome.test]
+    for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):
+        for choice in choices:
+            origin = frames[choice.index].info.get("origin", {})
+            frames[choice.index].info["origin"] = {**origin, "chosen": {**choice.as_dict(), "selected_from": candidates.uuid}}
+        if choices:
+            result[name] = FramesData.from_frames([frames[choice.index] for choice in choices])
+            result[name].label = f"{len(choices)} {name} frames"
     marks = ArrayData()
     # diversity starts from what is trained on; test frames must not push it away, but are never chosen again
-    marks.set_array("fingerprints", fingerprints[outcome.chosen])
-    marks.base.attributes.set("ids", [ids[index] for index in taken])
+    marks.set_array("fingerprints", fingerprints[[choice.index for choice in outcome.chosen]])
+    marks.base.attributes.set("ids", [ids[choice.index] for choice in (*outcome.chosen, *outcome.test)])
     result["fingerprints"] = marks
-    summary = outcome.to_dict()
-    refused = deviation.base.attributes.get("refused")
-    result["selection"] = Dict(
-        {
-            **{name: summary[name] for name in ("counts", "window", "strategy", "levels")},
-            "accurate_share": outcome.accurate_share if outcome.window else None,
-            "chosen": len(outcome.chosen),
-            "test": len(outcome.test),
-            "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason},
-        }
-    )
+    summary = outcome.summary()
+    if outcome.window is None:
+        summary["accurate_share"] = None  # nobody has been asked yet
+    result["selection"] = Dict({**summary, "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason}})
     return result
