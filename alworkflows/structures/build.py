@@ -19,12 +19,7 @@ __all__ = ["build", "read_structure", "shape"]
 
 
 def build(settings: StructureSettings, name: str, base: Path | None = None) -> Atoms:
-    """Return the structure that ``settings`` describes; ``info['origin']`` names it, and for a slab its surface and polarity.
-
-    Parameters
-    ----------
-    base : Path, optional
-        Folder that a relative file name starts from.
+    """Return the structure that ``settings`` describes; a relative file name starts from the folder ``base``.
 
     Raises
     ------
@@ -32,15 +27,13 @@ def build(settings: StructureSettings, name: str, base: Path | None = None) -> A
         If the prototype or file is unknown or unreadable, or a slab is asked to be repeated along its normal.
     """
     if settings.prototype is not None:
-        atoms = crystal(settings.prototype)
-    else:
-        assert settings.file is not None  # the settings hold exactly one of the two
-        atoms = read_structure((base or Path()) / settings.file)
-    return shape(atoms, settings, name)
+        return shape(crystal(settings.prototype), settings, name)
+    assert settings.file is not None  # the settings hold exactly one of the two
+    return shape(read_structure((base or Path()) / settings.file), settings, name)
 
 
-def shape(atoms: Atoms, settings: StructureSettings, name: str) -> Atoms:
-    """Return the supercell or slab that ``settings`` asks for, cut from a crystal that is already there.
+def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
+    """Return the supercell or slab of ``source``; ``info['origin']`` names it, and for a slab its surface and polarity.
 
     Raises
     ------
@@ -48,6 +41,7 @@ def shape(atoms: Atoms, settings: StructureSettings, name: str) -> Atoms:
         If a slab is asked to be repeated along its normal, or cut from something that is not a crystal.
     """
     origin: dict[str, object] = {"structure": name}
+    atoms = Atoms(numbers=source.numbers, positions=source.positions, cell=source.cell, pbc=source.pbc)
     if settings.miller is not None:
         if settings.supercell[2] != 1:
             raise InputError(f"{name}: a slab is repeated in its plane only; set 'layers' for its thickness, not supercell[2]")
@@ -92,7 +86,8 @@ def _read_with_pymatgen(path: Path, reason: Exception) -> Atoms:
         found = Structure.from_file(str(path))
     except Exception as error:
         raise InputError(
-            f"{path}: neither ASE ({type(reason).__name__}: {reason}) nor pymatgen ({type(error).__name__}: {error}) reads this file"
+            f"{path}: neither ASE ({type(reason).__name__}: {reason}) "
+            f"nor pymatgen ({type(error).__name__}: {error}) reads this file"
         ) from error
     if not found.is_ordered:
         raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")

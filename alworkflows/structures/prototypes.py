@@ -44,27 +44,20 @@ def _right(a: float, c: float | None = None) -> tuple[float, float, float, float
 _CHGNET = "relaxed with CHGNet 0.3.0 (Deng et al., Nat. Mach. Intell. 5, 1031 (2023), doi:10.1038/s42256-023-00716-3)"
 _THIRD = 1.0 / 3.0
 
-#: The six polymorphs of zinc oxide on which its first machine-learned potentials were trained.
+
+def _zno(title: str, group: int, cell: tuple[float, float, float, float, float, float], zn: Site, o: Site) -> Prototype:
+    return Prototype(title, group, cell, (("Zn", zn), ("O", o)), _CHGNET)
+
+
+#: The six polymorphs of zinc oxide that a melt begins from.
 PROTOTYPES: dict[str, Prototype] = {
-    "zno-wurtzite": Prototype(
-        "wurtzite", 186, _hexagonal(3.289, 5.297), (("Zn", (_THIRD, 2 * _THIRD, 0.0)), ("O", (_THIRD, 2 * _THIRD, 0.379))), _CHGNET
-    ),
-    "zno-zincblende": Prototype(
-        "zinc blende", 216, _right(4.630), (("Zn", (0.0, 0.0, 0.0)), ("O", (0.25, 0.25, 0.25))), _CHGNET
-    ),
-    "zno-bct": Prototype(
-        "body-centred tetragonal", 136, _right(5.602, 3.292), (("Zn", (0.18, 0.18, 0.0)), ("O", (0.18, -0.18, 0.0))), _CHGNET
-    ),
-    "zno-hbn": Prototype(
-        "h-BN like", 194, _hexagonal(3.460, 4.569), (("Zn", (_THIRD, 2 * _THIRD, 0.25)), ("O", (_THIRD, 2 * _THIRD, 0.75))), _CHGNET
-    ),
-    "zno-sodalite": Prototype(
-        "sodalite", 218, _right(5.664), (("Zn", (0.25, 0.5, 0.0)), ("O", (0.25, 0.0, 0.5))), _CHGNET
-    ),
-    "zno-cubane": Prototype(
-        "cubane", 217, _right(6.275), (("Zn", (0.164, 0.164, 0.164)), ("O", (-0.164, -0.164, -0.164))), _CHGNET
-    ),
-}  # fmt: skip
+    "zno-wurtzite": _zno("wurtzite", 186, _hexagonal(3.289, 5.297), (_THIRD, 2 * _THIRD, 0.0), (_THIRD, 2 * _THIRD, 0.379)),
+    "zno-zincblende": _zno("zinc blende", 216, _right(4.630), (0.0, 0.0, 0.0), (0.25, 0.25, 0.25)),
+    "zno-bct": _zno("body-centred tetragonal", 136, _right(5.602, 3.292), (0.18, 0.18, 0.0), (0.18, -0.18, 0.0)),
+    "zno-hbn": _zno("h-BN like", 194, _hexagonal(3.460, 4.569), (_THIRD, 2 * _THIRD, 0.25), (_THIRD, 2 * _THIRD, 0.75)),
+    "zno-sodalite": _zno("sodalite", 218, _right(5.664), (0.25, 0.5, 0.0), (0.25, 0.0, 0.5)),
+    "zno-cubane": _zno("cubane", 217, _right(6.275), (0.164, 0.164, 0.164), (-0.164, -0.164, -0.164)),
+}
 
 
 def crystal(name: str) -> Atoms:

@@ -1,0 +1,6 @@
+"""Samplers: each makes candidate frames, with their origin, handing them over one by one."""
+
+from alworkflows.sampling.base import Driver, SampleReport
+from alworkflows.sampling.registry import SAMPLERS, parse_sampler, sample
+
+__all__ = ["SAMPLERS", "Driver", "SampleReport", "parse_sampler", "sample"]

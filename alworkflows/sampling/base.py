@@ -1,0 +1,96 @@
+"""What every sampler takes and gives."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.errors import InputError
+
+__all__ = ["Driver", "Keep", "Keeper", "Progress", "SampleReport", "snapshot_steps", "whole_steps"]
+
+Keep = Callable[[Atoms], None]
+Progress = Callable[[str], None]
+
+
+class Driver(Protocol):
+    """What drives a model's dynamics: an ASE calculator that also knows how far its members disagree."""
+
+    def calculate(self, atoms: Atoms, properties: list[str], system_changes: list[str]) -> None:
+        """Fill ``results``, as ASE's calculators do."""
+
+    def disagreement(self, atoms: Atoms) -> np.ndarray:
+        """Return the deviation of the members' forces at each atom (N,), eV/A."""
+
+
+@dataclass(frozen=True)
+class SampleReport:
+    """What came of one sampling run."""
+
+    sampler: str
+    frames: int
+    steps: int
+    steps_planned: int
+    stopped: str | None
+    message: str
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as a JSON dictionary."""
+        return asdict(self)
+
+
+class Keeper:
+    """Hand frames over as they are made, each with its origin, and count them."""
+
+    def __init__(self, keep: Keep, sampler: str, structure: str, seed: int, timestep: float) -> None:
+        self._keep, self._timestep = keep, timestep
+        self._origin = {"structure": structure, "sampler": sampler, "seed": int(seed)}
+        self._sampler = sampler
+        self._began = time.perf_counter()
+        self.frames = 0
+        self.last_step = -1
+
+    def __call__(self, atoms: Atoms, step: int, temperature: float, kinetic: float, **more: Any) -> None:
+        """Keep a copy of the atoms made at ``step``; temperatures in K, the target's and the kinetic one; ``more`` joins the origin."""
+        frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        frame.wrap()
+        frame.info["origin"] = {
+            **self._origin,
+            "step": int(step),
+            "time_fs": float(step * self._timestep),
+            "temperature": round(float(temperature), 3),
+            "kinetic_temperature": round(float(kinetic), 3),
+            **more,
+        }
+        self._keep(frame)
+        self.frames += 1
+        self.last_step = step
+
+    def report(self, steps: int, planned: int, stopped: str | None = None, message: str = "") -> SampleReport:
+        """Return the report of the run that ends here."""
+        seconds = time.perf_counter() - self._began
+        return SampleReport(self._sampler, self.frames, steps, planned, stopped, message, round(seconds, 3))
+
+
+def whole_steps(duration: float, timestep: float) -> int:
+    """Return how many steps a duration takes, at least one; both in fs."""
+    return max(1, round(duration / timestep))
+
+
+def snapshot_steps(begin: int, end: int, count: int, what: str) -> list[int]:
+    """Return ``count`` steps, evenly spaced in (begin, end], the last one at the end.
+
+    Raises
+    ------
+    InputError
+        If there are fewer steps than snapshots.
+    """
+    if count > end - begin:
+        raise InputError(f"{what}: expected at least as many steps as snapshots ({count}), got {end - begin}")
+    return [begin + round((end - begin) * (k + 1) / count) for k in range(count)]

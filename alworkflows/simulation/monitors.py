@@ -1,0 +1,1 @@
+EXPLODED = "exploded"
