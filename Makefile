@@ -1,0 +1,70 @@
+# Each target does what it needs first. `make install && make demo` is all a newcomer types.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# further options for installing torch; without a GPU: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu"
+TORCH_FLAGS ?=
+# the demo keeps to its own AiiDA directory and touches no other profile
+DEMO := $(CURDIR)/demo
+# pytest workers
+WORKERS ?= 2
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*.c alworkflows/*/*.h)
+DEMO_ENV := AIIDA_PATH=$(DEMO)
+
+.PHONY: help install demo test check format bench clean distclean
+
+help:
+	@echo "make install    install into .venv, with the versions that were tested"
+	@echo "make demo       a zinc-oxide campaign from setup to report, in demo/ (at most 5 minutes on 2 cores)"
+	@echo "make test       all tests"
+	@echo "make check      ruff and mypy"
+	@echo "make format     let ruff format and sort imports"
+	@echo "make bench      side-by-side measurements"
+	@echo "make clean      remove builds and caches; make distclean: .venv and demo/ too"
+
+install: $(STAMP)
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+# the older pip that comes with Python crashes on an AiiDA extra; torch comes first so that the rest is resolved around it
+$(STAMP): $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH_FLAGS) torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,dev]"
+	touch $@
+
+demo: install
+	mkdir -p $(DEMO)
+	$(DEMO_ENV) $(BIN)/alworkflows setup laptop
+	$(BIN)/alworkflows new zno --protocol quick > $(DEMO)/zno.yaml
+	$(DEMO_ENV) $(BIN)/alworkflows launch $(DEMO)/zno.yaml --wait
+	$(DEMO_ENV) $(BIN)/alworkflows status
+	$(DEMO_ENV) $(BIN)/alworkflows report --output $(DEMO)/report
+	$(DEMO_ENV) $(BIN)/verdi daemon stop
+
+test: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: install
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find alworkflows workchains tests benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	-[ -d $(DEMO) ] && $(DEMO_ENV) $(BIN)/verdi daemon stop
+	rm -rf .venv $(DEMO)
+	find alworkflows -name '*.so' -delete
