@@ -87,7 +87,7 @@ def use_directory(path: str | Path | None = None) -> Path:
 
 
 def _find_verdi() -> None:
-    """Put this Python's programs on the PATH if ``verdi`` is not there: the daemon needs it, from a venv that is not active too."""
+    """Put this Python's programs on the PATH if ``verdi`` is not there: the daemon needs it, even if no venv is active."""
     if shutil.which("verdi") is None:
         os.environ["PATH"] = os.pathsep.join(filter(None, [os.environ.get("PATH"), os.path.dirname(sys.executable)]))
 
@@ -158,11 +158,16 @@ def _client() -> DaemonClient:
 
 def daemon_status() -> DaemonStatus:
     """Return how the daemon of the loaded profile is; one that left its file behind but does not answer is not running."""
+    import psutil
     from aiida.engine.daemon.client import DaemonException
 
     client = _client()
+    pid = client.get_daemon_pid()
+    # asking a daemon that is not there takes the whole timeout; its process, or the lack of one, is seen at once
+    if pid is None or not psutil.pid_exists(pid):
+        return DaemonStatus(False)
     try:
-        return DaemonStatus(True, client.get_daemon_pid(), client.get_number_of_workers())
+        return DaemonStatus(True, pid, client.get_number_of_workers())
     except DaemonException:
         return DaemonStatus(False)
 
