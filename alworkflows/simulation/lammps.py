@@ -12,16 +12,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.calculator import Calculator, all_changes
 from ase.data import atomic_masses, atomic_numbers
 
-from alworkflows.errors import MissingExtraError, SimulationError
+from alworkflows.errors import InputError, MissingExtraError, SimulationError
 from alworkflows.potentials import PairPotential
 
-__all__ = ["BAR", "LammpsSimulation"]
+__all__ = ["BAR", "LammpsCalculator", "LammpsSimulation"]
 
 #: One bar in eV/A^3.
 BAR = 1e-4 / 160.21766208
@@ -166,6 +167,33 @@ class LammpsSimulation:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+
+class LammpsCalculator(Calculator):
+    """A classical pair potential as an ASE calculator: energy (eV), forces (eV/A), stress (eV/A^3); periodic cells only."""
+
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+
+    def __init__(self, potential: PairPotential) -> None:
+        super().__init__()
+        self.potential = potential
+
+    def calculate(
+        self, atoms: Atoms | None = None, properties: list[str] | None = None, system_changes: list[str] = all_changes
+    ) -> None:
+        """Fill ``results``; see ASE."""
+        super().calculate(atoms, properties or ["energy"], system_changes)
+        if not self.atoms.pbc.all():
+            raise InputError(f"the classical potential needs a cell periodic in all directions, got pbc {self.atoms.pbc.tolist()}")
+        with LammpsSimulation(self.atoms, self.potential) as simulation:
+            simulation.run(0)
+            energy = simulation.energy()
+            self.results = {
+                "energy": energy,
+                "free_energy": energy,
+                "forces": simulation.forces(),
+                "stress": simulation.stress(),
+            }
 
 
 @contextmanager
