@@ -132,7 +132,7 @@ class Dynamics(Settings):
 
 
 class MeltSettings(Dynamics):
-    """Heat crystals with a classical potential until they melt (paper 000, step 1)."""
+    """Heat crystals with a classical potential until they melt (first step of Kandy et al., 2023)."""
 
     name: Literal["melt"] = "melt"
     potential: str | dict[str, Any] = Field(
@@ -154,7 +154,7 @@ class DrivenDynamics(Dynamics):
 
 
 class SurfaceMeltSettings(DrivenDynamics):
-    """Heat slabs with the ensemble's mean and keep frames along the path (paper 000, step 2)."""
+    """Heat slabs with the ensemble's mean and keep frames along the path (second step of Kandy et al., 2023)."""
 
     name: Literal["surface-melt"] = "surface-melt"
     temperature: tuple[Temperature, Temperature] = Field((300.0, 2000.0), description="start and end of the ramp, K")
@@ -162,7 +162,7 @@ class SurfaceMeltSettings(DrivenDynamics):
 
 
 class QuenchSettings(DrivenDynamics):
-    """Make a liquid with the ensemble, equilibrate it, cool it fast, keep amorphous frames (paper 000, step 3)."""
+    """Make a liquid with the ensemble, equilibrate it, cool it fast, keep amorphous frames (third step of Kandy et al., 2023)."""
 
     name: Literal["quench"] = "quench"
     melt_temperature: Temperature = Field(4000.0, description="K, at which the crystal loses its order")
@@ -204,7 +204,7 @@ class LabelSettings(Settings):
 
 
 class DescriptorSettings(Settings):
-    """PLIP: Gaussian two-, three- and N-body descriptors (papers 000 and 001)."""
+    """PLIP: Gaussian two-, three- and N-body descriptors (Benoit et al., 2020)."""
 
     name: Literal["plip"] = "plip"
     cutoff: PositiveLength = 6.0
