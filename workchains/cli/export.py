@@ -1,0 +1,232 @@
+"""``alworkflows export``: an ensemble as files that run without AiiDA, with what is known of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.errors import InputError
+from workchains.cli.common import json_option, print_json, profile_option
+
+if TYPE_CHECKING:
+    from aiida.orm import Node
+
+    from workchains.data.ensemble import EnsembleData
+
+__all__ = ["export", "export_ensemble"]
+
+EXAMPLE = '''"""Energy, forces and trust of a structure, by the ensemble beside this file; needs the package alworkflows."""
+
+import sys
+from pathlib import Path
+
+import ase.io
+import numpy as np
+
+from alworkflows.models import Ensemble
+
+here = Path(__file__).parent
+ensemble = Ensemble.load(here / "ensemble.npz")
+atoms = ase.io.read(sys.argv[1] if len(sys.argv) > 1 else here / "structure.xyz")
+
+atoms.calc = ensemble.calculator()  # an ASE calculator: use it for dynamics, relaxation, ...
+forces = atoms.get_forces()
+print(f"{atoms.get_chemical_formula()}: energy {atoms.get_potential_energy():.6f} eV")
+print(f"largest force {np.linalg.norm(forces, axis=1).max():.4f} eV/A")
+
+# how far the members disagree: the largest deviation of an atom's force, eV/A
+(prediction,) = ensemble.predict([atoms])
+print(f"disagreement {prediction.deviation.max():.4f} eV/A ({ensemble.reference_disagreement:.4f} on frames left out of the fit)")
+'''
+
+
+@click.command()
+@click.argument("what", metavar="PK")
+@click.option(
+    "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False), help="Folder to write; new, or empty."
+)
+@click.option("--iteration", "-i", type=int, metavar="N", help="Ensemble of this iteration of a campaign; default: the last.")
+@click.option("--frames", is_flag=True, help="Also write the training and test frames, as extended XYZ.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that holds something.")
+@profile_option
+@json_option
+def export(
+    what: str, output: str, iteration: int | None, frames: bool, overwrite: bool, profile: str | None, as_json: bool
+) -> None:
+    """Write the ensemble of a campaign, or an ensemble node, as files for ASE.
+
+    The folder gets ensemble.npz, structure.xyz, example.py (runs as it is), provenance.json (PKs and UUIDs) and README.md with
+    the errors.
+
+    \b
+    Examples:
+      alworkflows export 1234 -o potential/
+      alworkflows export 1234 -o potential/ --iteration 2 --frames
+      python potential/example.py my-structure.cif
+    """
+    from workchains.session import activate
+
+    activate(profile)
+    from workchains.provenance import load_node
+
+    folder = Path(output)
+    if folder.exists() and any(folder.iterdir()) and not overwrite:
+        raise InputError(
+            f"{folder}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
+        )
+    written = export_ensemble(_ensemble(load_node(what), iteration), folder, frames)
+    if as_json:
+        print_json({"folder": str(folder), "files": written})
+        return
+    for name in written:
+        click.echo(str(folder / name))
+    click.echo(f"\nNext: python {folder / 'example.py'}")
+
+
+def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
+    """Return the ensemble that a campaign made, or the node itself."""
+    from workchains.base import numbered
+    from workchains.data.ensemble import EnsembleData
+    from workchains.provenance import is_campaign
+    from workchains.provenance.ancestry import describe
+
+    if isinstance(node, EnsembleData):
+        if iteration is not None:
+            raise InputError(f"--iteration is for a campaign, and {node.pk} is an ensemble")
+        return node
+    if not is_campaign(node):
+        raise InputError(f"expected a campaign or an ensemble, got {describe(node)} <{node.pk}>")
+    ensembles = {
+        label.removeprefix("ensembles__"): link for label, link in _returned(node).items() if label.startswith("ensembles__")
+    }
+    if not ensembles:
+        raise InputError(f"campaign {node.pk} has no ensemble {'yet' if not node.is_terminated else '; see alworkflows status'}")
+    key = max(ensembles) if iteration is None else numbered("iteration", iteration)
+    if key not in ensembles:
+        raise InputError(f"campaign {node.pk} has no ensemble of {key}; it has: {', '.join(sorted(ensembles))}")
+    return ensembles[key]
+
+
+def _returned(node: Node) -> dict[str, Any]:
+    from aiida.common.links import LinkType
+
+    return {link.link_label: link.node for link in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()}
+
+
+def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False) -> list[str]:
+    """Write an ensemble and what is known of it into a folder; return the names of the files.
+
+    Parameters
+    ----------
+    frames
+        Whether to write the frames it was trained and tested on.
+    """
+    from alworkflows import frames as frames_io
+
+    folder.mkdir(parents=True, exist_ok=True)
+    known = _provenance(node)
+    batches = {kind: [batch.get_frames() for batch in nodes] for kind, nodes in known.pop("nodes").items()}
+    written = ["ensemble.npz", "example.py", "provenance.json", "README.md"]
+    node.export_file(folder / "ensemble.npz")
+    (folder / "example.py").write_text(EXAMPLE)
+    (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
+    (folder / "README.md").write_text(_readme(node, known))
+    if batches["batches"]:
+        written.append("structure.xyz")
+        frames_io.write(folder / "structure.xyz", [batches["batches"][0][0]])
+    if frames:
+        for kind, name in (("batches", "training.xyz"), ("tests", "test.xyz")):
+            if batches[kind]:
+                written.append(name)
+                frames_io.write(folder / name, [frame for batch in batches[kind] for frame in batch])
+    return written
+
+
+def _provenance(node: EnsembleData) -> dict[str, Any]:
+    """Return what made an ensemble: PKs and UUIDs, engine, errors; ``nodes`` holds the batches themselves."""
+    from workchains.provenance import campaign_of, evaluation
+
+    def names(item: Node) -> dict[str, Any]:
+        return {"pk": item.pk, "uuid": item.uuid, "label": item.label}
+
+    found: dict[str, Any] = {
+        "ensemble": names(node),
+        "attributes": node.base.attributes.all,
+        "nodes": {"batches": [], "tests": []},
+    }
+    job, campaign = node.creator, campaign_of(node)
+    if campaign is not None:
+        found["campaign"] = names(campaign)
+        judged = evaluation(campaign)
+        uuids = [link.uuid for label, link in sorted(_returned(campaign).items()) if label.startswith("ensembles__")]
+        if judged is not None and node.uuid in uuids:
+            found["final_errors"] = judged["errors"][uuids.index(node.uuid)]
+    if job is None or job.process_label != "FitJob":
+        return found
+    found["fit"] = {**names(job), "report": job.outputs.report.get_dict() if job.is_finished_ok else None}
+    for kind in ("batches", "tests"):
+        nodes = [batch for _, batch in sorted(job.inputs[kind].items())] if kind in job.inputs else []
+        found["nodes"][kind] = nodes
+        found[kind] = [{**names(batch), "frames": len(batch)} for batch in nodes]
+        for batch in nodes:
+            found["engine"] = batch.engine
+    return found
+
+
+def _readme(node: EnsembleData, known: dict[str, Any]) -> str:
+    attributes = known["attributes"]
+    terms = attributes.get("terms") or []
+    lines = [
+        f"# Ensemble of {attributes.get('members')} potentials for {', '.join(attributes.get('species', []))}",
+        "",
+        f"Trained by alworkflows{_of_campaign(known)}; terms of the members: {', '.join(map(str, terms))}.",
+        f"Labels: {json.dumps(known['engine'])}." if "engine" in known else "The labels' engine is not on record.",
+        "",
+        "Units: eV, A; stress in eV/A^3 with ASE's sign and Voigt order.",
+        "",
+        "    python example.py                 the structure that comes with it",
+        "    python example.py my-file.cif     yours",
+        "",
+        "## Errors",
+        "",
+    ]
+    lines += _error_lines(known)
+    if attributes.get("reference_disagreement"):
+        lines += [
+            "",
+            f"Members disagree by {attributes['reference_disagreement']:.4f} eV/A (median) on frames they had not seen:",
+            "where they disagree much more, do not trust the forces.",
+        ]
+    lines += ["", "## Where it comes from", "", f"- ensemble: node {node.pk}, UUID {node.uuid}"]
+    if "fit" in known:
+        lines.append(f"- fitted by job {known['fit']['pk']}, UUID {known['fit']['uuid']}")
+    for kind, word in (("batches", "trained on"), ("tests", "tested on")):
+        lines += [f"- {word} {item['frames']} frames: node {item['pk']}, UUID {item['uuid']}" for item in known.get(kind, [])]
+    return "\n".join(lines) + "\n"
+
+
+def _of_campaign(known: dict[str, Any]) -> str:
+    return f" in the campaign {known['campaign']['label']} (UUID {known['campaign']['uuid']})" if "campaign" in known else ""
+
+
+def _error_lines(known: dict[str, Any]) -> list[str]:
+    if "final_errors" in known:
+        groups, on = known["final_errors"], "the campaign's final test frames, which were never trained on"
+    else:
+        test = ((known.get("fit") or {}).get("report") or {}).get("test")
+        groups, on = ({"all": test} if test else {}), "the test frames there were, which were never trained on"
+    if not groups:
+        return ["No test frames: no errors are known."]
+    lines = [
+        f"RMS force error on {on}:",
+        "",
+        "| frames of | error, eV/A | spread of the forces, eV/A | ratio |",
+        "|---|---|---|---|",
+    ]
+    for name, errors in groups.items():
+        error, spread = errors["force_rmse"], errors["force_std"]
+        lines.append(f"| {name} | {error:.4f} | {spread:.4f} | {error / spread if spread else float('nan'):.1%} |")
+    return lines

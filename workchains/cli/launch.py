@@ -1,0 +1,78 @@
+"""``alworkflows launch``: submit a campaign to the daemon."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from alworkflows.errors import InputError
+from workchains.cli.common import json_option, print_json, profile_option
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+
+__all__ = ["launch"]
+
+
+@click.command()
+@click.argument("file", type=click.Path())
+@click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@click.option(
+    "--code", "label", metavar="LABEL", help="Code that runs the jobs, as `verdi code list` shows it; default: that of setup."
+)
+@profile_option
+@json_option
+def launch(file: str, wait: bool, label: str | None, profile: str | None, as_json: bool) -> None:
+    """Run the campaign in FILE under the daemon, and return at once.
+
+    The daemon is started if it does not run. With --wait the exit status is 0 if the campaign ends well or with a warning
+    (7xx), 1 if not, 130 if you leave.
+
+    \b
+    Examples:
+      alworkflows launch zno.yaml
+      alworkflows launch zno.yaml --wait
+    """
+    from workchains import campaigns, session
+
+    campaign = campaigns.load(file)
+    session.activate(profile)
+    builder = _builder(campaign, label, Path(file).resolve().parent)
+    # a profile that cannot run it must be known before anything is stored
+    running = session.daemon_status().running
+    daemon = session.start_daemon()
+
+    from aiida.engine import submit
+
+    try:
+        node = submit(builder)
+    except ValueError as error:  # AiiDA's validation of inputs; its message names the port
+        raise InputError(f"{file}: {error}") from error
+    if as_json:
+        print_json({"pk": node.pk, "uuid": node.uuid, "name": campaign.name, "daemon_started": not running})
+    else:
+        if not running:
+            click.echo(f"started the daemon, {daemon.workers} worker{'s' if daemon.workers != 1 else ''}")
+        click.echo(f"submitted campaign {campaign.name}, PK {node.pk}")
+    if not wait:
+        if not as_json:
+            click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
+        return
+    from workchains.cli.status import show
+    from workchains.cli.watch import exit_code, watch
+
+    ended = watch(node)
+    if ended is not None:
+        show(ended, as_json)
+    sys.exit(exit_code(ended))
+
+
+def _builder(campaign: object, label: str | None, base: Path) -> ProcessBuilder:
+    from workchains.active_learning import ActiveLearningWorkChain
+    from workchains.machines import job_options, load_code
+
+    code = load_code(label)
+    return ActiveLearningWorkChain.get_builder_from_campaign(code, campaign, job_options(code.computer), base)

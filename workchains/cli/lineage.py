@@ -1,0 +1,225 @@
+"""``alworkflows lineage``: where a frame or a node comes from, and what was made of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.errors import InputError
+from workchains.cli.common import console, json_option, print_json, profile_option
+
+if TYPE_CHECKING:
+    from aiida.orm import Node
+
+    from workchains.provenance import Event, FrameLineage
+
+__all__ = ["lineage"]
+
+TITLES = {
+    "structure": "structure",
+    "sample": "sampled",
+    "deviate": "judged",
+    "select": "chosen",
+    "label": "labelled",
+    "train": "trained on",
+    "test": "tested on",
+}
+
+
+@click.command()
+@click.argument("what", metavar="NODE|FRAME-ID")
+@click.option("--depth", default=8, show_default=True, help="How far back to follow a node.")
+@profile_option
+@json_option
+def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
+    """Show where a frame or a node comes from and what was made of it.
+
+    A frame is named by its id of 16 hex digits, as exported files and reports show it, or by the first of them; a node by its
+    PK or UUID.
+
+    \b
+    Examples:
+      alworkflows lineage 3fa29c                 the frame whose id begins so
+      alworkflows lineage 3fa29c04b1d2e655 --json
+      alworkflows lineage 1234                   a node: its makers, its uses
+    """
+    from workchains.session import activate
+
+    activate(profile)
+    node, frame = _resolve(what)
+    if node is not None:
+        from workchains.provenance import ancestry, uses
+
+        if as_json:
+            print_json({"pk": node.pk, "uuid": node.uuid, "from": ancestry(node, depth), "used": uses(node)})
+        else:
+            _show_node(node, depth)
+        return
+    from workchains.provenance import frame_lineage
+
+    found = frame_lineage(frame)
+    if as_json:
+        print_json(found)
+        return
+    for item in found:
+        _show_frame(item)
+
+
+def _resolve(what: str) -> tuple[Node | None, str]:
+    """Return a node, or the id of a frame: digits alone are a PK, 16 hex digits a frame, fewer a frame or else a UUID."""
+    from workchains.provenance import is_frame_id, load_node, resolve_frame
+
+    if what.isdigit() and len(what) < 16:
+        return load_node(int(what)), ""
+    if not is_frame_id(what):
+        return load_node(what), ""
+    try:
+        return None, resolve_frame(what)
+    except InputError as error:
+        if len(what) == 16 or "beginning" in str(error):
+            raise
+        try:
+            return load_node(what), ""
+        except InputError:
+            raise InputError(f"no frame and no node whose id begins with '{what}' in this profile") from None
+
+
+# ------------------------------------------------------------------------------------------------ frames
+
+
+def _show_frame(found: FrameLineage) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    screen = console()
+    where = f", campaign {found.campaign} {found.campaign_label}" if found.campaign is not None else ", in no campaign"
+    screen.print(Text(f"frame {found.id}  {found.formula}{where}", style="bold"))
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    for event in found.events:
+        grid.add_row(Text(TITLES[event.kind], style="bold"), Text(_sentence(event)))
+    nodes = ", ".join(f"{place.pk}[{place.index}]" for place in found.nodes)
+    grid.add_row(Text("held by", style="bold"), Text(f"nodes {nodes} (PK and index)"))
+    screen.print(grid)
+    screen.print()
+
+
+def _sentence(event: Event) -> str:
+    facts = dict(event.facts)
+    by = f"{event.process} {event.pk}" if event.pk is not None else event.process
+    made = f" -> {event.node}" if event.node is not None else ""
+    return f"{SENTENCES[event.kind](facts)}\nby {by}{made}"
+
+
+def _pop_text(facts: dict[str, Any], *names: str) -> str:
+    for name in names:
+        facts.pop(name, None)
+    return "; " + ", ".join(f"{name} {_short(value)}" for name, value in facts.items() if value is not None) if facts else ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_short(item) for item in value) + "]"
+    return str(value)
+
+
+def _structure(facts: dict[str, Any]) -> str:
+    source = facts.get("prototype") or facts.get("file") or "given"
+    return f"{facts.get('structure', 'unnamed')}: {source}{_pop_text(facts, 'structure', 'prototype', 'file')}"
+
+
+def _sample(facts: dict[str, Any]) -> str:
+    driver = facts.get("driven_by_ensemble")
+    text = f"{facts.get('sampler')} of {facts.get('structure')}, step {facts.get('step')}"
+    if facts.get("temperature") is not None:
+        text += f", {facts['temperature']:.0f} K"
+    text += f", seed {facts.get('seed')}"
+    text += f", driven by ensemble {driver}" if driver is not None else ""
+    return text + _pop_text(facts, "sampler", "structure", "step", "temperature", "seed", "driven_by_ensemble")
+
+
+def _deviate(facts: dict[str, Any]) -> str:
+    if facts.get("refused"):
+        return f"refused: {facts['refused']}"
+    value = facts.get("disagreement_eV_per_A")
+    if value is None:
+        return "no ensemble yet: no disagreement"
+    reference = facts.get("reference_disagreement_eV_per_A")
+    ratio = f", {value / reference:.2f} times that on held-out frames" if reference else ""
+    return f"disagreement {value:.4f} eV/A of ensemble {facts.get('ensemble')}{ratio}"
+
+
+def _select(facts: dict[str, Any]) -> str:
+    reason = facts.get("reason", "no reason recorded")
+    window = facts.get("window")
+    inside = f"; trust window {window[0]:.4f} to {window[1]:.4f} eV/A" if window else ""
+    level = f"; {facts['level']}" if facts.get("level") else ""
+    return f"as {facts['as']}: {reason}{level}{inside}; seed {facts.get('seed')}"
+
+
+def _label(facts: dict[str, Any]) -> str:
+    if "failed" in facts:
+        return f"failed: {facts['failed']}"
+    engine = facts.get("engine") or {}
+    named = _short(engine)
+    if "energy_eV" not in facts:
+        return named
+    return (
+        f"energy {facts['energy_eV']:.4f} eV ({facts['energy_per_atom_eV']:.4f} eV/atom), "
+        f"largest force {facts.get('largest_force_eV_per_A', float('nan')):.3f} eV/A; {named}"
+    )
+
+
+def _fit(facts: dict[str, Any]) -> str:
+    if "failed" in facts:
+        return f"{facts['batch']}; the fit failed: {facts['failed']}"
+    error = facts.get("test_force_error_eV_per_A")
+    tail = f", force error {error:.3f} eV/A on the test frames" if error is not None else ""
+    return f"{facts['batch']}; ensemble of {facts.get('training_frames')} frames{tail}"
+
+
+SENTENCES = {
+    "structure": _structure,
+    "sample": _sample,
+    "deviate": _deviate,
+    "select": _select,
+    "label": _label,
+    "train": _fit,
+    "test": _fit,
+}
+
+
+# ------------------------------------------------------------------------------------------------ nodes
+
+
+def _show_node(node: Node, depth: int) -> None:
+    from rich.text import Text
+    from rich.tree import Tree
+
+    from workchains.provenance import ancestry, campaign_of, uses
+    from workchains.provenance.ancestry import describe
+
+    def line(link: str, pk: int, what: str, label: str, repeated: bool = False) -> Text:
+        tail = f"  {label}" if label else ""
+        return Text(f"{link}: {what} <{pk}>{tail}{' (see above)' if repeated else ''}")
+
+    screen = console()
+    owner = campaign_of(node)
+    screen.print(Text(f"{describe(node)} <{node.pk}> {node.label}", style="bold"))
+    screen.print(Text(f"UUID {node.uuid}" + (f", campaign {owner.pk} {owner.label}" if owner is not None else "")))
+    tree = Tree("comes from")
+    branches = {0: tree}
+    for item in ancestry(node, depth):
+        branches[item.depth] = branches[item.depth - 1].add(line(item.link, item.pk, item.what, item.label, item.repeated))
+    screen.print(tree if len(branches) > 1 else Text("comes from: given by the user"))
+    used = uses(node)
+    below = Tree("was used by" if not hasattr(node, "process_label") else "made and called")
+    for item in used:
+        below.add(line(item.link, item.pk, item.what, item.label))
+    screen.print(below if used else Text("used by nothing yet"))

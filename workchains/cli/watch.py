@@ -1,0 +1,121 @@
+"""Watching a campaign from a terminal that can leave at any time."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from workchains.cli.common import console, table
+from workchains.cli.summary import COLUMNS, Standing, rows, standing
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+__all__ = ["exit_code", "watch"]
+
+INTERVAL = 1.0
+#: looks at the database between two looks at the daemon
+DAEMON_EVERY = 15
+
+
+def watch(node: ProcessNode) -> Standing | None:
+    """Show a campaign until it ends; return how it ended, or None if the user left (Ctrl-C), which it survives.
+
+    On a terminal: a display that is drawn anew each second. Elsewhere: a line whenever something changed.
+    """
+    screen = console()
+    try:
+        now = _live(node, screen) if screen.is_terminal else _lines(node)
+    except KeyboardInterrupt:
+        click.echo(f"\nLeft; the campaign goes on. To watch it again: alworkflows status {node.pk} --wait")
+        return None
+    return now
+
+
+def exit_code(ended: Standing | None) -> int:
+    """Return the exit status of a command that waited.
+
+    0 if the campaign is done or ended with an accepted warning (7xx), 1 if not; 130, as for any interrupted program, if the user
+    left.
+    """
+    if ended is None:
+        return 130
+    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or ended.exit_status >= 700) else 1
+
+
+def _live(node: ProcessNode, screen: Any) -> Standing:
+    from rich.live import Live
+
+    looks = 0
+    daemon = True
+    now = standing(node)
+    with Live(_picture(node, now, daemon), console=screen, refresh_per_second=2, transient=True) as live:
+        while not node.is_terminated:
+            time.sleep(INTERVAL)
+            looks += 1
+            if looks % DAEMON_EVERY == 0:
+                daemon = _daemon_runs()
+            now = standing(node)
+            live.update(_picture(node, now, daemon))
+    return standing(node)
+
+
+def _picture(node: ProcessNode, now: Standing, daemon: bool) -> Any:
+    from rich.console import Group
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    parts: list[Any] = [Text(f"campaign {now.pk} {now.name}", style="bold"), Text(now.sentence)]
+    if now.iterations:
+        last = now.iterations[-1]
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(
+            Text("jobs of this iteration"),
+            ProgressBar(max(last.jobs, 1), last.jobs_done, width=30),
+            f"{last.jobs_done}/{last.jobs}",
+        )
+        parts += [bar, table(COLUMNS, rows(now.iterations[-12:]), left=3)]
+    message = last_message(node)
+    if message:
+        parts.append(Text(f"last message: {message}", style="dim"))
+    if not daemon:
+        parts.append(Text("The daemon does not run, so nothing moves; start it with: alworkflows setup", style="red"))
+    parts.append(Text("Ctrl-C leaves the campaign running.", style="dim"))
+    return Group(*parts)
+
+
+def last_message(node: ProcessNode) -> str:
+    """Return the last message that the campaign wrote."""
+    from aiida.orm import Log
+
+    logs = Log.collection.get_logs_for(node)
+    if not logs:
+        return ""
+    text = str(max(logs, key=lambda log: log.time).message)
+    return text.partition("]: ")[2] or text
+
+
+def _lines(node: ProcessNode) -> Standing:
+    shown = ""
+    looks = 0
+    while True:
+        now = standing(node)
+        line = now.sentence.rpartition(", ")[0] if not node.is_terminated else ""
+        if line and line != shown:
+            click.echo(line)
+            shown = line
+        if node.is_terminated:
+            return standing(node)
+        looks += 1
+        if looks % DAEMON_EVERY == 0 and not _daemon_runs():
+            click.echo("The daemon does not run, so nothing moves; start it with: alworkflows setup", err=True)
+        time.sleep(INTERVAL)
+
+
+def _daemon_runs() -> bool:
+    from workchains.session import daemon_status
+
+    return daemon_status().running

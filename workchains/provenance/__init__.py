@@ -1,0 +1,49 @@
+"""Questions to the record, ready to ask.
+
+>>> from aiida import load_profile, orm
+>>> from workchains import provenance
+>>> load_profile()
+>>> campaign = orm.load_node(1234)
+>>> for record in provenance.iterations(campaign):
+...     print(record.key, record.stage, record.counts, record.labels, record.test_error)
+>>> provenance.idle_share(campaign).share               # share of the wall time in which no job ran
+>>> for interval in provenance.timeline(campaign):
+...     print(interval.label, interval.start, interval.end, interval.seconds)
+>>> [place.pk for place in provenance.find_frame("3fa2")]     # every node that holds the frame whose id begins so
+>>> for event in provenance.frame_lineage("3fa2")[0].events:
+...     print(event.kind, event.pk, event.facts)
+"""
+
+from workchains.provenance.ancestry import Relative, ancestry, uses
+from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
+from workchains.provenance.iterations import IterationRecord, evaluation, iterations
+from workchains.provenance.lineage import Event, FrameLineage, frame_lineage
+from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
+from workchains.provenance.tree import Step, campaign_of, is_campaign, load_node, outputs_of, steps_below
+
+__all__ = [
+    "Event",
+    "FrameLineage",
+    "FrameLocation",
+    "IdleShare",
+    "Interval",
+    "IterationRecord",
+    "Relative",
+    "Step",
+    "ancestry",
+    "campaign_of",
+    "evaluation",
+    "find_frame",
+    "frame_lineage",
+    "idle_share",
+    "is_campaign",
+    "is_frame_id",
+    "iterations",
+    "load_node",
+    "outputs_of",
+    "resolve_frame",
+    "span",
+    "steps_below",
+    "timeline",
+    "uses",
+]

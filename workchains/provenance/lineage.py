@@ -1,0 +1,205 @@
+"""Where a frame or a node comes from, and what was made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.links import LinkType
+from ase import Atoms
+
+from alworkflows.frames import labels
+from workchains.data.frames import FramesData
+from workchains.provenance.frames import FrameLocation, find_frame, resolve_frame
+from workchains.provenance.tree import campaign_of
+
+__all__ = ["Event", "FrameLineage", "frame_lineage"]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened to a frame.
+
+    Attributes
+    ----------
+    kind
+        ``structure``, ``sample``, ``deviate``, ``select``, ``label``, ``train`` or ``test``.
+    pk, process
+        The process that did it: PK (None if there is none, as for frames stored by hand) and name.
+    node
+        PK of the node that came out of it, or, for ``train`` and ``test``, of the ensemble.
+    facts
+        What is to be known of it, by name; units are in the names.
+    """
+
+    kind: str
+    pk: int | None
+    process: str
+    node: int | None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FrameLineage:
+    """The way of one frame through one campaign: from the structure it grew from to the ensembles trained on it."""
+
+    id: str
+    formula: str
+    campaign: int | None
+    campaign_label: str
+    events: tuple[Event, ...]
+    nodes: tuple[FrameLocation, ...]
+
+
+def frame_lineage(text: str) -> list[FrameLineage]:
+    """Return the lineage of a frame, one for each campaign that knows it, oldest first.
+
+    Parameters
+    ----------
+    text
+        The frame's id, or a beginning of it that no other frame shares.
+
+    Raises
+    ------
+    InputError
+        If there is no such frame, or several.
+    """
+    identity = resolve_frame(text)
+    groups: dict[int | None, list[FrameLocation]] = {}
+    campaigns: dict[int | None, orm.ProcessNode | None] = {}
+    for place in find_frame(identity):
+        campaign = campaign_of(orm.load_node(place.pk))
+        key = campaign.pk if campaign is not None else None
+        groups.setdefault(key, []).append(place)
+        campaigns[key] = campaign
+    return [_lineage(identity, campaigns[key], places) for key, places in groups.items()]
+
+
+def _lineage(identity: str, campaign: orm.ProcessNode | None, places: list[FrameLocation]) -> FrameLineage:
+    events: list[Event] = []
+    formula = ""
+    for place in places:
+        node = orm.load_node(place.pk)
+        frame = node.get_frames()[place.index]
+        formula = frame.get_chemical_formula()
+        events += _made(node, frame)
+        events += _used(node, identity, place.index)
+    order = {kind: number for number, kind in enumerate(("structure", "sample", "deviate", "select", "label", "train", "test"))}
+    distinct = {(event.kind, event.pk, event.node): event for event in events}
+    ordered = sorted(distinct.values(), key=lambda event: (order[event.kind], event.pk or 0))
+    label = (campaign.label or campaign.process_label) if campaign is not None else ""
+    return FrameLineage(identity, formula, campaign.pk if campaign is not None else None, label, tuple(ordered), tuple(places))
+
+
+# ------------------------------------------------------------------------------------------------ how it was made
+
+
+def _made(node: FramesData, frame: Atoms) -> list[Event]:
+    """Return what the creation of a node says of a frame in it."""
+    creator = node.creator
+    if creator is None:
+        return [Event("label" if node.engine else "structure", None, "stored by hand", node.pk, _origin(frame))]
+    makers = {
+        "build_structures": _structure,
+        "SampleJob": _sample,
+        "select_frames": _select,
+        "LabelJob": _label,
+    }
+    # what merges nodes tells nothing new of a frame
+    return makers[creator.process_label](creator, node, frame) if creator.process_label in makers else []
+
+
+def _origin(frame: Atoms) -> dict[str, Any]:
+    return {key: value for key, value in frame.info.get("origin", {}).items() if key != "chosen"}
+
+
+def _structure(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    name = frame.info.get("origin", {}).get("structure", "unnamed")
+    settings = creator.inputs.settings.get_dict()["structures"].get(name, {})
+    given = {key: value for key, value in settings.items() if value is not None}
+    if settings.get("miller") is None:
+        given = {key: value for key, value in given.items() if key not in ("layers", "vacuum")}
+    return [Event("structure", creator.pk, creator.process_label, node.pk, {"structure": name, **given})]
+
+
+def _sample(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    origin = _origin(frame)
+    start = creator.inputs.structures
+    by_name = {atoms.info.get("origin", {}).get("structure"): atoms for atoms in start.get_frames()}
+    known = origin.get("structure") in by_name and start.creator is not None
+    events = _made(start, by_name[origin["structure"]]) if known else []
+    facts = {**origin, "settings": creator.inputs.sampler.pk, "structures": start.pk}
+    if "ensemble" in creator.inputs:
+        facts["driven_by_ensemble"] = creator.inputs.ensemble.pk
+    return [*events, Event("sample", creator.pk, creator.process_label, node.pk, facts)]
+
+
+def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    link = node.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
+    facts = {"as": "test frame, never trained on" if link == "test" else "frame to train on"}
+    facts.update(frame.info.get("origin", {}).get("chosen", {}))
+    facts["seed"] = creator.inputs.seed.value
+    return [Event("select", creator.pk, creator.process_label, node.pk, facts)]
+
+
+def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    stored = labels(frame)
+    facts: dict[str, Any] = {"engine": node.engine}
+    if stored.energy is not None:
+        facts["energy_eV"] = stored.energy
+        facts["energy_per_atom_eV"] = stored.energy / len(frame)
+    if stored.forces is not None:
+        facts["largest_force_eV_per_A"] = float(np.linalg.norm(stored.forces, axis=1).max())
+    return [Event("label", creator.pk, creator.process_label, node.pk, facts)]
+
+
+# ------------------------------------------------------------------------------------------------ what used it
+
+
+def _used(node: FramesData, identity: str, index: int) -> list[Event]:
+    events = []
+    for link in node.base.links.get_outgoing(link_type=LinkType.INPUT_CALC).all():
+        process = link.node
+        if process.process_label == "DeviateJob" and process.is_finished_ok:
+            events.append(_deviate(process, index))
+        elif process.process_label == "FitJob":
+            events.append(_fit(process, link.link_label))
+        elif process.process_label == "LabelJob":
+            events += _failed_label(process, identity)
+    return events
+
+
+def _deviate(process: orm.ProcessNode, index: int) -> Event:
+    deviation = process.outputs.deviation
+    value = float(deviation.get_array("disagreement")[index])
+    facts: dict[str, Any] = {"disagreement_eV_per_A": value if np.isfinite(value) else None}
+    if "ensemble" in process.inputs:
+        ensemble = process.inputs.ensemble
+        facts["ensemble"] = ensemble.pk
+        facts["reference_disagreement_eV_per_A"] = ensemble.base.attributes.get("reference_disagreement", None)
+    reason = deviation.base.attributes.get("refused")[index]
+    if reason:
+        facts["refused"] = reason
+    return Event("deviate", process.pk, process.process_label, deviation.pk, facts)
+
+
+def _fit(process: orm.ProcessNode, link: str) -> Event:
+    kind = "test" if link.startswith("tests") else "train"
+    facts: dict[str, Any] = {"batch": link.partition("__")[2]}
+    if not process.is_finished_ok:
+        facts["failed"] = process.exit_message or process.process_state.value
+        return Event(kind, process.pk, process.process_label, None, facts)
+    report = process.outputs.report.get_dict()
+    facts["training_frames"] = report.get("training_frames")
+    if report.get("test"):
+        facts["test_force_error_eV_per_A"] = report["test"].get("force_rmse")
+    return Event(kind, process.pk, process.process_label, process.outputs.ensemble.pk, facts)
+
+
+def _failed_label(process: orm.ProcessNode, identity: str) -> list[Event]:
+    if "report" not in process.base.links.get_outgoing().all_link_labels():
+        return []
+    reasons = [item["reason"] for item in process.outputs.report["failures"] if item["id"] == identity]
+    return [Event("label", process.pk, process.process_label, None, {"failed": reason}) for reason in reasons]

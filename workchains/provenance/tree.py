@@ -1,0 +1,189 @@
+"""The processes below a process, read with one query a level, so that it can be polled while a campaign runs."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+from alworkflows.errors import InputError
+
+__all__ = ["Kind", "Step", "campaign_of", "is_campaign", "load_node", "outputs_of", "steps_below"]
+
+Kind = str
+
+#: process node class -> what it is called
+KINDS: dict[str, Kind] = {
+    "CalcJobNode": "job",
+    "CalcFunctionNode": "function",
+    "WorkChainNode": "workchain",
+    "WorkFunctionNode": "workchain",
+}
+
+ENDED = frozenset({"finished", "excepted", "killed"})
+
+
+@dataclass(frozen=True)
+class Step:
+    """One process below a campaign.
+
+    Attributes
+    ----------
+    pk
+        Its PK.
+    parent
+        PK of the process that called it.
+    path
+        Call link labels from the campaign down, such as ``iteration_01_sample/sample_00``.
+    kind
+        ``job`` (on a computer), ``function`` (inside the daemon) or ``workchain``.
+    process
+        Name of its class, such as ``SampleJob``.
+    label
+        The label a user sees.
+    state
+        ``created``, ``waiting``, ``running``, ``finished``, ``excepted`` or ``killed``.
+    exit_status, exit_message
+        Once it finished; 0 and None if all went well.
+    created, modified
+        Of its node, in UTC; an ended process is not modified again but by a user.
+    info
+        What the scheduler said of a job: ``job_state`` (of AiiDA), ``scheduler_state``, ``last_job_info``.
+    """
+
+    pk: int
+    parent: int
+    path: str
+    kind: Kind
+    process: str
+    label: str
+    state: str
+    exit_status: int | None
+    exit_message: str | None
+    created: dt.datetime
+    modified: dt.datetime
+    info: dict[str, Any]
+
+    @property
+    def ended(self) -> bool:
+        """It will not change any more."""
+        return self.state in ENDED
+
+    @property
+    def ok(self) -> bool:
+        """It finished with exit status 0."""
+        return self.state == "finished" and self.exit_status == 0
+
+    @property
+    def key(self) -> str:
+        """The call link label."""
+        return self.path.rsplit("/", 1)[-1]
+
+
+_FIELDS = {
+    "attributes.process_label": "process",
+    "attributes.process_state": "state",
+    "attributes.exit_status": "exit_status",
+    "attributes.exit_message": "exit_message",
+    "attributes.state": "job_state",
+    "attributes.scheduler_state": "scheduler_state",
+    "attributes.last_job_info": "last_job_info",
+}
+
+
+def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
+    """Return the processes called by a process and by those it called, in the order they were made.
+
+    Parameters
+    ----------
+    node
+        Usually a campaign; any process that calls others.
+    depth
+        How many levels down; None: all.
+    """
+    found: list[Step] = []
+    paths = {node.pk: ""}
+    level = 0
+    while paths and (depth is None or level < depth):
+        rows = _children(list(paths))
+        below = {}
+        for parent, link, values in rows:
+            path = f"{paths[parent]}/{link}".lstrip("/")
+            step = Step(parent=parent, path=path, **values)
+            found.append(step)
+            below[step.pk] = path
+        paths = below
+        level += 1
+    return sorted(found, key=lambda step: step.pk)
+
+
+def _children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
+    query = orm.QueryBuilder()
+    query.append(orm.ProcessNode, filters={"id": {"in": parents}}, project="id", tag="parent")
+    calls = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
+    query.append(
+        orm.ProcessNode,
+        with_incoming="parent",
+        edge_filters=calls,
+        edge_project="label",
+        project=["id", "node_type", "label", "ctime", "mtime", *_FIELDS],
+    )
+    rows = []
+    for parent, pk, node_type, label, created, modified, *rest in query.all():
+        *fields, link = rest
+        values = dict(zip(_FIELDS.values(), fields, strict=True))
+        info = {key: values.pop(key) for key in ("job_state", "scheduler_state", "last_job_info")}
+        kind = KINDS.get(node_type.rstrip(".").rsplit(".", 1)[-1], "workchain")
+        values.update(pk=pk, kind=kind, label=label, created=created, modified=modified, info=info)
+        values["process"] = values["process"] or ""
+        values["state"] = values["state"] or "created"
+        rows.append((parent, link, values))
+    return rows
+
+
+def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
+    """Return the outputs of processes: {process: {link label: PK}}; nested names keep AiiDA's double underscore."""
+    if not pks:
+        return {}
+    query = orm.QueryBuilder()
+    query.append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
+    made = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
+    query.append(orm.Data, with_incoming="process", edge_filters=made, edge_project="label", project="id")
+    found: dict[int, dict[str, int]] = {pk: {} for pk in pks}
+    for process, data, link in query.all():
+        found[process][link] = data
+    return found
+
+
+def is_campaign(node: orm.Node) -> bool:
+    """Whether a node is a run of ``ActiveLearningWorkChain``."""
+    return isinstance(node, orm.WorkChainNode) and node.process_label == "ActiveLearningWorkChain"
+
+
+def campaign_of(node: orm.Node) -> orm.ProcessNode | None:
+    """Return the campaign a process, or the process that made a data node, belongs to; None if there is none."""
+    process = node if isinstance(node, orm.ProcessNode) else node.creator
+    while process is not None and not is_campaign(process):
+        process = process.caller
+    return process
+
+
+def load_node(text: str | int) -> orm.Node:
+    """Return a node by PK or UUID.
+
+    Raises
+    ------
+    InputError
+        If there is none, or the beginning of a UUID fits several.
+    """
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    try:
+        return orm.load_node(text)
+    except MultipleObjectsError:
+        raise InputError(f"'{text}' is the beginning of the UUID of several nodes; give more of it") from None
+    except (NotExistent, ValueError):
+        raise InputError(f"no node with the PK or UUID '{text}' in this profile; `alworkflows status` lists campaigns") from None
