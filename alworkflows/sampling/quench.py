@@ -1,0 +1,84 @@
+"""Quench: make a liquid with the ensemble, equilibrate it, cool it fast, and keep frames of the liquid and the glass.
+
+Four phases: the crystal is melted at constant volume well above its melting point (no frames), the liquid is held at the quench's
+start temperature (origin: phase ``liquid``), cooled linearly at the stated rate (``cooling``) and held at the end temperature
+(``amorphous``). The cell is scaled to the stated density before the first step; a stated pressure acts from the cooling on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, snapshot_steps, whole_steps
+from alworkflows.sampling.driven import Phase, drive, require_driver
+from alworkflows.settings import QuenchSettings
+from alworkflows.structures import MIN_VACUUM, vacuum
+
+__all__ = ["at_density", "sample"]
+
+#: One g/cm^3 in amu/A^3.
+_DENSITY = 0.602214076
+
+
+def sample(
+    settings: QuenchSettings,
+    structure: Atoms,
+    name: str,
+    seed: int,
+    keep: Keep,
+    driver: Driver | None = None,
+    upper: float | None = None,
+    progress: Progress | None = None,
+) -> SampleReport:
+    """Melt and quench; see the module and :func:`alworkflows.sampling.sample`.
+
+    Raises
+    ------
+    InputError
+        If there is no ensemble, the structure is a slab, the quench does not go down, or there are fewer steps than snapshots.
+    """
+    driver = require_driver(driver, settings.name)
+    if vacuum(structure) >= MIN_VACUUM:
+        raise InputError(f"{name}: quench expected a bulk structure, got one with {vacuum(structure):.1f} A of vacuum")
+    phases = _phases(settings)
+    atoms = structure if settings.density is None else at_density(structure, settings.density)
+    keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
+    return drive(settings, atoms, phases, _snapshots(settings, phases), keeper, driver, upper, seed, progress)
+
+
+def at_density(atoms: Atoms, density: float) -> Atoms:
+    """Return the structure scaled to a density in g/cm^3."""
+    scaled = atoms.copy()
+    volume = atoms.get_masses().sum() / (density * _DENSITY)
+    scaled.set_cell(np.asarray(atoms.cell) * (volume / atoms.get_volume()) ** (1.0 / 3.0), scale_atoms=True)
+    return scaled
+
+
+def _phases(settings: QuenchSettings) -> list[Phase]:
+    start, end = settings.temperature
+    if start <= end:
+        raise InputError(f"quench: expected a temperature that falls, got {start:g} to {end:g} K")
+    cooling = (start - end) / settings.rate * 1000.0
+    return [
+        Phase(
+            whole_steps(settings.melt_duration, settings.timestep),
+            settings.melt_temperature,
+            settings.melt_temperature,
+            "melting",
+        ),
+        Phase(whole_steps(settings.equilibrate, settings.timestep), start, start, "liquid"),
+        Phase(whole_steps(cooling, settings.timestep), start, end, "cooling", settings.pressure),
+        Phase(whole_steps(settings.hold, settings.timestep), end, end, "amorphous", settings.pressure),
+    ]
+
+
+def _snapshots(settings: QuenchSettings, phases: list[Phase]) -> list[int]:
+    """Return the steps to keep: the liquid's share over equilibration and cooling, the rest over the hold."""
+    melted = phases[0].steps
+    cooled = melted + phases[1].steps + phases[2].steps
+    path = round(settings.liquid_share * settings.snapshots)
+    glass = settings.snapshots - path
+    steps = snapshot_steps(melted, cooled, path, "quench, before the hold") if path else []
+    return steps + (snapshot_steps(cooled, cooled + phases[3].steps, glass, "quench, in the hold") if glass else [])

@@ -1,0 +1,44 @@
+"""Surface melt: heat a slab with the ensemble's mean force, keeping frames along the path.
+
+Langevin dynamics at constant volume, the target temperature rising linearly; the slab's centre of mass rests, so that it does not
+drift through its vacuum. Snapshots are evenly spaced from the start, where the surface is solid, to the end.
+"""
+
+from __future__ import annotations
+
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, snapshot_steps, whole_steps
+from alworkflows.sampling.driven import Phase, drive, require_driver
+from alworkflows.settings import SurfaceMeltSettings
+from alworkflows.structures import MIN_VACUUM, vacuum
+
+__all__ = ["sample"]
+
+
+def sample(
+    settings: SurfaceMeltSettings,
+    structure: Atoms,
+    name: str,
+    seed: int,
+    keep: Keep,
+    driver: Driver | None = None,
+    upper: float | None = None,
+    progress: Progress | None = None,
+) -> SampleReport:
+    """Heat a slab; see the module and :func:`alworkflows.sampling.sample`.
+
+    Raises
+    ------
+    InputError
+        If there is no ensemble, the structure has no vacuum, or there are fewer steps than snapshots.
+    """
+    driver = require_driver(driver, settings.name)
+    empty = vacuum(structure)
+    if empty < MIN_VACUUM:
+        raise InputError(f"{name}: surface-melt expected a slab with {MIN_VACUUM:g} A of vacuum, the widest gap is {empty:.2f} A")
+    planned = whole_steps(settings.duration, settings.timestep)
+    snapshots = snapshot_steps(0, planned, settings.snapshots, settings.name)
+    keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
+    return drive(settings, structure, [Phase(planned, *settings.temperature)], snapshots, keeper, driver, upper, seed, progress)
