@@ -6,23 +6,37 @@ converted. A key, unit, species or name that is not known is an error that sugge
 
 from __future__ import annotations
 
-import re
 from enum import StrEnum
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from alworkflows.errors import InputError, suggest
+from alworkflows.errors import suggest
+from alworkflows.schema import (
+    Count,
+    Density,
+    Force,
+    Fraction,
+    PositiveLength,
+    Pressure,
+    Rate,
+    Settings,
+    Temperature,
+    Time,
+    merge,
+    parse,
+    read_yaml,
+)
 
 __all__ = [
     "Budget",
-    "Campaign",
     "CalculatorSettings",
+    "Campaign",
     "DescriptorSettings",
     "FitSettings",
     "GeometryLimits",
     "LabelSettings",
+    "LevelKind",
     "MeltSettings",
     "ModelSettings",
     "QuenchSettings",
@@ -37,59 +51,6 @@ __all__ = [
     "parse",
     "read_yaml",
 ]
-
-_UNITS: dict[str, dict[str, float]] = {
-    "time (fs)": {"fs": 1.0, "ps": 1e3, "ns": 1e6},
-    "length (A)": {"A": 1.0, "Å": 1.0, "nm": 10.0, "pm": 0.01},
-    "temperature (K)": {"K": 1.0},
-    "pressure (GPa)": {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "eV/A^3": 160.21766208},
-    "density (g/cm^3)": {"g/cm^3": 1.0, "g/cm3": 1.0, "kg/m^3": 1e-3},
-    "rate (K/ps)": {"K/ps": 1.0, "K/fs": 1e3, "K/ns": 1e-3},
-    "force (eV/A)": {"eV/A": 1.0, "meV/A": 1e-3},
-}
-
-
-def _quantity(kind: str) -> BeforeValidator:
-    units = _UNITS[kind]
-
-    def convert(value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        match = re.fullmatch(r"\s*([-+0-9.eE]+?)\s*([A-Za-zÅ/^0-9]*)\s*", value)
-        try:
-            number = float(match.group(1)) if match else None
-        except ValueError:
-            number = None
-        if match is None or number is None:
-            raise ValueError(f"expected a {kind}, a number or a text like '1 {next(iter(units))}', got '{value}'")
-        unit = match.group(2)
-        if unit and unit not in units:
-            raise ValueError(f"unknown unit '{unit}' for a {kind}{suggest(unit, units)}; known: {', '.join(units)}")
-        return number * units.get(unit, 1.0)
-
-    return BeforeValidator(convert)
-
-
-Time = Annotated[float, _quantity("time (fs)"), Field(gt=0)]
-Length = Annotated[float, _quantity("length (A)")]
-PositiveLength = Annotated[float, _quantity("length (A)"), Field(gt=0)]
-Temperature = Annotated[float, _quantity("temperature (K)"), Field(gt=0)]
-Pressure = Annotated[float, _quantity("pressure (GPa)")]
-Density = Annotated[float, _quantity("density (g/cm^3)"), Field(gt=0)]
-Rate = Annotated[float, _quantity("rate (K/ps)"), Field(gt=0)]
-Force = Annotated[float, _quantity("force (eV/A)"), Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-Model = TypeVar("Model", bound="Settings")
-
-
-class Settings(BaseModel):
-    """Base of all settings: unknown keys are errors, values are checked, nothing changes after."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=False)
-
 
 # ------------------------------------------------------------------------------------------------ structures
 
@@ -118,6 +79,13 @@ class GeometryLimits(Settings):
 
     shortest: PositiveLength = Field(0.6, description="shortest allowed distance over the sum of covalent radii (ratio)")
     volume_per_atom: tuple[float, float] = Field((3.0, 400.0), description="allowed range, A^3 (slabs include their vacuum)")
+
+    @model_validator(mode="after")
+    def _range(self) -> GeometryLimits:
+        low, high = self.volume_per_atom
+        if not 0 <= low < high:
+            raise ValueError(f"expected volume_per_atom as [smallest, largest], got {[low, high]}")
+        return self
 
 
 # ------------------------------------------------------------------------------------------------ samplers
@@ -346,89 +314,3 @@ class Campaign(Settings):
                 f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; begin with 'melt'"
             )
         return self
-
-
-# ------------------------------------------------------------------------------------------------ reading
-
-
-def parse(model: type[Model], data: Any, where: str = "settings") -> Model:
-    """Return ``data`` as a checked ``model``.
-
-    Raises
-    ------
-    InputError
-        One line a problem: where it is, what was expected, what came, and the nearest known key.
-    """
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        lines = [_explain(item, model) for item in error.errors()]
-        raise InputError(f"{where}: " + ("\n" + " " * 2).join(lines)) from None
-
-
-def _explain(item: Any, model: type[BaseModel]) -> str:
-    path = [str(part) for part in item["loc"]]
-    place = ".".join(path)
-    if item["type"] == "extra_forbidden":
-        keys = _keys_at(model, path[:-1])
-        return f"unknown key '{place}'{suggest(path[-1], keys)}" + (f"; known: {', '.join(sorted(keys))}" if keys else "")
-    if item["type"] == "union_tag_invalid":
-        context = item["ctx"]
-        options = re.findall(r"'([^']+)'", context["expected_tags"])
-        return f"{place}: unknown name '{context['tag']}'{suggest(context['tag'], options)}; known: {', '.join(options)}"
-    message = item["msg"].removeprefix("Value error, ")
-    given = item.get("input")
-    shown = f", got {given!r}" if not isinstance(given, dict) and "got" not in message and item["type"] != "missing" else ""
-    return (f"{place}: " if place else "") + f"{message}{shown}"
-
-
-def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
-    """Return the keys known at a place of the schema, following names, list indices and union tags."""
-    current: list[type[BaseModel]] = [model]
-    for part in path:
-        found: list[type[BaseModel]] = []
-        for candidate in current:
-            field = candidate.model_fields.get(part)
-            found.extend(_models_in(field.annotation) if field else [])
-        if found:
-            current = found
-        tagged = [m for m in current if "name" in m.model_fields and m.model_fields["name"].default == part]
-        current = tagged or current
-    return {key for candidate in current for key in candidate.model_fields}
-
-
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
-
-
-def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
-    """Return ``base`` with ``override`` laid over it: dictionaries are merged key by key, everything else replaces."""
-    merged = dict(base)
-    for key, value in override.items():
-        merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
-    return merged
-
-
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not YAML (with line and column), or is not a mapping.
-    """
-    import yaml
-
-    try:
-        data = yaml.safe_load(Path(path).read_text())
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
-    return data

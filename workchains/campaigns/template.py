@@ -35,7 +35,7 @@ def template(material: str, protocol: str | None = None) -> str:
         f"# {materials()[material]}",
         f"# protocol {name}: {known[name].description}",
         "#",
-        "# Units: eV, A, fs, K (GPa, g/cm^3, K/ps); a text such as '10 ps' or '1 nm' is converted. A key left out has its default.",
+        "# Units: eV, A, fs, K (GPa, g/cm^3, K/ps); a text such as '10 ps' or '1 nm' is converted. Keys left out have a default.",
     ]
     if material in PLACEHOLDERS:
         head.append("# TO BE REPLACED: the species A and B, the file crystal.cif, and each null of the pair potential.")

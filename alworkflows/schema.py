@@ -1,0 +1,196 @@
+"""What every settings class stands on: quantities with units, strictness, and errors that say where and what was expected."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from alworkflows.errors import InputError, suggest
+
+__all__ = [
+    "Count",
+    "Density",
+    "Force",
+    "Fraction",
+    "Length",
+    "PositiveLength",
+    "Pressure",
+    "Rate",
+    "Settings",
+    "Temperature",
+    "Time",
+    "merge",
+    "parse",
+    "read_yaml",
+]
+
+_UNITS: dict[str, dict[str, float]] = {
+    "time (fs)": {"fs": 1.0, "ps": 1e3, "ns": 1e6},
+    "length (A)": {"A": 1.0, "Å": 1.0, "nm": 10.0, "pm": 0.01},
+    "temperature (K)": {"K": 1.0},
+    "pressure (GPa)": {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "eV/A^3": 160.21766208},
+    "density (g/cm^3)": {"g/cm^3": 1.0, "g/cm3": 1.0, "kg/m^3": 1e-3},
+    "rate (K/ps)": {"K/ps": 1.0, "K/fs": 1e3, "K/ns": 1e-3},
+    "force (eV/A)": {"eV/A": 1.0, "meV/A": 1e-3},
+}
+
+
+def _quantity(kind: str) -> BeforeValidator:
+    units = _UNITS[kind]
+
+    def convert(value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        match = re.fullmatch(r"\s*([-+0-9.eE]+?)\s*([A-Za-zÅ/^0-9]*)\s*", value)
+        try:
+            number = float(match.group(1)) if match else None
+        except ValueError:
+            number = None
+        if match is None or number is None:
+            raise ValueError(f"expected a {kind}, a number or a text like '1 {next(iter(units))}', got '{value}'")
+        unit = match.group(2)
+        if unit and unit not in units:
+            raise ValueError(f"unknown unit '{unit}' for a {kind}{suggest(unit, units)}; known: {', '.join(units)}")
+        return number * units.get(unit, 1.0)
+
+    return BeforeValidator(convert)
+
+
+Time = Annotated[float, _quantity("time (fs)"), Field(gt=0)]
+Length = Annotated[float, _quantity("length (A)")]
+PositiveLength = Annotated[float, _quantity("length (A)"), Field(gt=0)]
+Temperature = Annotated[float, _quantity("temperature (K)"), Field(gt=0)]
+Pressure = Annotated[float, _quantity("pressure (GPa)")]
+Density = Annotated[float, _quantity("density (g/cm^3)"), Field(gt=0)]
+Rate = Annotated[float, _quantity("rate (K/ps)"), Field(gt=0)]
+Force = Annotated[float, _quantity("force (eV/A)"), Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+Model = TypeVar("Model", bound="Settings")
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, values are checked, nothing changes after."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=False, allow_inf_nan=False)
+
+
+def parse(model: type[Model], data: Any, where: str = "settings") -> Model:
+    """Return ``data`` as a checked ``model``.
+
+    Raises
+    ------
+    InputError
+        One line a problem: where it is, what was expected, what came, and the nearest known key.
+    """
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = error.errors()
+        places = [item["loc"] for item in problems]
+        # a list whose entry is wrong is then too short as well, which says nothing new
+        roots = [
+            item
+            for item in problems
+            if not (item["type"] == "too_short" and any(place[: len(item["loc"])] == item["loc"] != place for place in places))
+        ]
+        raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model) for item in roots)) from None
+
+
+def _explain(item: Any, model: type[BaseModel]) -> str:
+    path = [str(part) for part in item["loc"]]
+    place = ".".join(path)
+    context = item.get("ctx", {})
+    if item["type"] == "extra_forbidden":
+        keys = _keys_at(model, path[:-1])
+        return f"unknown key '{place}'{suggest(path[-1], keys)}" + (f"; known: {', '.join(sorted(keys))}" if keys else "")
+    if item["type"] == "union_tag_invalid":
+        options = re.findall(r"'([^']+)'", context["expected_tags"])
+        return f"{place}: unknown name '{context['tag']}'{suggest(context['tag'], options)}; known: {', '.join(options)}"
+    message = {
+        "missing": "missing",
+        "union_tag_not_found": "expected a 'name'",
+        "too_short": f"expected at least {context.get('min_length')} entry",
+        "too_long": f"expected at most {context.get('max_length')} entries",
+        "tuple_type": "expected a list",
+        "dict_type": "expected a mapping of keys",
+        "model_type": "expected a mapping of keys",
+        "model_attributes_type": "expected a mapping of keys",
+    }.get(item["type"], item["msg"].removeprefix("Value error, ").replace("Input should be", "expected"))
+    given = item.get("input")
+    if item["type"] in ("literal_error", "enum"):
+        message += suggest(given, re.findall(r"'([^']+)'", context["expected"]))
+    told = item["type"] in ("missing", "union_tag_not_found") or "got " in message or message.startswith("unknown")
+    if told or (isinstance(given, dict) and item["type"] == "value_error"):
+        shown = ""  # a check of a whole mapping says itself what it met
+    else:
+        shown = f", got {'a mapping' if isinstance(given, dict) else repr(given)}"
+    return (f"{place}: " if place else "") + f"{message}{shown}"
+
+
+def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
+    """Return the keys known at a place of the schema, following names, list indices and union tags."""
+    current: list[type[BaseModel]] = [model]
+    for part in path:
+        found: list[type[BaseModel]] = []
+        for candidate in current:
+            field = candidate.model_fields.get(part)
+            found.extend(_models_in(field.annotation) if field else [])
+        if found:
+            current = found
+        tagged = [m for m in current if "name" in m.model_fields and m.model_fields["name"].default == part]
+        current = tagged or current
+    return {key for candidate in current for key in candidate.model_fields}
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type):
+        return [annotation] if issubclass(annotation, BaseModel) else []
+    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+
+
+def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``override`` laid over it: dictionaries are merged key by key, everything else replaces."""
+    merged = dict(base)
+    for key, value in override.items():
+        merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
+    return merged
+
+
+def read_yaml(path: str | Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, is not YAML (with line and column), or is not a mapping.
+    """
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML itself would let the last of two equal keys win, without a word."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                    raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' is given twice", key.start_mark)
+                seen.add(str(key.value))
+            return super().construct_mapping(node, deep)
+
+    try:
+        data = yaml.load(Path(path).read_text(), Loader)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: not valid YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
+    return data
