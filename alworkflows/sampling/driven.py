@@ -108,12 +108,8 @@ def drive(
     Raises
     ------
     InputError
-        If the damping time is shorter than two steps, or the driver cannot describe the atoms.
+        If the driver cannot describe the atoms.
     """
-    if settings.friction < 2 * settings.timestep:
-        raise InputError(
-            f"friction: expected at least two time steps ({2 * settings.timestep:g} fs), got {settings.friction:g} fs"
-        )
     planned = sum(phase.steps for phase in phases)
     random = np.random.default_rng(seed)
     masses = atoms.get_masses()

@@ -10,15 +10,15 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from alworkflows.errors import InputError, SimulationError
+from alworkflows.errors import SimulationError
 from alworkflows.potentials import resolve
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
 from alworkflows.settings import MeltSettings
 from alworkflows.simulation.lammps import LammpsSimulation
 from alworkflows.simulation.monitors import EXPLODED
 from alworkflows.structures import close_pairs
 
-__all__ = ["sample"]
+__all__ = ["check", "sample"]
 
 #: Share of the ramp before the first interval between snapshots.
 SETTLING = 0.1
@@ -28,6 +28,25 @@ HOTTEST = 4.0
 FUSED = 0.45
 #: Relaxation time of the barostat, fs.
 BAROSTAT = 1000.0
+
+
+def check(settings: MeltSettings, structure: Atoms, name: str) -> int:
+    """Return how many steps a run would take.
+
+    Raises
+    ------
+    InputError
+        If the potential is unknown or does not describe the structure, or there are fewer steps than snapshots.
+    """
+    resolve(settings.potential).check(structure.get_chemical_symbols(), name)
+    check_friction(settings)
+    planned = whole_steps(settings.duration, settings.timestep)
+    _snapshots(settings, planned)
+    return planned
+
+
+def _snapshots(settings: MeltSettings, planned: int) -> list[int]:
+    return snapshot_steps(int(SETTLING * planned), planned, settings.snapshots, settings.name)
 
 
 def sample(
@@ -45,19 +64,17 @@ def sample(
     Raises
     ------
     InputError
-        If the potential is unknown or does not describe the structure, or there are fewer steps than snapshots.
+        As :func:`check`.
     SimulationError
         If LAMMPS refuses before the first step; later on the run counts as exploded and keeps its frames.
     """
-    potential = resolve(settings.potential)
-    planned = whole_steps(settings.duration, settings.timestep)
-    snapshots = snapshot_steps(int(SETTLING * planned), planned, settings.snapshots, "melt")
+    planned = check(settings, structure, name)
     keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
     first, last = settings.temperature
-    with LammpsSimulation(structure, potential, name=name) as simulation:
+    with LammpsSimulation(structure, resolve(settings.potential), name=name) as simulation:
         simulation.commands(_dynamics(settings, np.random.default_rng(seed)))
         step = 0
-        for target in snapshots:
+        for target in _snapshots(settings, planned):
             try:
                 simulation.run(target - step, start=0, stop=planned)
             except SimulationError as error:
@@ -72,15 +89,13 @@ def sample(
             ramp = first + (last - first) * step / planned
             keeper(atoms, step, ramp, kinetic)
             if progress:
-                progress(f"melt {name}: step {step}/{planned}, {kinetic:.0f} K, {keeper.frames}/{settings.snapshots} frames")
+                progress(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {keeper.frames}/{settings.snapshots} frames")
     return keeper.report(planned, planned)
 
 
 def _dynamics(settings: MeltSettings, random: np.random.Generator) -> list[str]:
     """Return the LAMMPS commands of the thermostat, the integrator and the starting velocities (time in ps, pressure in bar)."""
     first, last = settings.temperature
-    if settings.friction < 2 * settings.timestep:
-        raise InputError(f"friction: expected at least two steps ({2 * settings.timestep:g} fs), got {settings.friction:g} fs")
     velocities, noise = (int(number) for number in random.integers(1, 900_000_000, 2))
     integrator = "nve"
     if settings.pressure is not None:

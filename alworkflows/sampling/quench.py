@@ -11,15 +11,31 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
 from alworkflows.sampling.driven import Phase, drive, require_driver
 from alworkflows.settings import QuenchSettings
 from alworkflows.structures import MIN_VACUUM, vacuum
 
-__all__ = ["at_density", "sample"]
+__all__ = ["at_density", "check", "sample"]
 
 #: One g/cm^3 in amu/A^3.
 _DENSITY = 0.602214076
+
+
+def check(settings: QuenchSettings, structure: Atoms, name: str) -> int:
+    """Return how many steps a run would take.
+
+    Raises
+    ------
+    InputError
+        If the structure is a slab, the quench does not go down, or there are fewer steps than snapshots.
+    """
+    if (empty := vacuum(structure)) >= MIN_VACUUM:
+        raise InputError(f"{name}: quench expected a bulk structure, got one with {empty:.1f} A of vacuum")
+    check_friction(settings)
+    phases = _phases(settings)
+    _snapshots(settings, phases)
+    return sum(phase.steps for phase in phases)
 
 
 def sample(
@@ -37,11 +53,10 @@ def sample(
     Raises
     ------
     InputError
-        If there is no ensemble, the structure is a slab, the quench does not go down, or there are fewer steps than snapshots.
+        If there is no ensemble, or as :func:`check`.
     """
     driver = require_driver(driver, settings.name)
-    if vacuum(structure) >= MIN_VACUUM:
-        raise InputError(f"{name}: quench expected a bulk structure, got one with {vacuum(structure):.1f} A of vacuum")
+    check(settings, structure, name)
     phases = _phases(settings)
     atoms = structure if settings.density is None else at_density(structure, settings.density)
     keeper = Keeper(keep, settings.name, name, seed, settings.timestep)

@@ -6,26 +6,21 @@ from importlib import import_module
 from typing import Any
 
 from ase import Atoms
-from pydantic import RootModel
 
 from alworkflows.errors import InputError, unknown
 from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport
-from alworkflows.settings import MeltSettings, QuenchSettings, SamplerSettings, SurfaceMeltSettings, parse
+from alworkflows.settings import MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 
-__all__ = ["SAMPLERS", "parse_sampler", "sample"]
-
-#: Module of each sampler.
-SAMPLERS: dict[str, str] = {
-    "melt": "alworkflows.sampling.melt",
-    "surface-melt": "alworkflows.sampling.surface_melt",
-    "quench": "alworkflows.sampling.quench",
-}
+__all__ = ["SAMPLERS", "check_sampler", "parse_sampler", "sample"]
 
 Sampler = MeltSettings | SurfaceMeltSettings | QuenchSettings
 
-
-class _Sampler(RootModel[SamplerSettings]):
-    """Any of the samplers' settings, told apart by ``name``."""
+#: Settings and module of each sampler.
+SAMPLERS: dict[str, tuple[type[Sampler], str]] = {
+    "melt": (MeltSettings, "alworkflows.sampling.melt"),
+    "surface-melt": (SurfaceMeltSettings, "alworkflows.sampling.surface_melt"),
+    "quench": (QuenchSettings, "alworkflows.sampling.quench"),
+}
 
 
 def parse_sampler(data: Any, where: str = "sampler") -> Sampler:
@@ -40,7 +35,19 @@ def parse_sampler(data: Any, where: str = "sampler") -> Sampler:
         raise InputError(f"{where}: expected a mapping with 'name', one of {', '.join(sorted(SAMPLERS))}")
     if data["name"] not in SAMPLERS:
         raise unknown("sampler", data["name"], SAMPLERS)
-    return parse(_Sampler, data, where).root  # type: ignore[type-var]
+    return parse(SAMPLERS[data["name"]][0], data, f"{where} ({data['name']})")
+
+
+def check_sampler(settings: Sampler, structure: Atoms, name: str) -> int:
+    """Return how many steps a sampler would take on a structure; nothing is run.
+
+    Raises
+    ------
+    InputError
+        If the sampler could not run on it: the potential, the species, a missing vacuum, too few steps.
+    """
+    steps: int = import_module(SAMPLERS[settings.name][1]).check(settings, structure, name)
+    return steps
 
 
 def sample(
@@ -81,7 +88,7 @@ def sample(
     SimulationError
         If nothing could be simulated.
     """
-    report: SampleReport = import_module(SAMPLERS[settings.name]).sample(
+    report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(
         settings, structure, name, seed, keep, driver, upper, progress
     )
     return report

@@ -9,12 +9,29 @@ from __future__ import annotations
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
 from alworkflows.sampling.driven import Phase, drive, require_driver
 from alworkflows.settings import SurfaceMeltSettings
 from alworkflows.structures import MIN_VACUUM, vacuum
 
-__all__ = ["sample"]
+__all__ = ["check", "sample"]
+
+
+def check(settings: SurfaceMeltSettings, structure: Atoms, name: str) -> int:
+    """Return how many steps a run would take.
+
+    Raises
+    ------
+    InputError
+        If the structure has no vacuum, or there are fewer steps than snapshots.
+    """
+    empty = vacuum(structure)
+    if empty < MIN_VACUUM:
+        raise InputError(f"{name}: surface-melt expected a slab with {MIN_VACUUM:g} A of vacuum, the widest gap is {empty:.2f} A")
+    check_friction(settings)
+    planned = whole_steps(settings.duration, settings.timestep)
+    snapshot_steps(0, planned, settings.snapshots, settings.name)
+    return planned
 
 
 def sample(
@@ -32,13 +49,10 @@ def sample(
     Raises
     ------
     InputError
-        If there is no ensemble, the structure has no vacuum, or there are fewer steps than snapshots.
+        If there is no ensemble, or as :func:`check`.
     """
     driver = require_driver(driver, settings.name)
-    empty = vacuum(structure)
-    if empty < MIN_VACUUM:
-        raise InputError(f"{name}: surface-melt expected a slab with {MIN_VACUUM:g} A of vacuum, the widest gap is {empty:.2f} A")
-    planned = whole_steps(settings.duration, settings.timestep)
+    planned = check(settings, structure, name)
     snapshots = snapshot_steps(0, planned, settings.snapshots, settings.name)
     keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
     return drive(settings, structure, [Phase(planned, *settings.temperature)], snapshots, keeper, driver, upper, seed, progress)
