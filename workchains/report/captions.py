@@ -1,0 +1,48 @@
+"""What a reader should look for in each plot."""
+
+from __future__ import annotations
+
+__all__ = ["CAPTIONS"]
+
+_TEXTS = {
+    "judged": """
+        Every iteration's ensemble, judged on the same final test set: random candidates of each stage that were labelled
+        and never trained on. Left in eV/Å, right as a share of the standard deviation of each stage's forces. Look for
+        lines that still fall (more labels help), that have levelled off (the descriptors or the number of terms limit) or
+        that jump (a batch hurt), and for a stage that stays above the dashed line.""",
+    "fitted": """
+        Each ensemble on the test frames there were when it was fitted. The test set grows with each stage, so a rise can
+        mean harder frames and not a worse ensemble.""",
+    "parity": """
+        Force components of the test frames: the mean of the last ensemble against the labels. Look for a narrow band
+        along the grey line; a tilt at the ends means that large forces come out too weak or too strong, single far cells
+        are environments that the data set lacks.""",
+    "calibration": """
+        One point a test frame: the members' disagreement, by which frames are chosen, against the largest true force
+        error in the frame. Look for points that rise to the right: the higher the rank correlation, the better
+        disagreement finds the frames worth a label. Points far above the grey line show an ensemble that is too sure of
+        itself, which is usual and why trust levels are relative; points left of the lower level but high up are errors
+        that selection would miss.""",
+    "window": """
+        Accurate: the ensemble agrees, nothing to learn. Candidate: worth a label. Failed: so much disagreement that the
+        dynamics which led there cannot be trusted. Refused: atoms fused or flown apart. The first iteration has no
+        ensemble, so all its sound frames are candidates. Look for a stage whose accurate share grows from one iteration
+        to the next; many failed frames mean that the sampler went too far, too fast.""",
+    "map": """
+        Every candidate by its structural fingerprint, on the two directions along which fingerprints vary most (principal
+        components of the standardised fingerprints). Look for chosen frames that cover the whole cloud of their stage,
+        and for stages that bring regions of their own; a cloud without chosen frames is either known already or was
+        missed.""",
+    "timing": """
+        Left: every job over wall time, coloured by step as on the right; numbers at the top are iterations, hatched jobs
+        failed. The black strip marks the time in which no job ran. Look for the step that dominates (more computers, more
+        jobs at once or fewer frames would help there) and for long black spans, in which the engine or a queue waits.""",
+    "terms": """
+        Look for members of like make: if few terms are shared, the data do not decide between descriptors, and one should
+        not read meaning into single terms.""",
+    "failures": """
+        Frames that were refused or got no label, jobs that ended with an error, and runs that stopped before their end;
+        what they made before is kept. Figures in the reasons are masked, so that like reasons count together.""",
+}
+
+CAPTIONS = {name: " ".join(text.split()) for name, text in _TEXTS.items()}

@@ -1,0 +1,257 @@
+"""From the record to plain data: what a report shows of one campaign, whatever state it is in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from aiida import orm
+
+from alworkflows.errors import InputError
+from alworkflows.settings import Campaign, parse
+from workchains.active_learning import ActiveLearningWorkChain
+from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
+from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
+from workchains.report.failures import failures
+from workchains.report.projection import project
+from workchains.report.terms import describe_terms
+from workchains.report.text import plural
+
+__all__ = ["collect"]
+
+KEPT = "What was made before is kept and shown here."
+
+_ITERATION = re.compile(r"iteration_(\d+)_")
+
+
+def collect(node: orm.ProcessNode) -> Report:
+    """Return all that the page shows of a campaign."""
+    steps = steps_below(node)
+    records = iterations(node, steps)
+    started, ended = span(node, [step for step in steps if step.parent == node.pk])
+    rows = tuple(_iteration(record) for record in records)
+    evaluation = _evaluation(node, steps)
+    terms = _terms(records)
+    state, ending = _ending(node, records, steps)
+    return Report(
+        name=node.label or str(node.process_label),
+        pk=int(node.pk or 0),
+        uuid=node.uuid,
+        description=node.description,
+        state=state,
+        ending=ending,
+        started=started,
+        ended=ended,
+        versions=_versions(node),
+        engine=_engine(records),
+        stages=tuple(stage["name"] for stage in node.inputs.campaign["stages"]),
+        iterations=rows,
+        settings=_settings(node),
+        evaluation=evaluation,
+        frame_map=_frame_map(records),
+        terms=terms,
+        jobs=_jobs(node, steps),
+        idle=idle_share(node).parts,
+        failures=failures(records, steps),
+        nodes=_nodes(node, steps),
+        missing=_missing(node, records),
+    )
+
+
+# ------------------------------------------------------------------------------------------------ head
+
+
+def _ending(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Sequence[Step]) -> tuple[str, str]:
+    """Return state and sentence: how the campaign ended, or what it does."""
+    if not node.is_terminated:
+        running = [step for step in steps if step.kind == "job" and not step.ended]
+        if not records:
+            return "running", "The first iteration has not begun."
+        last = records[-1]
+        busy = f"{last.state}, {plural(len(running), 'job')} under way"
+        doing = busy if last.state not in ("done", "stopped") else "done; what comes next is on its way"
+        return "running", f"Iteration {last.number} (stage {last.stage}): {doing}."
+    if node.is_finished_ok:
+        return "finished", f"All stages are done, after {plural(len(records), 'iteration')}. " + _stages(node, records)
+    if node.is_finished:
+        codes = {code.status: label for label, code in ActiveLearningWorkChain.spec().exit_codes.items()}
+        name = codes.get(node.exit_status, "exit code")
+        return "stopped", f"{name} ({node.exit_status}): {node.exit_message or 'no message'}. {KEPT}"
+    if node.is_killed:
+        return "failed", f"It was killed: {node.process_status or 'no reason recorded'}. {KEPT}"
+    lines = (node.exception or "no reason recorded").strip().splitlines()
+    return "failed", f"It broke off: {lines[-1]}. {KEPT}"
+
+
+def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
+    """Return, in a sentence, why each stage ended."""
+    said = []
+    for stage in node.inputs.campaign["stages"]:
+        own = [record for record in records if record.stage == stage["name"]]
+        if not own:
+            continue
+        share = own[-1].accurate_share
+        if share is not None and share >= stage["accurate_share"]:
+            said.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
+        else:
+            said.append(f"{stage['name']} used its {plural(len(own), 'iteration')}")
+    return "Stages: " + "; ".join(said) + "." if said else ""
+
+
+def _versions(node: orm.ProcessNode) -> dict[str, str]:
+    stored = node.base.attributes.get("version", {})
+    names = {"plugin": "alworkflows", "core": "aiida-core"}
+    return {name: str(stored[key]) for key, name in names.items() if key in stored}
+
+
+def _engine(records: Sequence[IterationRecord]) -> str | None:
+    """Return what made the labels, in words."""
+    for record in records:
+        for name in ("batch", "tests"):
+            if name in record.nodes:
+                engine = orm.load_node(record.nodes[name]).engine or {}
+                packages = ", ".join(f"{package} {version}" for package, version in engine.get("packages", {}).items())
+                return f"{engine.get('calculator', engine.get('engine', 'unknown'))}" + (f" ({packages})" if packages else "")
+    return None
+
+
+def _settings(node: orm.ProcessNode) -> str:
+    """Return the campaign as YAML, in the order of the schema where this version still reads it."""
+    import yaml
+
+    stored = node.inputs.campaign.get_dict()
+    try:
+        values = parse(Campaign, stored).model_dump(mode="json")
+    except InputError:
+        values = stored  # written by another version: what it said matters more than its order
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None, width=100)
+
+
+def _missing(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> dict[str, str]:
+    """Return why sections may be empty, as sentences."""
+    if not node.is_terminated:
+        return {"evaluation": "The judgement of all ensembles on one final test set is made when the last stage is done."}
+    reason = "the campaign ended before it"
+    sampled = any(record.candidates for record in records)
+    return {
+        "evaluation": f"There is no judgement on the final test set: {reason}, or no test frame was labelled.",
+        "selection": f"No selection was made: {reason}.",
+        "frame_map": "No candidates were described: " + (f"{reason}." if sampled else "none were sampled."),
+        "terms": f"There is no ensemble: {reason} was fitted.",
+        "iterations": f"No iteration was begun: {reason}.",
+        "jobs": f"No job ran: {reason}.",
+    }
+
+
+# ------------------------------------------------------------------------------------------------ iterations
+
+
+def _iteration(record: IterationRecord) -> Iteration:
+    report = orm.load_node(record.nodes["report"]).get_dict() if "report" in record.nodes else {}
+    test = report.get("test") or {}
+    return Iteration(
+        number=record.number,
+        stage=record.stage,
+        state=record.state,
+        sampler=record.sampler,
+        candidates=record.candidates,
+        counts=record.counts,
+        window=record.window,
+        accurate_share=record.accurate_share,
+        batch=record.labels if "label" in record.steps else None,
+        tests=record.test_labels if "label_test" in record.steps else None,
+        failed_labels=record.failed_labels if {"label", "label_test"} & set(record.steps) else None,
+        trained_on=record.training_frames,
+        tested_on=report.get("test_frames"),
+        test_error=record.test_error,
+        test_std=test.get("force_std"),
+        terms=record.terms,
+        seconds=record.seconds,
+        nodes=record.nodes,
+    )
+
+
+def _evaluation(node: orm.ProcessNode, steps: Sequence[Step]) -> Evaluation | None:
+    """Return the judgement on the final test set, from the job that made it."""
+    done = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
+    if not done:
+        return None
+    job = orm.load_node(done[-1].pk)
+    report, arrays = job.outputs.report.get_dict(), job.outputs.evaluation
+    numbers = [int(key.rsplit("_", 1)[1]) for key in sorted(job.inputs.ensembles)]
+    errors = {
+        number: {name: summary["force_rmse"] for name, summary in judged.items()}
+        for number, judged in zip(numbers, report["errors"], strict=True)
+    }
+    return Evaluation(
+        groups=tuple(report["groups"]),
+        errors=errors,
+        stds={name: summary["force_std"] for name, summary in report["errors"][-1].items()},
+        reference=arrays.get_array("reference_forces"),
+        predicted=arrays.get_array("predicted_forces"),
+        atoms=arrays.get_array("atoms"),
+        group=arrays.get_array("group"),
+        largest_error=arrays.get_array("largest_error"),
+        disagreement=arrays.get_array("disagreement"),
+    )
+
+
+def _frame_map(records: Sequence[IterationRecord]) -> FrameMap | None:
+    """Return the map of all candidates with a sound geometry."""
+    stages = tuple(dict.fromkeys(record.stage for record in records))
+    points, stage, use = [], [], []
+    for record in records:
+        if not {"candidates", "deviation"} <= set(record.nodes):
+            continue
+        ids = orm.load_node(record.nodes["candidates"]).ids
+        deviation = orm.load_node(record.nodes["deviation"])
+        chosen, test = (_ids(record.nodes.get(name)) for name in ("selected", "test"))
+        refused = deviation.base.attributes.get("refused")
+        for identity, fingerprint, reason in zip(ids, deviation.get_array("fingerprints"), refused, strict=True):
+            if reason is None and np.isfinite(fingerprint).all():
+                points.append(fingerprint)
+                stage.append(stages.index(record.stage))
+                use.append("chosen" if identity in chosen else "test" if identity in test else "candidate")
+    if len(points) < 3:
+        return None
+    projected, explained = project(np.array(points))
+    return FrameMap(projected, explained, stages, np.array(stage), np.array(use))
+
+
+def _ids(pk: int | None) -> set[str]:
+    return set() if pk is None else set(orm.load_node(pk).ids)
+
+
+def _terms(records: Sequence[IterationRecord]) -> Terms | None:
+    """Return the terms of the last ensemble."""
+    found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
+    return describe_terms(orm.load_node(found[-1]).get_ensemble()) if found else None
+
+
+# ------------------------------------------------------------------------------------------------ jobs and nodes
+
+
+def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
+    by_pk = {step.pk: step for step in steps}
+    found = []
+    for item in timeline(node, list(steps)):
+        if item.kind != "job":
+            continue
+        step = by_pk[item.pk]
+        number = _ITERATION.match(item.path)
+        state = "finished" if step.ok else "failed" if step.ended else "running"
+        name = item.process.removesuffix("Job").lower()
+        iteration = int(number[1]) if number else None
+        found.append(Job(item.pk, name, item.label, item.start, item.end if step.ended else None, state, iteration))
+    return tuple(found)
+
+
+def _nodes(node: orm.ProcessNode, steps: Sequence[Step]) -> dict[str, int]:
+    """Return what the campaign as a whole was given and made, by name."""
+    found = {f"input {name}": node.inputs[name].pk for name in ("campaign", "code") if name in node.inputs}
+    assert node.pk is not None  # only stored nodes have a report
+    links = outputs_of([node.pk])[node.pk]
+    found.update({name: pk for name, pk in links.items() if "__" not in name})
+    found.update({f"job {step.path}": step.pk for step in steps if step.parent == node.pk and step.path == "evaluate"})
+    return found
