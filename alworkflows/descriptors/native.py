@@ -1,0 +1,211 @@
+"""The C kernels, with shapes and types checked before a pointer leaves Python."""
+
+from __future__ import annotations
+
+import ctypes
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.descriptors import _kernels
+from alworkflows.errors import InputError
+
+__all__ = ["Neighbours", "frame_arrays", "linear", "neighbours", "plip"]
+
+_lib = ctypes.CDLL(_kernels.__file__)
+_lib.alw_neighbours.restype = ctypes.c_long
+_D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
+
+
+def _pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | None = None) -> Any:
+    if array is None:
+        return None
+    if array.dtype != dtype or not array.flags.c_contiguous:
+        raise TypeError(f"expected a contiguous array of {np.dtype(dtype)}, got {array.dtype} (contiguous: {array.flags.c_contiguous})")
+    if shape is not None and array.shape != shape:
+        raise TypeError(f"expected an array of shape {shape}, got {array.shape}")
+    return ctypes.c_void_p(array.ctypes.data)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """A full neighbour list: pairs ``first[i]`` to ``first[i + 1]`` belong to atom i.
+
+    ``second`` (M,) is the other atom, ``vectors`` (M, 3) points from i to it (A).
+    """
+
+    first: np.ndarray
+    second: np.ndarray
+    vectors: np.ndarray
+
+    @property
+    def centres(self) -> np.ndarray:
+        """The first atom of each pair, (M,)."""
+        return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+
+def frame_arrays(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where: str = "frame") -> tuple[np.ndarray, np.ndarray]:
+    """Return positions and a full cell; directions without periodicity get a vector that spans the atoms.
+
+    Raises
+    ------
+    InputError
+        If positions are not finite, or a periodic direction has no lattice vector.
+    """
+    positions = np.ascontiguousarray(positions, dtype=float)
+    cell = np.array(cell, dtype=float)
+    if not np.isfinite(positions).all() or not np.isfinite(cell).all():
+        raise InputError(f"{where}: expected finite positions and cell, got NaN or infinity")
+    if pbc.all():
+        if abs(np.linalg.det(cell)) < 1e-9:
+            raise InputError(f"{where}: expected a cell with volume for a periodic frame, got {cell.tolist()}")
+        return positions, cell
+    kept = cell[pbc]
+    if np.linalg.matrix_rank(kept) < len(kept):
+        raise InputError(f"{where}: expected lattice vectors along the periodic directions {pbc.tolist()}, got {cell.tolist()}")
+    # free directions: orthogonal to the periodic ones, long enough for all atoms
+    basis = np.linalg.svd(kept, full_matrices=True)[2][len(kept) :] if len(kept) else np.eye(3)
+    shifted = positions.copy()
+    for axis, direction in zip(np.flatnonzero(~pbc), basis, strict=True):
+        along = positions @ direction
+        cell[axis] = direction * (np.ptp(along) + 1.0 if len(along) else 1.0)
+    inverse = np.linalg.inv(cell)
+    fractional = shifted @ inverse
+    for axis in np.flatnonzero(~pbc):
+        shifted -= (fractional[:, axis].min() - 1e-9) * cell[axis]
+    return np.ascontiguousarray(shifted), cell
+
+
+def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> Neighbours:
+    """Return the full neighbour list within ``cutoff`` (A), periodic images included; cost linear in the number of atoms."""
+    pbc = np.asarray(pbc, dtype=bool)
+    positions, cell = frame_arrays(positions, cell, pbc)
+    count = len(positions)
+    first = np.zeros(count + 1, dtype=np.int64)
+    flags = np.ascontiguousarray(pbc, dtype=np.int32)
+    capacity = max(64, 100 * count)
+    while True:
+        second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
+        found = _lib.alw_neighbours(
+            _L(count),
+            _pointer(positions, np.float64, (count, 3)),
+            _pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
+            _pointer(flags, np.int32, (3,)),
+            _D(cutoff),
+            _L(capacity),
+            _pointer(first, np.int64),
+            _pointer(second, np.int32),
+            _pointer(vectors, np.float64),
+        )
+        if found < 0:
+            raise MemoryError(f"neighbour list of {count} atoms")
+        if found <= capacity:
+            return Neighbours(first, second[:found], vectors[:found])
+        capacity = int(found * 1.1)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Species S, radial functions R, and the powers l and m, as the kernels want them."""
+
+    species: int
+    radial: int
+    l: np.ndarray  # noqa: E741
+    m: np.ndarray
+
+    @property
+    def columns(self) -> int:
+        """Number of descriptors."""
+        pairs = self.species * (self.species + 1) // 2
+        return (pairs + self.species * pairs * len(self.l) + self.species**2 * len(self.m)) * self.radial
+
+    def arguments(self) -> tuple[Any, ...]:
+        """Return S, R, nl, l, nm, m."""
+        return (
+            _I(self.species),
+            _I(self.radial),
+            _I(len(self.l)),
+            _pointer(self.l, np.int32),
+            _I(len(self.m)),
+            _pointer(self.m, np.int32),
+        )
+
+
+def plip(
+    shape: Shape, kinds: np.ndarray, pairs: Neighbours, radial: tuple[np.ndarray, ...], values: bool, rows: bool, virial: bool
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Return values (N, P), energy row (P,), minus-gradient rows (3 N, P), and virial rows (6, P); those not asked for are None.
+
+    ``radial``: g, g', h, h' (M, R) of every pair.
+    """
+    count, total = len(kinds), len(pairs.second)
+    columns = shape.columns
+    out = (
+        np.zeros((count, columns)) if values else None,
+        np.zeros(columns) if rows else None,
+        np.zeros((3 * count, columns)) if rows else None,
+        np.zeros((6, columns)) if virial else None,
+    )
+    status = _lib.alw_plip(
+        _L(count),
+        _pointer(kinds, np.int32, (count,)),
+        _pointer(pairs.first, np.int64, (count + 1,)),
+        _pointer(pairs.second, np.int32),
+        _pointer(pairs.vectors, np.float64, (total, 3)),
+        *(_pointer(array, np.float64, (total, shape.radial)) for array in radial),
+        *shape.arguments(),
+        *(_pointer(array, np.float64) for array in out),
+    )
+    if status:
+        raise MemoryError(f"descriptors of {count} atoms")
+    return out
+
+
+def linear(
+    shape: Shape, kinds: np.ndarray, pairs: Neighbours, cutoff: float, table: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return energies (M, N), forces (M, N, 3) and virials (M, 6) of M linear models on one list, which may have a skin.
+
+    ``weights``: (M, P); or (1, N, P), one model whose weights differ from atom to atom.
+    """
+    count, models = len(kinds), len(weights)
+    each = weights.ndim == 3
+    energies, forces, virial = np.zeros((models, count)), np.zeros((models, count, 3)), np.zeros((models, 6))
+    status = _lib.alw_linear(
+        _L(count),
+        _pointer(kinds, np.int32, (count,)),
+        _pointer(pairs.first, np.int64, (count + 1,)),
+        _pointer(pairs.second, np.int32),
+        _pointer(pairs.vectors, np.float64),
+        _D(cutoff),
+        _L(len(table)),
+        _pointer(table, np.float64, (len(table), 8, shape.radial)),
+        *shape.arguments(),
+        _I(models),
+        _L(shape.columns if each else 0),
+        _pointer(weights, np.float64, (1, count, shape.columns) if each else (models, shape.columns)),
+        _pointer(energies, np.float64),
+        _pointer(forces, np.float64),
+        _pointer(virial, np.float64),
+    )
+    if status:
+        raise MemoryError(f"forces of {count} atoms")
+    return energies, forces, virial
+
+
+def kinds_of(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:
+    """Return the index of each atom's species.
+
+    Raises
+    ------
+    InputError
+        If an atom's species is not one of ``species``.
+    """
+    symbols = atoms.get_chemical_symbols()
+    index = {symbol: number for number, symbol in enumerate(species)}
+    foreign = sorted(set(symbols) - set(species))
+    if foreign:
+        raise InputError(f"expected atoms of the species {', '.join(species)}, got {', '.join(foreign)}")
+    return np.array([index[symbol] for symbol in symbols], dtype=np.int32)

@@ -1,0 +1,68 @@
+"""Errors of an ensemble on labelled frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.frames import check_labelled, labels
+
+if TYPE_CHECKING:
+    from alworkflows.models.ensemble import Ensemble
+
+__all__ = ["force_errors"]
+
+
+def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
+    """Return how far the mean is from the labels.
+
+    ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component), ``force_std`` (of the
+    reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there; ``reference_forces`` and
+    ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error) and ``disagreement``, eV/A.
+
+    Raises
+    ------
+    InputError
+        If there are no frames, or some have no forces.
+    """
+    check_labelled(frames, ("forces",), "frames to judge on")
+    predictions = ensemble.predict(frames)
+    reference = np.concatenate([labels(frame).forces for frame in frames])  # type: ignore[arg-type]
+    predicted = np.concatenate([prediction.forces for prediction in predictions])
+    error = predicted - reference
+    norms = np.split(np.linalg.norm(error, axis=1), np.cumsum([len(frame) for frame in frames])[:-1])
+    summary: dict[str, Any] = {
+        "frames": len(frames),
+        "force_rmse": _rms(error),
+        "force_mae": float(np.abs(error).mean()),
+        "force_q999": float(np.quantile(np.abs(error), 0.999)),
+        "force_std": float(reference.std()),
+    }
+    energies = [
+        (prediction.energy - stored.energy) / len(frame)
+        for prediction, frame in zip(predictions, frames, strict=True)
+        if (stored := labels(frame)).energy is not None
+    ]
+    if energies:
+        summary["energy_rmse"] = _rms(np.array(energies))
+    stresses = [
+        prediction.stress - stored.stress
+        for prediction, frame in zip(predictions, frames, strict=True)
+        if (stored := labels(frame)).stress is not None
+    ]
+    if stresses:
+        summary["stress_rmse"] = _rms(np.array(stresses))
+    return {
+        "summary": summary,
+        "reference_forces": reference,
+        "predicted_forces": predicted,
+        "largest_error": np.array([norm.max() for norm in norms]),
+        "disagreement": np.array([prediction.deviation.max() for prediction in predictions]),
+    }
+
+
+def _rms(values: np.ndarray) -> float:
+    return float(np.sqrt((values**2).mean()))
