@@ -1,8 +1,8 @@
 """Frames: atomic configurations with their labels and origin; files, identity and checks.
 
 A frame is an :class:`ase.Atoms`. Its labels (energy in eV, forces in eV/A, stress in eV/A^3 in ASE's sign and
-Voigt order xx, yy, zz, yz, xz, xy) sit in a ``SinglePointCalculator``; ``atoms.info["origin"]`` is a JSON dictionary that says what
-made it (structure, sampler, seed, step, temperature).
+Voigt order xx, yy, zz, yz, xz, xy) sit in a ``SinglePointCalculator``; ``atoms.info["origin"]`` is a JSON dictionary that says
+what made it (structure, sampler, seed, step, temperature).
 
 Two formats: ``.npz`` is exact and what jobs and the database hold; anything else goes through ASE (extended XYZ by default),
 for exchange. A labelled npz also says, in its header, which engine and settings made the labels.
@@ -108,7 +108,7 @@ def pack(frames: Sequence[Atoms]) -> dict[str, np.ndarray]:
     counts = np.array([len(frame) for frame in frames], dtype=np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     total = int(offsets[-1])
-    arrays = {
+    arrays: dict[str, np.ndarray] = {
         "offsets": offsets,
         "numbers": np.zeros(total, dtype=np.int32),
         "positions": np.zeros((total, 3)),
@@ -134,15 +134,25 @@ def pack(frames: Sequence[Atoms]) -> dict[str, np.ndarray]:
             _require_finite(stored.forces, "forces", index)
             arrays["forces"][span] = stored.forces
         _require_finite(frame.positions, "positions", index)
+        _require_finite(np.asarray(frame.cell), "cell", index)
         origins.append(frame.info.get("origin", {}))
-    arrays["origins"] = np.frombuffer(json.dumps(origins).encode(), dtype=np.uint8)
+    arrays["origins"] = np.frombuffer(json.dumps(origins, default=_plain).encode(), dtype=np.uint8)
     return arrays
 
 
 def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
-    """Return the frames that :func:`pack` flattened."""
+    """Return the frames that :func:`pack` flattened.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not belong together.
+    """
     origins = json.loads(arrays["origins"].tobytes().decode())
     offsets = arrays["offsets"]
+    sizes = {name: len(arrays[name]) for name in ("numbers", "positions", "forces")}
+    if set(sizes.values()) != {int(offsets[-1])}:
+        raise ValueError(f"expected arrays of {int(offsets[-1])} atoms, got {sizes}")
     frames = []
     for index in range(len(offsets) - 1):
         span = slice(int(offsets[index]), int(offsets[index + 1]))
@@ -191,13 +201,13 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Atoms], dict[str, Any]]:
         header = json.loads(arrays["header"].tobytes().decode())
         if header["format"] != FORMAT:
             raise KeyError("format")
+        if header["version"] == VERSION:
+            return unpack(arrays), header
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
         raise InputError(f"{path}: not a frames file of alworkflows ({type(error).__name__}: {error})") from error
-    if header["version"] != VERSION:
-        raise InputError(f"{path}: frames format version {header['version']}, but this program knows version {VERSION}")
-    return unpack(arrays), header
+    raise InputError(f"{path}: frames format version {header['version']}, but this program knows version {VERSION}")
 
 
 class FrameWriter:
@@ -216,7 +226,7 @@ class FrameWriter:
 
 
 def read(path: str | os.PathLike[str], index: str = ":") -> list[Atoms]:
-    """Read frames from a file: exact ``.npz``, or anything ASE reads.
+    """Read frames from a file: exact ``.npz``, or anything ASE reads; ``index`` is a slice or number as text.
 
     Raises
     ------
@@ -225,11 +235,19 @@ def read(path: str | os.PathLike[str], index: str = ":") -> list[Atoms]:
     """
     if Path(path).suffix == ".npz":
         frames = load(path)[0]
+        if index != ":":
+            from ase.io.formats import string2index
+
+            wanted = string2index(index)
+            try:
+                frames = frames[wanted] if isinstance(wanted, slice) else [frames[int(wanted)]]
+            except IndexError:
+                raise InputError(f"{path}: holds {len(frames)} frames, none at index {index}") from None
     else:
         import ase.io
 
         try:
-            found = ase.io.read(path, index=index)
+            found = ase.io.read(Path(path), index=index)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
         except Exception as error:  # ASE's readers raise anything; name the file and keep their reason
@@ -239,6 +257,7 @@ def read(path: str | os.PathLike[str], index: str = ":") -> list[Atoms]:
         raise InputError(f"{path}: holds no frames")
     for number, frame in enumerate(frames):
         _require_finite(frame.positions, f"{path}: positions", number)
+        _require_finite(np.asarray(frame.cell), f"{path}: cell", number)
         stored = labels(frame)
         for name in ("energy", "forces", "stress"):
             if getattr(stored, name) is not None:
@@ -259,9 +278,9 @@ def write(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
         copy.calc = frame.calc
         copy.info = {**{k: v for k, v in frame.info.items() if k != "origin"}, "frame_id": frame_id(frame)}
         if frame.info.get("origin"):
-            copy.info["origin"] = json.dumps(frame.info["origin"])
+            copy.info["origin"] = _encode(frame.info["origin"])
         out.append(copy)
-    ase.io.write(path, out, format="extxyz")
+    ase.io.write(Path(path), out, format="extxyz")
 
 
 def check_labelled(frames: Sequence[Atoms], quantities: Iterable[str] = ("forces",), where: str = "frames") -> None:
@@ -279,12 +298,30 @@ def _keep_labels(atoms: Atoms) -> Atoms:
     results = dict(getattr(atoms.calc, "results", {}) or {})
     frame = attach_labels(atoms, results.get("energy"), results.get("forces"), results.get("stress"))
     origin = frame.info.get("origin")
-    if isinstance(origin, str):
-        try:
-            frame.info["origin"] = json.loads(origin)
-        except json.JSONDecodeError:
-            frame.info["origin"] = {"note": origin}
+    if origin is not None:
+        frame.info["origin"] = _decode(origin)
     return frame
+
+
+def _encode(origin: dict[str, Any]) -> str:
+    """Return an origin as JSON without backslashes: ASE's reader stumbles over a quote inside a string, and loses the labels."""
+    return json.dumps(origin, default=_plain).replace("%", "%25").replace("\\", "%5C")
+
+
+def _decode(origin: Any) -> dict[str, Any]:
+    """Return the origin in a file; what another program wrote there becomes a note."""
+    try:
+        found = json.loads(str(origin).replace("%5C", "\\").replace("%25", "%"))
+    except json.JSONDecodeError:
+        found = None
+    return found if isinstance(found, dict) else {"note": str(origin)}
+
+
+def _plain(value: Any) -> Any:
+    """Return numpy numbers and arrays as JSON knows them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"origin: expected numbers, texts, lists and mappings, got {type(value).__name__}")
 
 
 def _require_finite(values: Any, what: str, index: int) -> None:
