@@ -223,10 +223,19 @@ def _ids(pk: int | None) -> set[str]:
     return set() if pk is None else set(orm.load_node(pk).ids)
 
 
+#: frames on which terms are weighed; their shares hardly change with more
+WEIGHED = 12
+
+
 def _terms(records: Sequence[IterationRecord]) -> Terms | None:
-    """Return the terms of the last ensemble."""
+    """Return the terms of the last ensemble, weighed on test frames of all stages, or on training frames if there are none."""
     found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
-    return describe_terms(orm.load_node(found[-1]).get_ensemble()) if found else None
+    if not found:
+        return None
+    tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("tests", "batch"))
+    frames = [frame for pk in tests or batches for frame in orm.load_node(pk).get_frames()]
+    few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
+    return describe_terms(orm.load_node(found[-1]).get_ensemble(), few)
 
 
 # ------------------------------------------------------------------------------------------------ jobs and nodes

@@ -1,0 +1,61 @@
+"""The terms of an ensemble, and their weights."""
+
+import numpy as np
+import pytest
+from ase.build import bulk
+
+from alworkflows.models import Ensemble, LinearModel
+from alworkflows.settings import DescriptorSettings
+from workchains.report.terms import describe_terms, force_shares
+
+SETTINGS = DescriptorSettings(cutoff=5.0, centres=(2.0, 3.0), widths=(1.0,), l=(1, 2), m=(4,))
+
+
+@pytest.fixture(scope="module")
+def frames():
+    made = []
+    for seed in range(3):
+        atoms = bulk("ZnO", "zincblende", a=4.6, cubic=True)
+        atoms.rattle(0.1, seed=seed)
+        made.append(atoms)
+    return made
+
+
+def ensemble(*weights):
+    size = LinearModel(SETTINGS, ("Zn", "O"), np.zeros(1), np.zeros(2)).descriptors.size
+    members = []
+    for chosen in weights:
+        values = np.zeros(size)
+        for index, value in chosen.items():
+            values[index] = value
+        members.append(LinearModel(SETTINGS, ("Zn", "O"), values, np.zeros(2)))
+    return Ensemble(members)
+
+
+def test_shares_agree_with_the_forces_of_each_term_alone(frames):
+    both = {0: 0.7, 9: -0.2}
+    made = ensemble(both, both)
+    sizes = []
+    for index, weight in both.items():
+        alone = ensemble({index: weight}, {index: weight})
+        sizes.append(sum(np.abs(prediction.forces).sum() for prediction in alone.predict(frames)))
+    shares = force_shares(made, frames)
+    np.testing.assert_allclose(shares[0][[0, 9]], np.array(sizes) / sum(sizes), rtol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+
+
+def test_terms_are_counted_by_body_and_by_member(frames):
+    size = ensemble({0: 1.0}, {0: 1.0}).members[0].descriptors.size
+    found = describe_terms(ensemble({0: 0.5, 8: 0.1, size - 1: 1e-3}, {0: 0.5}), frames)
+    assert found.per_member == ({"2": 1, "3": 1, "N": 1}, {"2": 1, "3": 0, "N": 0})
+    assert sum(found.available.values()) == size
+    assert {term.name: term.members for term in found.chosen}["Zn-Zn b=2 a=1"] == 2
+    assert found.shared == pytest.approx(1 / 3)
+    weights = [term.weight for term in found.chosen]
+    assert weights == sorted(weights, reverse=True)
+
+
+def test_terms_without_frames_have_no_weight():
+    found = describe_terms(ensemble({0: 1.0}, {1: 1.0}), [])
+    assert [term.weight for term in found.chosen] == [None, None]
+    assert found.shared == 0
