@@ -55,7 +55,7 @@ PROTOTYPES: dict[str, Prototype] = {
     "zno-zincblende": _zno("zinc blende", 216, _right(4.630), (0.0, 0.0, 0.0), (0.25, 0.25, 0.25)),
     "zno-bct": _zno("body-centred tetragonal", 136, _right(5.602, 3.292), (0.18, 0.18, 0.0), (0.18, -0.18, 0.0)),
     "zno-hbn": _zno("h-BN like", 194, _hexagonal(3.460, 4.569), (_THIRD, 2 * _THIRD, 0.25), (_THIRD, 2 * _THIRD, 0.75)),
-    "zno-sodalite": _zno("sodalite", 218, _right(5.664), (0.25, 0.5, 0.0), (0.25, 0.0, 0.5)),
+    "zno-sodalite": _zno("sodalite", 223, _right(5.664), (0.25, 0.5, 0.0), (0.25, 0.0, 0.5)),
     "zno-cubane": _zno("cubane", 217, _right(6.275), (0.164, 0.164, 0.164), (-0.164, -0.164, -0.164)),
 }
 
