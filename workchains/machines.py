@@ -210,7 +210,8 @@ def _new_computer(wanted: ComputerFile, profile: str, aiida_path: Path) -> Compu
     try:
         return computer.store()
     except ValidationError as error:
-        raise InputError(f"computer.yaml: AiiDA cannot make this computer: {error}") from error
+        how = f"transport {wanted.transport}, scheduler {wanted.scheduler}, work_dir {work_dir}"
+        raise InputError(f"computer.yaml: AiiDA cannot make this computer ({how}): {error}") from error
 
 
 def _code(wanted: CodeFile, computer: Computer, executable: str, report: SetupReport) -> None:
