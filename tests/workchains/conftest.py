@@ -1,6 +1,7 @@
 """Fixtures: a temporary profile (SQLite, no broker), frames, a code, and a finished campaign made by hand."""
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from ase.build import bulk
 
 from alworkflows.frames import attach_labels
 
+COUNTER = itertools.count()
 SECOND = dt.timedelta(seconds=1)
 
 
@@ -46,48 +48,49 @@ def alworkflows_code(aiida_profile_clean, aiida_code_installed):
 
 
 @pytest.fixture
-def store_process(aiida_profile_clean, aiida_localhost):
-    """Return a function that stores a process that ended as told, with inputs, outputs, caller and times."""
+def store_process(aiida_profile):
+    """Return :func:`store`."""
+    return store
+
+
+def store(
+    cls, label, *, caller=None, key=None, inputs=None, outputs=None, status=0, message=None, state="finished", **attributes
+):
+    """Return a stored process that ended as told, with inputs and outputs, called by ``caller`` under ``key``."""
     from aiida import orm
 
-    def _store(
-        cls,
-        label,
-        *,
-        caller=None,
-        key=None,
-        inputs=None,
-        outputs=None,
-        status=0,
-        message=None,
-        state="finished",
-        times=None,
-        **attributes,
-    ):
-        node = cls(computer=aiida_localhost) if cls is orm.CalcJobNode else cls()
-        node.set_process_label(label)
-        node.set_process_state(state)
-        if state == "finished":
-            node.set_exit_status(status)
-        if message:
-            node.set_exit_message(message)
-        if cls is orm.CalcJobNode:
-            node.set_option("resources", {"num_machines": 1})
-        node.base.attributes.set_many(attributes)
-        calculates = cls in (orm.CalcJobNode, orm.CalcFunctionNode)
-        for name, data in (inputs or {}).items():
-            node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC if calculates else LinkType.INPUT_WORK, name)
-        if caller is not None:
-            node.base.links.add_incoming(caller, LinkType.CALL_CALC if calculates else LinkType.CALL_WORK, key)
-        node.store()
-        for name, data in (outputs or {}).items():
-            data.base.links.add_incoming(node, LinkType.CREATE if calculates else LinkType.RETURN, name)
-            data.store()
-        if times is not None:
-            set_times(node, *times)
-        return node
+    node = cls(computer=computer()) if cls is orm.CalcJobNode else cls()
+    node.set_process_label(label)
+    node.set_process_state(state)
+    if state == "finished":
+        node.set_exit_status(status)
+    if message:
+        node.set_exit_message(message)
+    if cls is orm.CalcJobNode:
+        node.set_option("resources", {"num_machines": 1})
+    node.base.attributes.set_many(attributes)
+    calculates = cls in (orm.CalcJobNode, orm.CalcFunctionNode)
+    for name, data in (inputs or {}).items():
+        node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC if calculates else LinkType.INPUT_WORK, name)
+    if caller is not None:
+        node.base.links.add_incoming(caller, LinkType.CALL_CALC if calculates else LinkType.CALL_WORK, key)
+    node.store()
+    for name, data in (outputs or {}).items():
+        data.base.links.add_incoming(node, LinkType.CREATE if calculates else LinkType.RETURN, name)
+        data.store()
+    return node
 
-    return _store
+
+def computer():
+    """Return a computer, made on first use; no job runs on it."""
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    try:
+        return orm.Computer.collection.get(label="nowhere")
+    except NotExistent:
+        options = {"transport_type": "core.local", "scheduler_type": "core.direct", "workdir": "/tmp"}
+        return orm.Computer(label="nowhere", hostname="localhost", **options).store()
 
 
 def set_times(node, created, modified):
@@ -95,3 +98,188 @@ def set_times(node, created, modified):
     model = node.backend_entity.model
     model.ctime = created
     model.mtime = modified  # last: each change of a node sets it
+
+
+@pytest.fixture(scope="module")
+def finished(aiida_profile, make_frames):
+    """Return a finished :class:`HandMade` campaign that all tests of a module share: to be read, not changed."""
+    aiida_profile.reset_storage()
+    made = HandMade(make_frames, first=10)
+    made.finish()
+    return made
+
+
+@pytest.fixture
+def campaign(aiida_profile, make_frames):
+    """Return a :class:`HandMade` campaign that runs, with frames that no other has."""
+    return HandMade(make_frames, first=100 + 10 * next(COUNTER))
+
+
+class HandMade:
+    """A campaign of two iterations; ``node`` is the work chain, ``nodes`` all else by name, times in seconds after ``start``.
+
+    Iteration 1 (10 to 56): 6 candidates, 3 chosen of which 1 label failed, 1 to test on. Iteration 2 (60 to 106): 3 candidates,
+    judged by the ensemble, 1 chosen, 1 to test on.
+    """
+
+    def __init__(self, make_frames, first):
+        from aiida import orm
+
+        from workchains.data.frames import FramesData
+
+        self.orm, self.frames_type, self.first = orm, FramesData, first
+        self.start = dt.datetime(2025, 1, 1, 12, tzinfo=dt.UTC)
+        self.nodes = {}
+        stage = {"name": "melt", "sampler": {"name": "melt"}, "structures": ["copper"], "iterations": 1}
+        settings = {"name": "hand-made", "stages": [stage, {**stage, "name": "surface", "sampler": {"name": "surface-melt"}}]}
+        self.node = orm.WorkChainNode(label="hand-made")
+        self.node.set_process_label("ActiveLearningWorkChain")
+        self.node.set_process_state("running")
+        self.node.base.links.add_incoming(orm.Dict(settings).store(), LinkType.INPUT_WORK, "campaign")
+        self.node.store()
+        base = make_frames(1, structure="copper")
+        base[0].info["origin"] = {"structure": "copper"}
+        self.structures = FramesData.from_frames(base)
+        built = {"settings": orm.Dict({"structures": {"copper": {"prototype": "fcc-copper", "supercell": [1, 1, 1]}}})}
+        self.child(orm.CalcFunctionNode, "build_structures", "structures", 1, 2, built, {"result": self.structures})
+        self.pool = make_frames(6, first=first)
+        self.labelled = make_frames(6, first=first, labelled=True)
+        self.iteration(1, "melt", 10)
+        self.iteration(2, "surface", 60, window=[0.1, 1.0])
+        self.returned(
+            "evaluation", orm.Dict({"groups": ["melt"], "errors": [{"all": ERRORS}, {"all": {**ERRORS, "force_rmse": 0.2}}]})
+        )
+
+    def time(self, seconds):
+        return self.start + seconds * SECOND
+
+    def child(self, cls, label, key, begin, end, inputs, outputs, caller=None, name="", **options):
+        node = store(
+            cls,
+            label,
+            caller=caller or self.node,
+            key=key,
+            inputs=inputs,
+            outputs=outputs,
+            **options,
+        )
+        node.label = name
+        set_times(node, self.time(begin), self.time(end))
+        for data in outputs.values():
+            set_times(data, self.time(end), self.time(end))
+        return node
+
+    def job(self, label, key, begin, end, inputs, outputs, caller=None, seconds=5.0, report=None, **options):
+        """Store a job made at ``begin``, whose folder was there 2 s later, whose files were fetched 1 s before ``end``."""
+        orm = self.orm
+        remote = orm.RemoteData(remote_path="/scratch", computer=computer())
+        made = {**outputs, "remote_folder": remote, "retrieved": orm.FolderData()}
+        if options.get("status", 0) == 0:
+            made["report"] = orm.Dict({"seconds": seconds, **(report or {})})
+        node = self.child(orm.CalcJobNode, label, key, begin, end, inputs, made, caller, **options)
+        set_times(made["remote_folder"], self.time(begin + 2), self.time(begin + 2))
+        set_times(made["retrieved"], self.time(end - 1), self.time(end - 1))
+        return node
+
+    def chain(self, label, key, begin, end, **options):
+        return self.child(self.orm.WorkChainNode, label, key, begin, end, {}, {}, **options)
+
+    def returned(self, name, data):
+        data.store().base.links.add_incoming(self.node, LinkType.RETURN, name)
+
+    def iteration(self, number, stage, at, window=None):
+        """Store an iteration that takes 46 s from ``at``: sample, deviate, select, label (one fails), label_test, train."""
+        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        part = slice(0, 6) if number == 1 else slice(3, 6)
+        candidates = self.frames_type.from_frames(self.pool[part])
+        chain = self.chain("SampleWorkChain", f"{key}_sample", at, at + 10, name=f"{key}: {stage}, sample 1 structures")
+        inputs = {"structures": self.structures, "sampler": orm.Dict({"name": stage}), "run": orm.Dict({})}
+        if number > 1:
+            inputs["ensemble"] = nodes["ensemble", 1]
+        nodes["sample", number] = self.job("SampleJob", "sample_00", at, at + 10, inputs, {"candidates": candidates}, chain)
+        candidates.base.links.add_incoming(chain, LinkType.RETURN, "candidates")
+        deviation = orm.ArrayData()
+        deviation.set_array("disagreement", np.full(6, np.nan) if number == 1 else np.array([0.5, 0.6, 0.7]))
+        deviation.base.attributes.set("refused", [None] * len(candidates))
+        inputs = {"candidates": candidates} | ({"ensemble": nodes["ensemble", 1]} if number > 1 else {})
+        self.job("DeviateJob", f"{key}_deviate", at + 10, at + 18, inputs, {"deviation": deviation}, seconds=1.0)
+        self.select(number, at + 18, candidates, window)
+        self.label(number, at + 20)
+        self.train(number, at + 30)
+
+    def select(self, number, at, candidates, window):
+        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        chosen = self.pool[:4] if number == 1 else self.pool[4:]
+        for atoms in chosen:
+            atoms.info["origin"]["chosen"] = {"reason": "farthest from all before", "level": "candidate", "window": window}
+        nodes["selected", number] = self.frames_type.from_frames(chosen[:-1] or chosen)
+        nodes["test", number] = self.frames_type.from_frames(chosen[-1:])
+        counts = {"accurate": 0, "candidate": len(candidates), "failed": 0, "refused": 0, "known": 0}
+        summary = {"counts": counts, "window": window, "strategy": "diverse", "accurate_share": None if window is None else 0.0}
+        selection = orm.Dict({**summary, "chosen": len(nodes["selected", number]), "test": 1})
+        outputs = {"selected": nodes["selected", number], "test": nodes["test", number], "selection": selection}
+        inputs = {"candidates": candidates, "seed": orm.Int(11), "settings": orm.Dict({})}
+        self.child(orm.CalcFunctionNode, "select_frames", f"{key}_select", at, at + 2, inputs, outputs)
+
+    def label(self, number, at):
+        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        engine = {"engine": "ase", "calculator": "emt"}
+        labels = {
+            "selected": self.labelled[:2] if number == 1 else self.labelled[4:5],
+            "test": self.labelled[3:4] if number == 1 else self.labelled[5:],
+        }
+        for name, step, output in (("selected", "label", "batch"), ("test", "label_test", "tests")):
+            failed = (
+                [{"frame": nodes[name, number].ids[-1], "reason": "force 123.4 eV/A"}]
+                if (name, number) == ("selected", 1)
+                else []
+            )
+            chain = self.chain("LabelWorkChain", f"{key}_{step}", at, at + 10)
+            batch = self.frames_type.from_frames(labels[name], {"engine": engine})
+            nodes[output, number] = batch
+            self.job(
+                "LabelJob",
+                "label_000",
+                at,
+                at + 10,
+                {"frames": nodes[name, number]},
+                {"labelled": batch},
+                chain,
+                report={"failures": failed},
+            )
+            batch.base.links.add_incoming(chain, LinkType.RETURN, "batch")
+            failures = orm.Dict({"total": len(nodes[name, number]), "failed": len(failed), "failures": failed}).store()
+            failures.base.links.add_incoming(chain, LinkType.RETURN, "failures")
+
+    def train(self, number, at):
+        nodes, key = self.nodes, f"iteration_{number:02d}"
+        from workchains.data.ensemble import EnsembleData
+
+        ensemble = EnsembleData()
+        ensemble.base.repository.put_object_from_bytes(b"not a model", EnsembleData.FILENAME)
+        ensemble.base.attributes.set_many({"members": 2, "terms": [10, 12], "reference_disagreement": 0.25, "species": ["Cu"]})
+        nodes["ensemble", number] = ensemble
+        chain = self.chain("TrainWorkChain", f"{key}_train", at, at + 16)
+        inputs = {f"batches__batch_iteration_{n:02d}": nodes["batch", n] for n in range(1, number + 1)}
+        inputs |= {f"tests__test_iteration_{n:02d}": nodes["tests", n] for n in range(1, number + 1)}
+        report = {"fit": {"held_out_rmse": 0.35}, "test": {**ERRORS, "force_rmse": 0.4}, "training_frames": number + 1, "test_frames": number}
+        job = self.job("FitJob", "fit", at, at + 16, inputs, {"ensemble": ensemble}, chain, seconds=10.0, report=report)
+        nodes["fit", number] = job
+        report = job.outputs.report
+        for name, data in (("ensemble", ensemble), ("report", report)):
+            data.base.links.add_incoming(chain, LinkType.RETURN, name)
+        self.returned(f"ensembles__{key}", ensemble)
+        if number == 2:
+            self.returned("ensemble", ensemble)
+
+    def finish(self, status=0, message=None):
+        """Let the campaign end at second 110."""
+        self.node.set_exit_status(status)
+        if message:
+            self.node.set_exit_message(message)
+        self.node.set_process_state("finished")
+        set_times(self.node, self.start, self.time(500))  # touched by a user, long after
+        return self.node
+
+
+ERRORS = {"force_rmse": 0.3, "force_std": 2.0}

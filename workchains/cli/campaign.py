@@ -51,7 +51,7 @@ def new(material: str | None, protocol: str | None, show_list: bool, as_json: bo
 def _list(as_json: bool) -> None:
     from workchains import campaigns
 
-    found = {
+    found: dict[str, Any] = {
         name: {"title": title, "protocols": {key: item.description for key, item in campaigns.protocols(name).items()}}
         for name, title in campaigns.materials().items()
     }

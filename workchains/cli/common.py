@@ -7,7 +7,7 @@ import datetime as dt
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -119,7 +119,7 @@ def load_campaign_node(text: str) -> ProcessNode:
 
     node = load_node(text)
     if is_campaign(node):
-        return node
+        return cast("ProcessNode", node)
     from workchains.provenance.ancestry import describe
 
     owner = campaign_of(node)

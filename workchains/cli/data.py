@@ -35,7 +35,7 @@ def command(function: Function) -> Function:
             click.secho(f"error: {error}", err=True, fg="red")
             raise SystemExit(2) from None
 
-    return wrapped  # type: ignore[return-value]
+    return wrapped
 
 
 @click.group("alworkflows.frames")

@@ -17,8 +17,8 @@ __all__ = ["DryRun", "Item", "dry_run"]
 
 #: steps of a sampler's trial
 STEPS = 200
-#: frames the toy ensemble is fitted to
-TOY_FRAMES = 6
+#: frames the toy ensemble is fitted to: enough that its two members, each of which leaves out about half, differ
+TOY_FRAMES = 10
 #: what makes a toy of a model: few descriptors, two members
 TOY = {
     "members": 2,

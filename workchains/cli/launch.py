@@ -14,6 +14,8 @@ from workchains.cli.common import json_option, print_json, profile_option
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
+    from alworkflows.settings import Campaign
+
 __all__ = ["launch"]
 
 
@@ -70,7 +72,7 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
     sys.exit(exit_code(ended))
 
 
-def _builder(campaign: object, label: str | None, base: Path) -> ProcessBuilder:
+def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilder:
     from workchains.active_learning import ActiveLearningWorkChain
     from workchains.machines import job_options, load_code
 

@@ -37,7 +37,10 @@ def setup(machine: str, profile: str | None, aiida_path: str | None, daemon: boo
 
     if show_list:
         names = {name: str(folder) for name, folder in machines.machines().items()}
-        print_json(names) if as_json else [click.echo(f"{name:12s} {folder}") for name, folder in names.items()]
+        if as_json:
+            print_json(names)
+        else:
+            click.echo("\n".join(f"{name:12s} {folder}" for name, folder in names.items()))
         return
     report = machines.setup(machine, profile, aiida_path)
     if daemon:

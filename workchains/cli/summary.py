@@ -46,6 +46,7 @@ class Standing:
 def standing(node: ProcessNode) -> Standing:
     """Return how a campaign stands."""
     from workchains.provenance import iterations, span, steps_below
+    from workchains.provenance.tree import pk_of
 
     steps = steps_below(node)
     records = tuple(iterations(node, steps))
@@ -64,7 +65,7 @@ def standing(node: ProcessNode) -> Standing:
         "jobs": len(jobs),
     }
     return Standing(
-        pk=node.pk,
+        pk=pk_of(node),
         name=node.label,
         state=state_of(node),
         sentence=_sentence(node, records, values),
@@ -117,7 +118,7 @@ def _sentence(node: ProcessNode, records: tuple[IterationRecord, ...], values: d
         got += f"; force error {number(value)} eV/A on test frames"
     if node.is_finished_ok:
         return f"Done: {got}."
-    if node.is_finished and node.exit_status >= 700:
+    if node.is_finished and (node.exit_status or 0) >= 700:
         return f"Ended with a warning [{node.exit_status}]: {node.exit_message}. {got[0].upper()}{got[1:]}."
     reason = f"[{node.exit_status}]: {node.exit_message}" if node.is_finished else f"({state_of(node)})"
     if node.is_excepted and node.exception:

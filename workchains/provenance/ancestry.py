@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from aiida import orm
 from aiida.common.links import LinkType
 
+from workchains.provenance.tree import pk_of
+
 __all__ = ["Relative", "ancestry", "describe", "uses"]
 
 
@@ -51,10 +53,10 @@ def ancestry(node: orm.Node, depth: int = 8) -> list[Relative]:
         links = current.base.links.get_incoming(link_type=kinds).all()
         for link in sorted(links, key=lambda item: item.link_label):
             source = link.node
-            repeated = source.pk in seen
-            found.append(Relative(level, link.link_label, source.pk, describe(source), source.label, repeated))
+            repeated = pk_of(source) in seen
+            found.append(Relative(level, link.link_label, pk_of(source), describe(source), source.label, repeated))
             if not repeated:
-                seen.add(source.pk)
+                seen.add(pk_of(source))
                 climb(source, level + 1)
 
     climb(node, 1)
@@ -65,7 +67,7 @@ def uses(node: orm.Node) -> list[Relative]:
     """Return what used a node directly, or what a process made and called."""
     links = node.base.links.get_outgoing().all()
     return [
-        Relative(1, link.link_label, link.node.pk, describe(link.node), link.node.label)
-        for link in sorted(links, key=lambda item: item.node.pk)
+        Relative(1, link.link_label, pk_of(link.node), describe(link.node), link.node.label)
+        for link in sorted(links, key=lambda item: pk_of(item.node))
         if link.link_type is not LinkType.RETURN or isinstance(node, orm.ProcessNode)
     ]

@@ -9,6 +9,7 @@ from aiida import orm
 
 from alworkflows.errors import InputError
 from workchains.data.frames import FramesData
+from workchains.provenance.tree import pk_of
 
 __all__ = ["FrameLocation", "find_frame", "is_frame_id", "resolve_frame"]
 
@@ -71,7 +72,7 @@ def find_frame(text: str) -> list[FrameLocation]:
     identity = resolve_frame(text)
     return [
         FrameLocation(
-            pk=node.pk,
+            pk=pk_of(node),
             uuid=node.uuid,
             label=node.label,
             index=node.base.attributes.get("ids")[identity],

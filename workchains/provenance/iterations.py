@@ -9,7 +9,7 @@ from typing import Any
 
 from aiida import orm
 
-from workchains.provenance.tree import Step, outputs_of, steps_below
+from workchains.provenance.tree import Step, outputs_of, pk_of, steps_below
 
 __all__ = ["IterationRecord", "evaluation", "iterations"]
 
@@ -111,7 +111,7 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
         What :func:`~workchains.provenance.steps_below` returned, if it was called already.
     """
     steps = steps_below(node) if steps is None else steps
-    children = _by_iteration(steps, node.pk)
+    children = _by_iteration(steps, pk_of(node))
     outputs = outputs_of([step.pk for group in children.values() for step in group.values()])
     final = _final_errors(node)
     records = []
@@ -153,10 +153,10 @@ def _record(
         "nodes": nodes,
     }
     if "selection" in nodes:
-        values.update(_selection(orm.load_node(nodes["selection"])))
+        values.update(_selection(_values(nodes["selection"])))
     values.update(_failures(group, outputs))
     if "report" in nodes:
-        values.update(_training(orm.load_node(nodes["report"]), nodes))
+        values.update(_training(_values(nodes["report"]), nodes))
     return IterationRecord(key=key, number=int(key.rsplit("_", 1)[1]), state=_state(group, node), **values)
 
 
@@ -191,8 +191,13 @@ def _attribute(pk: int | None, name: str) -> Any:
     return None if pk is None else orm.load_node(pk).base.attributes.get(name, None)
 
 
-def _selection(node: orm.Dict) -> dict[str, Any]:
-    values = node.get_dict()
+def _values(pk: int) -> dict[str, Any]:
+    node = orm.load_node(pk)
+    assert isinstance(node, orm.Dict)
+    return node.get_dict()
+
+
+def _selection(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "counts": values["counts"],
         "window": tuple(values["window"]) if values["window"] else None,
@@ -208,7 +213,7 @@ def _failures(group: dict[str, Step], outputs: dict[int, dict[str, int]]) -> dic
     for name in ("label", "label_test"):
         pk = outputs[group[name].pk].get("failures") if name in group else None
         if pk is not None:
-            reasons.update(_without_numbers(item["reason"]) for item in orm.load_node(pk)["failures"])
+            reasons.update(_without_numbers(item["reason"]) for item in _values(pk)["failures"])
     return {"failed_labels": sum(reasons.values()), "failures": dict(reasons.most_common())}
 
 
@@ -217,14 +222,12 @@ def _without_numbers(reason: str) -> str:
     return re.sub(r"\d+\.\d+(?:e[-+]?\d+)?", "…", reason.strip().splitlines()[0] if reason.strip() else "no reason given")
 
 
-def _training(report: orm.Dict, nodes: dict[str, int]) -> dict[str, Any]:
-    values = report.get_dict()
+def _training(values: dict[str, Any], nodes: dict[str, int]) -> dict[str, Any]:
     terms = _attribute(nodes.get("ensemble"), "terms") or []
-    held_out = values["fit"].get("held_out") or {}
     return {
         "training_frames": values.get("training_frames"),
         "terms": sum(terms) / len(terms) if terms else None,
-        "held_out_error": held_out.get("force_rmse"),
+        "held_out_error": values["fit"].get("held_out_rmse"),
         "test_error": (values.get("test") or {}).get("force_rmse"),
     }
 

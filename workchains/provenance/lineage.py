@@ -13,7 +13,7 @@ from ase import Atoms
 from alworkflows.frames import labels
 from workchains.data.frames import FramesData
 from workchains.provenance.frames import FrameLocation, find_frame, resolve_frame
-from workchains.provenance.tree import campaign_of
+from workchains.provenance.tree import campaign_of, ending
 
 __all__ = ["Event", "FrameLineage", "frame_lineage"]
 
@@ -77,11 +77,17 @@ def frame_lineage(text: str) -> list[FrameLineage]:
     return [_lineage(identity, campaigns[key], places) for key, places in groups.items()]
 
 
+def _frames(pk: int) -> FramesData:
+    node = orm.load_node(pk)
+    assert isinstance(node, FramesData)
+    return node
+
+
 def _lineage(identity: str, campaign: orm.ProcessNode | None, places: list[FrameLocation]) -> FrameLineage:
     events: list[Event] = []
     formula = ""
     for place in places:
-        node = orm.load_node(place.pk)
+        node = _frames(place.pk)
         frame = node.get_frames()[place.index]
         formula = frame.get_chemical_formula()
         events += _made(node, frame)
@@ -89,7 +95,7 @@ def _lineage(identity: str, campaign: orm.ProcessNode | None, places: list[Frame
     order = {kind: number for number, kind in enumerate(("structure", "sample", "deviate", "select", "label", "train", "test"))}
     distinct = {(event.kind, event.pk, event.node): event for event in events}
     ordered = sorted(distinct.values(), key=lambda event: (order[event.kind], event.pk or 0))
-    label = (campaign.label or campaign.process_label) if campaign is not None else ""
+    label = (campaign.label or str(campaign.process_label)) if campaign is not None else ""
     return FrameLineage(identity, formula, campaign.pk if campaign is not None else None, label, tuple(ordered), tuple(places))
 
 
@@ -121,7 +127,7 @@ def _structure(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list
     given = {key: value for key, value in settings.items() if value is not None}
     if settings.get("miller") is None:
         given = {key: value for key, value in given.items() if key not in ("layers", "vacuum")}
-    return [Event("structure", creator.pk, creator.process_label, node.pk, {"structure": name, **given})]
+    return [Event("structure", creator.pk, str(creator.process_label), node.pk, {"structure": name, **given})]
 
 
 def _sample(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
@@ -133,7 +139,7 @@ def _sample(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
     facts = {**origin, "settings": creator.inputs.sampler.pk, "structures": start.pk}
     if "ensemble" in creator.inputs:
         facts["driven_by_ensemble"] = creator.inputs.ensemble.pk
-    return [*events, Event("sample", creator.pk, creator.process_label, node.pk, facts)]
+    return [*events, Event("sample", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
 def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
@@ -141,7 +147,7 @@ def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
     facts = {"as": "test frame, never trained on" if link == "test" else "frame to train on"}
     facts.update(frame.info.get("origin", {}).get("chosen", {}))
     facts["seed"] = creator.inputs.seed.value
-    return [Event("select", creator.pk, creator.process_label, node.pk, facts)]
+    return [Event("select", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
 def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
@@ -152,7 +158,7 @@ def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Eve
         facts["energy_per_atom_eV"] = stored.energy / len(frame)
     if stored.forces is not None:
         facts["largest_force_eV_per_A"] = float(np.linalg.norm(stored.forces, axis=1).max())
-    return [Event("label", creator.pk, creator.process_label, node.pk, facts)]
+    return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
 # ------------------------------------------------------------------------------------------------ what used it
@@ -162,6 +168,7 @@ def _used(node: FramesData, identity: str, index: int) -> list[Event]:
     events = []
     for link in node.base.links.get_outgoing(link_type=LinkType.INPUT_CALC).all():
         process = link.node
+        assert isinstance(process, orm.ProcessNode)
         if process.process_label == "DeviateJob" and process.is_finished_ok:
             events.append(_deviate(process, index))
         elif process.process_label == "FitJob":
@@ -182,24 +189,24 @@ def _deviate(process: orm.ProcessNode, index: int) -> Event:
     reason = deviation.base.attributes.get("refused")[index]
     if reason:
         facts["refused"] = reason
-    return Event("deviate", process.pk, process.process_label, deviation.pk, facts)
+    return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
 
 
 def _fit(process: orm.ProcessNode, link: str) -> Event:
     kind = "test" if link.startswith("tests") else "train"
     facts: dict[str, Any] = {"batch": link.partition("__")[2]}
     if not process.is_finished_ok:
-        facts["failed"] = process.exit_message or process.process_state.value
-        return Event(kind, process.pk, process.process_label, None, facts)
+        facts["failed"] = ending(process)
+        return Event(kind, process.pk, str(process.process_label), None, facts)
     report = process.outputs.report.get_dict()
     facts["training_frames"] = report.get("training_frames")
     if report.get("test"):
         facts["test_force_error_eV_per_A"] = report["test"].get("force_rmse")
-    return Event(kind, process.pk, process.process_label, process.outputs.ensemble.pk, facts)
+    return Event(kind, process.pk, str(process.process_label), process.outputs.ensemble.pk, facts)
 
 
 def _failed_label(process: orm.ProcessNode, identity: str) -> list[Event]:
     if "report" not in process.base.links.get_outgoing().all_link_labels():
         return []
-    reasons = [item["reason"] for item in process.outputs.report["failures"] if item["id"] == identity]
-    return [Event("label", process.pk, process.process_label, None, {"failed": reason}) for reason in reasons]
+    reasons = [item["reason"] for item in process.outputs.report["failures"] if identity in (item.get("id"), item.get("frame"))]
+    return [Event("label", process.pk, str(process.process_label), None, {"failed": reason}) for reason in reasons]

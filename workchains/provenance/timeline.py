@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from aiida import orm
@@ -99,10 +99,16 @@ def _marks(jobs: list[int]) -> dict[int, dict[str, tuple[dt.datetime, float | No
 
 def _interval(step: Step, marks: dict[str, tuple[dt.datetime, float | None]], now: dt.datetime) -> Interval:
     ended = step.modified if step.ended else now
-    common = {"label": step.label or step.process, "kind": step.kind, "pk": step.pk, "path": step.path, "process": step.process}
+    common: dict[str, Any] = {
+        "label": step.label or step.process,
+        "kind": step.kind,
+        "pk": step.pk,
+        "path": step.path,
+        "process": step.process,
+    }
     if step.kind == "function":
-        seconds = (ended - step.created).total_seconds()
-        return Interval(start=step.created, end=ended, seconds=seconds, created=step.created, ended=ended, **common)
+        took = (ended - step.created).total_seconds()
+        return Interval(start=step.created, end=ended, seconds=took, created=step.created, ended=ended, **common)
     last = step.info.get("last_job_info") or {}
     # without a folder it never ran: an interval of length zero at its end
     start = marks["remote_folder"][0] if "remote_folder" in marks else ended

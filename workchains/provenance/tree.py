@@ -11,7 +11,7 @@ from aiida.common.links import LinkType
 
 from alworkflows.errors import InputError
 
-__all__ = ["Kind", "Step", "campaign_of", "is_campaign", "load_node", "outputs_of", "steps_below"]
+__all__ = ["Kind", "Step", "campaign_of", "ending", "is_campaign", "load_node", "outputs_of", "pk_of", "steps_below"]
 
 Kind = str
 
@@ -105,7 +105,7 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
         How many levels down; None: all.
     """
     found: list[Step] = []
-    paths = {node.pk: ""}
+    paths = {pk_of(node): ""}
     level = 0
     while paths and (depth is None or level < depth):
         rows = _children(list(paths))
@@ -156,6 +156,17 @@ def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
     for process, data, link in query.all():
         found[process][link] = data
     return found
+
+
+def pk_of(node: orm.Node) -> int:
+    """Return the PK of a node that is stored."""
+    assert node.pk is not None
+    return node.pk
+
+
+def ending(node: orm.ProcessNode) -> str:
+    """Return how a process ended, or its state: its message if it left one."""
+    return node.exit_message or (node.process_state.value if node.process_state else "unknown")
 
 
 def is_campaign(node: orm.Node) -> bool:
