@@ -12,7 +12,7 @@ from aiida.orm import Dict, InstalledCode, Int, List
 from alworkflows.errors import InputError
 from alworkflows.selection.levels import resolve
 from alworkflows.settings import Campaign, Stage, parse
-from workchains.base import KeyedWorkChain, derive_seed, numbered
+from workchains.base import KeyedWorkChain, derive_seed, ending, numbered
 from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
 from workchains.data.ensemble import EnsembleData
@@ -142,12 +142,11 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         geometry = campaign.selection.geometry.model_dump(mode="json")
         settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
-        if "result" not in built or not isinstance(built["result"], FramesData):
-            child = self.child("structures")
-            self.fail("ERROR_STRUCTURES_REFUSED", message=child.exit_message if child is not None else "unknown")
+        if not built.is_finished_ok:
+            self.fail("ERROR_STRUCTURES_REFUSED", message=ending(built))
             return
-        self.ctx.structures = built["result"]
-        self.out("structures", built["result"])
+        self.ctx.structures = built.outputs.result
+        self.out("structures", self.ctx.structures)
 
     def should_iterate(self) -> bool:
         """Go on until the stages are done or something ended the campaign; begin the next iteration."""
@@ -190,7 +189,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Keep the candidates."""
         node = self.ctx.sample
         if "candidates" not in node.outputs:
-            self.fail("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            self.fail("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.candidates = node.outputs.candidates
         self.out(f"candidates.{self.key}", self.ctx.candidates)
@@ -218,7 +217,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """See that every candidate was described."""
         node = self.ctx.deviate
         if not node.is_finished_ok:
-            self.fail("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            self.fail("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
@@ -239,9 +238,15 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             seed=Int(self.seed("select")),
             **self.ctx.marks,
         )
-        self.ctx.marks = {**self.ctx.marks, self.key: chosen["fingerprints"]}
-        self.ctx.selected, self.ctx.test, self.ctx.selection = chosen.get("selected"), chosen.get("test"), chosen["selection"]
-        self.out(f"selections.{self.key}", chosen["selection"])
+        if not chosen.is_finished_ok:
+            self.fail("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
+            return
+        outputs = chosen.outputs
+        self.ctx.marks = {**self.ctx.marks, self.key: outputs.fingerprints}
+        self.ctx.selected = outputs.selected if "selected" in outputs else None
+        self.ctx.test = outputs.test if "test" in outputs else None
+        self.ctx.selection = outputs.selection
+        self.out(f"selections.{self.key}", outputs.selection)
         counts = self.ctx.selection["counts"]
         self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
         if not counts["valid"]:
@@ -281,9 +286,9 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             if name == "label" and "failures" in node.outputs:
                 self.out(f"failures.{self.key}", node.outputs.failures)
             if not node.is_finished_ok and name == "label":
-                self.fail("ERROR_LABELLING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+                self.fail("ERROR_LABELLING_FAILED", stage=self.stage.name, message=ending(node))
             elif not node.is_finished_ok:
-                self.report(f"labelling the test frames failed: {node.exit_message or node.process_state.value}")
+                self.report(f"labelling the test frames failed: {ending(node)}")
 
     # ------------------------------------------------------------------------------------------------ train
 
@@ -311,7 +316,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Hand over the new ensemble."""
         node = self.ctx.train
         if not node.is_finished_ok:
-            self.fail("ERROR_TRAINING_FAILED", stage=self.stage.name, message=node.exit_message or node.process_state.value)
+            self.fail("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.ensembles[self.key] = node.outputs.ensemble
         self.out(f"ensembles.{self.key}", node.outputs.ensemble)
@@ -361,7 +366,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         if node.is_finished_ok:
             self.out("evaluation", node.outputs.report)
         elif self.ctx.failure is None:
-            self.fail("ERROR_EVALUATION_FAILED", message=node.exit_message or node.process_state.value)
+            self.fail("ERROR_EVALUATION_FAILED", message=ending(node))
 
     def results(self) -> ExitCode | None:
         """Hand over the last ensemble, and say how the campaign ended."""
@@ -408,6 +413,7 @@ EXIT_CODES = (
     (412, "ERROR_DEVIATION_FAILED", "stage {stage}: describing the candidates failed: {message}"),
     (413, "ERROR_LABELLING_FAILED", "stage {stage}: labelling failed: {message}"),
     (414, "ERROR_TRAINING_FAILED", "stage {stage}: training failed: {message}"),
+    (416, "ERROR_SELECTION_FAILED", "stage {stage}: choosing frames failed: {message}"),
     (415, "ERROR_EVALUATION_FAILED", "judging the ensembles failed: {message}"),
     (701, "WARNING_BUDGET_EXHAUSTED", "stage {stage}: the budget of {limit} labels is used up ({paid} paid)"),
 )

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
 from aiida.orm import ProcessNode
 
-__all__ = ["KeyedWorkChain", "derive_seed", "numbered"]
+__all__ = ["KeyedWorkChain", "derive_seed", "ending", "numbered"]
 
 
 def derive_seed(seed: int, *path: object) -> int:
     """Return a seed for one use, from the campaign's seed and what it is for: never from a PK, so that a rerun draws the same."""
     text = "/".join(str(part) for part in (seed, *path))
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
+
+
+def ending(node: ProcessNode) -> str:
+    """Return how a process ended, in words: its exit message, the last line of its exception, or its state."""
+    if node.exit_message:
+        return node.exit_message
+    exception = (node.exception or "").strip().splitlines()
+    return exception[-1] if exception else node.process_state.value if node.process_state else "never started"
 
 
 def numbered(name: str, number: int, digits: int = 2) -> str:
@@ -54,10 +61,10 @@ class KeyedWorkChain(WorkChain):
             metadata["description"] = description
         return self.submit(process, metadata=metadata, **inputs)
 
-    def call_once(self, key: str, function: Callable[..., Any], label: str = "", **inputs: Any) -> dict[str, Any]:
-        """Run a calcfunction under a key, or return the outputs of the run that has it."""
+    def call_once(self, key: str, function: Any, label: str = "", **inputs: Any) -> ProcessNode:
+        """Run a calcfunction under a key and return its node, or that of the run that has it."""
         existing = self.child(key)
         if existing is not None and existing.is_finished_ok:
-            return {link.link_label: link.node for link in existing.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
-        results = function(**inputs, metadata={"call_link_label": key, "label": label or key})
-        return results if isinstance(results, dict) else {"result": results}
+            return existing
+        _, node = function.run_get_node(**inputs, metadata={"call_link_label": key, "label": label or key})
+        return node

@@ -60,7 +60,7 @@ def merge_frames(**parts: FramesData) -> FramesData:
 
 
 @calcfunction
-def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any) -> dict[str, Any]:
+def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any) -> dict[str, Any] | ExitCode:
     """Choose the frames to label and the random test frames.
 
     ``settings``: the selection's settings, with ``budget`` and ``reference`` (eV/A or null: the ensemble's disagreement on
@@ -82,18 +82,21 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     )
     ids = candidates.ids
     refused = deviation.base.attributes.get("refused")
-    outcome = select(
-        ids=ids,
-        disagreement=None if np.isnan(disagreement).all() else disagreement,
-        refused=refused,
-        fingerprints=fingerprints,
-        known_fingerprints=known_fingerprints,
-        known_ids=known_ids,
-        settings=parse(SelectionSettings, values, "selection"),
-        budget=budget,
-        reference=reference,
-        seed=seed.value,
-    )
+    try:
+        outcome = select(
+            ids=ids,
+            disagreement=None if np.isnan(disagreement).all() else disagreement,
+            refused=refused,
+            fingerprints=fingerprints,
+            known_fingerprints=known_fingerprints,
+            known_ids=known_ids,
+            settings=parse(SelectionSettings, values, "selection"),
+            budget=budget,
+            reference=reference,
+            seed=seed.value,
+        )
+    except InputError as error:
+        return ExitCode(210, str(error))
     frames = candidates.get_frames()
     result: dict[str, Any] = {}
     for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):
@@ -111,5 +114,7 @@ def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, 
     summary = outcome.summary()
     if outcome.window is None:
         summary["accurate_share"] = None  # nobody has been asked yet
+    # why each frame was chosen travels with the frame; here are the numbers
+    summary["chosen"], summary["test"] = len(outcome.chosen), len(outcome.test)
     result["selection"] = Dict({**summary, "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason}})
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida.engine import ExitCode, ProcessSpec, ToContext
 from aiida.orm import Dict, InstalledCode, List
 
-from workchains.base import KeyedWorkChain, derive_seed
+from workchains.base import KeyedWorkChain, derive_seed, ending
 from workchains.calculations.sample import SampleJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
@@ -62,14 +62,14 @@ class SampleWorkChain(KeyedWorkChain):
             if "candidates" in job.outputs:
                 parts[key] = job.outputs.candidates
             if not job.is_finished_ok:
-                reason = job.exit_message or job.process_state.value
+                reason = ending(job)
                 message = message or f"{name}: {reason}"
                 self.report(f"{name}: failed, {len(parts[key]) if key in parts else 0} frames kept: {reason}")
             elif job.outputs.report.get("stopped"):
                 self.report(f"{name}: stopped early: {job.outputs.report.get('message')}")
         if not parts:
             return self.exit_codes.ERROR_ALL_SAMPLERS_FAILED.format(total=len(jobs), message=message)
-        merged = self.call_once("merge", merge_frames, label="candidates of all runs", **parts)["result"]
+        merged = self.call_once("merge", merge_frames, label="candidates of all runs", **parts).outputs.result
         self.out("candidates", merged)
         self.report(f"{len(merged)} candidates from {len(parts)} of {len(jobs)} runs")
         return None

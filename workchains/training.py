@@ -9,7 +9,7 @@ from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import ModelSettings, parse
-from workchains.base import KeyedWorkChain
+from workchains.base import KeyedWorkChain, ending
 from workchains.calculations.fit import FitJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
@@ -54,7 +54,7 @@ class TrainWorkChain(KeyedWorkChain):
         """Hand over the ensemble."""
         job = self.ctx.fit
         if not job.is_finished_ok:
-            return self.exit_codes.ERROR_FIT_FAILED.format(message=job.exit_message or job.process_state.value)
+            return self.exit_codes.ERROR_FIT_FAILED.format(message=ending(job))
         self.out("ensemble", job.outputs.ensemble)
         self.out("report", job.outputs.report)
         return None

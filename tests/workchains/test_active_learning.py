@@ -234,3 +234,13 @@ def test_exit_codes_are_never_taken_from_the_cache_and_carry_values():
         assert code.status == status
         assert code.invalidates_cache
         assert "{" in message
+
+
+def test_choosing_that_fails(process):
+    campaign = process()
+    campaign.ctx.candidates = frames(2)
+    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None]))  # two candidates, one description
+    campaign.run_select()
+    code = ended(campaign)
+    assert code.status == 416
+    assert "expected" in code.message

@@ -74,7 +74,7 @@ def test_broken_json_is_unreadable(parse, verb):
 @pytest.mark.parametrize("verb", VERBS)
 def test_no_failure_of_a_job_is_reused_from_the_cache(verb, aiida_profile):
     codes = CalculationFactory(f"alworkflows.{verb}").exit_codes
-    ours = [code for code in codes.values() if code.label.startswith("ERROR_") and 200 <= code.status < 500]
+    ours = [code for label, code in codes.items() if label.startswith("ERROR_") and 200 <= code.status < 500]
     assert {210, 310, 311} <= {code.status for code in ours}
     assert all(code.invalidates_cache for code in ours)
 

@@ -99,7 +99,7 @@ def labelling(code):
         frames=frames(10),
         settings=Dict({"engine": "ase", "calculator": EMT, "chunk": 4, "jobs": 1, "success_share": 0.5}),
     )
-    made.ctx.keys = ["label_000"]
+    made.ctx.job_keys = ["label_000"]
     return made
 
 

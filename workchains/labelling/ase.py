@@ -7,10 +7,15 @@ from typing import Any
 from aiida.orm import Dict, InstalledCode, ProcessNode
 
 from workchains.calculations.label import LabelJob
+from workchains.base import ending
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import LabelEngine
 
 __all__ = ["AseEngine"]
+
+
+#: fewest frames for which a further job is started
+WORTHWHILE = 8
 
 
 class AseEngine(LabelEngine):
@@ -19,9 +24,11 @@ class AseEngine(LabelEngine):
     def jobs(
         self, frames: FramesData, settings: dict[str, Any], code: InstalledCode, options: dict[str, Any]
     ) -> dict[str, tuple[type, dict[str, Any]]]:
-        """Cut the frames into slices of at most ``chunk``, spread over at least ``jobs`` jobs."""
+        """Cut the frames into slices of at most ``chunk``, spread over ``jobs`` jobs or more if that leaves enough in each."""
         total = len(frames)
-        count = min(max(-(-total // settings["chunk"]), settings["jobs"]), total)
+        # loading a calculator costs seconds: a job of its own is not worth it for a handful of frames
+        spread = min(settings["jobs"], max(1, total // WORTHWHILE))
+        count = max(-(-total // settings["chunk"]), spread)
         edges = [round(index * total / count) for index in range(count + 1)]
         node = Dict(settings)
         jobs: dict[str, tuple[type, dict[str, Any]]] = {}
@@ -49,6 +56,6 @@ class AseEngine(LabelEngine):
         run = node.inputs.run.get_dict()
         found = self.labelled(node)
         done = set(found.ids) if found else set()
-        reason = f"job {node.pk} ended: {node.exit_message or node.process_state.value}"
+        reason = f"job {node.pk} ended: {ending(node)}"
         lost = [identity for identity in frames.ids[run["start"] : run["stop"]] if identity not in done]
         return Dict({"failures": [{"id": identity, "reason": reason} for identity in lost]})

@@ -9,7 +9,7 @@ from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import LabelSettings, parse
-from workchains.base import KeyedWorkChain
+from workchains.base import KeyedWorkChain, ending
 from workchains.data.frames import FramesData
 from workchains.functions import merge_frames
 from workchains.labelling.engines import engine
@@ -50,7 +50,7 @@ class LabelWorkChain(KeyedWorkChain):
         """Submit the engine's processes."""
         settings = self.inputs.settings.get_dict()
         wanted = engine(settings["engine"]).jobs(self.inputs.frames, settings, self.inputs.code, self.inputs.options.get_dict())
-        self.ctx.keys = sorted(wanted)
+        self.ctx.job_keys = sorted(wanted)
         return ToContext(**{key: self.submit_once(key, process, **inputs) for key, (process, inputs) in wanted.items()})
 
     def inspect_jobs(self) -> ExitCode | None:
@@ -59,17 +59,17 @@ class LabelWorkChain(KeyedWorkChain):
         tool = engine(settings["engine"])
         parts: dict[str, FramesData] = {}
         reports: dict[str, Dict] = {}
-        for key in self.ctx.keys:
+        for key in self.ctx.job_keys:
             node = self.ctx[key]
             found = tool.labelled(node)
             if found is not None:
                 parts[key] = found
             reports[key] = tool.failures(node, self.inputs.frames)
-        gathered = self.call_once("failures", gather_failures, frames=self.inputs.frames, **reports)["result"]
+        gathered = self.call_once("failures", gather_failures, frames=self.inputs.frames, **reports).outputs.result
         self.out("failures", gathered)
         total, failed = gathered["total"], gathered["failed"]
         if parts:
-            batch = parts[next(iter(parts))] if len(parts) == 1 else self.call_once("merge", merge_frames, label="batch", **parts)["result"]
+            batch = parts[next(iter(parts))] if len(parts) == 1 else self.call_once("merge", merge_frames, label="batch", **parts).outputs.result
             self.out("batch", batch)
         if failed:
             first = gathered["failures"][0]
