@@ -36,14 +36,19 @@ $(STAMP): $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,dev]"
 	touch $@
 
+# launched and then watched, so that its PK is known even if the watching is left with Ctrl-C
 demo: install
 	mkdir -p $(DEMO)
 	$(DEMO_ENV) $(BIN)/alworkflows setup laptop
 	$(BIN)/alworkflows new zno --protocol quick > $(DEMO)/zno.yaml
-	$(DEMO_ENV) $(BIN)/alworkflows launch $(DEMO)/zno.yaml --wait
-	$(DEMO_ENV) $(BIN)/alworkflows status
-	$(DEMO_ENV) $(BIN)/alworkflows report --output $(DEMO)/report
+	$(DEMO_ENV) $(BIN)/alworkflows launch $(DEMO)/zno.yaml --json > $(DEMO)/campaign.json
+	pk=$$($(BIN)/python -c 'import json, sys; print(json.load(sys.stdin)["pk"])' < $(DEMO)/campaign.json) \
+	&& export $(DEMO_ENV) \
+	&& $(BIN)/alworkflows status $$pk --wait \
+	&& $(BIN)/alworkflows report $$pk --output $(DEMO)/report \
+	&& $(BIN)/alworkflows export $$pk --output $(DEMO)/potential --overwrite
 	$(DEMO_ENV) $(BIN)/verdi daemon stop
+	@echo "the page: $(DEMO)/report/index.html; the rest is yours to ask for, after: export AIIDA_PATH=$(DEMO)"
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
