@@ -76,7 +76,7 @@ def test_structures_that_cannot_be_built_end_the_campaign(process):
     campaign.setup()
     code = ended(campaign)
     assert code.status == 201
-    assert "Zn" in code.message
+    assert "not one of the campaign's (Cu)" in code.message
 
 
 def test_sampling_that_fails(process):
