@@ -46,6 +46,7 @@ __all__ = [
     "Stage",
     "StructureSettings",
     "SurfaceMeltSettings",
+    "TermsRule",
     "TrustLevels",
     "merge",
     "parse",
@@ -195,6 +196,13 @@ class DescriptorSettings(Settings):
         return self
 
 
+class TermsRule(StrEnum):
+    """How the number of terms follows from the errors on the frames that members left out."""
+
+    BEST = "best"
+    ONE_STANDARD_ERROR = "one-standard-error"
+
+
 class FitSettings(Settings):
     """Sparse linear regression: least angle regression path, then a refit on the support."""
 
@@ -202,7 +210,10 @@ class FitSettings(Settings):
     energy_weight: float = Field(1.0, gt=0, description="weight of an energy per atom (eV) against a force component (eV/A)")
     stress_weight: float = Field(1.0, gt=0, description="weight of a virial per atom (eV) against a force component (eV/A)")
     force_limit: Force | None = Field(None, description="force components above this are not fitted, eV/A")
-    terms: Count | None = Field(None, description="terms of each member; none: fewest within one standard error of the best")
+    terms: Count | None = Field(None, description="terms of each member; none: by the rule")
+    rule: TermsRule = Field(
+        TermsRule.ONE_STANDARD_ERROR, description="best: smallest held-out error; one-standard-error: fewest terms that close to it"
+    )
     max_terms: Count = Field(300, description="where the path ends")
     refit: bool = Field(True, description="least squares on the chosen support")
     ridge: float = Field(1e-8, ge=0, description="of the refit, relative to the normalised Gram matrix")
@@ -240,7 +251,7 @@ class TrustLevels(Settings):
         LevelKind.RELATIVE, description="relative: multiples of the median disagreement on held-out frames; absolute: eV/A"
     )
     lower: float = Field(1.0, ge=0)
-    upper: float = Field(12.0, gt=0)
+    upper: float = Field(40.0, gt=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> TrustLevels:

@@ -16,7 +16,7 @@ from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.linear import LinearModel
 from alworkflows.models.normal import Normal, accumulate, fold_of
 from alworkflows.models.path import Path, lasso_path, refit
-from alworkflows.settings import FitSettings, ModelSettings
+from alworkflows.settings import FitSettings, ModelSettings, TermsRule
 
 __all__ = ["train"]
 
@@ -63,7 +63,7 @@ def train(
         paths.append(_path(normal, fit))
         say(f"member {member + 1} of {settings.members}: path of {len(paths[-1].supports)} steps")
     ladder = _ladder(training, parts, paths, fit)
-    terms = fit.terms or _choose(ladder, left_out)
+    terms = fit.terms or _choose(ladder, left_out, fit.rule)
     members = []
     for normal, path in zip(training, paths, strict=True):
         xx, xy, _ = normal.reduced()
@@ -118,8 +118,8 @@ def _ladder(training: list[Normal], parts: list[Normal], paths: list[Path], fit:
     return ladder
 
 
-def _choose(ladder: dict[int, list[float | None]], left_out: list[int]) -> int:
-    """Return the fewest terms whose held-out error lies within one standard error of the best.
+def _choose(ladder: dict[int, list[float | None]], left_out: list[int], rule: TermsRule) -> int:
+    """Return the size with the smallest held-out error, or the fewest terms within one standard error of it.
 
     The standard error is that of the difference from the best size, over members: folds differ in difficulty, but a size that is
     worse is worse on most of them (Hastie, Tibshirani, Friedman, "The Elements of Statistical Learning", 7.10).
@@ -127,6 +127,8 @@ def _choose(ladder: dict[int, list[float | None]], left_out: list[int]) -> int:
     sizes = list(ladder)
     errors = np.array([[ladder[size][member] for member in left_out] for size in sizes], dtype=float)
     best = int(np.argmin(errors.mean(axis=1)))
+    if rule is TermsRule.BEST:
+        return sizes[best]
     excess = errors - errors[best]
     spread = excess.std(axis=1, ddof=1) / np.sqrt(len(left_out))
     return next(size for size, mean, error in zip(sizes, excess.mean(axis=1), spread, strict=True) if mean <= error + 1e-12)
