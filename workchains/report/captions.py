@@ -42,7 +42,8 @@ _TEXTS = {
         not read meaning into single terms.""",
     "failures": """
         Frames that were refused or got no label, jobs that ended with an error, and runs that stopped before their end;
-        what they made before is kept. Figures in the reasons are masked, so that like reasons count together.""",
+        what they made before is kept. In reasons of frames, figures are masked so that like
+        ones count together.""",
 }
 
 CAPTIONS = {name: " ".join(text.split()) for name, text in _TEXTS.items()}

@@ -9,7 +9,7 @@ import numpy as np
 from aiida import orm
 
 from alworkflows.errors import InputError
-from alworkflows.settings import Campaign, parse
+from alworkflows.settings import Campaign, Stage, parse
 from workchains.active_learning import ActiveLearningWorkChain
 from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
@@ -33,6 +33,7 @@ def collect(node: orm.ProcessNode) -> Report:
     rows = tuple(_iteration(record) for record in records)
     evaluation = _evaluation(node, steps)
     terms = _terms(records)
+    stages = tuple(stage["name"] for stage in node.inputs.campaign["stages"])
     state, ending = _ending(node, records, steps)
     return Report(
         name=node.label or str(node.process_label),
@@ -45,11 +46,11 @@ def collect(node: orm.ProcessNode) -> Report:
         ended=ended,
         versions=_versions(node),
         engine=_engine(records),
-        stages=tuple(stage["name"] for stage in node.inputs.campaign["stages"]),
+        stages=stages,
         iterations=rows,
         settings=_settings(node),
         evaluation=evaluation,
-        frame_map=_frame_map(records),
+        frame_map=_frame_map(records, stages),
         terms=terms,
         jobs=_jobs(node, steps),
         idle=idle_share(node).parts,
@@ -92,7 +93,7 @@ def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
         if not own:
             continue
         share = own[-1].accurate_share
-        if share is not None and share >= stage["accurate_share"]:
+        if share is not None and share >= stage.get("accurate_share", Stage.model_fields["accurate_share"].default):
             said.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
         else:
             said.append(f"{stage['name']} used its {plural(len(own), 'iteration')}")
@@ -197,9 +198,8 @@ def _evaluation(node: orm.ProcessNode, steps: Sequence[Step]) -> Evaluation | No
     )
 
 
-def _frame_map(records: Sequence[IterationRecord]) -> FrameMap | None:
+def _frame_map(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> FrameMap | None:
     """Return the map of all candidates with a sound geometry."""
-    stages = tuple(dict.fromkeys(record.stage for record in records))
     points, stage, use = [], [], []
     for record in records:
         if not {"candidates", "deviation"} <= set(record.nodes):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
 
+from alworkflows import __version__
 from workchains.report.data import Report
 from workchains.report.sections import sections
 from workchains.report.text import duration, moment, number, percent, plural
@@ -83,6 +84,7 @@ def render(report: Report, made: datetime | None = None) -> str:
         sections=sections(report),
         started=moment(report.started),
         ended=moment(report.ended),
+        version=__version__,
         made=moment(made or datetime.now(tz=UTC)),
     )
 

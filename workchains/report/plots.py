@@ -9,6 +9,7 @@ import numpy as np
 
 from workchains.report.data import LEVELS, Evaluation, FrameMap, Iteration, Report, Terms
 from workchains.report.style import FAINT, INK, LEVEL_COLOURS, figure, stage_style, styled
+from workchains.report.text import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,31 +32,32 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
 
 
 @styled
-def errors(evaluation: Evaluation, iterations: Sequence[Iteration]) -> Figure:
+def errors(evaluation: Evaluation, iterations: Sequence[Iteration], stages: Sequence[str]) -> Figure:
     """Every iteration's error on the final test set against the frames it was trained on: in eV/A, and over the std of forces."""
     made, (left, right) = figure(4.0, (1, 1))
     rows = [row for row in iterations if row.number in evaluation.errors and row.trained_on]
     labels = np.array([row.trained_on for row in rows], dtype=float)
-    for index, name in enumerate(evaluation.names()):
-        look = {"color": INK, "marker": "*", "markersize": 11} if name == "all" else stage_style(index)
+    for name in evaluation.names():
+        look = {"color": INK, "marker": "*", "markersize": 11} if name == "all" else stage_style(stages.index(name))
         values = np.array([evaluation.errors[row.number].get(name, np.nan) for row in rows])
         style: dict[str, Any] = {"linewidth": 2.6 if name == "all" else 1.6, "zorder": 3 if name == "all" else 2}
         left.plot(labels, values, label="all stages" if name == "all" else name, **look, **style)
         if evaluation.stds.get(name):
             right.plot(labels, 100 * values / evaluation.stds[name], **look, **style)
     right.axhline(100 * GOAL, color=INK, linestyle="--", linewidth=1.2)
-    right.annotate(
-        f"{GOAL:.0%} of the force std",
-        (0, 100 * GOAL),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, -4),
-        textcoords="offset points",
-        va="top",
-    )
     for axis in (left, right):
         _mark_iterations(axis, labels, [row.number for row in rows])
         axis.set_xlabel("labelled frames trained on")
         axis.set_ylim(bottom=0)
+    low = right.get_ylim()[1] > 100 * GOAL / 0.15
+    right.annotate(
+        "10 % of the force std",
+        (0, 100 * GOAL),
+        xycoords=("axes fraction", "data"),
+        xytext=(4, 4 if low else -4),
+        textcoords="offset points",
+        va="bottom" if low else "top",
+    )
     left.set_ylabel("force RMSE (eV/Å)")
     right.set_ylabel("force RMSE (% of the force std)")
     left.legend()
@@ -71,7 +73,7 @@ def learning(iterations: Sequence[Iteration]) -> Figure:
     axis.plot(labels, [row.test_error or 0.0 for row in rows], color=INK, marker="*", markersize=11, label="error")
     known = [(row.trained_on, GOAL * row.test_std) for row in rows if row.test_std]
     if known:
-        axis.plot(*zip(*known, strict=True), color=FAINT, linestyle="--", linewidth=1.2, label=f"{GOAL:.0%} of the force std")
+        axis.plot(*zip(*known, strict=True), color=FAINT, linestyle="--", linewidth=1.2, label="10 % of the force std")
     _mark_iterations(axis, labels, [row.number for row in rows])
     axis.set(xlabel="labelled frames trained on", ylabel="force RMSE (eV/Å)")
     axis.set_ylim(bottom=0)
@@ -118,7 +120,7 @@ def parity(evaluation: Evaluation) -> Figure:
 
 
 @styled
-def calibration(evaluation: Evaluation, window: tuple[float, float] | None) -> Figure:
+def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[float, float] | None) -> Figure:
     """Disagreement against the true largest error of each test frame, with the trust levels."""
     made, (axis,) = figure(4.8, width=8.2)
     found, truth = evaluation.disagreement, evaluation.largest_error
@@ -126,8 +128,8 @@ def calibration(evaluation: Evaluation, window: tuple[float, float] | None) -> F
     for index, name in enumerate(evaluation.groups):
         own = seen & (evaluation.group == index)
         rank = rank_correlation(found[own], truth[own])
-        text = f"{name} ({own.sum()} frames" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
-        look = stage_style(index)
+        text = f"{name} ({plural(int(own.sum()), 'frame')}" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
+        look = stage_style(stages.index(name))
         axis.scatter(
             found[own],
             truth[own],
@@ -150,10 +152,10 @@ def calibration(evaluation: Evaluation, window: tuple[float, float] | None) -> F
         axis.axvline(value, color=INK, linestyle="--", linewidth=1.2)
         axis.annotate(
             f" {name} {value:.2g} ",
-            (value, 1),
+            (value, 0),
             xycoords=("data", "axes fraction"),
             rotation=90,
-            va="top",
+            va="bottom",
             ha="right",
             fontsize=10,
         )
@@ -183,7 +185,7 @@ def levels(iterations: Sequence[Iteration]) -> Figure:
             (left[place], place), xytext=(6, 0), textcoords="offset points", va="center", fontsize=9.5,
         )  # fmt: skip
     axis.set_yticks(places, [f"{row.number} · {row.stage}" for row in rows])
-    axis.invert_yaxis()
+    axis.set_ylim(max(len(rows), 3) - 0.5, -0.5)
     axis.set_xlim(0, 1.38 * left.max() if len(rows) and left.max() else 1)
     axis.set(xlabel="candidate frames", ylabel="iteration · stage")
     axis.grid(axis="y", visible=False)
@@ -228,7 +230,9 @@ def _map_legend(made: Figure, mapped: FrameMap) -> None:
         own = mapped.stage == index
         look = stage_style(index)
         counts = ", ".join(f"{np.sum(own & (mapped.use == use))} {use}" for use in ("chosen", "test"))
-        handles.append(Line2D([], [], linestyle="none", markersize=7, label=f"{name}: {own.sum()} frames, {counts}", **look))
+        handles.append(
+            Line2D([], [], linestyle="none", markersize=7, label=f"{name}: {plural(int(own.sum()), 'frame')}, {counts}", **look)
+        )
     grey: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 7, "color": "#4d4d4d"}
     handles += [
         Line2D([], [], alpha=0.3, label="candidate", **grey),
@@ -264,9 +268,17 @@ def descriptors(terms: Terms) -> Figure:
 
 
 def _mark_iterations(axis: Axes, labels: np.ndarray, numbers: Sequence[int]) -> None:
-    """Name the iterations along the top."""
+    """Name the iterations along the top; those too near to each other to be told apart share a name."""
     top = axis.secondary_xaxis("top")
-    top.set_xticks(labels, [str(number) for number in numbers])
+    near = 0.04 * np.ptp(labels) if len(labels) else 0.0
+    places: list[list[int]] = []
+    for index in range(len(labels)):
+        if places and labels[index] - labels[places[-1][-1]] < near:
+            places[-1].append(index)
+        else:
+            places.append([index])
+    names = [f"{numbers[some[0]]}–{numbers[some[-1]]}" if len(some) > 1 else str(numbers[some[0]]) for some in places]
+    top.set_xticks([labels[some].mean() for some in places], names)
     top.tick_params(length=0, labelcolor=FAINT, labelsize=9.5)
     top.set_xlabel("iteration", color=FAINT, fontsize=9.5)
     top.spines["top"].set_visible(False)

@@ -55,7 +55,9 @@ def learning(report: Report) -> Section:
             before, after = (number(judged.errors[key].get(name)) for key in (first, last))
             share = percent(judged.share(last, name))
             said.append(f"{name}: {before} eV/Å after iteration {first}, {after} after {last} ({share} of std)")
-        return Section(anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows), "errors"), "; ".join(said))
+        return Section(
+            anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows, report.stages), "errors"), "; ".join(said)
+        )
     missing = report.missing.get("evaluation", "No ensemble has been judged on the final test set yet.")
     fitted = [row for row in rows if row.test_error is not None]
     if not fitted:
@@ -88,7 +90,9 @@ def calibration(report: Report) -> Section:
     alt = (
         f"Disagreement and largest true force error of {plural(len(judged.disagreement), 'test frame')}; rank correlation {rank}"
     )
-    return Section(anchor, title, caption, svg(plots.calibration(judged, plots.last_window(report)), "calibration"), alt)
+    return Section(
+        anchor, title, caption, svg(plots.calibration(judged, report.stages, plots.last_window(report)), "calibration"), alt
+    )
 
 
 def _no_judgement(report: Report) -> str:
@@ -184,18 +188,7 @@ def time(report: Report) -> Section:
 
 
 COLUMNS = (
-    *(
-        "no.",
-        "stage",
-        "state",
-        "candidates",
-        "trust window (eV/Å)",
-        "accurate",
-        "chosen",
-        "labels",
-        "test labels",
-        "failed labels",
-    ),
+    *("no.", "stage", "state", "candidates", "trust window (eV/Å)", "accurate", "chosen", "labels + test", "no label"),
     *("terms", "RMSE (eV/Å)", "time"),
 )
 
@@ -220,8 +213,7 @@ def _row(row: Iteration, error: float | None) -> tuple[str, ...]:
         f"{row.window[0]:.3f}–{row.window[1]:.2f}" if row.window else "–",
         percent(row.accurate_share, 0),
         number(row.counts.get("chosen")),
-        number(row.batch),
-        number(row.tests),
+        "–" if row.batch is None and row.tests is None else f"{number(row.batch or 0)} + {number(row.tests or 0)}",
         number(row.failed_labels),
         number(row.terms, 0),
         number(error),

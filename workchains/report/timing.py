@@ -72,7 +72,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
         left.barh(0, at(end) - at(start), left=at(start), height=0.5, color=INK)
     for number, start in _iteration_starts(jobs).items():
         left.axvline(at(start), color="#4d4d4d", linewidth=0.8, linestyle=":")
-        left.annotate(
+        mark = left.annotate(
             f"{number}",
             (at(start), 1),
             xycoords=("data", "axes fraction"),
@@ -81,6 +81,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
             fontsize=9.5,
             va="top",
         )
+        mark.set_in_layout(False)
     ticks = range(1, depth + 1) if depth <= 10 else range(5, depth + 1, 5)
     left.set_yticks([0, *ticks], ["no job", *map(str, ticks)])
     left.set_ylim(-0.5, depth + 1.1)
@@ -111,4 +112,7 @@ def _colour(step: str) -> str:
 
 
 def _unit(seconds: float) -> tuple[float, str]:
-    return (1.0, "s") if seconds < 600 else (60.0, "min") if seconds < 4 * 3600 else (3600.0, "h")
+    for limit, scale, unit in ((600, 1.0, "s"), (4 * 3600, 60.0, "min"), (4 * 86400, 3600.0, "h")):
+        if seconds < limit:
+            return scale, unit
+    return 86400.0, "days"

@@ -9,7 +9,7 @@ import synthetic
 
 from workchains.report import plots
 from workchains.report.data import Iteration, Job
-from workchains.report.style import svg
+from workchains.report.style import stage_style, svg
 from workchains.report.timing import gaps, lanes, sums, timing
 
 
@@ -19,7 +19,7 @@ def report():
 
 
 def test_error_lines_hold_the_errors_of_each_stage_and_of_all(report):
-    left, right = plots.errors(report.evaluation, report.iterations).axes
+    left, right = plots.errors(report.evaluation, report.iterations, report.stages).axes
     lines = {line.get_label(): line.get_ydata() for line in left.lines}
     assert set(lines) == {"melt", "surface", "quench", "all stages"}
     np.testing.assert_allclose(lines["quench"], [report.evaluation.errors[n]["quench"] for n in range(1, 6)])
@@ -31,8 +31,14 @@ def test_error_lines_hold_the_errors_of_each_stage_and_of_all(report):
 
 def test_an_iteration_without_ensemble_has_no_point(report):
     rows = (*report.iterations, Iteration(6, "quench", "stopped"))
-    left, _ = plots.errors(report.evaluation, rows).axes
+    left, _ = plots.errors(report.evaluation, rows, report.stages).axes
     assert len(left.lines[0].get_xdata()) == 5
+
+
+def test_a_stage_keeps_its_colour_where_another_has_no_test_frames(report):
+    some = replace(report.evaluation, groups=("melt", "quench"), group=report.evaluation.group // 2)
+    colours = {line.get_label(): line.get_color() for line in plots.errors(some, report.iterations, report.stages).axes[0].lines}
+    assert colours["quench"] == stage_style(2)["color"]
 
 
 def test_levels_stack_to_the_number_of_candidates(report):
@@ -55,7 +61,7 @@ def test_parity_has_a_panel_a_stage_and_counts_every_component(report):
 
 def test_calibration_draws_both_levels_and_skips_what_has_no_logarithm(report):
     judged = replace(report.evaluation, disagreement=np.where(np.arange(36) == 0, 0.0, report.evaluation.disagreement))
-    axis = plots.calibration(judged, (0.05, 0.6)).axes[0]
+    axis = plots.calibration(judged, report.stages, (0.05, 0.6)).axes[0]
     assert sum(len(item.get_offsets()) for item in axis.collections) == 35
     assert sorted(line.get_xdata()[0] for line in axis.lines if len(set(line.get_xdata())) == 1) == [0.05, 0.6]
 

@@ -1,0 +1,105 @@
+"""From the record to plain data, for campaigns that ended, failed or run."""
+
+import pytest
+from aiida import orm
+
+from workchains.report.collect import collect
+from workchains.report.failures import without_numbers
+from workchains.report.page import render
+
+
+def test_a_finished_campaign_is_complete(judged):
+    found = collect(judged)
+    assert (found.state, found.name, found.stages) == ("finished", "hand-made", ("melt", "surface"))
+    assert "after 2 iterations" in found.ending
+    assert found.labels == 5
+    assert [row.trained_on for row in found.iterations] == [2, 3]
+    assert found.iterations[0].failed_labels == 1
+    assert found.iterations[1].window == (0.1, 1.0)
+    assert found.seconds == pytest.approx(109, abs=1)
+    assert sum(found.idle.values()) < found.seconds
+    assert {(item.step, item.count) for item in found.failures} == {("label", 1)}
+    assert "emt" in found.engine
+    assert render(found)
+
+
+def test_errors_belong_to_the_iterations_whose_ensembles_were_judged(judged):
+    found = collect(judged).evaluation
+    assert found.errors[1]["all"] == 0.4
+    assert found.errors[2]["surface"] == 0.1
+    assert found.share(2, "all") == pytest.approx(0.05)
+    assert found.groups == ("melt", "surface")
+
+
+def test_map_shows_each_candidate_with_its_use(judged):
+    mapped = collect(judged).frame_map
+    assert len(mapped.points) == 9
+    assert (mapped.use == "chosen").sum() == 4
+    assert (mapped.use == "test").sum() == 2
+    assert [mapped.stages[index] for index in mapped.stage] == ["melt"] * 6 + ["surface"] * 3
+
+
+def test_terms_are_those_of_the_last_ensemble(judged):
+    terms = collect(judged).terms
+    assert len(terms.per_member) == 2
+    assert len(terms.chosen) == 3
+    assert [term.members for term in terms.chosen if term.name == "Cu-Cu b=2 a=1"] == [2]
+
+
+def test_jobs_carry_step_iteration_and_times(judged):
+    jobs = collect(judged).jobs
+    assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}
+    assert {job.iteration for job in jobs} == {1, 2, None}
+    assert all(job.end is not None and job.end >= job.start for job in jobs)
+
+
+def test_a_running_campaign_says_what_it_does_and_what_is_missing(unjudged):
+    unjudged.node.set_process_state("running")
+    found = collect(unjudged.node)
+    assert found.state == "running"
+    assert "Iteration 2" in found.ending
+    assert found.evaluation is None
+    assert "when the last stage is done" in found.missing["evaluation"]
+    assert found.summary()["ended"] is None
+    assert "when the last stage is done" in render(found)
+
+
+def test_a_campaign_that_stopped_names_its_exit_code(unjudged):
+    unjudged.finish(413, "stage surface: labelling failed: out of memory")
+    found = collect(unjudged.node)
+    assert found.state == "stopped"
+    assert found.ending.startswith("ERROR_LABELLING_FAILED (413): stage surface: labelling failed: out of memory.")
+    assert "There is no judgement" in render(found)
+
+
+@pytest.mark.parametrize(("state", "said"), [("killed", "It was killed"), ("excepted", "It broke off: KeyError: 'x'")])
+def test_a_campaign_that_broke_off_says_so(unjudged, state, said):
+    unjudged.node.set_process_state(state)
+    if state == "excepted":
+        unjudged.node.set_exception("Traceback ...\nKeyError: 'x'\n")
+    found = collect(unjudged.node)
+    assert found.state == "failed"
+    assert found.ending.startswith(said)
+
+
+def test_a_campaign_without_any_step_has_a_page(unjudged):
+    node = orm.WorkChainNode(label="bare")
+    node.set_process_label("ActiveLearningWorkChain")
+    node.set_process_state("finished")
+    node.set_exit_status(201)
+    node.set_exit_message("the starting structures cannot be used: fused")
+    node.base.links.add_incoming(unjudged.node.inputs.campaign, link_type=_input(), link_label="campaign")
+    node.store()
+    found = collect(node)
+    assert found.iterations == ()
+    assert "No job ran" in render(found)
+
+
+def _input():
+    from aiida.common.links import LinkType
+
+    return LinkType.INPUT_WORK
+
+
+def test_reasons_that_differ_in_a_figure_are_one():
+    assert without_numbers("atoms 3 and 17 are 0.41 A apart") == without_numbers("atoms 5 and 8 are 1.2e-1 A apart")
