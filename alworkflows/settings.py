@@ -250,8 +250,8 @@ class TrustLevels(Settings):
     kind: LevelKind = Field(
         LevelKind.RELATIVE, description="relative: multiples of the median disagreement on held-out frames; absolute: eV/A"
     )
-    lower: float = Field(1.0, ge=0)
-    upper: float = Field(40.0, gt=0)
+    lower: float = Field(0.5, ge=0)
+    upper: float = Field(100.0, gt=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> TrustLevels:
