@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from aiida.engine import ExitCode, ProcessBuilder, ProcessSpec, ToContext, if_, while_
+from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, Int, List
 
 from alworkflows.errors import InputError
@@ -35,26 +36,31 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     """
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
         spec.input("label_code", valid_type=InstalledCode, required=False, help="the program that labels; default: code")
         spec.input("campaign", valid_type=Dict, validator=validate_campaign, help="the whole campaign file, protocol merged")
-        spec.input_namespace("files", valid_type=FramesData, dynamic=True, required=False, help="structures read from files, by name")
-        spec.input("options", valid_type=Dict, default=lambda: Dict({}), validator=validate_options, help="metadata.options per step")
+        spec.input_namespace(
+            "files", valid_type=FramesData, dynamic=True, required=False, help="structures read from files, by name"
+        )
+        spec.input(
+            "options", valid_type=Dict, default=lambda: Dict({}), validator=validate_options, help="metadata.options per step"
+        )
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(
-            cls.setup,
-            while_(cls.should_iterate)(
-                cls.run_sample,
-                cls.inspect_sample,
-                if_(cls.is_going_on)(cls.run_deviate, cls.inspect_deviate),
-                if_(cls.is_going_on)(cls.run_select, cls.run_label, cls.inspect_label),
-                if_(cls.should_train)(cls.run_train, cls.inspect_train),
-                cls.finish_iteration,
+            steps.setup,
+            while_(steps.should_iterate)(
+                steps.run_sample,
+                steps.inspect_sample,
+                if_(steps.is_going_on)(steps.run_deviate, steps.inspect_deviate),
+                if_(steps.is_going_on)(steps.run_select, steps.run_label, steps.inspect_label),
+                if_(steps.should_train)(steps.run_train, steps.inspect_train),
+                steps.finish_iteration,
             ),
-            if_(cls.should_evaluate)(cls.run_evaluate, cls.inspect_evaluate),
-            cls.results,
+            if_(steps.should_evaluate)(steps.run_evaluate, steps.inspect_evaluate),
+            steps.results,
         )
         spec.output("structures", valid_type=FramesData, required=False, help="starting structures")
         spec.output("ensemble", valid_type=EnsembleData, required=False, help="the last ensemble")
@@ -65,7 +71,9 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         spec.output_namespace("failures", valid_type=Dict, dynamic=True, help="frames without a label and why, by iteration")
         spec.output_namespace("ensembles", valid_type=EnsembleData, dynamic=True, help="fitted ensembles, by iteration")
         spec.output_namespace("reports", valid_type=Dict, dynamic=True, help="reports of the fits, by iteration")
-        spec.output("evaluation", valid_type=Dict, required=False, help="errors of every ensemble on the final test set, per stage")
+        spec.output(
+            "evaluation", valid_type=Dict, required=False, help="errors of every ensemble on the final test set, per stage"
+        )
         for status, label, message in EXIT_CODES:
             spec.exit_code(status, label, message=message, invalidates_cache=True)
 
@@ -101,7 +109,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Return a builder for a campaign that was read and checked; files it names are read here."""
         from workchains.campaigns import read_files
 
-        builder = cls.get_builder()
+        builder: Any = cls.get_builder()
         builder.code = code
         builder.campaign = Dict(campaign.model_dump(mode="json"))
         files = {name: FramesData.from_frames([atoms]) for name, atoms in read_files(campaign, base or Path.cwd()).items()}
@@ -170,7 +178,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Make candidates with this stage's sampler."""
         stage = self.stage
         driven = stage.sampler.name != "melt"
-        inputs = {"ensemble": self.ensemble()} if driven else {}
+        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if driven else {}
         node = self.submit_once(
             f"{self.key}_sample",
             SampleWorkChain,
@@ -199,7 +207,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     def run_deviate(self) -> ToContext:
         """Measure what selection needs to know of each candidate."""
         campaign = self.campaign
-        inputs = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
+        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
         settings = Dict({"species": list(campaign.species), "geometry": campaign.selection.geometry.model_dump(mode="json")})
         node = self.submit_once(
             f"{self.key}_deviate",
@@ -299,14 +307,18 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
         campaign = self.campaign
-        tests = {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
+        tests: dict[str, Any] = (
+            {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
+        )
         node = self.submit_once(
             f"{self.key}_train",
             TrainWorkChain,
             label=f"{self.key}: train on {sum(len(batch) for batch in self.ctx.batches.values())} frames",
             code=self.inputs.code,
             batches={f"batch_{name}": node for name, node in self.ctx.batches.items()},
-            settings=Dict({"model": campaign.model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}),
+            settings=Dict(
+                {"model": campaign.model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}
+            ),
             options=self.options("fit"),
             **tests,
         )
@@ -323,7 +335,9 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         self.out(f"reports.{self.key}", node.outputs.report)
         test = node.outputs.report.get("test")
         if test:
-            self.report(f"{self.key}: force error on {node.outputs.report['test_frames']} test frames {test['force_rmse']:.3f} eV/A")
+            self.report(
+                f"{self.key}: force error on {node.outputs.report['test_frames']} test frames {test['force_rmse']:.3f} eV/A"
+            )
 
     def finish_iteration(self) -> None:
         """Advance to the next stage if the ensemble agrees on what this one visits, or its iterations are used up."""

@@ -42,7 +42,7 @@ class KeyedWorkChain(WorkChain):
         """Return the child with this key, if it was made before."""
         for kind in (LinkType.CALL_CALC, LinkType.CALL_WORK):
             for link in self.node.base.links.get_outgoing(link_type=kind).all():
-                if link.link_label == key and not link.node.is_excepted:
+                if link.link_label == key and isinstance(link.node, ProcessNode) and not link.node.is_excepted:
                     return link.node
         return None
 

@@ -49,7 +49,9 @@ def merge_frames(**parts: FramesData) -> FramesData:
     nodes = [parts[key] for key in sorted(parts)]
     engines = [node.engine for node in nodes]
     if any(engine != engines[0] for engine in engines):
-        raise InputError(f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}")
+        raise InputError(
+            f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}"
+        )
     merged, seen = [], set()
     for node in nodes:
         for identity, frame in zip(node.ids, node.get_frames(), strict=True):
@@ -60,7 +62,9 @@ def merge_frames(**parts: FramesData) -> FramesData:
 
 
 @calcfunction
-def select_frames(candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any) -> dict[str, Any] | ExitCode:
+def select_frames(
+    candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any
+) -> dict[str, Any] | ExitCode:
     """Choose the frames to label and the random test frames.
 
     ``settings``: the selection's settings, with ``budget`` and ``reference`` (eV/A or null: the ensemble's disagreement on

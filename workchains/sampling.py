@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from aiida.engine import ExitCode, ProcessSpec, ToContext
+from typing import Any
+
+from aiida.engine import ExitCode, ToContext
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, List
 
 from workchains.base import KeyedWorkChain, derive_seed, ending
@@ -18,7 +21,7 @@ class SampleWorkChain(KeyedWorkChain):
     """Run a sampler on each structure and put what came into one node; a run that fails does not stop the others."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
@@ -28,9 +31,15 @@ class SampleWorkChain(KeyedWorkChain):
         spec.input("run", valid_type=Dict, help="seed; upper: disagreement in eV/A at which a run stops, or null")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="the potential that drives the dynamics")
         spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the jobs")
-        spec.outline(cls.run_jobs, cls.inspect_jobs)
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
+        spec.outline(steps.run_jobs, steps.inspect_jobs)
         spec.output("candidates", valid_type=FramesData, required=False, help="all frames, without labels")
-        spec.exit_code(401, "ERROR_ALL_SAMPLERS_FAILED", message="none of {total} runs gave a frame; first: {message}", invalidates_cache=True)
+        spec.exit_code(
+            401,
+            "ERROR_ALL_SAMPLERS_FAILED",
+            message="none of {total} runs gave a frame; first: {message}",
+            invalidates_cache=True,
+        )
 
     def run_jobs(self) -> ToContext:
         """Submit one job per structure."""
@@ -38,7 +47,7 @@ class SampleWorkChain(KeyedWorkChain):
         jobs = {}
         for index, name in enumerate(self.inputs.names.get_list()):
             key = f"sample_{index:02d}"
-            inputs = {"ensemble": self.inputs.ensemble} if "ensemble" in self.inputs else {}
+            inputs: dict[str, Any] = {"ensemble": self.inputs.ensemble} if "ensemble" in self.inputs else {}
             jobs[key] = self.submit_once(
                 key,
                 SampleJob,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ExitCode, ProcessSpec, ToContext
+from aiida.engine import ExitCode, ToContext
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
@@ -21,23 +22,28 @@ class TrainWorkChain(KeyedWorkChain):
     """Fit an ensemble to labelled batches and judge it on the test frames there are."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
         spec.input_namespace("batches", valid_type=FramesData, dynamic=True, help="labelled frames to train on")
-        spec.input_namespace("tests", valid_type=FramesData, dynamic=True, required=False, help="labelled frames never trained on")
-        spec.input("settings", valid_type=Dict, validator=validate_settings, help="model (settings), species (list), seed (of the folds)")
+        spec.input_namespace(
+            "tests", valid_type=FramesData, dynamic=True, required=False, help="labelled frames never trained on"
+        )
+        spec.input(
+            "settings", valid_type=Dict, validator=validate_settings, help="model (settings), species (list), seed (of the folds)"
+        )
         spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the job")
         spec.inputs.validator = validate_batches
-        spec.outline(cls.run_fit, cls.inspect_fit)
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
+        spec.outline(steps.run_fit, steps.inspect_fit)
         spec.output("ensemble", valid_type=EnsembleData, required=False, help="the fitted ensemble")
         spec.output("report", valid_type=Dict, required=False, help="errors on held-out and test frames (eV/A), terms, times")
         spec.exit_code(404, "ERROR_FIT_FAILED", message="the fit failed: {message}", invalidates_cache=True)
 
     def run_fit(self) -> ToContext:
         """Submit the fit."""
-        tests = {"tests": dict(self.inputs.tests)} if self.inputs.get("tests") else {}
+        tests: dict[str, Any] = {"tests": dict(self.inputs.tests)} if self.inputs.get("tests") else {}
         job = self.submit_once(
             "fit",
             FitJob,
@@ -84,5 +90,7 @@ def validate_batches(value: Any, _: Any) -> str | None:
         if node.engine is None:
             return f"{name}: expected labelled frames, got frames whose labels name no engine"
         if node.engine != nodes[first].engine:
-            return f"labels of two engines or settings in one data set: {first} has {nodes[first].engine}, {name} has {node.engine}"
+            return (
+                f"labels of two engines or settings in one data set: {first} has {nodes[first].engine}, {name} has {node.engine}"
+            )
     return None

@@ -1,7 +1,7 @@
 """What a compute node runs: ``alworkflows run VERB input.json``, one module a verb.
 
-A job's folder holds ``input.json`` and the files it names; the verb writes ``output.json`` and its own files there. Each verb is a
-function ``run(spec, folder) -> dict``, whose result becomes ``output.json``. An :class:`~alworkflows.errors.InputError` is
+A job's folder holds ``input.json`` and the files it names; the verb writes ``output.json`` and its own files there. Each verb is
+a function ``run(spec, folder) -> dict``, whose result becomes ``output.json``. An :class:`~alworkflows.errors.InputError` is
 reported in ``output.json`` under ``error`` (exit status 2); anything else that goes wrong leaves a traceback (exit status 1).
 """
 
@@ -49,7 +49,9 @@ def run(verb: str, path: str | os.PathLike[str]) -> dict[str, Any]:
             result = function(spec, folder)
         except KeyError as error:
             if error.args and error.args[0] not in spec:
-                raise InputError(f"{path}: the verb '{verb}' expects the key {error}, got {', '.join(sorted(spec)) or 'none'}") from error
+                raise InputError(
+                    f"{path}: the verb '{verb}' expects the key {error}, got {', '.join(sorted(spec)) or 'none'}"
+                ) from error
             raise
     except InputError as error:
         _write(folder, {"verb": verb, "error": str(error)})

@@ -1,8 +1,8 @@
 """Verb ``deviate``: what selection needs to know of each candidate, so that choosing is arithmetic.
 
 Input: ``candidates`` (files), ``species``, ``geometry`` (limits), optional ``ensemble`` (file).
-Output: ``deviation.npz`` with, per frame in order, ``disagreement`` (F,) (eV/A; NaN without an ensemble), ``fingerprints`` (F, D);
-``refused``, a list of reasons or None.
+Output: ``deviation.npz`` with, per frame in order, ``disagreement`` (F,) (eV/A; NaN without an ensemble) and ``fingerprints``
+(F, D); ``refused``, a list of reasons or None.
 """
 
 from __future__ import annotations

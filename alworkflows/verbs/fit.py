@@ -43,7 +43,7 @@ def read_batches(folder: Path, names: Sequence[str]) -> list[list[Atoms]]:
     InputError
         If two batches were labelled by different engines or settings, or share a frame.
     """
-    batches = []
+    batches: list[list[Atoms]] = []
     engine: Any = None
     first = ""
     seen: dict[str, str] = {}
@@ -57,7 +57,9 @@ def read_batches(folder: Path, names: Sequence[str]) -> list[list[Atoms]]:
         for frame in frames:
             identity = frames_io.frame_id(frame)
             if identity in seen:
-                raise InputError(f"frame {identity} stands in {seen[identity]} and again in {name}; each frame belongs to one batch")
+                raise InputError(
+                    f"frame {identity} stands in {seen[identity]} and again in {name}; each frame belongs to one batch"
+                )
             seen[identity] = name
         batches.append(frames)
     return batches

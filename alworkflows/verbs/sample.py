@@ -1,6 +1,7 @@
 """Verb ``sample``: run one sampler on one structure.
 
-Input: ``sampler`` (settings), ``structures`` (file), ``structure`` (name), ``seed``, optional ``ensemble`` (file) and ``upper`` (eV/A).
+Input: ``sampler`` (settings), ``structures`` (file), ``structure`` (name), ``seed``, optional ``ensemble``
+(file) and ``upper`` (eV/A).
 Output: ``candidates.npz``, written frame by frame; the sampler's report.
 """
 

@@ -17,11 +17,22 @@ class Shell:
     def __init__(self, folder):
         self.folder = folder
         path = f"{EXECUTABLE.parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {**os.environ, "AIIDA_PATH": str(folder / "aiida"), "PATH": path, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
+        self.environment = {
+            **os.environ,
+            "AIIDA_PATH": str(folder / "aiida"),
+            "PATH": path,
+            "OMP_NUM_THREADS": "1",
+            "COLUMNS": "100",
+        }
 
     def __call__(self, *arguments, status=0, program=EXECUTABLE, timeout=900):
         done = subprocess.run(
-            [program, *map(str, arguments)], cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=timeout
+            [program, *map(str, arguments)],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
         )
         assert done.returncode == status, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout if status == 0 else done.stderr
@@ -42,5 +53,8 @@ def shell(tmp_path_factory):
     typed("setup", "laptop")
     yield typed
     subprocess.run(
-        [EXECUTABLE.with_name("verdi"), "-p", "alworkflows", "daemon", "stop"], env=typed.environment, capture_output=True, check=False
+        [EXECUTABLE.with_name("verdi"), "-p", "alworkflows", "daemon", "stop"],
+        env=typed.environment,
+        capture_output=True,
+        check=False,
     )

@@ -96,7 +96,9 @@ def test_a_status_of_the_scheduler_is_kept(parse):
 
 
 def test_frames_that_cannot_be_read_are_unreadable(parse):
-    outputs, code = parse("sample", {"output.json": json.dumps({"stopped": None})}, {"candidates.npz": lambda p: p.write_bytes(b"no")})
+    outputs, code = parse(
+        "sample", {"output.json": json.dumps({"stopped": None})}, {"candidates.npz": lambda p: p.write_bytes(b"no")}
+    )
     assert code.status == 311
     assert "candidates" not in outputs
     assert "not a frames file" in code.message

@@ -142,9 +142,7 @@ def test_a_dead_job_leaves_its_labels_and_names_what_it_did_not_reach(labelling)
     done = FramesData.from_frames(
         [frames_io.attach_labels(frame, -1.0, np.zeros((4, 3))) for frame in node.get_frames()[:7]], {"engine": EMT}
     )
-    labelling.ctx.label_000 = job(
-        310, "Killed", inputs={"run": Dict({"start": 0, "stop": 10})}, labelled=done
-    )
+    labelling.ctx.label_000 = job(310, "Killed", inputs={"run": Dict({"start": 0, "stop": 10})}, labelled=done)
     assert labelling.inspect_jobs() is None
     failures = labelling.outputs["failures"]["failures"]
     assert [item["id"] for item in failures] == node.ids[7:]

@@ -30,13 +30,17 @@ class ComputeJob(CalcJob):
         """Declare what every verb has."""
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the alworkflows executable on the computer that runs the job")
-        spec.inputs["metadata"]["options"]["resources"].default = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        spec.inputs["metadata"]["options"]["parser_name"].default = f"alworkflows.{cls.VERB}"
-        spec.inputs["metadata"]["options"]["withmpi"].default = False
+        one = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        spec.input("metadata.options.resources", valid_type=dict, default=one, help="nodes and processes")
+        spec.input("metadata.options.parser_name", valid_type=str, default=f"alworkflows.{cls.VERB}")
+        spec.input("metadata.options.withmpi", valid_type=bool, default=False)
         spec.output("report", valid_type=Dict, help="what the verb reports: times in s, counts, and its own figures")
         spec.exit_code(210, "ERROR_INPUT_REFUSED", message="the input was refused: {message}", invalidates_cache=True)
         spec.exit_code(
-            310, "ERROR_OUTPUT_MISSING", message="the job ended without a result; its last words: {message}", invalidates_cache=True
+            310,
+            "ERROR_OUTPUT_MISSING",
+            message="the job ended without a result; its last words: {message}",
+            invalidates_cache=True,
         )
         spec.exit_code(311, "ERROR_OUTPUT_UNREADABLE", message="the result cannot be read: {message}", invalidates_cache=True)
 
@@ -73,7 +77,7 @@ class ComputeParser(Parser):
         unreadable = ""
         if OUTPUT in names:
             try:
-                report = json.loads(self.retrieved.base.repository.get_object_content(OUTPUT))
+                report = json.loads(self.retrieved.base.repository.get_object_content(OUTPUT, "r"))
             except json.JSONDecodeError as error:
                 unreadable = f"{OUTPUT}: {error}"
         try:
@@ -102,7 +106,9 @@ class ComputeParser(Parser):
         """Return the last line the job wrote to its error stream, or that of its progress."""
         for name in (STDERR, "_scheduler-stderr.txt", STDOUT):
             if name in names:
-                lines = [line for line in self.retrieved.base.repository.get_object_content(name).splitlines() if line.strip()]
+                lines = [
+                    line for line in self.retrieved.base.repository.get_object_content(name, "r").splitlines() if line.strip()
+                ]
                 if lines:
                     return lines[-1].strip()[:300]
         return "none"

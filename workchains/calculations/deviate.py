@@ -33,7 +33,9 @@ class DeviateJob(ComputeJob):
         spec.input("settings", valid_type=Dict, help="species (list) and geometry (limits)")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="whose disagreement; none: NaN")
         spec.output(
-            "deviation", valid_type=ArrayData, help="disagreement (F,) in eV/A, fingerprints (F, D); attribute refused: reason or None"
+            "deviation",
+            valid_type=ArrayData,
+            help="disagreement (F,) in eV/A, fingerprints (F, D); attribute refused: reason or None",
         )
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:

@@ -32,7 +32,9 @@ class EvaluateJob(ComputeJob):
         spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, sorted by their key")
         spec.input_namespace("tests", valid_type=FramesData, help="labelled frames")
         spec.input("groups", valid_type=Dict, help="group (such as a stage) of each key of tests")
-        spec.output("evaluation", valid_type=ArrayData, help="of the last ensemble: forces (eV/A), errors, disagreement per frame")
+        spec.output(
+            "evaluation", valid_type=ArrayData, help="of the last ensemble: forces (eV/A), errors, disagreement per frame"
+        )
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
         """Return the input and its files."""

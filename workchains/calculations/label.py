@@ -30,8 +30,12 @@ class LabelJob(ComputeJob):
         spec.input("frames", valid_type=FramesData, help="frames to label")
         spec.input("settings", valid_type=Dict, help="label settings: calculator, largest_force, ...")
         spec.input("run", valid_type=Dict, help="this job's share of the frames: start, stop")
-        spec.output("labelled", valid_type=FramesData, required=False, help="frames with energy (eV), forces (eV/A), stress (eV/A^3)")
-        spec.exit_code(421, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True)
+        spec.output(
+            "labelled", valid_type=FramesData, required=False, help="frames with energy (eV), forces (eV/A), stress (eV/A^3)"
+        )
+        spec.exit_code(
+            421, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
+        )
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
         """Return the input and its files."""

@@ -6,8 +6,8 @@ from typing import Any
 
 from aiida.orm import Dict, InstalledCode, ProcessNode
 
-from workchains.calculations.label import LabelJob
 from workchains.base import ending
+from workchains.calculations.label import LabelJob
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import LabelEngine
 

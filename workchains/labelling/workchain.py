@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ExitCode, ProcessSpec, ToContext, calcfunction
+from aiida.engine import ExitCode, ToContext, calcfunction
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import LabelSettings, parse
-from workchains.base import KeyedWorkChain, ending
+from workchains.base import KeyedWorkChain
 from workchains.data.frames import FramesData
 from workchains.functions import merge_frames
 from workchains.labelling.engines import engine
@@ -28,17 +29,22 @@ class LabelWorkChain(KeyedWorkChain):
     """Label frames; a frame that fails is kept with its reason and never blocks the rest."""
 
     @classmethod
-    def define(cls, spec: ProcessSpec) -> None:  # type: ignore[override]
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
         """Declare inputs, outline, outputs and exit codes."""
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the program that labels")
         spec.input("frames", valid_type=FramesData, validator=validate_frames, help="frames to label")
-        spec.input("settings", valid_type=Dict, validator=validate_settings, help="label settings: engine, calculator, chunk, ...")
+        spec.input(
+            "settings", valid_type=Dict, validator=validate_settings, help="label settings: engine, calculator, chunk, ..."
+        )
         spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the jobs")
-        spec.outline(cls.run_jobs, cls.inspect_jobs)
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
+        spec.outline(steps.run_jobs, steps.inspect_jobs)
         spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames: one immutable batch")
         spec.output("failures", valid_type=Dict, help="total, failed, failures: id and reason of each")
-        spec.exit_code(402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True)
+        spec.exit_code(
+            402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
+        )
         spec.exit_code(
             403,
             "ERROR_TOO_MANY_LABELS_FAILED",
@@ -57,8 +63,8 @@ class LabelWorkChain(KeyedWorkChain):
         """Put all labels into one batch and all failures into one list."""
         settings = self.inputs.settings.get_dict()
         tool = engine(settings["engine"])
-        parts: dict[str, FramesData] = {}
-        reports: dict[str, Dict] = {}
+        parts: dict[str, Any] = {}
+        reports: dict[str, Any] = {}
         for key in self.ctx.job_keys:
             node = self.ctx[key]
             found = tool.labelled(node)
@@ -69,7 +75,11 @@ class LabelWorkChain(KeyedWorkChain):
         self.out("failures", gathered)
         total, failed = gathered["total"], gathered["failed"]
         if parts:
-            batch = parts[next(iter(parts))] if len(parts) == 1 else self.call_once("merge", merge_frames, label="batch", **parts).outputs.result
+            batch = (
+                parts[next(iter(parts))]
+                if len(parts) == 1
+                else self.call_once("merge", merge_frames, label="batch", **parts).outputs.result
+            )
             self.out("batch", batch)
         if failed:
             first = gathered["failures"][0]
