@@ -212,7 +212,8 @@ class FitSettings(Settings):
     force_limit: Force | None = Field(None, description="force components above this are not fitted, eV/A")
     terms: Count | None = Field(None, description="terms of each member; none: by the rule")
     rule: TermsRule = Field(
-        TermsRule.ONE_STANDARD_ERROR, description="best: smallest held-out error; one-standard-error: fewest terms that close to it"
+        TermsRule.ONE_STANDARD_ERROR,
+        description="best: smallest held-out error; one-standard-error: fewest terms that close to it",
     )
     max_terms: Count = Field(300, description="where the path ends")
     refit: bool = Field(True, description="least squares on the chosen support")

@@ -13,7 +13,7 @@ from aiida.orm import Dict, InstalledCode, Int, List
 from alworkflows.errors import InputError
 from alworkflows.selection.levels import resolve
 from alworkflows.settings import Campaign, Stage, parse
-from workchains.base import KeyedWorkChain, derive_seed, ending, numbered
+from workchains.base import KeyedWorkChain, derive_seed, ending, link_key, numbered
 from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
 from workchains.data.ensemble import EnsembleData
@@ -112,7 +112,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         builder: Any = cls.get_builder()
         builder.code = code
         builder.campaign = Dict(campaign.model_dump(mode="json"))
-        files = {name: FramesData.from_frames([atoms]) for name, atoms in read_files(campaign, base or Path.cwd()).items()}
+        files = {link_key(name): FramesData.from_frames([atoms]) for name, atoms in read_files(campaign, base or Path.cwd()).items()}
         if files:
             builder.files = files
         builder.options = Dict(options or {})
@@ -146,7 +146,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         campaign = self.campaign
         used = {name for stage in campaign.stages for name in stage.structures}
         specs = {name: spec.model_dump(mode="json") for name, spec in campaign.structures.items() if name in used}
-        files = {name: node for name, node in self.inputs.get("files", {}).items() if name in used}
+        files = {name: node for name, node in self.inputs.get("files", {}).items() if name in set(map(link_key, used))}
         geometry = campaign.selection.geometry.model_dump(mode="json")
         settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)

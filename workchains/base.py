@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
 from aiida.orm import ProcessNode
 
-__all__ = ["KeyedWorkChain", "derive_seed", "ending", "numbered"]
+__all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered"]
 
 
 def derive_seed(seed: int, *path: object) -> int:
@@ -24,6 +25,11 @@ def ending(node: ProcessNode) -> str:
         return node.exit_message
     exception = (node.exception or "").strip().splitlines()
     return exception[-1] if exception else node.process_state.value if node.process_state else "never started"
+
+
+def link_key(name: str) -> str:
+    """Return a structure's name as a link label, which may hold letters, digits and underscores only."""
+    return re.sub(r"\W", "_", name)
 
 
 def numbered(name: str, number: int, digits: int = 2) -> str:

@@ -10,6 +10,7 @@ from aiida.orm import ArrayData, Dict, Int
 
 from alworkflows.errors import InputError
 from alworkflows.settings import GeometryLimits, SelectionSettings, StructureSettings, parse
+from workchains.base import link_key
 from workchains.data.frames import FramesData
 
 __all__ = ["build_structures", "merge_frames", "select_frames"]
@@ -19,7 +20,8 @@ __all__ = ["build_structures", "merge_frames", "select_frames"]
 def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCode:
     """Build the starting structures of a campaign.
 
-    ``settings``: ``structures`` ({name: structure settings}), ``species`` and ``geometry`` (limits); ``files``: {name: one frame as read from its file}.
+    ``settings``: ``structures`` ({name: structure settings}), ``species`` and ``geometry`` (limits); ``files``: {name as a link
+    label: one frame as read from its file}.
     """
     from alworkflows.structures import check, crystal, shape
 
@@ -29,9 +31,9 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
     try:
         for name, data in values["structures"].items():
             spec = parse(StructureSettings, data, f"structures.{name}")
-            if spec.prototype is None and name not in files:
+            if spec.prototype is None and link_key(name) not in files:
                 raise InputError(f"structures.{name}: expected the structure read from {spec.file} under files.{name}, got none")
-            source = crystal(spec.prototype) if spec.prototype else files[name].get_frames()[0]
+            source = crystal(spec.prototype) if spec.prototype else files[link_key(name)].get_frames()[0]
             atoms = shape(source, spec, name)
             check(atoms, tuple(values["species"]), limits, name, slab=spec.miller is not None)
             built.append(atoms)

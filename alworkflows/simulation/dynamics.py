@@ -44,7 +44,7 @@ Evaluate = Callable[[np.ndarray, np.ndarray], tuple[float, np.ndarray, np.ndarra
 #: Volume response beta / tau_p of the barostat: a compressibility of 1 / (100 GPa) over 1 ps, in ASE units.
 _VOLUME_RESPONSE = 1.0 / (100.0 * units.GPa) / (1000.0 * units.fs)
 #: Largest change of ln V in one step.
-_LARGEST_STRAIN = 0.01
+_LARGEST_STRAIN = 0.1
 
 
 class Calculates(Protocol):

@@ -26,7 +26,7 @@ def test_status_tells_of_each_iteration(shell, campaign):
     told = shell.json("status", campaign)
     assert told["exit_status"] == 0
     iterations = told["iterations"]
-    assert [item["stage"] for item in iterations][0] == "melt"
+    assert iterations[0]["stage"] == "melt"
     assert {item["stage"] for item in iterations} == {"melt", "surface", "amorphous"}
     chosen_by_ensemble = [item for item in iterations if item["stage"] != "melt" and item["labels"]]
     assert len(chosen_by_ensemble) >= 2
@@ -130,7 +130,8 @@ def test_verbs_start_fast(shell):
         "import resource, sys, json; from alworkflows import verbs\n"
         "import alworkflows.verbs.sample, alworkflows.verbs.deviate, alworkflows.verbs.evaluate\n"
         "import alworkflows.sampling, alworkflows.models, alworkflows.selection, alworkflows.structures\n"
-        "print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_utime, sorted(set(sys.modules) & {'torch','aiida','pymatgen'})]))"
+        "heavy = sorted(set(sys.modules) & {'torch', 'aiida', 'pymatgen'})\n"
+        "print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_utime, heavy]))"
     )
     seconds, heavy = json.loads(shell("-c", code, program=sys.executable))
     assert heavy == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 from aiida.orm import Dict, InstalledCode, ProcessNode
@@ -32,7 +33,7 @@ class AseEngine(LabelEngine):
         edges = [round(index * total / count) for index in range(count + 1)]
         node = Dict(settings)
         jobs: dict[str, tuple[type, dict[str, Any]]] = {}
-        for index, (start, stop) in enumerate(zip(edges, edges[1:], strict=False)):
+        for index, (start, stop) in enumerate(pairwise(edges)):
             jobs[f"label_{index:03d}"] = (
                 LabelJob,
                 {
