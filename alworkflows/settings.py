@@ -210,6 +210,9 @@ class FitSettings(Settings):
     energy_weight: float = Field(1.0, gt=0, description="weight of an energy per atom (eV) against a force component (eV/A)")
     stress_weight: float = Field(1.0, gt=0, description="weight of a virial per atom (eV) against a force component (eV/A)")
     force_limit: Force | None = Field(None, description="force components above this are not fitted, eV/A")
+    force_scale: Force | None = Field(
+        None, description="frames with larger forces than this (eV/A, RMS) weigh less, in proportion; none: all weigh alike"
+    )
     terms: Count | None = Field(None, description="terms of each member; none: by the rule")
     rule: TermsRule = Field(
         TermsRule.ONE_STANDARD_ERROR,

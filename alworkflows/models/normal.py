@@ -149,11 +149,21 @@ def _rows(atoms: Atoms, descriptors: Descriptors, settings: FitSettings) -> _Row
         y.append(scale * _needed(stored, "stress", atoms))
     symbols = atoms.get_chemical_symbols()
     counts = np.array([symbols.count(symbol) for symbol in descriptors.species], dtype=float)
-    weight = settings.energy_weight / len(atoms) if "energy" in settings.quantities else 0.0
+    scale = _frame_weight(stored, settings)
+    weight = scale * settings.energy_weight / len(atoms) if "energy" in settings.quantities else 0.0
+    if scale != 1.0:
+        x, y = [scale * rows for rows in x], [scale * target for target in y]
     if weight:
         x.append(weight * design.energy[None])
         y.append(np.array([weight * float(_needed(stored, "energy", atoms))]))
     return _Rows(np.concatenate(x), np.concatenate(y), counts, design.energy, stored.energy, weight)
+
+
+def _frame_weight(stored: Labels, settings: FitSettings) -> float:
+    """Return s / sqrt(rms force^2 + s^2) with s the force scale: what matters is an error relative to the forces of the frame."""
+    if settings.force_scale is None or stored.forces is None:
+        return 1.0
+    return settings.force_scale / float(np.sqrt((stored.forces**2).mean() + settings.force_scale**2))
 
 
 def _needed(stored: Labels, name: str, atoms: Atoms) -> np.ndarray:
