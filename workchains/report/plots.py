@@ -9,7 +9,7 @@ import numpy as np
 
 from workchains.report.data import LEVELS, Evaluation, FrameMap, Iteration, Report, Terms
 from workchains.report.style import FAINT, INK, LEVEL_COLOURS, figure, stage_style, styled
-from workchains.report.text import plural
+from workchains.report.text import number, plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,20 +44,12 @@ def errors(evaluation: Evaluation, iterations: Sequence[Iteration], stages: Sequ
         left.plot(labels, values, label="all stages" if name == "all" else name, **look, **style)
         if evaluation.stds.get(name):
             right.plot(labels, 100 * values / evaluation.stds[name], **look, **style)
-    right.axhline(100 * GOAL, color=INK, linestyle="--", linewidth=1.2)
+    right.axhline(100 * GOAL, color=INK, linestyle="--", linewidth=1.2, label="10 % of the force std")
     for axis in (left, right):
         _mark_iterations(axis, labels, [row.number for row in rows])
         axis.set_xlabel("labelled frames trained on")
         axis.set_ylim(bottom=0)
-    low = right.get_ylim()[1] > 100 * GOAL / 0.15
-    right.annotate(
-        "10 % of the force std",
-        (0, 100 * GOAL),
-        xycoords=("axes fraction", "data"),
-        xytext=(4, 4 if low else -4),
-        textcoords="offset points",
-        va="bottom" if low else "top",
-    )
+    right.legend()
     left.set_ylabel("force RMSE (eV/Å)")
     right.set_ylabel("force RMSE (% of the force std)")
     left.legend()
@@ -106,7 +98,7 @@ def parity(evaluation: Evaluation) -> Figure:
         )
         error = np.sqrt(np.mean((truth - guess) ** 2))
         share = f", {error / truth.std():.1%} of std" if truth.std() else ""
-        axis.set_title(f"{name}\nRMSE {error:.3f} eV/Å{share}")
+        axis.set_title(f"{name}\nRMSE {number(error)} eV/Å{share}", fontsize=10.5)
         axis.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xlabel="reference (eV/Å)")
         if index % columns == 0:
             axis.set_ylabel("predicted (eV/Å)")

@@ -188,7 +188,7 @@ def time(report: Report) -> Section:
 
 
 COLUMNS = (
-    *("no.", "stage", "state", "candidates", "trust window (eV/Å)", "accurate", "chosen", "labels + test", "no label"),
+    *("no.", "stage", "state", "candidates", "trust window (eV/\u2060Å)", "accurate", "chosen", "labels + test", "no label"),
     *("terms", "RMSE (eV/Å)", "time"),
 )
 
@@ -210,7 +210,7 @@ def _row(row: Iteration, error: float | None) -> tuple[str, ...]:
         row.stage,
         row.state,
         number(row.candidates),
-        f"{row.window[0]:.3f}–{row.window[1]:.2f}" if row.window else "–",
+        f"{row.window[0]:#.2g}–{row.window[1]:#.2g}" if row.window else "–",
         percent(row.accurate_share, 0),
         number(row.counts.get("chosen")),
         "–" if row.batch is None and row.tests is None else f"{number(row.batch or 0)} + {number(row.tests or 0)}",

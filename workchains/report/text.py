@@ -10,10 +10,12 @@ ABSENT = "–"
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a number with as many decimals, whole numbers without; a dash for None."""
+    """Return a number with ``digits`` decimals, but a small one with as many significant ones; a dash for None."""
     if value is None:
         return ABSENT
-    return f"{value:,}" if isinstance(value, int) else f"{value:.{digits}f}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.{digits}f}" if abs(value) >= 0.1 or value == 0 else f"{value:.{max(digits, 1)}g}"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -119,7 +119,7 @@ def test_durations_read_well(seconds, said):
 
 
 def test_numbers_read_well():
-    assert (number(None), number(1234), number(0.12345)) == ("–", "1,234", "0.123")
+    assert (number(None), number(1234), number(0.12345), number(0.0012345)) == ("–", "1,234", "0.123", "0.00123")
     assert percent(0.0834) == "8.3 %"
     assert (plural(1, "label"), plural(2, "label")) == ("1 label", "2 labels")
 

@@ -1,0 +1,93 @@
+"""The documentation says what the code does: generated pages are complete, examples are valid."""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from alworkflows.settings import Campaign, Stage, parse
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(path for path in DOCS.rglob("*.md") if not {"generated", "_build"} & set(path.parts))
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    folder = tmp_path_factory.mktemp("generated")
+    module.generate(folder)
+    return {path.stem: path.read_text() for path in folder.glob("*.md")}
+
+
+def test_every_key_of_a_campaign_stands_with_its_default(generated):
+    text = generated["campaign"]
+    for model in (Campaign, Stage):
+        for name in model.model_fields:
+            assert f"| `{name}` |" in text
+    for heading in ("MeltSettings", "QuenchSettings", "FitSettings", "TrustLevels"):
+        assert f"## {heading}\n" in text
+    assert f"| `accurate_share` | number | `{Stage.model_fields['accurate_share'].default}` |" in text
+
+
+def test_every_link_between_sections_of_the_campaign_page_ends_somewhere(generated):
+    text = generated["campaign"]
+    sections = {heading.lower() for heading in re.findall(r"^## (\w+)$", text, re.M)}
+    assert set(re.findall(r"\]\(#(\w+)\)", text)) <= sections
+
+
+def test_exit_codes_of_the_loop_are_listed(generated):
+    from workchains.active_learning import EXIT_CODES
+
+    for status, label, _ in EXIT_CODES:
+        assert f"| {status} | `{label}` |" in generated["exit-codes"]
+
+
+def test_every_command_has_its_help(generated):
+    from alworkflows.cli import group
+
+    for name in group.commands:
+        assert f"## alworkflows {name}\n" in generated["commands"]
+    assert "## alworkflows report\n" in generated["commands"]
+
+
+def test_every_page_is_in_a_table_of_contents():
+    listed = set()
+    for page in PAGES:
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", page.read_text(), re.S):
+            names = [line for line in block.splitlines() if line and not line.startswith(":")]
+            listed |= {(page.parent / f"{name}.md").resolve() for name in names}
+    assert {page.resolve() for page in PAGES if page.name != "index.md" or page.parent != DOCS} <= listed
+
+
+def test_links_between_pages_end_somewhere(generated):
+    for page in PAGES:
+        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text()):
+            path = (page.parent / target).resolve()
+            assert path.exists() or (path.parent.name == "generated" and path.stem in generated), f"{page.name}: {target}"
+
+
+def blocks(language):
+    found = [(page.name, text) for page in PAGES for text in re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.S)]
+    return [pytest.param(text, id=f"{name}-{number}") for number, (name, text) in enumerate(found)]
+
+
+@pytest.mark.parametrize("text", blocks("yaml"))
+def test_campaigns_in_examples_are_valid(text, tmp_path):
+    from workchains.campaigns import load
+
+    data = yaml.safe_load(text)
+    if "material" in data:
+        path = tmp_path / "campaign.yaml"
+        path.write_text(text)
+        assert load(path).name == data["name"]
+    elif "stages" in data:
+        parse(Campaign, data)
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_python_examples_compile(text):
+    compile(text.replace("{...,", "{**{},"), "example", "exec")
