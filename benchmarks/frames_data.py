@@ -1,0 +1,70 @@
+"""500 melt frames through ``FramesData``: store, load and query times, and size on disk.
+
+The limit it is compared with is writing the same arrays to a plain file. Runs in a temporary AiiDA directory.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+
+def melt_frames(count):
+    """Frames of a classical melt, spread over a run each of two crystals."""
+    from alworkflows.sampling import sample
+    from alworkflows.settings import MeltSettings
+    from alworkflows.structures import crystal
+
+    frames = []
+    for name in ("zno-wurtzite", "zno-zincblende"):
+        atoms = crystal(name).repeat((4, 2, 2) if name == "zno-wurtzite" else (2, 2, 2))
+        settings = MeltSettings(duration=5000.0, snapshots=count // 2)
+        sample(settings, atoms, name, 1, frames.append, None, None, None)
+    return frames
+
+
+def timed(function):
+    start = time.perf_counter()
+    result = function()
+    return result, time.perf_counter() - start
+
+
+def main():
+    frames = melt_frames(500)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["AIIDA_PATH"] = folder
+        from workchains.machines import setup
+        from workchains.session import activate, stop_daemon
+
+        setup("laptop")
+        activate()
+        from aiida.orm import QueryBuilder
+
+        from alworkflows import frames as frames_io
+        from workchains.data.frames import FramesData
+
+        _, plain = timed(lambda: np.savez(Path(folder) / "plain.npz", **frames_io.pack(frames)))
+        node, made = timed(lambda: FramesData.from_frames(frames))
+        _, stored = timed(node.store)
+        repository = [path for path in Path(folder).rglob("*") if path.is_file() and "container" in str(path)]
+        size = sum(path.stat().st_size for path in repository)
+        loaded, load = timed(node.get_frames)
+        wanted = frames_io.frame_id(frames[321])
+        filters = {"attributes.ids": {"has_key": wanted}}
+        found, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
+        stop_daemon()
+        assert found == [[node.pk]]
+        assert [frames_io.frame_id(frame) for frame in loaded] == node.ids
+    atoms = sum(len(frame) for frame in frames)
+    print(f"{len(frames)} frames, {atoms} atoms")
+    print(f"pack and describe {made * 1e3:.0f} ms, store {stored * 1e3:.0f} ms, load {load * 1e3:.0f} ms")
+    print(f"find the node that holds a frame by its id {query * 1e3:.1f} ms")
+    print(f"on disk {size / 1e6:.2f} MB ({size / atoms:.0f} bytes an atom); plain file of the same arrays written in {plain * 1e3:.0f} ms")
+    print(f"frames_data: ratio {(made + stored) / plain:.1f}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
