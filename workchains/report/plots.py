@@ -65,7 +65,15 @@ def learning(iterations: Sequence[Iteration]) -> Figure:
     axis.plot(labels, [row.test_error or 0.0 for row in rows], color=INK, marker="*", markersize=11, label="error")
     known = [(row.trained_on, GOAL * row.test_std) for row in rows if row.test_std]
     if known:
-        axis.plot(*zip(*known, strict=True), color=FAINT, linestyle="--", linewidth=1.2, label="10 % of the force std")
+        axis.plot(
+            *zip(*known, strict=True),
+            color=FAINT,
+            linestyle="--",
+            marker="_",
+            markersize=14,
+            linewidth=1.2,
+            label="10 % of the force std",
+        )
     _mark_iterations(axis, labels, [row.number for row in rows])
     axis.set(xlabel="labelled frames trained on", ylabel="force RMSE (eV/Å)")
     axis.set_ylim(bottom=0)
