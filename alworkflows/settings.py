@@ -116,6 +116,7 @@ class DrivenDynamics(Dynamics):
     """Dynamics on the ensemble's mean force, watched."""
 
     watch_every: Count = Field(20, description="steps between two looks at the ensemble's disagreement")
+    before_stop: Count = Field(12, description="states looked at last that are kept as frames when a run stops by itself")
     shortest: PositiveLength = Field(
         0.55, description="a run has exploded when a distance falls below this times the sum of covalent radii (ratio)"
     )
@@ -220,6 +221,9 @@ class FitSettings(Settings):
     )
     max_terms: Count = Field(300, description="where the path ends")
     refit: bool = Field(True, description="least squares on the chosen support")
+    rows_per_term: float = Field(
+        40.0, gt=0, description="fewest fitted components (of forces, mostly) for each term: the path ends earlier while data are few"
+    )
     ridge: float = Field(1e-8, ge=0, description="of the refit, relative to the normalised Gram matrix")
 
 
@@ -255,7 +259,7 @@ class TrustLevels(Settings):
         LevelKind.RELATIVE, description="relative: multiples of the median disagreement on held-out frames; absolute: eV/A"
     )
     lower: float = Field(0.5, ge=0)
-    upper: float = Field(100.0, gt=0)
+    upper: float = Field(200.0, gt=0)
 
     @model_validator(mode="after")
     def _ordered(self) -> TrustLevels:

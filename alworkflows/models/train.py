@@ -88,7 +88,7 @@ def train(
 
 def _path(normal: Normal, fit: FitSettings) -> Path:
     xx, xy, _ = normal.reduced()
-    return lasso_path(xx, xy, min(fit.max_terms, len(xy), max(1, normal.rows // 2)))[0]
+    return lasso_path(xx, xy, min(fit.max_terms, len(xy), max(1, int(normal.rows / fit.rows_per_term))))[0]
 
 
 def _lasso(xx: np.ndarray, xy: np.ndarray, terms: int) -> np.ndarray:

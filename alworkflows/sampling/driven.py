@@ -1,11 +1,12 @@
 """A run driven by the ensemble: phases of a temperature schedule, snapshots on the way, and two monitors that may end it.
 
-When a monitor ends a run, the frames so far are kept, and the last sound state before the end is kept too, its origin marked with
-``stopped``: it lies nearest to where the ensemble stops being right.
+When a monitor ends a run, the frames so far are kept, and so are the last sound states before the end, their origin marked with
+``stopped``: they lie nearest to where the ensemble stops being right, and are what the next one must learn.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,14 +53,14 @@ def require_driver(driver: Driver | None, sampler: str) -> Driver:
 
 
 class _Run:
-    """One run in progress: what is looked at every now and then, and the last state that was sound."""
+    """One run in progress: what is looked at every now and then, and the last states that were sound."""
 
     def __init__(self, settings: DrivenDynamics, atoms: Atoms, driver: Driver, upper: float | None, keeper: Keeper) -> None:
         self.explosion = ExplosionMonitor(settings.hottest, settings.shortest)
         self.disagreement = None if upper is None else DisagreementMonitor(driver, upper)
         self.scratch = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         self.keeper = keeper
-        self.sound: tuple[State, int, float, float, dict[str, object]] | None = None
+        self.sound: deque[tuple[State, int, float, float, dict[str, object]]] = deque(maxlen=settings.before_stop)
 
     def look(self, state: State, number: int, target: float, kinetic: float, phase: Phase) -> Stop | None:
         """Return why the run must end here, or remember the state as sound."""
@@ -71,9 +72,9 @@ class _Run:
         if self.disagreement:
             value, stop = self.disagreement.look(self.scratch)
             more["disagreement"] = value
-        if stop is None or self.sound is None:
+        if stop is None or not self.sound:
             # a first state on which the ensemble already disagrees is all there is to show
-            self.sound = (state, number, target, kinetic, more)
+            self.sound.append((state, number, target, kinetic, more))
         return stop
 
     def place(self, state: State) -> None:
@@ -82,14 +83,11 @@ class _Run:
         self.scratch.cell.array[:] = state.cell
 
     def keep_sound(self, stop: Stop | None = None) -> None:
-        """Keep the last sound state, unless it has been kept already."""
-        if self.sound is None:
-            return
-        state, number, target, kinetic, more = self.sound
-        if number <= self.keeper.last_step:
-            return
-        self.place(state)
-        self.keeper(self.scratch, number, target, kinetic, **more, **({"stopped": stop.reason} if stop else {}))
+        """Keep the last sound state, or all that are remembered if the run must stop; none is kept twice."""
+        for state, number, target, kinetic, more in list(self.sound) if stop else list(self.sound)[-1:]:
+            if number > self.keeper.last_step:
+                self.place(state)
+                self.keeper(self.scratch, number, target, kinetic, **more, **({"stopped": stop.reason} if stop else {}))
 
 
 def drive(
