@@ -222,7 +222,7 @@ class FitSettings(Settings):
     max_terms: Count = Field(300, description="where the path ends")
     refit: bool = Field(True, description="least squares on the chosen support")
     rows_per_term: float = Field(
-        40.0, gt=0, description="fewest fitted components (of forces, mostly) for each term: the path ends earlier while data are few"
+        40.0, gt=0, description="fewest fitted force components for each term: the path ends earlier while data are few"
     )
     ridge: float = Field(1e-8, ge=0, description="of the refit, relative to the normalised Gram matrix")
 

@@ -62,7 +62,8 @@ def main():
     print(f"{len(frames)} frames, {atoms} atoms")
     print(f"pack and describe {made * 1e3:.0f} ms, store {stored * 1e3:.0f} ms, load {load * 1e3:.0f} ms")
     print(f"find the node that holds a frame by its id {query * 1e3:.1f} ms")
-    print(f"on disk {size / 1e6:.2f} MB ({size / atoms:.0f} bytes an atom); plain file of the same arrays written in {plain * 1e3:.0f} ms")
+    print(f"on disk {size / 1e6:.2f} MB ({size / atoms:.0f} bytes an atom)")
+    print(f"plain file of the same arrays written in {plain * 1e3:.0f} ms")
     print(f"frames_data: ratio {(made + stored) / plain:.1f}")
 
 

@@ -112,7 +112,8 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         builder: Any = cls.get_builder()
         builder.code = code
         builder.campaign = Dict(campaign.model_dump(mode="json"))
-        files = {link_key(name): FramesData.from_frames([atoms]) for name, atoms in read_files(campaign, base or Path.cwd()).items()}
+        given = read_files(campaign, base or Path.cwd())
+        files = {link_key(name): FramesData.from_frames([atoms]) for name, atoms in given.items()}
         if files:
             builder.files = files
         builder.options = Dict(options or {})

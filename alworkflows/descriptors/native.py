@@ -23,7 +23,8 @@ def _pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | Non
     if array is None:
         return None
     if array.dtype != dtype or not array.flags.c_contiguous:
-        raise TypeError(f"expected a contiguous array of {np.dtype(dtype)}, got {array.dtype} (contiguous: {array.flags.c_contiguous})")
+        found = f"{array.dtype} (contiguous: {array.flags.c_contiguous})"
+        raise TypeError(f"expected a contiguous array of {np.dtype(dtype)}, got {found}")
     if shape is not None and array.shape != shape:
         raise TypeError(f"expected an array of shape {shape}, got {array.shape}")
     return ctypes.c_void_p(array.ctypes.data)

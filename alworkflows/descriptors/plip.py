@@ -121,7 +121,10 @@ class Plip(Descriptors):
         pairs = [(s, t) for s in range(count) for t in range(s, count)]
         blocks = [f"2B {species[s]}-{species[t]}" for s, t in pairs]
         blocks += [
-            f"3B {species[c]}({species[s]},{species[t]}) l={l}" for c in range(count) for s, t in pairs for l in self.settings.l  # noqa: E741
+            f"3B {species[c]}({species[s]},{species[t]}) l={l}"
+            for c in range(count)
+            for s, t in pairs
+            for l in self.settings.l  # noqa: E741
         ]
         blocks += [f"NB {species[c]}({species[s]}) m={m}" for c in range(count) for s in range(count) for m in self.settings.m]
         return [f"{block} {tag}" for block in blocks for tag in tags]

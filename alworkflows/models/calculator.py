@@ -34,11 +34,13 @@ class EnsembleCalculator(Calculator):
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
         """Evaluate the mean; see ASE."""
         super().calculate(atoms, properties, system_changes)
-        energies, forces, virial = self._mean.evaluate(self._prepare(self.atoms), self._current(self.atoms))
+        frame = self.atoms
+        assert frame is not None  # ASE's calculate has just stored it
+        energies, forces, virial = self._mean.evaluate(self._prepare(frame), self._current(frame))
         energy = float(energies.sum())
         self.results = {"energy": energy, "free_energy": energy, "energies": energies[0], "forces": forces[0]}
-        if self.atoms.pbc.all():
-            self.results["stress"] = virial[0] / self.atoms.get_volume()
+        if frame.pbc.all():
+            self.results["stress"] = virial[0] / frame.get_volume()
 
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of each atom's force over the members, (N,) in eV/A."""

@@ -30,9 +30,10 @@ FORMAT, VERSION = "alworkflows-ensemble", 1
 
 @dataclass(frozen=True)
 class Prediction:
-    """Mean energy (eV), forces (N, 3) (eV/A), stress (6,) (eV/A^3), and the deviation of each atom's force (N,) (eV/A):
-    sqrt(mean over members of |F_m - mean F|^2). ``members`` holds each member's forces (M, N, 3).
-    """  # noqa: D205
+    """Mean energy (eV), forces (N, 3) (eV/A) and stress (6,) (eV/A^3) of the members, and how far they are apart.
+
+    ``deviation`` (N,): sqrt(mean over members of |F_m - mean F|^2) of each atom, eV/A; ``members``: each one's forces (M, N, 3).
+    """
 
     energy: float
     forces: np.ndarray
@@ -59,7 +60,9 @@ class Ensemble:
         descriptors = build(self.settings, self.species)
         assert isinstance(descriptors, Plip)
         return Committee(
-            descriptors, np.array([member.weights for member in self.members]), np.array([member.levels for member in self.members])
+            descriptors,
+            np.array([member.weights for member in self.members]),
+            np.array([member.levels for member in self.members]),
         )
 
     def predict(self, frames: Sequence[Atoms]) -> list[Prediction]:
@@ -77,9 +80,7 @@ class Ensemble:
             mean = forces.mean(axis=0)
             volume = atoms.get_volume() if atoms.pbc.all() else np.inf
             found.append(
-                Prediction(
-                    float(energies.sum(axis=1).mean()), mean, virials.mean(axis=0) / volume, deviation(forces), forces
-                )
+                Prediction(float(energies.sum(axis=1).mean()), mean, virials.mean(axis=0) / volume, deviation(forces), forces)
             )
         return found
 

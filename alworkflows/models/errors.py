@@ -19,9 +19,10 @@ __all__ = ["force_errors"]
 def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     """Return how far the mean is from the labels.
 
-    ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component), ``force_std`` (of the
-    reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there; ``reference_forces`` and
-    ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error) and ``disagreement``, eV/A.
+    ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component),
+    ``force_std`` (of the reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there;
+    ``reference_forces`` and ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error)
+    and ``disagreement``, eV/A.
 
     Raises
     ------
@@ -30,7 +31,7 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     """
     check_labelled(frames, ("forces",), "frames to judge on")
     predictions = ensemble.predict(frames)
-    reference = np.concatenate([labels(frame).forces for frame in frames])  # type: ignore[arg-type]
+    reference = np.concatenate([labels(frame).forces for frame in frames])
     predicted = np.concatenate([prediction.forces for prediction in predictions])
     error = predicted - reference
     norms = np.split(np.linalg.norm(error, axis=1), np.cumsum([len(frame) for frame in frames])[:-1])

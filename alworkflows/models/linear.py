@@ -50,7 +50,8 @@ class Committee:
         three, many = shape.species * pairs * len(shape.l), shape.species**2 * len(shape.m)
         used_l = blocks[:, pairs : pairs + three].reshape(len(weights), -1, len(shape.l), shape.radial).any(axis=(0, 1, 3))
         used_m = blocks[:, pairs + three :].reshape(len(weights), -1, len(shape.m), shape.radial).any(axis=(0, 1, 3))
-        keep = np.concatenate([np.ones(pairs, bool), np.tile(used_l, three // max(len(shape.l), 1)), np.tile(used_m, many // max(len(shape.m), 1))])
+        repeats = three // max(len(shape.l), 1), many // max(len(shape.m), 1)
+        keep = np.concatenate([np.ones(pairs, bool), np.tile(used_l, repeats[0]), np.tile(used_m, repeats[1])])
         self.shape = Shape(
             shape.species, len(radial), np.ascontiguousarray(shape.l[used_l]), np.ascontiguousarray(shape.m[used_m])
         )

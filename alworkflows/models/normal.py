@@ -31,8 +31,8 @@ def fold_of(identity: str, seed: int, folds: int) -> int:
 class Normal:
     """Accumulators of weighted rows x with targets y, and of the atoms of each species that an energy row counts.
 
-    ``xx`` (P, P), ``xy`` (P,), ``yy``; ``nx`` (S, P), ``nn`` (S, S), ``ny`` (S,): the same for the species counts of the fitted energy
-    rows; ``level_*``: unweighted sums over all energies, from which levels follow when forces alone were fitted.
+    ``xx`` (P, P), ``xy`` (P,), ``yy``; ``nx`` (S, P), ``nn`` (S, S), ``ny`` (S,): the same for the species counts of the fitted
+    energy rows; ``level_*``: unweighted sums over all energies, from which levels follow when forces alone were fitted.
     """
 
     xx: np.ndarray
@@ -51,8 +51,8 @@ class Normal:
     @classmethod
     def empty(cls, size: int, species: int) -> Normal:
         """Return accumulators of nothing."""
-        counts = [np.zeros((species, size)), np.zeros((species, species)), np.zeros(species)]
-        return cls(np.zeros((size, size)), np.zeros(size), 0.0, *counts, *[array.copy() for array in counts])
+        nx, nn, ny = np.zeros((species, size)), np.zeros((species, species)), np.zeros(species)
+        return cls(np.zeros((size, size)), np.zeros(size), 0.0, nx, nn, ny, nx.copy(), nn.copy(), ny.copy())
 
     def __add__(self, other: Normal) -> Normal:
         return self._combine(other, 1)
@@ -68,7 +68,8 @@ class Normal:
         if not self.nn.any():
             return self.xx, self.xy, self.yy
         inverse = np.linalg.pinv(self.nn, hermitian=True)
-        return self.xx - self.nx.T @ inverse @ self.nx, self.xy - self.nx.T @ inverse @ self.ny, self.yy - self.ny @ inverse @ self.ny
+        back = self.nx.T @ inverse
+        return self.xx - back @ self.nx, self.xy - back @ self.ny, self.yy - self.ny @ inverse @ self.ny
 
     def levels(self, weights: np.ndarray) -> np.ndarray:
         """Return the energy of each species (eV) that fits the energies best, given weights; minimum norm where undetermined."""

@@ -1,7 +1,7 @@
 """The Lasso path by least angle regression, on normal equations alone.
 
-Efron, Hastie, Johnstone, Tibshirani, "Least angle regression", Ann. Statist. 32, 407 (2004), with the Lasso modification: a coefficient
-that reaches zero leaves. Columns are normalised from the Gram matrix's diagonal; no centring, no intercept.
+Efron, Hastie, Johnstone, Tibshirani, "Least angle regression", Ann. Statist. 32, 407 (2004), with the Lasso modification: a
+coefficient that reaches zero leaves. Columns are normalised from the Gram matrix's diagonal; no centring, no intercept.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def lasso_path(xx: np.ndarray, xy: np.ndarray, max_terms: int) -> tuple[Path, np
 
 
 def refit(xx: np.ndarray, xy: np.ndarray, support: np.ndarray, ridge: float) -> np.ndarray:
-    """Return least-squares coefficients (P,) on a support, with ``ridge`` times the normalised Gram matrix's unit diagonal added."""
+    """Return least-squares coefficients (P,) on a support, with ``ridge`` added to the normalised Gram matrix's unit diagonal."""
     scale = np.sqrt(np.diag(xx)[support])
     gram = xx[np.ix_(support, support)] / np.outer(scale, scale)
     gram[np.diag_indices_from(gram)] += ridge

@@ -50,9 +50,7 @@ def train(
             "label more, or use fewer folds"
         )
     groups = settings.members + 1
-    parts = accumulate(
-        frames, descriptors, fit, lambda atoms: min(folds[frame_id(atoms)], settings.members), groups, progress
-    )
+    parts = accumulate(frames, descriptors, fit, lambda atoms: min(folds[frame_id(atoms)], settings.members), groups, progress)
     total = parts[0]
     for part in parts[1:]:
         total = total + part
@@ -76,7 +74,7 @@ def train(
         "descriptors": descriptors.size,
         "energies": total.energies,
         "terms": [len(member.support) for member in members],
-        "ladder": [{"terms": count, "held_out": [None if e is None else round(e, 6) for e in errors]} for count, errors in ladder.items()],
+        "ladder": [{"terms": count, "held_out": errors} for count, errors in ladder.items()],
         **_held_out(ensemble, frames, folds, settings.members),
         "seconds_accumulate": round(accumulated - start, 3),
         "seconds": round(time.perf_counter() - start, 3),

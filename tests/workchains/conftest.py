@@ -262,7 +262,12 @@ class HandMade:
         chain = self.chain("TrainWorkChain", f"{key}_train", at, at + 16)
         inputs = {f"batches__batch_iteration_{n:02d}": nodes["batch", n] for n in range(1, number + 1)}
         inputs |= {f"tests__test_iteration_{n:02d}": nodes["tests", n] for n in range(1, number + 1)}
-        report = {"fit": {"held_out_rmse": 0.35}, "test": {**ERRORS, "force_rmse": 0.4}, "training_frames": number + 1, "test_frames": number}
+        report = {
+            "fit": {"held_out_rmse": 0.35},
+            "test": {**ERRORS, "force_rmse": 0.4},
+            "training_frames": number + 1,
+            "test_frames": number,
+        }
         job = self.job("FitJob", "fit", at, at + 16, inputs, {"ensemble": ensemble}, chain, seconds=10.0, report=report)
         nodes["fit", number] = job
         report = job.outputs.report

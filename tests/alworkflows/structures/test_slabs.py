@@ -78,9 +78,7 @@ def test_close_packed_metal_agrees_with_ase():
     theirs.pbc = True
     assert len(ours) == len(theirs)
     np.testing.assert_allclose(sorted(ours.cell.lengths()), sorted(theirs.cell.lengths()), atol=1e-6)
-    np.testing.assert_allclose(
-        np.sort(neighbor_list("d", ours, 6.0)), np.sort(neighbor_list("d", theirs, 6.0)), atol=1e-6
-    )
+    np.testing.assert_allclose(np.sort(neighbor_list("d", ours, 6.0)), np.sort(neighbor_list("d", theirs, 6.0)), atol=1e-6)
 
 
 def test_as_thick_as_asked_and_reproducible():

@@ -1,0 +1,1 @@
+"""The built extension; its functions are called through ctypes."""
