@@ -1,0 +1,223 @@
+"""The fit: what was planted is found, folds are left out exactly, and bad data end in one error."""
+
+import numpy as np
+import pytest
+from conftest import LEVELS, SETTINGS, SPECIES
+from sklearn.linear_model import lars_path_gram
+
+from alworkflows.descriptors import build
+from alworkflows.errors import InputError
+from alworkflows.frames import attach_labels, frame_id, labels
+from alworkflows.models import fold_of, force_errors, train
+from alworkflows.models.normal import accumulate
+from alworkflows.models.path import lasso_path, refit
+from alworkflows.settings import FitSettings
+
+
+def stacked(frames, descriptors):
+    x = np.concatenate([descriptors.design(frame).forces for frame in frames])
+    return x, np.concatenate([labels(frame).forces.ravel() for frame in frames])
+
+
+@pytest.fixture(scope="module")
+def problem(labelled):
+    """A design matrix and targets with noise."""
+    descriptors = build(SETTINGS, SPECIES)
+    return stacked(labelled(12, noise=0.1), descriptors)
+
+
+# ---------------------------------------------------------------------------------------------------- the path
+
+
+def test_the_path_is_that_of_scikit_learn(problem):
+    x, y = problem
+    scale = np.linalg.norm(x, axis=0)
+    scale[scale == 0] = 1.0
+    gram, xy = (x / scale).T @ (x / scale), (x / scale).T @ y
+    alphas, _, coefficients = lars_path_gram(xy, gram, n_samples=len(y), method="lasso", max_iter=60)
+    coefficients[np.abs(coefficients) < 1e-12 * np.abs(coefficients).max()] = 0.0  # what has left may be a rounding error
+    knots = np.count_nonzero(coefficients, axis=0)
+    drops = (np.diff(knots) < 0).sum()
+    assert drops > 0, "a path on which nothing leaves tests half of the algorithm"
+    path, _ = lasso_path(x.T @ x, x.T @ y, 60)
+    shared = min(len(path.levels), len(alphas) - 1)
+    assert shared > 40
+    np.testing.assert_allclose(path.levels[:shared], alphas[1 : shared + 1] * len(y), rtol=1e-6, atol=1e-9 * alphas[0])
+    for step in range(shared):
+        assert set(path.supports[step]) == set(np.flatnonzero(coefficients[:, step + 1]))
+
+
+@pytest.mark.parametrize("terms", [1, 5, 20])
+def test_coefficients_at_the_end_of_the_path_solve_the_lasso(problem, terms):
+    x, y = problem
+    path, weights = lasso_path(x.T @ x, x.T @ y, terms)
+    scale = np.linalg.norm(x, axis=0)
+    active = weights != 0
+    assert active.sum() == len(path.supports[-1]) == terms
+    # the conditions of Karush, Kuhn and Tucker: one correlation on the active columns, none larger elsewhere
+    usable = scale > 0
+    correlation = np.where(usable, x.T @ (y - x @ weights) / np.where(usable, scale, 1), 0.0)
+    np.testing.assert_allclose(correlation[active], path.levels[-1] * np.sign(weights[active]), rtol=1e-8)
+    assert np.abs(correlation[~active]).max() <= path.levels[-1] * (1 + 1e-8)
+
+
+def test_a_copied_column_is_left_out(problem):
+    x, y = problem
+    doubled = np.hstack([x, x])
+    path, _ = lasso_path(doubled.T @ doubled, doubled.T @ y, 30)
+    support = path.supports[-1]
+    assert len({column % x.shape[1] for column in support}) == len(support)
+
+
+def test_refit_is_least_squares_on_the_support(problem):
+    x, y = problem
+    support = np.array([3, 17, 40])
+    found = refit(x.T @ x, x.T @ y, support, 0.0)
+    np.testing.assert_allclose(found[support], np.linalg.lstsq(x[:, support], y, rcond=None)[0], rtol=1e-8)
+    assert np.count_nonzero(found) == 3
+
+
+# ---------------------------------------------------------------------------------------------------- folds and sums
+
+
+def test_folds_never_move():
+    ids = [f"{number:016x}" for number in range(1000)]
+    folds = [fold_of(identity, 1, 10) for identity in ids]
+    assert folds[:500] == [fold_of(identity, 1, 10) for identity in ids[:500]]
+    assert folds != [fold_of(identity, 2, 10) for identity in ids]
+    counts = np.bincount(folds, minlength=10)
+    assert counts.min() > 60
+    assert counts.max() < 140
+
+
+@pytest.mark.parametrize("quantities", [("forces",), ("energy", "forces", "stress")])
+def test_sums_are_those_of_the_matrix_and_a_fold_is_left_out_by_subtraction(labelled, quantities):
+    frames = labelled(9, noise=0.1)
+    descriptors = build(SETTINGS, SPECIES)
+    fit = FitSettings(quantities=quantities)
+    parts = accumulate(frames, descriptors, fit, lambda atoms: frames.index(atoms) % 2, 2)
+    whole = accumulate(frames, descriptors, fit, lambda atoms: 0, 1)[0]
+    left = (whole - parts[1]).reduced()
+    direct = accumulate(frames[::2], descriptors, fit, lambda atoms: 0, 1)[0].reduced()
+    for found, expected in zip(left, direct, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    if quantities == ("forces",):
+        x, y = stacked(frames, descriptors)
+        np.testing.assert_allclose(whole.xx, x.T @ x, rtol=1e-10, atol=1e-10 * np.abs(x.T @ x).max())
+        np.testing.assert_allclose(whole.xy, x.T @ y, rtol=1e-10, atol=1e-9)
+
+
+def test_a_force_limit_drops_components(labelled):
+    frames = labelled(4)
+    total = sum((np.abs(labels(frame).forces) <= 1.0).sum() for frame in frames)
+    found = accumulate(frames, build(SETTINGS, SPECIES), FitSettings(force_limit=1.0), lambda atoms: 0, 1)[0]
+    assert found.rows == total < sum(3 * len(frame) for frame in frames)
+
+
+def test_frames_weigh_by_the_scale_of_their_forces(labelled):
+    frame = labelled(1)[0]
+    descriptors = build(SETTINGS, SPECIES)
+    plain = accumulate([frame], descriptors, FitSettings(), lambda atoms: 0, 1)[0]
+    scaled = accumulate([frame], descriptors, FitSettings(force_scale=0.5), lambda atoms: 0, 1)[0]
+    rms = np.sqrt((labels(frame).forces ** 2).mean())
+    np.testing.assert_allclose(scaled.xx, plain.xx * 0.25 / (rms**2 + 0.25), rtol=1e-12)
+
+
+# ---------------------------------------------------------------------------------------------------- training
+
+
+def test_what_was_planted_is_found_by_forces_alone(labelled, settings, planted):
+    ensemble, report = train(labelled(14), settings(terms=25, ridge=0.0), SPECIES, 1)
+    for member in ensemble.members:
+        np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
+        np.testing.assert_allclose(member.levels, LEVELS, atol=1e-6)
+    assert report["held_out_rmse"] < 1e-6
+    assert max(report["terms"]) < 25, "the path ends where nothing is left to explain"
+
+
+def test_energies_forces_and_stresses_together(labelled, settings, planted):
+    fit = settings(terms=25, ridge=0.0, quantities=("energy", "forces", "stress"), energy_weight=3.0)
+    ensemble, _ = train(labelled(14), fit, SPECIES, 1)
+    summary = force_errors(ensemble, labelled(4, first=50))["summary"]
+    assert summary["energy_rmse"] < 1e-6
+    assert summary["force_rmse"] < 1e-6
+    assert summary["stress_rmse"] < 1e-7
+
+
+def test_without_energies_the_levels_are_zero(labelled, settings):
+    frames = [attach_labels(frame, forces=labels(frame).forces) for frame in labelled(10)]
+    ensemble, report = train(frames, settings(terms=6), SPECIES, 1)
+    assert report["energies"] == 0
+    assert not any(member.levels.any() for member in ensemble.members)
+
+
+def test_the_held_out_error_of_the_sums_is_that_of_predictions(labelled, settings):
+    frames = labelled(16, noise=0.2)
+    ensemble, report = train(frames, settings(members=3, terms=20), SPECIES, 1)
+    step = next(step for step in report["ladder"] if step["terms"] == 20)
+    for fold, expected in enumerate(step["held_out"]):
+        left = [frame for frame in frames if fold_of(frame_id(frame), 1, 5) == fold]
+        if not left:
+            assert expected is None
+            continue
+        errors = [
+            (prediction.members[fold] - labels(frame).forces).ravel()
+            for frame, prediction in zip(left, ensemble.predict(left), strict=True)
+        ]
+        assert np.sqrt((np.concatenate(errors) ** 2).mean()) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_rule_prefers_few_terms_and_best_the_smallest_error(labelled, settings):
+    frames = labelled(16, noise=0.2)
+    _, sparse = train(frames, settings(members=5, max_terms=40), SPECIES, 1)
+    _, best = train(frames, settings(members=5, max_terms=40, rule="best"), SPECIES, 1)
+    assert max(sparse["terms"]) <= max(best["terms"])
+
+    def mean(report, terms):
+        return np.mean(next(step["held_out"] for step in report["ladder"] if step["terms"] == terms))
+
+    sizes = [step["terms"] for step in best["ladder"]]
+    assert mean(best, max(best["terms"])) == min(mean(best, size) for size in sizes)
+
+
+def test_paths_end_earlier_while_data_are_few(labelled, settings):
+    _, report = train(labelled(10, noise=0.1), settings(rows_per_term=20.0), SPECIES, 1)
+    assert max(report["terms"]) <= report["rows"] / 20
+
+
+def test_the_same_data_and_seed_give_the_same_bits(labelled, settings):
+    first = train(labelled(12, noise=0.1), settings(), SPECIES, 3)[0]
+    second = train(labelled(12, noise=0.1), settings(), SPECIES, 3)[0]
+    for a, b in zip(first.members, second.members, strict=True):
+        assert (a.weights == b.weights).all()
+
+
+def test_members_differ_and_disagree(labelled, settings):
+    ensemble, report = train(labelled(14, noise=0.3), settings(members=4), SPECIES, 1)
+    assert report["reference_disagreement"] > 0
+    assert ensemble.reference_disagreement == report["reference_disagreement"]
+
+
+# ---------------------------------------------------------------------------------------------------- bad data
+
+
+def test_frames_without_forces(labelled, settings):
+    frames = labelled(10)
+    frames[3] = attach_labels(frames[3], energy=-1.0)
+    with pytest.raises(InputError, match="1 of 10 frames have no forces"):
+        train(frames, settings(), SPECIES, 1)
+
+
+def test_no_frames(settings):
+    with pytest.raises(InputError, match="expected at least one frame"):
+        train([], settings(), SPECIES, 1)
+
+
+def test_too_few_frames_for_members_to_differ(labelled, settings):
+    with pytest.raises(InputError, match="label more, or use fewer folds"):
+        train(labelled(1), settings(), SPECIES, 1)
+
+
+def test_a_species_that_is_not_the_models(labelled, settings):
+    with pytest.raises(InputError, match="expected atoms of the species Zn, got O"):
+        train(labelled(14), settings(), ("Zn",), 1)
