@@ -15,12 +15,11 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "Standing", "rows", "standing"]
 
-COLUMNS = ("#", "stage", "acc/cand/fail/ref", "chosen", "labels", "lost", "terms", "held-out", "test", "time")
+COLUMNS = ("#", "stage", "a/c/f/r", "chosen", "labels", "lost", "terms", "held-out", "test", "time")
 
 LEGEND = (
-    "acc/cand/fail/ref: candidates that are accurate, worth a label, beyond trust, refused for their geometry;\n"
-    "labels: to train on + to test; lost: frames without a label; held-out, test: RMS force error in eV/A\n"
-    "(* on the final test set)."
+    "a/c/f/r: candidates that are accurate, worth a label, beyond trust, refused for their geometry; labels: to train on + to "
+    "test; lost: failed labels; held-out, test: RMS force error in eV/A (* on the final test set)."
 )
 
 
