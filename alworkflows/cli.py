@@ -77,6 +77,22 @@ def run(verb: str, path: str) -> None:
     verbs.run(verb, path)
 
 
+@group.command()
+@click.option("--json", "as_json", is_flag=True, help="print JSON instead of a table")
+def calculators(as_json: bool) -> None:
+    """List the calculators that can label frames, and which are installed here."""
+    import json
+
+    from alworkflows.calculators import available
+
+    found = available()
+    if as_json:
+        click.echo(json.dumps({name: {"title": title, "installed": here} for name, (title, here) in found.items()}, indent=1))
+        return
+    for name, (title, here) in found.items():
+        click.echo(f"{name:14s} {'installed' if here else '-':10s} {title}")
+
+
 def main() -> None:
     """Entry point: errors a user can act on are one message and exit status 2; the rest keeps its traceback."""
     try:

@@ -258,6 +258,9 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         self.out(f"selections.{self.key}", outputs.selection)
         counts = self.ctx.selection["counts"]
         self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+        if counts["valid"] and counts["failed"] == counts["valid"]:
+            upper = self.ctx.selection["window"][1]
+            self.fail("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
         if not counts["valid"]:
             self.fail("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
 
@@ -429,6 +432,12 @@ EXIT_CODES = (
     (413, "ERROR_LABELLING_FAILED", "stage {stage}: labelling failed: {message}"),
     (414, "ERROR_TRAINING_FAILED", "stage {stage}: training failed: {message}"),
     (416, "ERROR_SELECTION_FAILED", "stage {stage}: choosing frames failed: {message}"),
+    (
+        417,
+        "ERROR_BEYOND_TRUST",
+        "stage {stage}: on all {total} candidates the ensemble disagrees by more than the upper trust level of {upper} eV/A; "
+        "raise selection.levels.upper, or give levels of kind absolute",
+    ),
     (415, "ERROR_EVALUATION_FAILED", "judging the ensembles failed: {message}"),
     (701, "WARNING_BUDGET_EXHAUSTED", "stage {stage}: the budget of {limit} labels is used up ({paid} paid)"),
 )

@@ -46,7 +46,7 @@ def label(
     Returns
     -------
     failures : list of dict
-        ``frame`` (id), ``index`` and ``reason`` of every frame that could not be labelled.
+        ``id``, ``index`` and ``reason`` of every frame that could not be labelled.
 
     Raises
     ------
@@ -65,7 +65,7 @@ def label(
             labelled = label_frame(frame, calculator, settings.largest_force)
         except Exception as error:  # whatever an engine raises is this frame's failure, kept with its reason
             reason = str(error) if isinstance(error, _RefusedError) else f"{type(error).__name__}: {error}"
-            failures.append({"frame": frame_id(frame), "index": index, "reason": reason})
+            failures.append({"id": frame_id(frame), "index": index, "reason": reason})
             calculator.reset()
         else:
             keep(labelled)

@@ -244,3 +244,14 @@ def test_choosing_that_fails(process):
     code = ended(campaign)
     assert code.status == 416
     assert "expected" in code.message
+
+
+def test_candidates_that_are_all_beyond_trust(process):
+    campaign = process(selection={"levels": {"kind": "absolute", "lower": 0.1, "upper": 1.0}})
+    campaign.ctx.candidates = frames(4)
+    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 4, disagreement=3.0))
+    campaign.run_select()
+    code = ended(campaign)
+    assert code.status == 417
+    assert "all 4 candidates" in code.message
+    assert "1 eV/A" in code.message

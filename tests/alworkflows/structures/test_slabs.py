@@ -56,7 +56,7 @@ def environments(atoms: Atoms, cutoff: float) -> dict[int, list[np.ndarray]]:
 
 @pytest.mark.parametrize("miller", [(1, 0, 0), (1, 1, 0), (0, 1, 2), (2, -1, 1), (-1, 0, 1), (0, 0, 1), (1, 2, 3)])
 def test_inside_a_slab_of_a_skewed_crystal_is_the_crystal(miller):
-    """Every atom deeper than the cutoff has the neighbours of its kind in the bulk: the in-plane cell and the stacking are right."""
+    """Every atom deeper than the cutoff has the neighbours of its kind in the bulk: in-plane cell and stacking are right."""
     sites = [(0.1, 0.2, 0.05), (0.6, 0.55, 0.7), (0.3, 0.8, 0.4)]
     motif = Atoms("NaClO", scaled_positions=sites, cell=[5.1, 4.3, 6.2, 75.0, 98.0, 112.0], pbc=True)
     cutoff = 5.0
