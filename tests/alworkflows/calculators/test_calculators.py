@@ -89,7 +89,7 @@ def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name,
         return
     told = describe(settings)
     assert told["calculator"] == name
-    assert all(isinstance(version, str) for version in told["versions"].values())
+    assert all(isinstance(version, str) for version in told["packages"].values())
     assert available()[name][1]
 
 
