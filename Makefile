@@ -1,7 +1,7 @@
 # Each target does what it needs first. `make install && make demo` is all a newcomer types.
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# further options for installing torch; without a GPU: TORCH_FLAGS="--index-url https://download.pytorch.org/whl/cpu"
+# further options for installing torch, such as an index of builds without CUDA
 TORCH_FLAGS ?=
 # the demo keeps to its own AiiDA directory and touches no other profile
 DEMO := $(CURDIR)/demo

@@ -230,9 +230,7 @@ class HandMade:
         }
         for name, step, output in (("selected", "label", "batch"), ("test", "label_test", "tests")):
             failed = (
-                [{"frame": nodes[name, number].ids[-1], "reason": "force 123.4 eV/A"}]
-                if (name, number) == ("selected", 1)
-                else []
+                [{"id": nodes[name, number].ids[-1], "reason": "force 123.4 eV/A"}] if (name, number) == ("selected", 1) else []
             )
             chain = self.chain("LabelWorkChain", f"{key}_{step}", at, at + 10)
             batch = self.frames_type.from_frames(labels[name], {"engine": engine})

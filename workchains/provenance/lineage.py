@@ -208,5 +208,5 @@ def _fit(process: orm.ProcessNode, link: str) -> Event:
 def _failed_label(process: orm.ProcessNode, identity: str) -> list[Event]:
     if "report" not in process.base.links.get_outgoing().all_link_labels():
         return []
-    reasons = [item["reason"] for item in process.outputs.report["failures"] if identity in (item.get("id"), item.get("frame"))]
+    reasons = [item["reason"] for item in process.outputs.report["failures"] if item["id"] == identity]
     return [Event("label", process.pk, str(process.process_label), None, {"failed": reason}) for reason in reasons]
