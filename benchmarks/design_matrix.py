@@ -47,7 +47,7 @@ def triple_loop(descriptors, atoms):
         for a in range(len(j)):  # the neighbour that moves; all others at once
             cosine = u @ u[a]
             turn = (u - cosine[:, None] * u[a]) / r[a]
-            for t, other in enumerate(species):
+            for t in range(len(species)):
                 of = kinds[j] == t
                 first, second = sorted((kinds[j[a]], t))
                 factor = 2.0 if kinds[j[a]] == t else 1.0
