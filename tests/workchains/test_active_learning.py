@@ -8,9 +8,10 @@ from aiida.manage import get_manager
 from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
 from ase.build import bulk
 
-from workchains.active_learning import EXIT_CODES, ActiveLearningWorkChain
+from workchains.active_learning import ActiveLearningWorkChain
 from workchains.base import derive_seed
 from workchains.data.frames import FramesData
+from workchains.ports import EXIT_CODES
 
 STAGE = {
     "name": "melt",

@@ -61,7 +61,7 @@ class TestFiles:
             machine.check_options()
 
     def test_the_options_are_those_of_the_steps(self) -> None:
-        from workchains.active_learning import STEPS
+        from workchains.ports import STEPS
 
         assert set(OptionsFile.model_fields) == {"default", *STEPS}
 
