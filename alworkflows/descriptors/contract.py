@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from ase import Atoms
 
-__all__ = ["Descriptors", "Design"]
+from alworkflows.descriptors.native import Neighbours
+
+__all__ = ["Descriptors", "Design", "Folded"]
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,19 @@ class Design:
     energy: np.ndarray
     forces: np.ndarray
     stress: np.ndarray | None
+
+
+class Folded(Protocol):
+    """M linear models on one descriptor set as one evaluation made for dynamics."""
+
+    def evaluate(
+        self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return energies (M, N) (eV), forces (M, N, 3) (eV/A) and virials (M, 6) (eV).
+
+        ``kinds`` (N,) are indices of species; a pair of the list is x_j - x_i + vector @ deform apart, and passed over beyond the
+        cutoff.
+        """
 
 
 class Descriptors(ABC):
@@ -55,3 +71,11 @@ class Descriptors(ABC):
     @abstractmethod
     def vjp(self, atoms: Atoms, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return forces (N, 3) and stress (6,) of an energy whose derivative by the descriptors is ``weights`` (N, P)."""
+
+    @abstractmethod
+    def neighbours(self, atoms: Atoms) -> Neighbours:
+        """Return the full list of pairs within the cutoff."""
+
+    @abstractmethod
+    def fold(self, weights: np.ndarray) -> Folded:
+        """Return M linear models with weights (M, P) as one evaluation made for dynamics."""

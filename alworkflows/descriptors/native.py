@@ -10,9 +10,10 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.descriptors import _kernels
+from alworkflows.descriptors.radial import LANES, ORDER, RadialTable
 from alworkflows.errors import InputError
 
-__all__ = ["Neighbours", "frame_arrays", "linear", "neighbours", "plip"]
+__all__ = ["Models", "Neighbours", "Shape", "design", "kinds_of", "neighbours", "potential", "pull"]
 
 _lib = ctypes.CDLL(_kernels.__file__)
 _lib.alw_neighbours.restype = ctypes.c_long
@@ -45,6 +46,11 @@ class Neighbours:
     def centres(self) -> np.ndarray:
         """The first atom of each pair, (M,)."""
         return np.repeat(np.arange(len(self.first) - 1), np.diff(self.first))
+
+    def without(self, positions: np.ndarray) -> Neighbours:
+        """Return the list with vectors less the difference of the positions (N, 3): sums of lattice vectors remain."""
+        rest = self.vectors - (positions[self.second] - positions[self.centres])
+        return Neighbours(self.first, self.second, rest)
 
 
 def frame_arrays(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where: str = "frame") -> tuple[np.ndarray, np.ndarray]:
@@ -117,76 +123,135 @@ class Shape:
     m: np.ndarray
 
     @property
+    def pairs(self) -> int:
+        """Number of unordered pairs of species."""
+        return self.species * (self.species + 1) // 2
+
+    @property
     def columns(self) -> int:
         """Number of descriptors."""
-        pairs = self.species * (self.species + 1) // 2
-        return (pairs + self.species * pairs * len(self.l) + self.species**2 * len(self.m)) * self.radial
-
-    def arguments(self) -> tuple[Any, ...]:
-        """Return S, R, nl, l, nm, m."""
-        return (
-            _I(self.species),
-            _I(self.radial),
-            _I(len(self.l)),
-            _pointer(self.l, np.int32),
-            _I(len(self.m)),
-            _pointer(self.m, np.int32),
-        )
+        return (self.pairs + self.species * self.pairs * len(self.l) + self.species**2 * len(self.m)) * self.radial
 
 
-def plip(
-    shape: Shape, kinds: np.ndarray, pairs: Neighbours, radial: tuple[np.ndarray, ...], values: bool, rows: bool, virial: bool
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
-    """Return values (N, P), energy row (P,), minus-gradient rows (3 N, P), and virial rows (6, P); those not asked for are None.
-
-    ``radial``: g, g', h, h' (M, R) of every pair.
-    """
-    count, total = len(kinds), len(pairs.second)
-    columns = shape.columns
-    out = (
-        np.zeros((count, columns)) if values else None,
-        np.zeros(columns) if rows else None,
-        np.zeros((3 * count, columns)) if rows else None,
-        np.zeros((6, columns)) if virial else None,
+def _radial(table: RadialTable, packed: np.ndarray) -> tuple[Any, ...]:
+    """Return the arguments cutoff, inner, outer, bins, table."""
+    chunks = -(-table.size // LANES)
+    return (
+        _D(table.cutoff),
+        _D(table.inner),
+        _D(table.outer),
+        _L(table.bins),
+        _pointer(packed, np.float64, (chunks, table.bins, ORDER, LANES)),
     )
-    status = _lib.alw_plip(
+
+
+def _descriptors(
+    shape: Shape,
+    kinds: np.ndarray,
+    pairs: Neighbours,
+    table: RadialTable,
+    out: tuple[np.ndarray | None, ...],
+    weights: np.ndarray | None = None,
+    pulled: np.ndarray | None = None,
+) -> None:
+    count, total = len(kinds), len(pairs.second)
+    status = _lib.alw_design(
         _L(count),
         _pointer(kinds, np.int32, (count,)),
         _pointer(pairs.first, np.int64, (count + 1,)),
         _pointer(pairs.second, np.int32),
         _pointer(pairs.vectors, np.float64, (total, 3)),
-        *(_pointer(array, np.float64, (total, shape.radial)) for array in radial),
-        *shape.arguments(),
+        *_radial(table, table.packed),
+        _I(shape.species),
+        _I(shape.radial),
+        _I(len(shape.l)),
+        _pointer(shape.l, np.int32),
+        _I(len(shape.m)),
+        _pointer(shape.m, np.int32),
         *(_pointer(array, np.float64) for array in out),
+        _pointer(weights, np.float64, (count, shape.columns)),
+        _pointer(pulled, np.float64),
     )
     if status:
         raise MemoryError(f"descriptors of {count} atoms")
+
+
+def design(
+    shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, values: bool, rows: bool, virial: bool
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """Return values (N, P), energy row (P,), minus-gradient rows (3 N, P) and virial rows (6, P); None where not asked for."""
+    count, columns = len(kinds), shape.columns
+    out = (
+        np.zeros((count, columns)) if values else None,
+        np.empty(columns) if rows else None,
+        np.empty((3 * count, columns)) if rows else None,
+        np.empty((6, columns)) if virial else None,
+    )
+    _descriptors(shape, kinds, pairs, table, out)
     return out
 
 
-def linear(
-    shape: Shape, kinds: np.ndarray, pairs: Neighbours, cutoff: float, table: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return energies (M, N), forces (M, N, 3) and virials (M, 6) of M linear models on one list, which may have a skin.
+def pull(
+    shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return forces (N, 3) and virial (6,) of an energy whose derivative by each atom's descriptors is ``weights`` (N, P)."""
+    count = len(kinds)
+    shares = np.zeros((-(-shape.radial // LANES), 3 * count + 6))
+    _descriptors(shape, kinds, pairs, table, (None,) * 4, weights, shares)
+    total = shares.sum(axis=0)
+    return total[: 3 * count].reshape(count, 3), total[3 * count :]
 
-    ``weights``: (M, P); or (1, N, P), one model whose weights differ from atom to atom.
+
+@dataclass(frozen=True)
+class Models:
+    """M models as functions of the moments of each centre, on Q radial functions (a multiple of 8).
+
+    ``pairs`` (M, S, S, Q): two-body; ``triples`` (M, S, pairs, lmax + 1, Q, Q), symmetric, or None: three-body, by Legendre
+    polynomial. N-body terms of model, centre and neighbour species stand from ``begin`` (M, S S + 1) on: ``power``,
+    ``weight`` and the projection ``density`` (terms, Q) of the moments.
     """
-    count, models = len(kinds), len(weights)
-    each = weights.ndim == 3
-    energies, forces, virial = np.zeros((models, count)), np.zeros((models, count, 3)), np.zeros((models, 6))
-    status = _lib.alw_linear(
+
+    table: RadialTable
+    lmax: int
+    pairs: np.ndarray
+    triples: np.ndarray | None
+    begin: np.ndarray
+    power: np.ndarray
+    weight: np.ndarray
+    density: np.ndarray
+
+
+def potential(
+    models: Models, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return energies (M, N), forces (M, N, 3) and virials (M, 6) of M models.
+
+    ``pairs.vectors`` here are what remains of a pair's vector without the positions (sums of lattice vectors): the vector is
+    x_j - x_i + offset @ deform. Pairs beyond the cutoff are passed over, so that a list may have a skin.
+    """
+    (count,), total = kinds.shape, len(pairs.second)
+    number, species, _, size = models.pairs.shape
+    three = (number, species, species * (species + 1) // 2, models.lmax + 1, size, size)
+    energies, forces, virial = np.zeros((number, count)), np.zeros((number, count, 3)), np.zeros((number, 6))
+    status = _lib.alw_potential(
         _L(count),
-        _pointer(kinds, np.int32, (count,)),
+        _pointer(kinds, np.int32),
+        _pointer(positions, np.float64, (count, 3)),
         _pointer(pairs.first, np.int64, (count + 1,)),
         _pointer(pairs.second, np.int32),
-        _pointer(pairs.vectors, np.float64),
-        _D(cutoff),
-        _L(len(table)),
-        _pointer(table, np.float64, (len(table), 8, shape.radial)),
-        *shape.arguments(),
-        _I(models),
-        _L(shape.columns if each else 0),
-        _pointer(weights, np.float64, (1, count, shape.columns) if each else (models, shape.columns)),
+        _pointer(pairs.vectors, np.float64, (total, 3)),
+        _pointer(deform, np.float64, (3, 3)),
+        *_radial(models.table, models.table.packed),
+        _I(species),
+        _I(size),
+        _I(models.lmax),
+        _I(number),
+        _pointer(models.pairs, np.float64, (number, species, species, size)),
+        _pointer(models.triples, np.float64, three),
+        _pointer(models.begin, np.int64, (number, species**2 + 1)),
+        _pointer(models.power, np.int32),
+        _pointer(models.weight, np.float64, models.power.shape),
+        _pointer(models.density, np.float64, (len(models.power), size)),
         _pointer(energies, np.float64),
         _pointer(forces, np.float64),
         _pointer(virial, np.float64),

@@ -29,14 +29,13 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.descriptors.contract import Descriptors, Design
-from alworkflows.descriptors.native import Neighbours, Shape, kinds_of, linear, neighbours, plip
+from alworkflows.descriptors.folding import FoldedModels
+from alworkflows.descriptors.native import Neighbours, Shape, design, kinds_of, neighbours, pull
+from alworkflows.descriptors.radial import RadialTable, tabulate
 from alworkflows.errors import InputError
 from alworkflows.settings import DescriptorSettings
 
 __all__ = ["Plip"]
-
-#: bins of the Hermite tables: error below 1e-11 of the largest value for the default functions
-BINS = 3000
 
 
 class Plip(Descriptors):
@@ -47,8 +46,6 @@ class Plip(Descriptors):
             raise InputError(f"expected each species once, got {list(species)}")
         self.settings, self.species, self.cutoff = settings, tuple(species), float(settings.cutoff)
         self.radial = [(float(b), float(a)) for a in settings.widths for b in settings.centres]
-        self._b = np.array([b for b, _ in self.radial])
-        self._a = np.array([a for _, a in self.radial])
         self.shape = Shape(
             len(species), len(self.radial), np.array(settings.l, dtype=np.int32), np.array(settings.m, dtype=np.int32)
         )
@@ -58,7 +55,7 @@ class Plip(Descriptors):
     def values(self, atoms: Atoms) -> np.ndarray:
         """Return the descriptors of each atom, (N, P); a bond's two-body term is shared between its ends."""
         kinds, pairs = kinds_of(atoms, self.species), self.neighbours(atoms)
-        found = plip(self.shape, kinds, pairs, self._pair_functions(pairs), True, False, False)[0]
+        found = design(self.shape, kinds, pairs, self.table, True, False, False)[0]
         assert found is not None
         return found
 
@@ -66,7 +63,7 @@ class Plip(Descriptors):
         """Return the rows of the summed descriptors: energy (P,), forces (3 N, P), stress (6, P)."""
         kinds, pairs = kinds_of(atoms, self.species), self.neighbours(atoms)
         periodic = stress and bool(atoms.pbc.all())
-        _, energy, forces, virial = plip(self.shape, kinds, pairs, self._pair_functions(pairs), False, True, periodic)
+        _, energy, forces, virial = design(self.shape, kinds, pairs, self.table, False, True, periodic)
         assert energy is not None
         assert forces is not None
         return Design(energy, forces, virial / atoms.get_volume() if virial is not None else None)
@@ -74,46 +71,27 @@ class Plip(Descriptors):
     def vjp(self, atoms: Atoms, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return forces (N, 3) and stress (6,) of an energy whose derivative by the descriptors is ``weights`` (N, P)."""
         kinds, pairs = kinds_of(atoms, self.species), self.neighbours(atoms)
-        weights = np.ascontiguousarray(weights, dtype=float)[None]
-        _, forces, virial = linear(self.shape, kinds, pairs, self.cutoff, self.table, weights)
-        volume = atoms.get_volume() if atoms.pbc.all() else np.inf
-        return forces[0], virial[0] / volume
+        forces, virial = pull(self.shape, kinds, pairs, self.table, np.ascontiguousarray(weights, dtype=float))
+        return forces, virial / (atoms.get_volume() if atoms.pbc.all() else np.inf)
+
+    def fold(self, weights: np.ndarray) -> FoldedModels:
+        """Return M linear models with weights (M, P) as one evaluation made for dynamics."""
+        return FoldedModels(self.shape, self.table, weights)
 
     def neighbours(self, atoms: Atoms, skin: float = 0.0) -> Neighbours:
         """Return the full list of pairs within the cutoff plus ``skin`` (A)."""
         return neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, self.cutoff + skin)
 
-    # ------------------------------------------------------------------------------------------------ radial functions
-
-    def functions(self, r: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return g, g', h, h' at distances ``r`` (M,), each (M, R)."""
-        x = r[:, None] - self._b
-        f = np.exp(-self._a * x * x)
-        df = -2 * self._a * x * f
-        inside = r < self.cutoff
-        angle = np.pi * r / self.cutoff
-        fc = np.where(inside, 0.5 * (1 + np.cos(angle)), 0.0)[:, None]
-        dfc = np.where(inside, -0.5 * np.pi / self.cutoff * np.sin(angle), 0.0)[:, None]
-        g, dg = f * fc, df * fc + f * dfc
-        r1, r2 = 0.95 * self.settings.switch, 1.05 * self.settings.switch
-        u = np.clip((r - r1) / (r2 - r1), 0.0, 1.0)
-        fs = (u**3 * (10 + u * (6 * u - 15)))[:, None]
-        dfs = (30 * u**2 * (u - 1) ** 2 / (r2 - r1))[:, None]
-        return g, dg, g * fs, dg * fs + g * dfs
-
-    def _pair_functions(self, pairs: Neighbours) -> tuple[np.ndarray, ...]:
-        return self.functions(np.sqrt((pairs.vectors**2).sum(axis=1)))
+    def functions(self, r: np.ndarray) -> np.ndarray:
+        """Return g_n(r) = f_n(r) f_c(r) at distances ``r`` (M,) in A, (M, R)."""
+        b, a = np.array(self.radial).T
+        cut = np.where(r < self.cutoff, 0.5 * (1.0 + np.cos(np.pi * r / self.cutoff)), 0.0)
+        return np.exp(-a * (r[:, None] - b) ** 2) * cut[:, None]
 
     @cached_property
-    def table(self) -> np.ndarray:
-        """Cubic Hermite coefficients of g and h, (bins, 8, R), in each bin's variable from 0 to 1."""
-        width = self.cutoff / BINS
-        g, dg, h, dh = self.functions(np.linspace(0.0, self.cutoff, BINS + 1))
-        parts = []
-        for value, slope in ((g, dg * width), (h, dh * width)):
-            rise = value[1:] - value[:-1]
-            parts += [value[:-1], slope[:-1], 3 * rise - 2 * slope[:-1] - slope[1:], slope[:-1] + slope[1:] - 2 * rise]
-        return np.ascontiguousarray(np.stack(parts, axis=1))
+    def table(self) -> RadialTable:
+        """The radial functions as the kernels read them."""
+        return tabulate(self.functions, self.cutoff, 0.95 * self.settings.switch, 1.05 * self.settings.switch)
 
     def _names(self) -> list[str]:
         tags = [f"b={b:g} a={a:g}" for b, a in self.radial]

@@ -15,7 +15,6 @@ from ase import Atoms
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.native import kinds_of
-from alworkflows.descriptors.plip import Plip
 from alworkflows.errors import InputError
 from alworkflows.models.linear import Committee, LinearModel
 from alworkflows.settings import DescriptorSettings, parse
@@ -57,10 +56,8 @@ class Ensemble:
     @cached_property
     def committee(self) -> Committee:
         """All members as one evaluation."""
-        descriptors = build(self.settings, self.species)
-        assert isinstance(descriptors, Plip)
         return Committee(
-            descriptors,
+            build(self.settings, self.species),
             np.array([member.weights for member in self.members]),
             np.array([member.levels for member in self.members]),
         )
@@ -76,7 +73,10 @@ class Ensemble:
         found = []
         for atoms in frames:
             pairs = self.committee.descriptors.neighbours(atoms)
-            energies, forces, virials = self.committee.evaluate(kinds_of(atoms, self.species), pairs)
+            positions = np.ascontiguousarray(atoms.positions, dtype=float)
+            energies, forces, virials = self.committee.evaluate(
+                kinds_of(atoms, self.species), positions, pairs.without(positions), np.eye(3)
+            )
             mean = forces.mean(axis=0)
             volume = atoms.get_volume() if atoms.pbc.all() else np.inf
             found.append(

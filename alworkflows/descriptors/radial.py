@@ -1,0 +1,102 @@
+"""Radial functions as tables: piecewise polynomials exact to rounding, so that a family of functions is one Python function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from alworkflows.errors import InputError
+
+__all__ = ["LANES", "RadialTable", "tabulate"]
+
+#: radial functions that the kernels handle together
+LANES = 8
+#: coefficients of a polynomial
+ORDER = 8
+MOST_BINS = 4096
+TOLERANCE = 1e-13
+
+
+@dataclass(frozen=True)
+class RadialTable:
+    """R functions of r between 0 and the cutoff, as polynomials of degree 7 over equal bins.
+
+    ``coefficients`` (bins, 8, R), lowest power of t first, with t from -1 to 1 over the bin. The N-body density is switched on
+    between ``inner`` and ``outer`` (A).
+    """
+
+    coefficients: np.ndarray
+    cutoff: float
+    inner: float
+    outer: float
+
+    @property
+    def bins(self) -> int:
+        """Number of bins."""
+        return self.coefficients.shape[0]
+
+    @property
+    def size(self) -> int:
+        """Number of functions R."""
+        return self.coefficients.shape[2]
+
+    @cached_property
+    def packed(self) -> np.ndarray:
+        """The coefficients as the kernels read them: (chunks, bins, 8, 8): functions in chunks of 8, zeros at the end."""
+        chunks = -(-self.size // LANES)
+        padded = np.zeros((self.bins, ORDER, chunks * LANES))
+        padded[:, :, : self.size] = self.coefficients
+        return np.ascontiguousarray(padded.reshape(self.bins, ORDER, chunks, LANES).transpose(2, 0, 1, 3))
+
+    def combined(self, matrix: np.ndarray) -> RadialTable:
+        """Return the table of the functions sum_n g_n matrix[n, q]."""
+        return RadialTable(self.coefficients @ matrix, self.cutoff, self.inner, self.outer)
+
+    def __call__(self, r: np.ndarray, derivative: int = 0) -> np.ndarray:
+        """Return the functions or their first derivative at distances ``r`` (M,) within the cutoff, (M, R)."""
+        x = r * (self.bins / self.cutoff)
+        bin_ = np.minimum(x.astype(int), self.bins - 1)
+        t = (2.0 * (x - bin_) - 1.0)[:, None]
+        powers = [t**k for k in range(ORDER)]
+        if derivative:
+            powers = [0.0 * t, *(k * powers[k - 1] * (2.0 * self.bins / self.cutoff) for k in range(1, ORDER))]
+        return np.sum([self.coefficients[bin_, k] * power for k, power in enumerate(powers)], axis=0)
+
+
+def tabulate(function: Callable[[np.ndarray], np.ndarray], cutoff: float, inner: float, outer: float) -> RadialTable:
+    """Return the table of smooth functions, with as many bins as it takes to be exact to 1e-13 of each one's largest value.
+
+    Each polynomial goes through the function at the eight Chebyshev points of its bin.
+
+    Parameters
+    ----------
+    function
+        Values (M, R) at distances (M,) in A.
+    cutoff
+        Where the functions end, A.
+    inner, outer
+        Of the switch of the N-body density, A.
+
+    Raises
+    ------
+    InputError
+        If a function is too sharp for 4096 bins.
+    """
+    nodes = np.cos(np.pi * (np.arange(ORDER) + 0.5) / ORDER)
+    solve = np.linalg.inv(np.vander(nodes, increasing=True))
+    bins = 32
+    while True:
+        centres = (np.arange(bins) + 0.5) * cutoff / bins
+        points = centres[:, None] + nodes * (0.5 * cutoff / bins)
+        values = function(points.ravel()).reshape(bins, ORDER, -1)
+        table = RadialTable(np.einsum("kp,bpr->bkr", solve, values), cutoff, inner, outer)
+        between = (np.arange(bins) + 0.37) * cutoff / bins
+        exact = function(between)
+        if (np.abs(table(between) - exact).max(axis=0) <= TOLERANCE * np.abs(exact).max(axis=0)).all():
+            return table
+        bins *= 2
+        if bins > MOST_BINS:
+            raise InputError(f"expected radial functions wider than about {cutoff / 100:.3g} A, got sharper ones")
