@@ -144,7 +144,8 @@ def _couplings(legendres: np.ndarray, projection: np.ndarray) -> np.ndarray:
 
 def _density_terms(m: np.ndarray, density: np.ndarray, projection: np.ndarray) -> tuple[np.ndarray, ...]:
     """Return begin (M, S S + 1), power, weight (terms,) and direction (terms, Q) of the N-body terms that count."""
-    flat = density.reshape(len(density), -1, density.shape[3], density.shape[4])
+    models, centres, neighbouring, powers, functions = density.shape
+    flat = density.reshape(models, centres * neighbouring, powers, functions)
     model, owner, index, function = np.nonzero(flat)
     counts = np.array([[np.sum((model == a) & (owner == b)) for b in range(flat.shape[1])] for a in range(len(flat))])
     ends = np.cumsum(counts.ravel()).reshape(counts.shape)

@@ -1,0 +1,89 @@
+"""The list with a skin against a list made anew."""
+
+import numpy as np
+import pytest
+from ase.build import bulk, fcc111
+
+from alworkflows.descriptors.native import neighbours
+from alworkflows.descriptors.verlet import VerletList
+
+CUTOFF = 4.0
+
+
+def lengths(pairs, deform, positions):
+    """Return the sorted lengths of all pairs within the cutoff, with their atoms."""
+    vectors = positions[pairs.second] - positions[pairs.centres] + pairs.vectors @ deform
+    found = np.column_stack([pairs.centres, pairs.second, np.round(np.linalg.norm(vectors, axis=1), 8)])
+    found = found[found[:, 2] < CUTOFF]
+    return found[np.lexsort(found.T[::-1])]
+
+
+def fresh(atoms):
+    pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, CUTOFF)
+    return lengths(pairs.without(atoms.positions), np.eye(3), atoms.positions)
+
+
+def follow(atoms, change, steps=40, skin=0.5):
+    """Return how many lists were made while ``change`` acted on the atoms; each is compared with a new one."""
+    listed = VerletList(CUTOFF, skin)
+    for step in range(steps):
+        change(atoms, step)
+        pairs, deform = listed.update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
+        np.testing.assert_allclose(lengths(pairs, deform, atoms.positions), fresh(atoms), atol=2e-8)
+    return listed.builds
+
+
+@pytest.fixture
+def crystal():
+    atoms = bulk("ZnO", "wurtzite", a=3.3, c=5.3).repeat((2, 2, 1))
+    atoms.rattle(0.2, seed=1)
+    return atoms
+
+
+def test_moving_atoms(crystal):
+    rng = np.random.default_rng(0)
+
+    def move(atoms, step):
+        atoms.positions += rng.normal(scale=0.03, size=atoms.positions.shape)
+
+    assert 1 < follow(crystal, move) < 30
+
+
+def test_a_cell_that_changes_with_its_atoms_does_not_cost_a_list_each_step(crystal):
+    rng = np.random.default_rng(1)
+
+    def strain(atoms, step):
+        change = np.eye(3) + 0.002 * rng.normal(size=(3, 3))
+        atoms.set_cell(atoms.cell[:] @ change, scale_atoms=True)
+
+    assert follow(crystal, strain) < 12
+
+
+def test_a_cell_that_changes_without_its_atoms(crystal):
+    assert 1 < follow(crystal, lambda atoms, step: atoms.set_cell(atoms.cell[:] * 1.004)) < 40
+
+
+def test_atoms_that_jump_to_another_image(crystal):
+    def jump(atoms, step):
+        atoms.positions[step % len(atoms)] += atoms.cell[step % 3]
+
+    follow(crystal, jump, steps=8)
+
+
+def test_slab_and_change_of_periodicity():
+    atoms = fcc111("Cu", (2, 2, 3), vacuum=6.0)
+    atoms.rattle(0.1, seed=2)
+
+    def change(atoms, step):
+        atoms.positions[0, 2] += 0.05
+        atoms.pbc = (True, True, step > 4)
+
+    follow(atoms, change, steps=8)
+
+
+def test_another_number_of_atoms(crystal):
+    listed = VerletList(CUTOFF, 0.5)
+    for atoms in (crystal, crystal[:3], crystal):
+        pairs, _ = listed.update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
+        assert len(pairs.first) == len(atoms) + 1
+    assert listed.builds == 3
