@@ -8,8 +8,7 @@ However many terms a model has, its energy depends on the moments of each centre
 
 where a weight of :math:`\cos^l` is spread over Legendre polynomials. Radial functions overlap so much that fewer, orthogonal
 ones carry them: :math:`g_n = \sum_q \phi_q C_{q n}` from a singular value decomposition, after which W becomes a small matrix.
-As many are kept as it takes for the forces in a random dense arrangement of atoms to be those of all functions to ``ACCURACY``
-(for models of zinc oxide fitted on 300 terms 24 of 36, and 1e-6 eV/A in liquid zinc oxide).
+As many are kept as it takes for each function and its slope to be right to ``ACCURACY``: 24 for the 36 functions of the default.
 """
 
 from __future__ import annotations
@@ -17,17 +16,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import legendre
 
-from alworkflows.descriptors.native import Models, Neighbours, Shape, neighbours, potential
+from alworkflows.descriptors.native import Models, Neighbours, Shape, potential
 from alworkflows.descriptors.radial import LANES, RadialTable
 
 __all__ = ["FoldedModels"]
 
-#: largest error of a force by leaving out radial functions, relative to the root mean square of the forces
-ACCURACY = 1e-7
-#: points on which radial functions are decomposed
+#: largest error of a radial function by leaving out others, relative to its largest value; of its slope likewise
+ACCURACY = 1e-6
+#: points on which radial functions are decomposed and compared
 POINTS = 600
-#: the arrangement on which they are compared: atoms, number density (A^-3), shortest distance (A)
-ATOMS, DENSITY, SHORTEST = 40, 0.1, 1.4
 
 
 class FoldedModels:
@@ -49,8 +46,14 @@ class FoldedModels:
         two, three, many = np.split(blocks[:, :, used], [pairs, pairs + species * pairs * len(shape.l)], axis=1)
         legendres = _legendres(shape, three.reshape(len(blocks), species, pairs, len(shape.l), len(used)))
         density = many.reshape(len(blocks), species, species, len(shape.m), len(used))
-        self.models = _smallest(
-            table.combined(np.eye(shape.radial)[:, used]), shape.m, two[:, _pair_index(species)], legendres, density
+        table = table.combined(np.eye(shape.radial)[:, used])
+        basis, projection = _compress(table)
+        self.models = Models(
+            table.combined(basis),
+            legendres.shape[3] - 1,
+            np.ascontiguousarray(0.5 * two[:, _pair_index(species)] @ projection.T),
+            _couplings(legendres, projection) if legendres.any() else None,
+            *_density_terms(shape.m, density, projection),
         )
 
     def evaluate(
@@ -78,57 +81,20 @@ def _legendres(shape: Shape, three: np.ndarray) -> np.ndarray:
     return np.einsum("mcpln,lk->mcpkn", three, spread)
 
 
-def _smallest(table: RadialTable, m: np.ndarray, two: np.ndarray, legendres: np.ndarray, density: np.ndarray) -> Models:
-    """Return the models on as few radial functions as keep their forces."""
-    padding = np.zeros((table.size, -table.size % LANES))
-    basis = np.hstack([np.eye(table.size), padding])
-    exact = _models(table, m, two, legendres, density, basis, basis.T)
-    frame = _random_frame(two.shape[1], table.cutoff)
-    forces = potential(exact, *frame)[1]
-    allowed = ACCURACY * np.sqrt((forces**2).mean(axis=(1, 2), keepdims=True))
+def _compress(table: RadialTable) -> tuple[np.ndarray, np.ndarray]:
+    """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, Q a multiple of 8."""
     r = (np.arange(POINTS) + 0.5) * table.cutoff / POINTS
-    _, singular, right = np.linalg.svd(table(r), full_matrices=False)
+    functions, slopes = table(r), table(r, derivative=1)
+    size, steepness = np.abs(functions).max(axis=0), np.abs(slopes).max(axis=0)
+    _, singular, right = np.linalg.svd(functions / size, full_matrices=False)
     for kept in range(LANES, table.size, LANES):
-        basis, projection = right[:kept].T / singular[:kept], singular[:kept, None] * right[:kept]
-        found = _models(table, m, two, legendres, density, basis, projection)
-        if (np.abs(potential(found, *frame)[1] - forces) <= allowed).all():
-            return found
-    return exact
-
-
-def _models(
-    table: RadialTable,
-    m: np.ndarray,
-    two: np.ndarray,
-    legendres: np.ndarray,
-    density: np.ndarray,
-    basis: np.ndarray,
-    projection: np.ndarray,
-) -> Models:
-    """Return the models on the functions phi = g @ basis (R, Q), with g = phi @ projection (Q, R)."""
-    return Models(
-        table.combined(basis),
-        legendres.shape[3] - 1,
-        np.ascontiguousarray(0.5 * two @ projection.T),
-        _couplings(legendres, projection) if legendres.any() else None,
-        *_density_terms(m, density, projection),
-    )
-
-
-def _random_frame(species: int, cutoff: float) -> tuple[np.ndarray, np.ndarray, Neighbours, np.ndarray]:
-    """Return kinds, positions, pairs and deformation of atoms placed at random in a cubic cell, none too near another."""
-    random = np.random.default_rng(0)
-    edge = (ATOMS / DENSITY) ** (1.0 / 3.0)
-    placed = np.zeros((0, 3))
-    while len(placed) < ATOMS:
-        point = edge * random.random(3)
-        apart = placed - point
-        apart -= edge * np.round(apart / edge)
-        if (np.einsum("ij,ij->i", apart, apart) > SHORTEST**2).all():
-            placed = np.vstack([placed, point])
-    pairs = neighbours(placed, edge * np.eye(3), np.ones(3, dtype=bool), cutoff)
-    kinds = np.arange(ATOMS, dtype=np.int32) % np.int32(species)
-    return kinds, placed, pairs.without(placed), np.eye(3)
+        basis, projection = right[:kept].T / size[:, None] / singular[:kept], singular[:kept, None] * right[:kept] * size
+        change = basis @ projection - np.eye(table.size)
+        errors = np.abs(functions @ change) / size, np.abs(slopes @ change) / steepness
+        if max(error.max() for error in errors) <= ACCURACY:
+            return basis, projection
+    padded = np.hstack([np.eye(table.size), np.zeros((table.size, -table.size % LANES))])
+    return padded, np.ascontiguousarray(padded.T)
 
 
 def _couplings(legendres: np.ndarray, projection: np.ndarray) -> np.ndarray:
