@@ -206,7 +206,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Atoms], dict[str, Any]]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
-        raise InputError(f"{path}: not a frames file of alworkflows ({type(error).__name__}: {error})") from error
+        raise InputError(f"{path}: not a frames file of alworkflows ({type(error).__name__} on reading it)") from error
     raise InputError(f"{path}: frames format version {header['version']}, but this program knows version {VERSION}")
 
 

@@ -145,7 +145,7 @@ class Ensemble:
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
         except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
-            raise InputError(f"{path}: not a model file of alworkflows ({type(error).__name__}: {error})") from error
+            raise InputError(f"{path}: not a model file of alworkflows ({type(error).__name__} on reading it)") from error
         if header["version"] != VERSION:
             raise InputError(f"{path}: model format version {header['version']}, but this program knows version {VERSION}")
         settings = parse(DescriptorSettings, header["descriptors"], f"{path}: descriptors")
