@@ -16,8 +16,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.polynomial import legendre
 
+from alworkflows.descriptors.library import LANES
 from alworkflows.descriptors.native import Models, Neighbours, Shape, potential
-from alworkflows.descriptors.radial import LANES, RadialTable
+from alworkflows.descriptors.radial import RadialTable
 
 __all__ = ["FoldedModels"]
 
@@ -82,7 +83,7 @@ def _legendres(shape: Shape, three: np.ndarray) -> np.ndarray:
 
 
 def _compress(table: RadialTable) -> tuple[np.ndarray, np.ndarray]:
-    """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, Q a multiple of 8."""
+    """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, Q a multiple of LANES."""
     r = (np.arange(POINTS) + 0.5) * table.cutoff / POINTS
     functions, slopes = table(r), table(r, derivative=1)
     size, steepness = np.abs(functions).max(axis=0), np.abs(slopes).max(axis=0)

@@ -1,4 +1,4 @@
-/* What the kernels share: eight numbers at a time, spherical harmonics, radial tables, and the layout of the descriptors.
+/* What the kernels share: several numbers at a time, spherical harmonics, radial tables, and the layout of the descriptors.
  *
  * Per centre i, neighbour species s and radial function n the moments are
  *     A[s][k][n] = sum_{j in s} g_n(r_ij) Y_k(u_ij),      k = l^2 .. (l+1)^2 - 1,
@@ -13,16 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One function, compiled for several instruction sets; the loader picks the best the processor has. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__)
-#define FAST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FAST
-#endif
+/* The file that includes this one is compiled for one kind of processor: it gives LANES, WIDE and VARIANT(name). */
 #define INLINE static inline __attribute__((always_inline))
 
-/* LANES numbers handled together; GCC and clang split them where registers are narrower */
-#define LANES 8
+/* LANES numbers handled together: as many as a register of the processor holds, given by the file that includes this one */
 typedef double vec __attribute__((vector_size(8 * LANES)));
 typedef double vecu __attribute__((vector_size(8 * LANES), aligned(8), may_alias)); /* at any address */
 
@@ -52,7 +46,7 @@ static const int VOIGT[6][2] = {{0, 0}, {1, 1}, {2, 2}, {1, 2}, {0, 2}, {0, 1}};
 
 /* ------------------------------------------------------------------ radial functions
  * Polynomials of degree 7 in t from -1 to 1 over each of `bins` equal bins between 0 and the cutoff, lowest power first:
- * table[chunk][bin][8][LANES], a chunk being LANES functions. The N-body density has a switch besides: 0 below `inner`, 1 above `outer`. */
+ * table[chunk][bin][COEFFICIENTS][LANES], a chunk being LANES functions. The N-body density has a switch besides: 0 below `inner`, 1 above `outer`. */
 #define COEFFICIENTS 8
 typedef struct {
     double cutoff, inner, outer;
@@ -95,8 +89,6 @@ typedef struct {
     double norm[MAXL + 1][MAXL + 1];       /* Racah: sqrt((2 - delta_m0) (l - m)! / (l + m)!) */
     double power[MAXL + 1][MAXL + 1];      /* z^p = sum_l power[p][l] P_l(z) */
 } Angular;
-
-void alw_angular(int lmax, Angular *t);
 
 /* Harmonics of LANES unit vectors and their derivatives along two tangents e1, e2: out[0][k], out[1][k], out[2][k], `stride` vecs apart.
  * With c_m + i s_m = (x + i y)^m: Y = norm d^mP_l/dz^m c_m (order m), s_m (order -m); at l^2 + l + order. */
@@ -144,11 +136,6 @@ typedef struct {
     double *harm;                          /* [block of LANES][3][stride][LANES] */
     int stride;
 } Shell;
-
-int alw_shell_open(Shell *shell, long capacity, const Angular *t);
-void alw_shell_close(Shell *shell);
-void alw_shell_fill(Shell *shell, const Angular *t, int S, const int *kinds, long pairs, const int *second, const double *vectors,
-                    double cutoff);
 
 /* where the value (0) or a tangent derivative (1, 2) of harmonic k of neighbour p stands */
 INLINE const double *harmonic(const Shell *shell, long p, int which)

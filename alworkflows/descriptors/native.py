@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors import _kernels
-from alworkflows.descriptors.radial import LANES, ORDER, RadialTable
+from alworkflows.descriptors.library import LANES, library, variant_function
+from alworkflows.descriptors.radial import ORDER, RadialTable
 from alworkflows.errors import InputError
 
 __all__ = ["Models", "Neighbours", "Shape", "design", "kinds_of", "neighbours", "potential", "pull"]
 
-_lib = ctypes.CDLL(_kernels.__file__)
-_lib.alw_neighbours.restype = ctypes.c_long
+_neighbours = library.alw_neighbours
+_neighbours.restype = ctypes.c_long
+_design, _potential = variant_function("alw_design"), variant_function("alw_potential")
 _D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
 
 
@@ -95,7 +96,7 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
     capacity = max(64, 100 * count)
     while True:
         second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
-        found = _lib.alw_neighbours(
+        found = _neighbours(
             _L(count),
             _pointer(positions, np.float64, (count, 3)),
             _pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
@@ -155,7 +156,7 @@ def _descriptors(
     pulled: np.ndarray | None = None,
 ) -> None:
     count, total = len(kinds), len(pairs.second)
-    status = _lib.alw_design(
+    status = _design(
         _L(count),
         _pointer(kinds, np.int32, (count,)),
         _pointer(pairs.first, np.int64, (count + 1,)),
@@ -204,7 +205,7 @@ def pull(
 
 @dataclass(frozen=True)
 class Models:
-    """M models as functions of the moments of each centre, on Q radial functions (a multiple of 8).
+    """M models as functions of the moments of each centre, on Q radial functions (a multiple of ``LANES``).
 
     ``pairs`` (M, S, S, Q): two-body; ``triples`` (M, S, pairs, lmax + 1, Q, Q), symmetric, or None: three-body, by Legendre
     polynomial. N-body terms of model, centre and neighbour species stand from ``begin`` (M, S S + 1) on: ``power``,
@@ -233,7 +234,7 @@ def potential(
     number, species, _, size = models.pairs.shape
     three = (number, species, species * (species + 1) // 2, models.lmax + 1, size, size)
     energies, forces, virial = np.zeros((number, count)), np.zeros((number, count, 3)), np.zeros((number, 6))
-    status = _lib.alw_potential(
+    status = _potential(
         _L(count),
         _pointer(kinds, np.int32),
         _pointer(positions, np.float64, (count, 3)),

@@ -1,5 +1,7 @@
 /* A full neighbour list by cells: any cell shape, any periodicity, as many images as the cutoff reaches. */
-#include "kernels.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 static double det3(const double *c)
 {

@@ -8,12 +8,11 @@ from functools import cached_property
 
 import numpy as np
 
+from alworkflows.descriptors.library import LANES
 from alworkflows.errors import InputError
 
-__all__ = ["LANES", "RadialTable", "tabulate"]
+__all__ = ["ORDER", "RadialTable", "tabulate"]
 
-#: radial functions that the kernels handle together
-LANES = 8
 #: coefficients of a polynomial
 ORDER = 8
 MOST_BINS = 4096
@@ -47,7 +46,7 @@ class RadialTable:
 
     @cached_property
     def packed(self) -> np.ndarray:
-        """The coefficients as the kernels read them: (chunks, bins, 8, 8): functions in chunks of 8, zeros at the end."""
+        """The coefficients as the kernels read them, (chunks, bins, 8, LANES): functions in chunks, zeros at the end."""
         chunks = -(-self.size // LANES)
         padded = np.zeros((self.bins, ORDER, chunks * LANES))
         padded[:, :, : self.size] = self.coefficients

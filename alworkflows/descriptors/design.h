@@ -2,7 +2,7 @@
  *
  * The work is split by radial functions, LANES at a time: their columns meet no others, so that threads share no sum and the
  * result does not depend on how many there are. */
-#include "kernels.h"
+#include "environment.h"
 
 typedef struct {
     long n;
@@ -23,7 +23,7 @@ typedef struct {
     vec *rows;      /* [atom][column block][3]: minus the gradient, of this chunk */
     vec *sums;      /* [column block][7]: energy and virial */
     double *memory;
-} Work;
+} Rows;
 
 INLINE void store(double *at, vec v, int lanes)
 {
@@ -44,7 +44,7 @@ static int centre_blocks(const Layout *y, int c, int *column)
 }
 
 /* A[s][k] and the densities rho[s] */
-INLINE void moments(const Layout *y, const Angular *t, const Radial *radii, long chunk, Work *w, vec *rho)
+INLINE void chunk_moments(const Layout *y, const Angular *t, const Radial *radii, long chunk, Rows *w, vec *rho)
 {
     const Shell *shell = &w->shell;
     for (int s = 0; s < y->S; s++) {
@@ -72,7 +72,7 @@ INLINE void moments(const Layout *y, const Angular *t, const Radial *radii, long
     }
 }
 
-INLINE void descriptors(const Layout *y, const Angular *t, const Work *w, const vec *rho, vec *X)
+INLINE void descriptors(const Layout *y, const Angular *t, const Rows *w, const vec *rho, vec *X)
 {
     int b = 0;
     for (int s = 0; s < y->S; s++) X[b++] = 0.5 * w->A[s * w->shell.stride]; /* Y_0 = 1; a bond belongs to both ends */
@@ -123,7 +123,7 @@ INLINE void put(Sink *sink, int column, vec x, vec y, vec z)
 }
 
 /* The three-body blocks (s, q) for a neighbour of species s. */
-INLINE void three_body(const Layout *y, const Angular *t, const Work *w, int q, long p, vec g, vec dg, const double *u,
+INLINE void three_body_rows(const Layout *y, const Angular *t, const Rows *w, int q, long p, vec g, vec dg, const double *u,
                        const double *e1, const double *e2, Sink *sink, const int *column)
 {
     const vec *A = w->A + q * w->shell.stride;
@@ -149,7 +149,7 @@ INLINE void three_body(const Layout *y, const Angular *t, const Work *w, int q, 
     }
 }
 
-INLINE void gradients(const Layout *y, const Angular *t, const Radial *radii, Work *w, int s, long p, const vec *rho, Sink *sink,
+INLINE void gradients(const Layout *y, const Angular *t, const Radial *radii, Rows *w, int s, long p, const vec *rho, Sink *sink,
                       const int *column)
 {
     const Shell *shell = &w->shell;
@@ -161,7 +161,7 @@ INLINE void gradients(const Layout *y, const Angular *t, const Radial *radii, Wo
     if (y->nl)
         for (int q = 0; q < y->S; q++) {
             double same = q == s ? 2.0 : 1.0;
-            three_body(y, t, w, q, p, g * (same / r), dg * same, u, e1, e2, sink, column + y->S + species_pair(y->S, s, q) * y->nl);
+            three_body_rows(y, t, w, q, p, g * (same / r), dg * same, u, e1, e2, sink, column + y->S + species_pair(y->S, s, q) * y->nl);
         }
     for (int im = 0; im < y->nm; im++) {
         int b = y->S + y->pairs * y->nl + s * y->nm + im;
@@ -180,14 +180,14 @@ INLINE void pull(double *pulled, long n, long i, long j, const Sink *from)
     for (int e = 0; e < 6; e++) pulled[3 * n + e] += from->v[VOIGT[e][0]] * f[VOIGT[e][1]];
 }
 
-FAST static void centre(const Job *job, const Layout *y, const Angular *t, const Radial *radii, long chunk, long i, Work *w,
+static void design_centre(const Job *job, const Layout *y, const Angular *t, const Radial *radii, long chunk, long i, Rows *w,
                         int blocks, const int *column)
 {
     Shell *shell = &w->shell;
     int lanes = y->R - (int)chunk * LANES < LANES ? y->R - (int)chunk * LANES : LANES;
     long start = chunk * LANES, all = y->columns / y->R;
     vec rho[MAXS];
-    moments(y, t, radii, chunk, w, rho);
+    chunk_moments(y, t, radii, chunk, w, rho);
     if (job->values || job->energy) {
         descriptors(y, t, w, rho, w->X);
         for (int b = 0; b < blocks; b++) {
@@ -209,7 +209,7 @@ FAST static void centre(const Job *job, const Layout *y, const Angular *t, const
 }
 
 /* From the chunk's own sums to the columns of the outputs. */
-FAST static void hand_over(const Job *job, const Layout *y, long chunk, const Work *w)
+static void hand_over(const Job *job, const Layout *y, long chunk, const Rows *w)
 {
     int lanes = y->R - (int)chunk * LANES < LANES ? y->R - (int)chunk * LANES : LANES;
     long all = y->columns / y->R;
@@ -223,9 +223,9 @@ FAST static void hand_over(const Job *job, const Layout *y, long chunk, const Wo
             store(job->forces + row * y->columns + b * y->R + chunk * LANES, w->rows[3 * (row / 3 * all + b) + row % 3], lanes);
 }
 
-static int open_work(Work *w, const Job *job, const Layout *y, const Angular *t, long most, int blocks)
+static int open_rows(Rows *w, const Job *job, const Layout *y, const Angular *t, long most, int blocks)
 {
-    if (alw_shell_open(&w->shell, most, t)) return -1;
+    if (shell_open(&w->shell, most, t)) return -1;
     long n = w->shell.capacity, A = (long)y->S * w->shell.stride, all = y->columns / y->R;
     long rows = job->forces ? 3 * job->n * all : 0;
     w->memory = numbers((size_t)LANES * (2 * n + A + blocks + 7 * all + rows));
@@ -237,22 +237,22 @@ static int open_work(Work *w, const Job *job, const Layout *y, const Angular *t,
 static int run_chunk(const Job *job, const Layout *y, const Angular *t, const Radial *radii, long chunk, long most)
 {
     int *column = malloc(sizeof(int) * (y->S + y->pairs * y->nl + y->S * y->nm + 1));
-    Work w = {{0}};
-    int status = column ? open_work(&w, job, y, t, most, y->S + y->pairs * y->nl + y->S * y->nm) : -1;
+    Rows w = {{0}};
+    int status = column ? open_rows(&w, job, y, t, most, y->S + y->pairs * y->nl + y->S * y->nm) : -1;
     for (long i = 0; !status && i < job->n; i++) {
         int blocks = centre_blocks(y, job->kinds[i], column);
         long lo = job->first[i];
-        alw_shell_fill(&w.shell, t, y->S, job->kinds, job->first[i + 1] - lo, job->second + lo, job->vectors + 3 * lo, radii->cutoff);
-        centre(job, y, t, radii, chunk, i, &w, blocks, column);
+        shell_fill(&w.shell, t, y->S, job->kinds, job->first[i + 1] - lo, job->second + lo, job->vectors + 3 * lo, radii->cutoff);
+        design_centre(job, y, t, radii, chunk, i, &w, blocks, column);
     }
     if (!status) hand_over(job, y, chunk, &w);
-    alw_shell_close(&w.shell);
+    shell_close(&w.shell);
     free(w.memory), free(column);
     return status;
 }
 
 /* `values` and `pulled` must be zeroed. Virial rows are sum over pairs of r_a dX/dr_b. Returns 0, or -1 if memory ran out. */
-int alw_design(long n, const int *kinds, const long *first, const int *second, const double *vectors, double cutoff, double inner,
+int VARIANT(alw_design)(long n, const int *kinds, const long *first, const int *second, const double *vectors, double cutoff, double inner,
                double outer, long bins, const double *table, int S, int R, int nl, const int *l, int nm, const int *m, double *values,
                double *energy, double *forces, double *virial, const double *weights, double *pulled)
 {
@@ -260,7 +260,7 @@ int alw_design(long n, const int *kinds, const long *first, const int *second, c
     Radial radii = {cutoff, inner, outer, bins, table};
     Layout y = layout(S, R, nl, l, nm, m);
     Angular t;
-    alw_angular(y.lmax, &t);
+    angular(y.lmax, &t);
     long most = 0, chunks = (R + LANES - 1) / LANES;
     int status = 0;
     for (long i = 0; i < n; i++)

@@ -7,10 +7,9 @@
  * whatever the number of terms. Models share lists, radial functions, harmonics and moments.
  *
  * Q radial functions, a multiple of LANES; `stride` harmonics. */
-#include "kernels.h"
+#include "environment.h"
 
 #define BLOCKS 32 /* of atoms, each with forces of its own, added in order: the result does not depend on the number of threads */
-#define WIDE 4    /* most vecs of radial functions handled together */
 
 /* Call an inlined function with a first argument the compiler knows. */
 #define SPECIALISE(wide, function, ...)                  \
@@ -18,7 +17,7 @@
     case 1: function(1, __VA_ARGS__); break;             \
     case 2: function(2, __VA_ARGS__); break;             \
     case 3: function(3, __VA_ARGS__); break;             \
-    default: function(4, __VA_ARGS__);                   \
+    default: function(WIDE, __VA_ARGS__);                \
     }
 
 /* How many vecs to handle together from function q on, so that tiles are of equal width or nearly so. */
@@ -69,7 +68,7 @@ INLINE void moments_tile(int wide, const Shell *shell, long begin, long end, int
         for (int v = 0; v < wide; v++) *(vec *)(A + (long)(k + i) * Q + v * LANES) = sum[i][v];
 }
 
-FAST static void moments(const Radial *radii, int S, int Q, Work *w)
+static void moments(const Radial *radii, int S, int Q, Work *w)
 {
     const Shell *shell = &w->shell;
     for (long p = 0; p < shell->count; p++)
@@ -123,7 +122,7 @@ INLINE vec product(int count, const double *a, const double *b)
     return sum;
 }
 
-FAST static double three_body(const Model *m, int c, int stride, const double *A, double *D)
+static double three_body(const Model *m, int c, int stride, const double *A, double *D)
 {
     int pairs = m->S * (m->S + 1) / 2, Q = m->Q;
     long size = (long)stride * Q, square = (long)Q * Q;
@@ -143,7 +142,7 @@ FAST static double three_body(const Model *m, int c, int stride, const double *A
 }
 
 /* two-body and N-body: drho is dE/drho of the N-body terms alone */
-FAST static double pair_and_density(const Model *m, int c, int stride, const double *A, const double *rho, double *D, double *drho)
+static double pair_and_density(const Model *m, int c, int stride, const double *A, const double *rho, double *D, double *drho)
 {
     int Q = m->Q;
     double energy = 0.0;
@@ -183,7 +182,7 @@ INLINE void pull_tile(int wide, const Shell *shell, long p, int Q, int count, co
     }
 }
 
-FAST static void forces(const Radial *radii, int S, int Q, int count, long i, const Work *w, double *F, double *virial)
+static void forces(const Radial *radii, int S, int Q, int count, long i, const Work *w, double *F, double *virial)
 {
     const Shell *shell = &w->shell;
     long n = shell->capacity;
@@ -223,7 +222,7 @@ static void vectors(const Frame *frame, long i, double *out)
 
 static int open_work(Work *w, const Angular *t, int S, int Q, long most)
 {
-    if (alw_shell_open(&w->shell, most, t)) return -1;
+    if (shell_open(&w->shell, most, t)) return -1;
     size_t n = w->shell.capacity, A = (size_t)S * w->shell.stride * Q;
     w->memory = numbers(2 * n * Q + 2 * A + 2 * S * Q + 3 * n);
     if (!w->memory) return -1;
@@ -240,7 +239,7 @@ static void run_block(const Frame *frame, const Angular *t, const Radial *radii,
         int c = frame->kinds[i];
         long lo = frame->first[i];
         vectors(frame, i, w->vectors);
-        alw_shell_fill(&w->shell, t, S, frame->kinds, frame->first[i + 1] - lo, frame->second + lo, w->vectors, radii->cutoff);
+        shell_fill(&w->shell, t, S, frame->kinds, frame->first[i + 1] - lo, frame->second + lo, w->vectors, radii->cutoff);
         moments(radii, S, Q, w);
         for (int m = 0; m < models; m++) {
             double energy = three_body(model + m, c, w->shell.stride, w->A, w->D);
@@ -253,7 +252,7 @@ static void run_block(const Frame *frame, const Angular *t, const Radial *radii,
 
 /* energies (M, N), forces (M, N, 3) and virial (M, 6) = sum of r_a dE/dr_b must be zeroed. Models are one after the other in each
  * array; `begin` (M, S S + 1) counts N-body terms through all of them. Returns 0, or -1 if memory ran out. */
-int alw_potential(long n, const int *kinds, const double *positions, const long *first, const int *second, const double *offsets,
+int VARIANT(alw_potential)(long n, const int *kinds, const double *positions, const long *first, const int *second, const double *offsets,
                   const double *deform, double cutoff, double inner, double outer, long bins, const double *table, int S, int Q, int lmax,
                   int models, const double *pairs, const double *triples, const long *begin, const int *power, const double *weight,
                   const double *density, double *energies, double *forces, double *virial)
@@ -261,7 +260,7 @@ int alw_potential(long n, const int *kinds, const double *positions, const long 
     Frame frame = {n, kinds, positions, first, second, offsets, deform, energies, forces, virial};
     Radial radii = {cutoff, inner, outer, bins, table};
     Angular t;
-    alw_angular(lmax, &t);
+    angular(lmax, &t);
     long most = 0, blocks = n < BLOCKS ? n : BLOCKS, size = models * (3 * n + 6);
     for (long i = 0; i < n; i++)
         if (first[i + 1] - first[i] > most) most = first[i + 1] - first[i];
@@ -283,7 +282,7 @@ int alw_potential(long n, const int *kinds, const double *positions, const long 
                 double *F = parts + b * size;
                 if (!status) run_block(&frame, &t, &radii, models, model, &w, n * b / blocks, n * (b + 1) / blocks, F, F + 3 * models * n);
             }
-            alw_shell_close(&w.shell);
+            shell_close(&w.shell);
             free(w.memory);
         }
         for (long b = 0; b < blocks; b++) {

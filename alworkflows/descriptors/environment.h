@@ -1,7 +1,10 @@
 /* Angular coefficients, and the neighbours of one centre with their harmonics. */
+#ifndef ALW_ENVIRONMENT_H
+#define ALW_ENVIRONMENT_H
+
 #include "kernels.h"
 
-void alw_angular(int lmax, Angular *t)
+static void angular(int lmax, Angular *t)
 {
     double factorial[2 * MAXL + 2] = {1.0};
     for (int i = 1; i < 2 * MAXL + 2; i++) factorial[i] = i * factorial[i - 1];
@@ -23,7 +26,7 @@ void alw_angular(int lmax, Angular *t)
         }
 }
 
-int alw_shell_open(Shell *shell, long capacity, const Angular *t)
+static int shell_open(Shell *shell, long capacity, const Angular *t)
 {
     long padded = (capacity / LANES + 1) * LANES;
     shell->capacity = padded;
@@ -34,12 +37,12 @@ int alw_shell_open(Shell *shell, long capacity, const Angular *t)
     return shell->atom && shell->r && shell->u && shell->e1 && shell->e2 && shell->harm ? 0 : -1;
 }
 
-void alw_shell_close(Shell *shell)
+static void shell_close(Shell *shell)
 {
     free(shell->atom), free(shell->r), free(shell->u), free(shell->e1), free(shell->e2), free(shell->harm);
 }
 
-FAST static void evaluate(Shell *shell, const Angular *t)
+static void evaluate(Shell *shell, const Angular *t)
 {
     long n = shell->capacity;
     for (long p = 0; p < shell->count; p += LANES) {
@@ -51,8 +54,8 @@ FAST static void evaluate(Shell *shell, const Angular *t)
 }
 
 /* Keep the pairs within the cutoff, in order of species; unused lanes of the last block get a unit vector of their own. */
-void alw_shell_fill(Shell *shell, const Angular *t, int S, const int *kinds, long pairs, const int *second, const double *vectors,
-                    double cutoff)
+static void shell_fill(Shell *shell, const Angular *t, int S, const int *kinds, long pairs, const int *second,
+                       const double *vectors, double cutoff)
 {
     long n = shell->capacity, counts[MAXS + 1] = {0};
     double limit = cutoff * cutoff;
@@ -75,3 +78,5 @@ void alw_shell_fill(Shell *shell, const Angular *t, int S, const int *kinds, lon
     for (long q = shell->count; q % LANES; q++) shell->u[q] = shell->u[n + q] = 0.0, shell->u[2 * n + q] = 1.0;
     evaluate(shell, t);
 }
+
+#endif
