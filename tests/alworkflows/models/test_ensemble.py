@@ -113,7 +113,7 @@ def rewrite(path, **changes):
 
 
 class TestLinear(ModelContract):
-    @pytest.fixture(scope="class")
+    @pytest.fixture
     def ensemble(self, labelled):
         settings = ModelSettings(descriptors=SETTINGS, fit=FitSettings(terms=15, rows_per_term=3.0), members=3, folds=5)
         return train(labelled(14, noise=0.1), settings, SPECIES, 1)[0]
