@@ -49,7 +49,7 @@ DEFAULTED = [
     for model in vars(settings).values()
     if isinstance(model, type)
     and issubclass(model, BaseModel)
-    and model.__module__ == settings.__name__
+    and model.__module__.startswith(settings.__name__)
     and not any(field.is_required() for field in model.model_fields.values())
     and model is not StructureSettings
 ]

@@ -1,0 +1,49 @@
+"""The campaign file: every key, its type, unit and default, each written once.
+
+Numbers are in eV, A, fs, K (pressure in GPa, density in g/cm^3, rate in K/ps); a text such as ``"10 ps"`` or ``"1 nm"`` is
+converted. A key, unit, species or name that is not known is an error that suggests the nearest.
+"""
+
+from alworkflows.schema import Settings, merge, parse, read_yaml
+from alworkflows.settings.campaign import Budget, Campaign, Stage
+from alworkflows.settings.descriptors import DescriptorSettings
+from alworkflows.settings.fit import FitSettings, TermsRule
+from alworkflows.settings.labels import CalculatorSettings, LabelSettings
+from alworkflows.settings.model import ModelSettings
+from alworkflows.settings.samplers import (
+    DrivenDynamics,
+    Dynamics,
+    MeltSettings,
+    QuenchSettings,
+    SamplerSettings,
+    SurfaceMeltSettings,
+)
+from alworkflows.settings.selection import LevelKind, SelectionSettings, TrustLevels
+from alworkflows.settings.structures import GeometryLimits, StructureSettings
+
+__all__ = [
+    "Budget",
+    "CalculatorSettings",
+    "Campaign",
+    "DescriptorSettings",
+    "DrivenDynamics",
+    "Dynamics",
+    "FitSettings",
+    "GeometryLimits",
+    "LabelSettings",
+    "LevelKind",
+    "MeltSettings",
+    "ModelSettings",
+    "QuenchSettings",
+    "SamplerSettings",
+    "SelectionSettings",
+    "Settings",
+    "Stage",
+    "StructureSettings",
+    "SurfaceMeltSettings",
+    "TermsRule",
+    "TrustLevels",
+    "merge",
+    "parse",
+    "read_yaml",
+]

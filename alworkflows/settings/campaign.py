@@ -1,0 +1,72 @@
+"""A campaign: one material, its stages, its labels, its model."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from alworkflows.errors import suggest
+from alworkflows.schema import Count, Fraction, Settings
+from alworkflows.settings.labels import LabelSettings
+from alworkflows.settings.model import ModelSettings
+from alworkflows.settings.samplers import MeltSettings, SamplerSettings
+from alworkflows.settings.selection import SelectionSettings
+from alworkflows.settings.structures import StructureSettings
+
+__all__ = ["Budget", "Campaign", "Stage"]
+
+
+class Budget(Settings):
+    """When to stop, whatever the ensemble says."""
+
+    labels: Count | None = Field(None, description="labels paid for in all; none: no limit")
+
+
+class Stage(Settings):
+    """One sampler on some structures, repeated until the ensemble agrees on what it visits."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    sampler: SamplerSettings
+    structures: tuple[str, ...] = Field(min_length=1)
+    iterations: Count = Field(1, description="most iterations of this stage")
+    accurate_share: Fraction = Field(0.95, description="the stage ends early when this share of its candidates is accurate")
+    budget: Count | None = Field(None, description="frames chosen per iteration; none: that of the selection")
+
+
+class Campaign(Settings):
+    """A campaign: one material, its stages, its labels, its model."""
+
+    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    description: str = ""
+    seed: int = Field(1, ge=0, lt=2**31)
+    species: tuple[str, ...] = Field(min_length=1, max_length=8, description="chemical symbols")
+    structures: dict[str, StructureSettings] = Field(min_length=1)
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    label: LabelSettings = LabelSettings()
+    model: ModelSettings = ModelSettings()
+    selection: SelectionSettings = SelectionSettings()
+    budget: Budget = Budget()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Campaign:
+        from ase.data import chemical_symbols
+
+        for symbol in self.species:
+            if symbol not in chemical_symbols[1:]:
+                raise ValueError(f"species: unknown chemical symbol '{symbol}'{suggest(symbol, chemical_symbols[1:])}")
+        if len(set(self.species)) != len(self.species):
+            raise ValueError(f"species: expected each symbol once, got {list(self.species)}")
+        names = [stage.name for stage in self.stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages: expected each name once, got {names}")
+        for stage in self.stages:
+            for name in stage.structures:
+                if name not in self.structures:
+                    raise ValueError(
+                        f"stages.{stage.name}.structures: no structure '{name}'{suggest(name, self.structures)}; "
+                        f"known: {', '.join(self.structures)}"
+                    )
+        if not isinstance(self.stages[0].sampler, MeltSettings):
+            raise ValueError(
+                f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; begin with 'melt'"
+            )
+        return self
