@@ -115,8 +115,8 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     def setup(self) -> None:
         """Start with nothing, and build the structures."""
         self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
-        self.ctx.batches, self.ctx.tests, self.ctx.marks, self.ctx.ensembles = {}, {}, {}, {}
-        self.ctx.groups = {}
+        self.ctx.batches, self.ctx.tests, self.ctx.transfers = {}, {}, {}
+        self.ctx.marks, self.ctx.ensembles, self.ctx.groups = {}, {}, {}
         self.ctx.failure = None
         campaign = self.campaign
         used = {name for stage in campaign.stages for name in stage.structures}
@@ -211,6 +211,9 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         if campaign.budget.labels is not None:
             budget = min(budget, campaign.budget.labels - self.labels_paid())
         values["budget_now"] = budget
+        if not self.stage.train:
+            # a transfer set follows the sampler's own distribution, as a test set does
+            values["test_share"], values["budget_now"] = min(1.0, budget / len(self.ctx.candidates)), 0
         chosen = self.call_once(
             f"{self.key}_select",
             select_frames,
@@ -232,7 +235,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         self.out(f"selections.{self.key}", outputs.selection)
         counts = self.ctx.selection["counts"]
         self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
-        if counts["valid"] and counts["failed"] == counts["valid"]:
+        if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
             upper = self.ctx.selection["window"][1]
             self.fail("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
         if not counts["valid"]:
@@ -260,7 +263,8 @@ class ActiveLearningWorkChain(KeyedWorkChain):
 
     def inspect_label(self) -> None:
         """Add the batch to the data set; keep the failures with their reasons."""
-        for name, store, output in (("label", self.ctx.batches, "batches"), ("label_test", self.ctx.tests, "tests")):
+        drawn = (self.ctx.tests, "tests") if self.stage.train else (self.ctx.transfers, "transfers")
+        for name, store, output in (("label", self.ctx.batches, "batches"), ("label_test", *drawn)):
             if name not in self.ctx.labelling:
                 continue
             node = self.ctx[name]
@@ -279,15 +283,18 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     # ------------------------------------------------------------------------------------------------ train
 
     def should_train(self) -> bool:
-        """There is a new batch; also when the labels that failed end the campaign, so that those that came are used."""
-        return self.key in self.ctx.batches
+        """There is a new batch or transfer set; also when failed labels end the campaign, so that those that came are used."""
+        return self.key in self.ctx.batches or self.key in self.ctx.transfers
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
         campaign = self.campaign
-        tests: dict[str, Any] = (
+        more: dict[str, Any] = (
             {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
         )
+        if self.ctx.transfers:
+            more["transfers"] = {f"transfer_{name}": node for name, node in self.ctx.transfers.items()}
+            more["groups"] = Dict({f"transfer_{name}": self.ctx.groups[name] for name in self.ctx.transfers})
         node = self.submit_once(
             f"{self.key}_train",
             TrainWorkChain,
@@ -298,7 +305,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
                 {"model": campaign.model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}
             ),
             options=self.options("fit"),
-            **tests,
+            **more,
         )
         return ToContext(train=node)
 
@@ -347,7 +354,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             code=self.inputs.code,
             ensembles=dict(self.ctx.ensembles),
             tests={f"test_{name}": node for name, node in self.ctx.tests.items()},
-            groups=Dict({f"test_{name}": group for name, group in self.ctx.groups.items()}),
+            groups=Dict({f"test_{name}": self.ctx.groups[name] for name in self.ctx.tests}),
             metadata={"options": self.options("evaluate").get_dict()},
         )
         return ToContext(evaluate=node)
@@ -386,8 +393,8 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         return resolve(self.campaign.selection.levels, self.ensemble().reference_disagreement)
 
     def labels_paid(self) -> int:
-        """Return how many labels there are, test frames included."""
-        return sum(len(node) for node in (*self.ctx.batches.values(), *self.ctx.tests.values()))
+        """Return how many labels there are, test frames and transfer sets included."""
+        return sum(len(node) for nodes in (self.ctx.batches, self.ctx.tests, self.ctx.transfers) for node in nodes.values())
 
     def seed(self, use: str) -> int:
         """Return the seed of one use in this iteration."""

@@ -50,6 +50,7 @@ def declare(spec: WorkChainSpec) -> None:
     spec.output_namespace("candidates", valid_type=FramesData, dynamic=True, help="what was sampled, by iteration")
     spec.output_namespace("batches", valid_type=FramesData, dynamic=True, help="labelled frames to train on, by iteration")
     spec.output_namespace("tests", valid_type=FramesData, dynamic=True, help="labelled random frames, never trained on")
+    spec.output_namespace("transfers", valid_type=FramesData, dynamic=True, help="labelled frames of transfer sets")
     spec.output_namespace("selections", valid_type=Dict, dynamic=True, help="counts, levels (eV/A) and reasons, by iteration")
     spec.output_namespace("failures", valid_type=Dict, dynamic=True, help="frames without a label and why, by iteration")
     spec.output_namespace("ensembles", valid_type=EnsembleData, dynamic=True, help="fitted ensembles, by iteration")

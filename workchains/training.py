@@ -30,6 +30,10 @@ class TrainWorkChain(KeyedWorkChain):
         spec.input_namespace(
             "tests", valid_type=FramesData, dynamic=True, required=False, help="labelled frames never trained on"
         )
+        spec.input_namespace(
+            "transfers", valid_type=FramesData, dynamic=True, required=False, help="labelled frames of transfer sets"
+        )
+        spec.input("groups", valid_type=Dict, required=False, help="name of the transfer set of each key of transfers")
         spec.input(
             "settings", valid_type=Dict, validator=validate_settings, help="model (settings), species (list), seed (of the folds)"
         )
@@ -43,7 +47,9 @@ class TrainWorkChain(KeyedWorkChain):
 
     def run_fit(self) -> ToContext:
         """Submit the fit."""
-        tests: dict[str, Any] = {"tests": dict(self.inputs.tests)} if self.inputs.get("tests") else {}
+        more: dict[str, Any] = {name: dict(self.inputs[name]) for name in ("tests", "transfers") if self.inputs.get(name)}
+        if "groups" in self.inputs:
+            more["groups"] = self.inputs.groups
         job = self.submit_once(
             "fit",
             FitJob,
@@ -52,7 +58,7 @@ class TrainWorkChain(KeyedWorkChain):
             batches=dict(self.inputs.batches),
             settings=self.inputs.settings,
             metadata={"options": self.inputs.options.get_dict()},
-            **tests,
+            **more,
         )
         return ToContext(fit=job)
 
@@ -80,11 +86,15 @@ def validate_settings(value: Dict, _: Any) -> str | None:
 
 
 def validate_batches(value: Any, _: Any) -> str | None:
-    """Refuse an empty data set, frames without labels, and labels of two engines."""
+    """Refuse an empty data set, frames without labels, labels of two engines, and transfer sets without a name."""
     batches = dict(value.get("batches") or {})
     if not batches:
         return "expected at least one batch to train on, got none"
-    nodes = {**batches, **dict(value.get("tests") or {})}
+    transfers = dict(value.get("transfers") or {})
+    named = value["groups"].get_dict() if value.get("groups") else {}
+    if set(transfers) != set(named):
+        return f"expected in groups a name for each of {sorted(transfers)}, got {sorted(named)}"
+    nodes = {**batches, **dict(value.get("tests") or {}), **transfers}
     first = next(iter(nodes))
     for name, node in nodes.items():
         if node.engine is None:

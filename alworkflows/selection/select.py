@@ -135,7 +135,7 @@ def select(
     fingerprints, known_fingerprints
         (F, D) of the candidates, and (K, D) of the frames labelled already, from :func:`~alworkflows.selection.fingerprints`.
     budget
-        Most frames to choose.
+        Most frames to choose; zero: a test set alone.
     reference
         The ensemble's reference disagreement in eV/A, for relative trust levels.
 
@@ -198,8 +198,8 @@ def _checked(
     for name, length in lengths.items():
         if length != total:
             raise InputError(f"selection: expected {name} of {total} candidates, got {length}")
-    if budget < 1:
-        raise InputError(f"selection: expected a budget of one frame or more, got {budget}")
+    if budget < 0:
+        raise InputError(f"selection: expected a budget of zero frames or more, got {budget}")
     if total and fingerprints.ndim != 2:
         raise InputError(f"selection: expected fingerprints of shape (F, D), got {fingerprints.shape}")
     fingerprints = fingerprints.reshape(total, -1) if total else fingerprints.reshape(0, known.shape[1] if known.ndim == 2 else 0)

@@ -30,6 +30,11 @@ class Stage(Settings):
     iterations: Count = Field(1, description="most iterations of this stage")
     accurate_share: Fraction = Field(0.95, description="the stage ends early when this share of its candidates is accurate")
     budget: Count | None = Field(None, description="frames chosen per iteration; none: that of the selection")
+    train: bool = Field(
+        True,
+        description="false: its labels are a transfer set of the stage's name, drawn at random and never trained on, against "
+        "which the fit measures every model of its path",
+    )
 
 
 class Campaign(Settings):
@@ -65,6 +70,10 @@ class Campaign(Settings):
                         f"stages.{stage.name}.structures: no structure '{name}'{suggest(name, self.structures)}; "
                         f"known: {', '.join(self.structures)}"
                     )
+        if not self.stages[0].train:
+            raise ValueError(f"stages.{names[0]}: the first stage has to train; put transfer sets (train: false) after it")
+        if self.model.fit.rule == "transfer" and all(stage.train for stage in self.stages):
+            raise ValueError("model.fit.rule: 'transfer' needs a transfer set: a stage with 'train: false'")
         if not isinstance(self.stages[0].sampler, MeltSettings):
             raise ValueError(
                 f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; begin with 'melt'"

@@ -41,5 +41,5 @@ class SelectionSettings(Settings):
     levels: TrustLevels = TrustLevels()
     budget: Count = Field(40, description="frames chosen per iteration")
     pool: float = Field(3.0, ge=1, description="diversity picks the budget among this times as many of the most uncertain")
-    test_share: float = Field(0.1, ge=0, lt=1, description="random share of candidates labelled and never trained on")
+    test_share: float = Field(0.1, ge=0, le=1, description="random share of candidates labelled and never trained on")
     geometry: GeometryLimits = GeometryLimits()

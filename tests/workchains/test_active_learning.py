@@ -37,7 +37,16 @@ def process(aiida_profile_clean, aiida_code_installed):
         code = aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
         made = instantiate_process(get_manager().get_runner(), ActiveLearningWorkChain, code=code, campaign=Dict(campaign))
         made.ctx.update(
-            stage=0, stage_iteration=1, iteration=1, batches={}, tests={}, marks={}, ensembles={}, groups={}, failure=None
+            stage=0,
+            stage_iteration=1,
+            iteration=1,
+            batches={},
+            tests={},
+            transfers={},
+            marks={},
+            ensembles={},
+            groups={},
+            failure=None,
         )
         return made
 
@@ -256,3 +265,35 @@ def test_candidates_that_are_all_beyond_trust(process):
     assert code.status == 417
     assert "all 4 candidates" in code.message
     assert "1 eV/A" in code.message
+
+
+def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(process):
+    campaign = process(stages=[STAGE, {**STAGE, "name": "janus", "train": False, "budget": 4}])
+    campaign.ctx.stage = 1
+    campaign.ctx.candidates = frames(10)
+    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 10))
+    campaign.run_select()
+    assert campaign.is_going_on()
+    assert campaign.ctx.selected is None
+    assert len(campaign.ctx.test) == 4
+    campaign.ctx.labelling = ["label_test"]
+    campaign.ctx.label_test = child(batch=frames(4, engine={"name": "toy"}))
+    campaign.inspect_label()
+    assert not campaign.ctx.batches
+    assert not campaign.ctx.tests
+    assert len(campaign.ctx.transfers[campaign.key]) == 4
+    assert campaign.ctx.groups[campaign.key] == "janus"
+    assert campaign.should_train()
+    assert campaign.labels_paid() == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stages": [{**STAGE, "train": False}]}, "first stage has to train"),
+        ({"model": {"fit": {"rule": "transfer"}}}, "needs a transfer set"),
+    ],
+)
+def test_transfer_sets_that_make_no_sense_are_refused(process, change, message):
+    with pytest.raises(ValueError, match=message):
+        process(**change)

@@ -30,6 +30,8 @@ class FitJob(ComputeJob):
         super().define(spec)
         spec.input_namespace("batches", valid_type=FramesData, help="labelled frames to train on; by link, never copied together")
         spec.input_namespace("tests", valid_type=FramesData, required=False, help="labelled frames that are never trained on")
+        spec.input_namespace("transfers", valid_type=FramesData, required=False, help="labelled frames of transfer sets")
+        spec.input("groups", valid_type=Dict, required=False, help="name of the transfer set of each key of transfers")
         spec.input("settings", valid_type=Dict, help="model (settings), species (list), seed (of the folds)")
         spec.output("ensemble", valid_type=EnsembleData, help="the fitted ensemble")
 
@@ -37,8 +39,12 @@ class FitJob(ComputeJob):
         """Return the input and its files."""
         batches = {f"{name}.npz": node for name, node in sorted(self.inputs.batches.items())}
         tests = {f"{name}.npz": node for name, node in sorted(self.inputs.get("tests", {}).items())}
-        values = {**self.inputs.settings.get_dict(), "batches": list(batches), "tests": list(tests)}
-        return values, {**batches, **tests}
+        transfers = {f"{name}.npz": node for name, node in sorted(self.inputs.get("transfers", {}).items())}
+        groups: dict[str, list[str]] = {}
+        for name in sorted(self.inputs.get("transfers", {})):
+            groups.setdefault(self.inputs.groups[name], []).append(f"{name}.npz")
+        values = {**self.inputs.settings.get_dict(), "batches": list(batches), "tests": list(tests), "transfers": groups}
+        return values, {**batches, **tests, **transfers}
 
 
 class FitParser(ComputeParser):

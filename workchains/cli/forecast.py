@@ -75,7 +75,10 @@ def _stage(stage: Stage, campaign: Campaign) -> StageForecast:
     tests = round(campaign.selection.test_share * candidates)
     if campaign.selection.test_share > 0 and candidates > 1:
         tests = max(tests, 1)
-    labels = min(stage.budget or campaign.selection.budget, candidates - tests)
+    budget = stage.budget or campaign.selection.budget
+    labels = min(budget, candidates - tests)
+    if not stage.train:
+        tests, labels = min(budget, candidates), 0
     jobs = len(stage.structures) + 1 + _label_jobs(labels, campaign.label) + _label_jobs(tests, campaign.label) + 1
     return StageForecast(stage.name, stage.sampler.name, len(stage.structures), stage.iterations, candidates, labels, tests, jobs)
 

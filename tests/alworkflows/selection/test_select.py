@@ -180,7 +180,7 @@ def test_a_choice_carries_its_note(inputs: dict[str, Any]) -> None:
         ({"known_fingerprints": np.full((1, D), np.nan)}, "finite known fingerprints"),
         ({"fingerprints": np.full((F, D), np.nan)}, "NaN or infinity in 90 frames"),
         ({"disagreement": np.full(F, np.nan)}, "zero or more, got nan"),
-        ({"budget": 0}, "budget of one frame or more, got 0"),
+        ({"budget": -1}, "budget of zero frames or more, got -1"),
         ({"reference": None}, "reference disagreement"),
     ],
 )
@@ -192,3 +192,10 @@ def test_bad_input_is_one_clear_error(inputs: dict[str, Any], change: dict[str, 
 def test_absolute_levels_need_no_reference(inputs: dict[str, Any]) -> None:
     inputs["settings"] = SelectionSettings(levels=TrustLevels(kind=LevelKind.ABSOLUTE, lower=0.4, upper=0.6))
     assert select(**{**inputs, "reference": None}).window == (0.4, 0.6)
+
+
+def test_a_budget_of_zero_draws_a_test_set_alone(inputs: dict[str, Any]) -> None:
+    settings = inputs["settings"].model_copy(update={"test_share": 1.0})
+    selection = select(**{**inputs, "settings": settings, "budget": 0})
+    assert not selection.chosen
+    assert len(selection.test) == selection.counts["valid"] - selection.counts["known"]
