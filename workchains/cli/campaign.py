@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workchains.cli.common import console, duration, json_option, plain, print_json, print_table
+from alworkflows.commands.output import console, json_option, plain, print_json, print_table
+from workchains.cli.common import duration
 
 if TYPE_CHECKING:
     from alworkflows.settings import Campaign

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from aiida.cmdline.utils.decorators import with_dbenv
 
+from alworkflows.commands.output import json_option, number, print_json, print_table
 from alworkflows.errors import InputError
-from workchains.cli.common import json_option, number, print_json, print_table
 
 if TYPE_CHECKING:
     from aiida.orm import Data

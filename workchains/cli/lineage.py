@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.commands.output import console, json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import console, json_option, print_json, profile_option
+from workchains.cli.common import profile_option
 
 if TYPE_CHECKING:
     from aiida.orm import Node

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from alworkflows.commands.output import json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import json_option, load_campaign_node, print_json, profile_option
+from workchains.cli.common import load_campaign_node, profile_option
 
 __all__ = ["report"]
 

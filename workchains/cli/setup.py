@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from workchains.cli.common import json_option, print_json
+from alworkflows.commands.output import json_option, print_json
 
 __all__ = ["setup"]
 

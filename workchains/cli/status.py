@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from workchains.cli.common import console, duration, json_option, print_json, print_table, profile_option, state_of
+from alworkflows.commands.output import console, json_option, print_json, print_table
+from workchains.cli.common import duration, profile_option, state_of
 
 __all__ = ["show", "status"]
 

@@ -6,7 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workchains.cli.common import duration, number, state_of
+from alworkflows.commands.output import number
+from workchains.cli.common import duration, state_of
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workchains.cli.common import console, table
+from alworkflows.commands.output import console, table
 from workchains.cli.summary import COLUMNS, Standing, rows, standing
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from alworkflows.plotting import FAINT, INK, figure, styled
 from workchains.report.data import LEVELS, Evaluation, FrameMap, Iteration, Report, Terms
-from workchains.report.style import FAINT, INK, LEVEL_COLOURS, figure, stage_style, styled
+from workchains.report.style import LEVEL_COLOURS, stage_style
 from workchains.report.text import number, plural
 
 if TYPE_CHECKING:

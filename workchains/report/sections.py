@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.captions import CAPTIONS
 from workchains.report.data import LEVELS, Iteration, Report
-from workchains.report.style import svg
 from workchains.report.text import duration, number, percent, plural
 from workchains.report.timing import timing
 

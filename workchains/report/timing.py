@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from alworkflows.plotting import INK, figure, styled
 from workchains.report.data import Job
-from workchains.report.style import INK, STEP_COLOURS, figure, styled
+from workchains.report.style import STEP_COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import synthetic
 
+from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.data import Iteration, Job
-from workchains.report.style import stage_style, svg
+from workchains.report.style import stage_style
 from workchains.report.timing import gaps, lanes, sums, timing
 
 
