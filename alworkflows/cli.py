@@ -1,12 +1,13 @@
-"""The ``alworkflows`` executable: ``run`` for compute nodes, and the verbs that other packages add.
+"""The ``alworkflows`` executable: ``run`` for compute nodes, commands for files, and those that other packages add.
 
-Commands come from the entry-point group ``alworkflows.commands``; they are loaded only when typed or listed, so that ``run``
-starts fast and imports nothing it does not need.
+Commands are modules of :mod:`alworkflows.commands` or come from the entry-point group ``alworkflows.commands``; they are loaded
+only when typed or listed, so that ``run`` starts fast and imports nothing it does not need.
 """
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -18,23 +19,43 @@ from alworkflows.errors import InputError, MissingExtraError, SimulationError
 __all__ = ["main"]
 
 
+#: commands for files, in the order one uses them; each is a function in the module of its name
+BY_HAND = ("sample", "fit", "evaluate", "insight")
+
+
 def _plugins() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group="alworkflows.commands")}
 
 
 class LazyGroup(click.Group):
-    """A group whose further commands are entry points, loaded on use."""
+    """A group whose commands are loaded on use: those for files, and entry points."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names, our own first."""
-        return [*super().list_commands(ctx), *sorted(_plugins())]
+        return [*super().list_commands(ctx), *BY_HAND, *sorted(_plugins())]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return our own command, or load the entry point."""
+        """Return our own command, or load the module or the entry point."""
         found = super().get_command(ctx, cmd_name)
+        if found is None and cmd_name in BY_HAND:
+            found = getattr(import_module(f"alworkflows.commands.{cmd_name}"), cmd_name)
         if found is None and cmd_name in (plugins := _plugins()):
             found = plugins[cmd_name].load()
         return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands by what they work on."""
+        sections = {
+            "On files, without a database": list(BY_HAND),
+            "Campaigns": sorted(_plugins()),
+            "Others": super().list_commands(ctx),
+        }
+        width = max(len(name) for names in sections.values() for name in names)
+        for title, names in sections.items():
+            found = {name: command for name in names if (command := self.get_command(ctx, name)) is not None}
+            limit = formatter.width - 6 - width
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(width), command.get_short_help_str(limit)) for name, command in found.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Suggest the nearest command when one is unknown."""
@@ -61,6 +82,12 @@ def group() -> None:
       alworkflows status                    how far it is
       alworkflows report PK -o report/      a page with plots
       alworkflows export PK -o potential/   the potential, for ASE
+
+    \b
+    By hand, from labelled frames in any file that ASE reads:
+      alworkflows fit frames.xyz -o model.npz       a committee of sparse potentials, chosen along a path
+      alworkflows evaluate model.npz test.xyz       its errors
+      alworkflows insight model.npz frames.xyz -o insight/   what it is made of
     """
 
 

@@ -1,0 +1,189 @@
+"""What commands read and write: frames, models, settings and results, with errors that say what to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alworkflows.errors import InputError, suggest
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alworkflows.models import Ensemble
+
+__all__ = [
+    "FrameFile",
+    "assign",
+    "check_labels",
+    "check_species",
+    "count",
+    "load_model",
+    "new_file",
+    "new_folder",
+    "new_picture",
+    "read_frames",
+    "species_of",
+    "together",
+]
+
+
+def count(number: int, noun: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+@dataclass(frozen=True)
+class FrameFile:
+    """The frames of one file."""
+
+    path: str
+    frames: list[Atoms]
+
+
+def read_frames(paths: Sequence[str]) -> list[FrameFile]:
+    """Return the frames of all files.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or cannot be read, or two hold labels of different engines.
+    """
+    from alworkflows import frames as frames_io
+
+    files = []
+    engines: dict[str, Any] = {}
+    for path in paths:
+        if Path(path).is_dir():
+            raise InputError(f"{path}: expected a file of frames, got a folder")
+        frames, header = frames_io.load(path) if Path(path).suffix == ".npz" else (frames_io.read(path), {})
+        if not frames:
+            raise InputError(f"{path}: holds no frames")
+        if header.get("engine"):
+            engines[path] = header["engine"]
+        files.append(FrameFile(path, frames))
+    first = next(iter(engines), "")
+    for path, engine in engines.items():
+        if engine != engines[first]:
+            raise InputError(f"labels of two engines: {first} has {engines[first]}, {path} has {engine}; they must not be mixed")
+    return files
+
+
+def together(files: Sequence[FrameFile]) -> list[Atoms]:
+    """Return the frames of all files as one list."""
+    return [frame for file in files for frame in file.frames]
+
+
+def check_labels(files: Sequence[FrameFile], quantities: Iterable[str] = ("forces",)) -> None:
+    """Raise an :class:`InputError` that names the first file whose frames lack one of the quantities."""
+    from alworkflows.frames import check_labelled
+
+    for file in files:
+        check_labelled(file.frames, quantities, file.path)
+
+
+def load_model(path: str) -> Ensemble:
+    """Return the ensemble in a file.
+
+    Raises
+    ------
+    InputError
+        If it is missing or is something else.
+    """
+    from alworkflows.models import Ensemble
+
+    if Path(path).is_dir():
+        raise InputError(f"{path}: expected a model file, got a folder")
+    return Ensemble.load(path)
+
+
+def species_of(files: Sequence[FrameFile]) -> tuple[str, ...]:
+    """Return the chemical symbols in frames, in order of appearance."""
+    return tuple(dict.fromkeys(symbol for frame in together(files) for symbol in frame.get_chemical_symbols()))
+
+
+def check_species(files: Sequence[FrameFile], species: Sequence[str], owner: str = "the model") -> None:
+    """Raise an :class:`InputError` that names the first file with a species that ``species`` lacks, and how many frames do."""
+    for file in files:
+        foreign = Counter(symbol for frame in file.frames for symbol in set(frame.get_chemical_symbols()) - set(species))
+        for symbol, number in foreign.items():
+            raise InputError(
+                f"{file.path}: {count(number, 'frame')} with {symbol}, which {owner} lacks; it has {', '.join(species)}"
+            )
+
+
+def new_file(path: str, overwrite: bool) -> Path:
+    """Return the path of a file to write.
+
+    Raises
+    ------
+    InputError
+        If it exists and may not be replaced, or its folder does not exist.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{path}: expected the name of a file to write, got a folder")
+    if target.exists() and not overwrite:
+        raise InputError(f"{path}: exists; add --overwrite to replace it, or give another name")
+    if not target.parent.is_dir():
+        raise InputError(f"{path}: the folder {target.parent} does not exist")
+    return target
+
+
+def new_picture(path: str, overwrite: bool) -> Path:
+    """Return the path of a picture to write; raise as :func:`new_file`, and if its ending names no format of pictures."""
+    kinds = ("pdf", "png", "svg")
+    ending = Path(path).suffix.removeprefix(".")
+    if ending not in kinds:
+        raise InputError(f"{path}: unknown ending '{ending}' of a picture{suggest(ending, kinds)}; known: {', '.join(kinds)}")
+    return new_file(path, overwrite)
+
+
+def new_folder(path: str, overwrite: bool) -> Path:
+    """Return the path of a folder to write into.
+
+    Raises
+    ------
+    InputError
+        If it is a file, or holds something and ``overwrite`` is not given.
+    """
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{path}: expected a folder to write into, got a file")
+    if folder.is_dir() and any(folder.iterdir()) and not overwrite:
+        raise InputError(
+            f"{path}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
+        )
+    return folder
+
+
+def assign(pairs: Sequence[str], option: str) -> dict[str, Any]:
+    """Return nested settings from texts such as ``duration=5 ps`` or ``fit.terms=80``; values are read as YAML.
+
+    Raises
+    ------
+    InputError
+        If a text has no ``=``, or its value is not YAML.
+    """
+    import yaml
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"{option}: expected KEY=VALUE, got '{pair}'")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InputError(f"{option} {key}: expected a YAML value, got '{text}'") from None
+        *path, last = key.strip().split(".")
+        inner = found
+        for part in path:
+            inner = inner.setdefault(part, {})
+            if not isinstance(inner, dict):
+                raise InputError(f"{option} {pair}: '{part}' was given a value already")
+        inner[last] = value
+    return found

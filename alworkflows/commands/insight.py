@@ -1,0 +1,71 @@
+"""``alworkflows insight``: what a model is made of, as pictures and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from alworkflows.commands.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from alworkflows.insight import Share
+
+__all__ = ["insight"]
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
+@click.option("--output", "-o", required=True, metavar="DIR", help="Folder to write; new, or empty.")
+@click.option("--overwrite", is_flag=True, help="Write into a folder that holds something.")
+@json_option
+def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:
+    """Show which terms make the forces, and draw them.
+
+    FRAMES say where the atoms are: shares are averaged over them, and curves are drawn where they lie. Labels are not needed;
+    the training frames are the usual choice.
+
+    \b
+    The folder gets, each as a picture and a table of its numbers:
+      shares     force share of two-, three- and N-body terms, and of families of functions, by interaction
+      pairs      pair terms V(r) of every pair of species, the span of the members, the distances in the data
+      angles     three-body energy against the angle, at the distance of first neighbours
+      densities  N-body densities and the energies they give
+      path       errors against the complexity of the model, as the fit found them
+    """
+    from alworkflows.commands.files import check_species, load_model, new_folder, read_frames, together
+    from alworkflows.commands.progress import progress
+    from alworkflows.insight import look_into, write
+
+    folder = new_folder(output, overwrite)
+    ensemble = load_model(model)
+    files = read_frames(frames)
+    check_species(files, ensemble.species)
+    with progress(as_json) as say:
+        found = look_into(ensemble, together(files), say)
+        say("drawing")
+        written = write(found, folder)
+    if as_json:
+        print_json({"folder": str(folder), "files": written, "shares": [asdict(share) for share in found.shares]})
+        return
+    print_shares(found.shares)
+    click.echo(f"written to {folder}: {', '.join(written)}")
+
+
+def print_shares(shares: Sequence[Share]) -> None:
+    """Print the force shares, a row an interaction."""
+    interactions = list(dict.fromkeys(share.interaction for share in shares))
+    for kind in ("body order", "family"):
+        groups = list(dict.fromkeys(share.group for share in shares if share.kind == kind))
+        if len(groups) < 2:
+            continue
+        found = {(share.interaction, share.group): share for share in shares if share.kind == kind}
+        rows = [
+            [name, *(f"{found[name, group].share:.1%}" if (name, group) in found else "-" for group in groups)]
+            for name in interactions
+        ]
+        click.echo(f"Force share by {kind}:")
+        print_table(["interaction", *groups], rows)

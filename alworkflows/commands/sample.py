@@ -1,0 +1,122 @@
+"""``alworkflows sample``: run one sampler by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.commands.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["sample"]
+
+
+@click.command()
+@click.argument("sampler", metavar="SAMPLER")
+@click.argument("structures", metavar="STRUCTURE...", nargs=-1, required=True)
+@click.option("--output", "-o", required=True, metavar="FILE", help="Frames to write: .npz (exact), or .xyz.")
+@click.option("--model", "-m", metavar="MODEL", help="Model that drives the sampler, for those that want one.")
+@click.option("--set", "-s", "changes", metavar="KEY=VALUE", multiple=True, help="A setting of the sampler; may be repeated.")
+@click.option("--supercell", nargs=3, type=int, metavar="A B C", help="Repeat each structure along its lattice vectors.")
+@click.option(
+    "--build",
+    "-b",
+    "building",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="A key of the structure: miller, layers, ...; may be repeated.",
+)
+@click.option("--upper", type=float, metavar="EV/A", help="Disagreement at which a driven run stops; default: it is not watched.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of random numbers: the same seed gives the same frames.")
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+@json_option
+def sample(
+    sampler: str,
+    structures: tuple[str, ...],
+    output: str,
+    model: str | None,
+    changes: tuple[str, ...],
+    supercell: tuple[int, int, int] | None,
+    building: tuple[str, ...],
+    upper: float | None,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Make frames from structures with one sampler.
+
+    A STRUCTURE is the name of a crystal (zno-wurtzite, ...) or a file that ASE or pymatgen reads. The samplers, their settings
+    and the crystals are in the reference of the documentation; a wrong name or key lists those there are. Frames have no labels
+    yet.
+
+    \b
+    Examples:
+      alworkflows sample melt zno-wurtzite --supercell 3 2 2 -o melt.npz
+      alworkflows sample melt *.cif -s duration="5 ps" -s snapshots=30 -s "temperature=[300, 4000]" -o melt.npz
+      alworkflows sample quench zno-wurtzite --supercell 3 3 2 --model model.npz --upper 0.8 -o glass.npz
+    """
+    from alworkflows import frames as frames_io
+    from alworkflows.commands.files import assign, load_model, new_file
+    from alworkflows.commands.progress import progress
+    from alworkflows.sampling import check_sampler, parse_sampler
+    from alworkflows.sampling import sample as run
+
+    target = new_file(output, overwrite)
+    settings = parse_sampler({**assign(changes, "--set"), "name": sampler}, "--set")
+    built = _build(structures, supercell, building)
+    driver = load_model(model).calculator() if model else None
+    planned = {name: check_sampler(settings, atoms, name) for name, atoms in built.items()}
+    made: list[Atoms] = []
+    reports = []
+    with progress(as_json) as say:
+        for name, atoms in built.items():
+            say(f"{sampler} {name}: {len(atoms)} atoms, {planned[name]} steps")
+            report = run(settings, atoms, name, seed, made.append, driver, upper, say)
+            reports.append({"structure": name, "atoms": len(atoms), **report.as_dict()})
+            if made:
+                frames_io.write(target, made)
+    if as_json:
+        print_json({"output": str(target), "frames": len(made), "runs": reports})
+        return
+    print_table(
+        ["structure", "atoms", "frames", "steps", "seconds", "ended"],
+        [
+            [report["structure"], *(report[key] for key in ("atoms", "frames", "steps", "seconds")), _ended(report)]
+            for report in reports
+        ],
+    )
+    click.echo(f"written: {target}, {len(made)} frames without labels")
+
+
+def _ended(report: dict[str, Any]) -> str:
+    return f"{report['stopped']}: {report['message']}" if report["stopped"] else "as planned"
+
+
+def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, building: tuple[str, ...]) -> dict[str, Atoms]:
+    """Return the structures by name: that of the crystal, or of the file without its ending."""
+    from alworkflows.commands.files import assign
+    from alworkflows.errors import InputError, unknown
+    from alworkflows.settings import StructureSettings, parse
+    from alworkflows.structures import PROTOTYPES, build
+
+    more: dict[str, Any] = assign(building, "--build")
+    if supercell:
+        more["supercell"] = supercell
+    built: dict[str, Atoms] = {}
+    for text in structures:
+        is_file = Path(text).is_file()
+        if not is_file and text not in PROTOTYPES:
+            if "." in text or "/" in text:
+                raise InputError(f"{text}: no such file")
+            raise unknown("crystal, and no file of that name:", text, PROTOTYPES)
+        name = Path(text).stem if is_file else text
+        if name in built:
+            raise InputError(f"two structures are called '{name}': frames would not tell them apart; rename a file")
+        built[name] = build(
+            parse(StructureSettings, {"file" if is_file else "prototype": text, **more}, f"--build ({text})"), name
+        )
+    return built

@@ -1,0 +1,74 @@
+import json
+
+import pytest
+
+from alworkflows.models import Ensemble
+
+
+def test_fit_writes_a_model_and_says_what_came_of_it(run, files, tmp_path):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--test", files / "test.xyz", "-o", "model.npz",
+        "--plot", "pictures",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    ensemble = Ensemble.load(tmp_path / "model.npz")
+    assert ensemble.species == ("Zn", "O")
+    assert len(ensemble.members) == 3
+    assert "24 frames of Zn, O" in done.out
+    assert "on 6 test frames: forces" in done.out
+    assert len([line for line in done.out.splitlines() if line.strip().startswith("→")]) == 1
+    assert "Next: alworkflows evaluate model.npz" in done.out
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"path.png", "parity.png"}
+    assert "24 of 24 frames" in done.err
+
+
+def test_fit_as_json(run, files):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "-s", "fit.ridge=1e-6", "--terms", 7, "--members", 2,
+        "--species", "O,Zn", "--test-share", 0.3, "-o", "model.npz", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["species"] == ["O", "Zn"]
+    assert found["frames"] + found["test_frames"] == 24
+    assert found["test"]["frames"] == found["test_frames"] > 2
+    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+    assert all(terms <= 7 for terms in found["fit"]["terms"])
+    assert len(found["fit"]["terms"]) == 2
+
+
+def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
+    campaign = tmp_path / "zno.yaml"
+    campaign.write_text("material: zno\nname: x\nmodel:\n" + "".join(f"  {line}\n" for line in (files / "small.yaml").open()))
+    done = run("fit", files / "frames.npz", "--settings", campaign, "-o", "model.npz", "--json")
+    assert done.status == 0, done.err
+    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.npz", "-o", "m.npz"], "missing.npz: no such file"),
+        (["{files}", "-o", "m.npz"], "expected a file of frames, got a folder"),
+        (["{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no forces"),
+        (["{files}/small.yaml", "-o", "m.npz"], "small.yaml: ASE cannot read this file"),
+        (["{files}/frames.npz", "-o", "{files}/model.npz"], "model.npz: exists; add --overwrite"),
+        (["{files}/frames.npz", "-o", "nowhere/m.npz"], "the folder nowhere does not exist"),
+        (["{files}/frames.npz", "-o", "m.npz", "--species", "Zn"], "24 frames with O, which --species lacks; it has Zn"),
+        (["{files}/frames.npz", "--test", "{files}/copper.npz", "-o", "m.npz"], "copper.npz: 1 frame with Cu"),
+        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames are both trained and tested on"),
+        (["{files}/frames.npz", "-o", "m.npz", "--rule", "bst"], "did you mean 'best'"),
+        (["{files}/frames.npz", "-o", "m.npz", "-s", "descriptors.cutof=3"], "did you mean 'cutoff'"),
+        (["{files}/frames.npz", "-o", "m.npz", "-s", "folds"], "--set: expected KEY=VALUE, got 'folds'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--settings", "no.yaml"], "no.yaml: no such file"),
+        (["{files}/frames.npz", "-o", "m.npz", "--quantities", "forces,energie"], "did you mean 'energy'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--test-share", "1e-9"], "--test-share 1e-09 of 24 frames is none"),
+        (["{files}/frames.npz", "-o", "m.npz", "--plot", "{files}"], "expected a new or empty folder"),
+    ],
+)
+def test_bad_input_is_one_message(run, files, arguments, message):
+    done = run("fit", *(argument.format(files=files) for argument in arguments))
+    assert done.status == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert not done.out
