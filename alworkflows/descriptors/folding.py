@@ -1,125 +1,214 @@
-r"""Linear models on PLIP descriptors, folded into functions of the moments for dynamics.
+r"""Linear models on PLIP descriptors, folded into few functions of the distance and few moments for dynamics.
 
-However many terms a model has, its energy depends on the moments of each centre alone (see ``kernels.h``): with the moments
-:math:`A_{s k n}` of neighbour species s, harmonic k and radial function n,
+However many terms a model has, its energy depends on sums over the neighbours of each centre alone (see ``model.h``):
 
-.. math:: E_c = \sum_{s n} v_{c s n} A_{s 0 n} + \sum_{s \le t} \sum_{k} \sum_n W_{c s t l n} A_{s k n} A_{t k n}
-   + \sum_{s n m} w_{c s n m} \rho_{s n}^m
+.. math:: E_c = \sum_j v_{c s_j}(r_j) + \sum_d p_d(\rho_d) + \frac12 \sum_l \sum_{ab} W^l_{ab} \sum_{k \in l} A_{a k} A_{b k}
 
-where a weight of :math:`\cos^l` is spread over Legendre polynomials. Radial functions overlap so much that fewer, orthogonal
-ones carry them: :math:`g_n = \sum_q \phi_q C_{q n}` from a singular value decomposition, after which W becomes a small matrix.
-As many are kept as it takes for each function and its slope to be right to ``ACCURACY``: 24 for the 36 functions of the default.
+All two-body terms of a pair of species, and a baseline, are one function v. Powers of the same density are one polynomial. A weight
+of :math:`\cos^l` is spread over Legendre polynomials, whose moments :math:`A_{ak} = \sum_j f_a(r_j) Y_k(u_j)` are needed for
+the radial functions that count there and no others. Where these are so many that fewer, orthogonal functions carry them
+(:math:`g_n = \sum_q \phi_q C_{qn}` from a singular value decomposition, each function and its slope right to ``ACCURACY``),
+the orthogonal ones are taken: 24 for the 36 Gaussians of the default. So cost follows the terms of a sparse model and is bounded for a dense one.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.polynomial import legendre
 
-from alworkflows.descriptors.library import LANES
-from alworkflows.descriptors.native import Models, Neighbours, Shape, potential
-from alworkflows.descriptors.radial import RadialTable
+from alworkflows.descriptors.blocks import Blocks, pair_index
+from alworkflows.descriptors.native import FlatModels, NativeModels, Neighbours
+from alworkflows.descriptors.radial import ORDER, RadialTable
 
-__all__ = ["FoldedModels"]
+__all__ = ["FoldedModels", "flatten"]
 
 #: largest error of a radial function by leaving out others, relative to its largest value; of its slope likewise
 ACCURACY = 1e-6
 #: points on which radial functions are decomposed and compared
 POINTS = 600
+#: orthogonal functions couple each to each, which makes a moment of theirs this much dearer
+DENSE = 1.3
+#: coefficients of an N-body polynomial
+POLYNOMIAL = 10
 
 
 class FoldedModels:
-    """M linear models on PLIP descriptors, evaluated together.
+    """M linear models, evaluated together.
 
     Parameters
     ----------
-    shape, table
-        Of the descriptors.
-    weights : (M, P) float
-        eV per descriptor.
+    blocks
+        Their weights, and the radial functions.
     """
 
-    def __init__(self, shape: Shape, table: RadialTable, weights: np.ndarray) -> None:
-        blocks = np.asarray(weights, dtype=float).reshape(len(weights), -1, shape.radial)
-        used = np.flatnonzero(blocks.any(axis=(0, 1)))
-        used = used if len(used) else np.array([0])
-        species, pairs = shape.species, shape.pairs
-        two, three, many = np.split(blocks[:, :, used], [pairs, pairs + species * pairs * len(shape.l)], axis=1)
-        legendres = _legendres(shape, three.reshape(len(blocks), species, pairs, len(shape.l), len(used)))
-        density = many.reshape(len(blocks), species, species, len(shape.m), len(used))
-        table = table.combined(np.eye(shape.radial)[:, used])
-        basis, projection = _compress(table)
-        self.models = Models(
-            table.combined(basis),
-            legendres.shape[3] - 1,
-            np.ascontiguousarray(0.5 * two[:, _pair_index(species)] @ projection.T),
-            _couplings(legendres, projection) if legendres.any() else None,
-            *_density_terms(shape.m, density, projection),
-        )
+    def __init__(self, blocks: Blocks) -> None:
+        self.flat = flatten(blocks)
+        self._native = NativeModels(self.flat)
 
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return energies (M, N) (eV), forces (M, N, 3) (eV/A) and virials (M, 6) (eV); see :func:`.native.potential`."""
-        return potential(self.models, kinds, positions, pairs, deform)
+        """Return energies (M, N) (eV), forces (M, N, 3) (eV/A) and virials (M, 6) (eV); see :class:`.native.NativeModels`."""
+        return self._native.evaluate(kinds, positions, pairs, deform)
 
 
-def _pair_index(species: int) -> np.ndarray:
-    """Return the number of each unordered pair of species, (S, S)."""
-    found = np.zeros((species, species), dtype=int)
-    found[np.triu_indices(species)] = np.arange(species * (species + 1) // 2)
-    return np.maximum(found, found.T)
+@dataclass(frozen=True)
+class _Side:
+    """What centres of one species take from neighbours of one species.
+
+    ``table``: the tabulated functions; ``projection`` (Q, R) of the radial functions on those of the moments, which stand from
+    ``offset`` on; ``rows``: for each degree the functions (among Q) with a moment.
+    """
+
+    table: np.ndarray
+    offset: int
+    projection: np.ndarray
+    rows: list[np.ndarray]
 
 
-def _legendres(shape: Shape, three: np.ndarray) -> np.ndarray:
+def flatten(blocks: Blocks) -> FlatModels:
+    """Return models as the flat arrays that the kernels, and programs that run without Python, read."""
+    species, models = blocks.species, blocks.models
+    three = _legendres(blocks)  # (M, S, P, degrees, R)
+    table, fixed = _common_bins(blocks)
+    index = pair_index(species)
+    active = three.any(axis=0)
+    sides, polynomials = [], []
+    for c in range(species):
+        for s in range(species):
+            pair = table @ blocks.two[:, index[c, s]].T
+            if fixed is not None:
+                pair += fixed[:, :, index[c, s], None]
+            used = np.flatnonzero(blocks.many[:, c, s].any(axis=(0, 1)))
+            polynomials.append(_polynomials(blocks.m, blocks.many[:, c, s][:, :, used]))
+            sides.append(_side([0.5 * pair, table[:, :, used]], blocks.table, table, active[c][index[:, s]].any(axis=0)))
+    couplings = [_couplings(three[model], sides, index) for model in range(models)]
+    entries = np.array([sum(len(columns) for columns, _ in rows) for rows in couplings])
+    begin = [0, *np.cumsum([len(columns) for rows in couplings for columns, _ in rows])]
+    assert begin[-1] == entries.sum()
+    return FlatModels(
+        species=species,
+        models=models,
+        lmax=three.shape[3] - 1,
+        cutoff=blocks.table.cutoff,
+        inner=blocks.table.inner,
+        outer=blocks.table.outer,
+        bins=table.shape[0],
+        functions=np.array([side.table.shape[2] for side in sides], dtype=np.int32),
+        densities=np.array([found.shape[1] for found in polynomials], dtype=np.int32),
+        rows=np.array([len(functions) for side in sides for functions in side.rows], dtype=np.int32),
+        tables=np.concatenate([side.table.ravel() for side in sides]),
+        function=np.concatenate([side.offset + functions for side in sides for functions in side.rows]).astype(np.int32),
+        polynomial=np.ascontiguousarray(np.concatenate(polynomials, axis=1)),
+        begin=np.array(begin, dtype=np.int64),
+        column=np.concatenate([np.zeros(0, int), *(columns for rows in couplings for columns, _ in rows)]).astype(np.int32),
+        weight=np.concatenate([np.zeros(0), *(weights for rows in couplings for _, weights in rows)]),
+    )
+
+
+def _legendres(blocks: Blocks) -> np.ndarray:
     """Return three-body weights of Legendre polynomials, (M, S, pairs, lmax + 1, R), from those of powers of the cosine."""
-    used = three.any(axis=(0, 1, 2, 4))
-    top = int(shape.l[used].max(initial=0))
-    spread = np.zeros((len(shape.l), top + 1))
-    for row, power in enumerate(shape.l):
+    used = blocks.three.any(axis=(0, 1, 2, 4))
+    top = int(blocks.l[used].max(initial=0))
+    spread = np.zeros((len(blocks.l), top + 1))
+    for row, power in enumerate(blocks.l):
         if power <= top:
             spread[row, : power + 1] = legendre.poly2leg(np.eye(power + 1)[power])
-    return np.einsum("mcpln,lk->mcpkn", three, spread)
+    return np.einsum("mcpln,lk->mcpkn", blocks.three, spread)
+
+
+def _common_bins(blocks: Blocks) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the coefficients of the radial functions and of the baseline on the finer one's bins."""
+    if blocks.fixed is None:
+        return blocks.table.coefficients, None
+    bins = max(blocks.table.bins, blocks.fixed.bins)
+    return _refined(blocks.table, bins), _refined(blocks.fixed, bins)
+
+
+def _refined(table: RadialTable, bins: int) -> np.ndarray:
+    """Return the coefficients (bins, 8, R) of the same functions over ``bins`` bins, a multiple of the table's, exactly."""
+    share = bins // table.bins
+    if share * table.bins != bins:
+        raise ValueError(f"expected a multiple of {table.bins} bins, got {bins}")
+    found = []
+    for part in range(share):
+        # t of the coarse bin = shift + t' / share
+        shift = (2 * part + 1) / share - 1.0
+        change = np.zeros((ORDER, ORDER))
+        power = np.ones(1)
+        for degree in range(ORDER):
+            change[: degree + 1, degree] = power
+            power = np.convolve(power, [shift, 1.0 / share])
+        found.append(change @ table.coefficients)
+    return np.stack(found, axis=1).reshape(bins, ORDER, -1)
+
+
+def _polynomials(powers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return polynomials of the densities, (M, densities, POLYNOMIAL), from weights (M, powers, densities)."""
+    found = np.zeros((len(weights), weights.shape[2], POLYNOMIAL))
+    for index, power in enumerate(powers):
+        found[:, :, power] += weights[:, index]
+    return found
+
+
+def _side(tables: list[np.ndarray], radial: RadialTable, coefficients: np.ndarray, active: np.ndarray) -> _Side:
+    """Return a side whose moments take the functions that count, or fewer orthogonal ones, whichever is cheaper.
+
+    ``active`` (degrees, R): which functions count at each degree.
+    """
+    size = active.shape[1]
+    used = np.flatnonzero(active.any(axis=0))
+    projection = np.eye(size)[used]
+    rows = [np.flatnonzero(active[l][used]) for l in range(len(active))]
+    harmonics = 2 * np.arange(len(active)) + 1
+    degrees = active.any(axis=1)
+    if len(used):
+        basis, change = _compress(radial.combined(np.eye(size)[:, used]))
+        if DENSE * basis.shape[1] * harmonics[degrees].sum() < sum(len(row) * h for row, h in zip(rows, harmonics, strict=True)):
+            projection = np.zeros((basis.shape[1], size))
+            projection[:, used] = change
+            rows = [np.arange(basis.shape[1]) if there else np.zeros(0, dtype=int) for there in degrees]
+            tables = [*tables, coefficients[:, :, used] @ basis]
+        else:
+            tables = [*tables, coefficients[:, :, used]]
+    offset = sum(table.shape[2] for table in tables[:2])
+    return _Side(np.ascontiguousarray(np.concatenate(tables, axis=2)), offset, projection, rows)
 
 
 def _compress(table: RadialTable) -> tuple[np.ndarray, np.ndarray]:
-    """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, Q a multiple of LANES."""
+    """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, as small a Q as is accurate."""
     r = (np.arange(POINTS) + 0.5) * table.cutoff / POINTS
     functions, slopes = table(r), table(r, derivative=1)
     size, steepness = np.abs(functions).max(axis=0), np.abs(slopes).max(axis=0)
     _, singular, right = np.linalg.svd(functions / size, full_matrices=False)
-    for kept in range(LANES, table.size, LANES):
+    for kept in range(4, table.size, 2):
         basis, projection = right[:kept].T / size[:, None] / singular[:kept], singular[:kept, None] * right[:kept] * size
         change = basis @ projection - np.eye(table.size)
         errors = np.abs(functions @ change) / size, np.abs(slopes @ change) / steepness
         if max(error.max() for error in errors) <= ACCURACY:
             return basis, projection
-    padded = np.hstack([np.eye(table.size), np.zeros((table.size, -table.size % LANES))])
-    return padded, np.ascontiguousarray(padded.T)
+    return np.eye(table.size), np.eye(table.size)
 
 
-def _couplings(legendres: np.ndarray, projection: np.ndarray) -> np.ndarray:
-    """Return projection diag(w) projection^T of each set of weights, (M, S, pairs, lmax + 1, Q, Q), twice that for like species.
-
-    It is the second derivative of the energy by the moments.
-    """
-    like = np.diag(_pair_index(legendres.shape[1]))
-    found = np.ascontiguousarray((projection * legendres[..., None, :]) @ projection.T)
-    found[:, :, like] *= 2.0
+def _couplings(three: np.ndarray, sides: list[_Side], index: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return for each row its columns (numbers of rows) and weights: the second derivative of the energy by the moments."""
+    species, degrees = len(index), three.shape[2]
+    counts = np.array([[len(functions) for functions in side.rows] for side in sides])
+    start = np.concatenate([[0], np.cumsum(counts.ravel())[:-1]]).reshape(counts.shape)
+    found = []
+    for number, side in enumerate(sides):
+        c, s = divmod(number, species)
+        for l in range(degrees):
+            matrices, numbers = [], []
+            for t in range(species):
+                other = sides[c * species + t]
+                weights = three[c, index[s, t], l] * (2.0 if s == t else 1.0)
+                matrices.append((side.projection[side.rows[l]] * weights) @ other.projection[other.rows[l]].T)
+                numbers.append(start[c * species + t, l] + np.arange(len(other.rows[l])))
+            matrix, columns = np.hstack(matrices), np.concatenate(numbers)
+            for row in matrix:
+                there = np.flatnonzero(row)
+                found.append((columns[there], row[there]))
     return found
-
-
-def _density_terms(m: np.ndarray, density: np.ndarray, projection: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return begin (M, S S + 1), power, weight (terms,) and direction (terms, Q) of the N-body terms that count."""
-    models, centres, neighbouring, powers, functions = density.shape
-    flat = density.reshape(models, centres * neighbouring, powers, functions)
-    model, owner, index, function = np.nonzero(flat)
-    counts = np.array([[np.sum((model == a) & (owner == b)) for b in range(flat.shape[1])] for a in range(len(flat))])
-    ends = np.cumsum(counts.ravel()).reshape(counts.shape)
-    begin = np.concatenate([ends[:, :1] - counts[:, :1], ends], axis=1).astype(np.int64)
-    return (
-        np.ascontiguousarray(begin),
-        np.ascontiguousarray(m[index], dtype=np.int32),
-        np.ascontiguousarray(flat[model, owner, index, function]),
-        np.ascontiguousarray(projection.T[function]),
-    )

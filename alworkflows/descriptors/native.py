@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +14,13 @@ from alworkflows.descriptors.library import LANES, library, variant_function
 from alworkflows.descriptors.radial import ORDER, RadialTable
 from alworkflows.errors import InputError
 
-__all__ = ["Models", "Neighbours", "Shape", "design", "kinds_of", "neighbours", "potential", "pull"]
+__all__ = ["FlatModels", "NativeModels", "Neighbours", "Shape", "design", "kinds_of", "neighbours", "pull"]
 
 _neighbours = library.alw_neighbours
 _neighbours.restype = ctypes.c_long
-_design, _potential = variant_function("alw_design"), variant_function("alw_potential")
+_design = variant_function("alw_design")
+_open, _run, _close = (variant_function(f"alw_model_{name}") for name in ("open", "run", "close"))
+_open.restype = ctypes.c_void_p
 _D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
 
 
@@ -204,62 +207,88 @@ def pull(
 
 
 @dataclass(frozen=True)
-class Models:
-    """M models as functions of the moments of each centre, on Q radial functions (a multiple of ``LANES``).
+class FlatModels:
+    """M models on S species, folded, as the flat arrays that ``model.h`` describes.
 
-    ``pairs`` (M, S, S, Q): two-body; ``triples`` (M, S, pairs, lmax + 1, Q, Q), symmetric, or None: three-body, by Legendre
-    polynomial. N-body terms of model, centre and neighbour species stand from ``begin`` (M, S S + 1) on: ``power``,
-    ``weight`` and the projection ``density`` (terms, Q) of the moments.
+    Functions are counted by side (centre, neighbour species), ``functions`` (S S,), of which the first M are halves of two-body
+    energies and the next ``densities`` (S S,) those of N-body terms, and moments by side and degree, ``rows`` (S S (lmax + 1),).
+    ``tables``: by side (bins, 8, functions); ``function``: by row, which of its side; ``polynomial`` (M, densities, 10); by model
+    and row the entries ``begin`` of the sparse matrix that couples moments, ``column`` (numbers of rows) and ``weight`` (eV).
     """
 
-    table: RadialTable
+    species: int
+    models: int
     lmax: int
-    pairs: np.ndarray
-    triples: np.ndarray | None
+    cutoff: float
+    inner: float
+    outer: float
+    bins: int
+    functions: np.ndarray
+    densities: np.ndarray
+    rows: np.ndarray
+    tables: np.ndarray
+    function: np.ndarray
+    polynomial: np.ndarray
     begin: np.ndarray
-    power: np.ndarray
+    column: np.ndarray
     weight: np.ndarray
-    density: np.ndarray
 
 
-def potential(
-    models: Models, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return energies (M, N), forces (M, N, 3) and virials (M, 6) of M models.
+class NativeModels:
+    """Folded models in the kernels' own memory."""
 
-    ``pairs.vectors`` here are what remains of a pair's vector without the positions (sums of lattice vectors): the vector is
-    x_j - x_i + offset @ deform. Pairs beyond the cutoff are passed over, so that a list may have a skin.
-    """
-    (count,), total = kinds.shape, len(pairs.second)
-    number, species, _, size = models.pairs.shape
-    three = (number, species, species * (species + 1) // 2, models.lmax + 1, size, size)
-    energies, forces, virial = np.zeros((number, count)), np.zeros((number, count, 3)), np.zeros((number, 6))
-    status = _potential(
-        _L(count),
-        _pointer(kinds, np.int32),
-        _pointer(positions, np.float64, (count, 3)),
-        _pointer(pairs.first, np.int64, (count + 1,)),
-        _pointer(pairs.second, np.int32),
-        _pointer(pairs.vectors, np.float64, (total, 3)),
-        _pointer(deform, np.float64, (3, 3)),
-        *_radial(models.table, models.table.packed),
-        _I(species),
-        _I(size),
-        _I(models.lmax),
-        _I(number),
-        _pointer(models.pairs, np.float64, (number, species, species, size)),
-        _pointer(models.triples, np.float64, three),
-        _pointer(models.begin, np.int64, (number, species**2 + 1)),
-        _pointer(models.power, np.int32),
-        _pointer(models.weight, np.float64, models.power.shape),
-        _pointer(models.density, np.float64, (len(models.power), size)),
-        _pointer(energies, np.float64),
-        _pointer(forces, np.float64),
-        _pointer(virial, np.float64),
-    )
-    if status:
-        raise MemoryError(f"forces of {count} atoms")
-    return energies, forces, virial
+    def __init__(self, flat: FlatModels) -> None:
+        sides, rows = flat.species**2, len(flat.function)
+        self._shape = flat.models, flat.species
+        handle = _open(
+            _I(flat.species),
+            _I(flat.models),
+            _I(flat.lmax),
+            _D(flat.cutoff),
+            _D(flat.inner),
+            _D(flat.outer),
+            _L(flat.bins),
+            _pointer(flat.functions, np.int32, (sides,)),
+            _pointer(flat.densities, np.int32, (sides,)),
+            _pointer(flat.rows, np.int32, (sides * (flat.lmax + 1),)),
+            _pointer(flat.tables, np.float64, (flat.bins * ORDER * int(flat.functions.sum()),)),
+            _pointer(flat.function, np.int32, (int(flat.rows.sum()),)),
+            _pointer(flat.polynomial, np.float64, (flat.models, int(flat.densities.sum()), flat.polynomial.shape[2])),
+            _pointer(flat.begin, np.int64, (flat.models * rows + 1,)),
+            _pointer(flat.column, np.int32, (int(flat.begin[-1]),)),
+            _pointer(flat.weight, np.float64, (int(flat.begin[-1]),)),
+        )
+        if not handle:
+            raise MemoryError(f"models of {rows} moments")
+        self._handle = ctypes.c_void_p(handle)
+        weakref.finalize(self, _close, self._handle)
+
+    def evaluate(
+        self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return energies (M, N) (eV), forces (M, N, 3) (eV/A) and virials (M, 6) (eV) of M models.
+
+        ``pairs.vectors`` here are what remains of a pair's vector without the positions (sums of lattice vectors): the vector is
+        x_j - x_i + offset @ deform. Pairs beyond the cutoff are passed over, so that a list may have a skin.
+        """
+        (count,), total, models = kinds.shape, len(pairs.second), self._shape[0]
+        energies, forces, virial = np.zeros((models, count)), np.zeros((models, count, 3)), np.zeros((models, 6))
+        status = _run(
+            self._handle,
+            _L(count),
+            _pointer(kinds, np.int32),
+            _pointer(positions, np.float64, (count, 3)),
+            _pointer(pairs.first, np.int64, (count + 1,)),
+            _pointer(pairs.second, np.int32),
+            _pointer(pairs.vectors, np.float64, (total, 3)),
+            _pointer(deform, np.float64, (3, 3)),
+            _pointer(energies, np.float64),
+            _pointer(forces, np.float64),
+            _pointer(virial, np.float64),
+        )
+        if status:
+            raise MemoryError(f"forces of {count} atoms")
+        return energies, forces, virial
 
 
 def kinds_of(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:

@@ -28,6 +28,7 @@ from functools import cached_property
 import numpy as np
 from ase import Atoms
 
+from alworkflows.descriptors.blocks import Blocks
 from alworkflows.descriptors.contract import Descriptors, Design
 from alworkflows.descriptors.folding import FoldedModels
 from alworkflows.descriptors.native import Neighbours, Shape, design, kinds_of, neighbours, pull
@@ -76,7 +77,16 @@ class Plip(Descriptors):
 
     def fold(self, weights: np.ndarray) -> FoldedModels:
         """Return M linear models with weights (M, P) as one evaluation made for dynamics."""
-        return FoldedModels(self.shape, self.table, weights)
+        return FoldedModels(self.blocks(weights))
+
+    def blocks(self, weights: np.ndarray, fixed: RadialTable | None = None) -> Blocks:
+        """Return the weights (M, P) of M linear models by body order, with a ``fixed`` baseline if given."""
+        by_block = np.asarray(weights, dtype=float).reshape(len(weights), -1, self.shape.radial)
+        species, pairs, powers = len(self.species), self.shape.pairs, len(self.shape.l)
+        two, three, many = np.split(by_block, [pairs, pairs + species * pairs * powers], axis=1)
+        three = three.reshape(len(weights), species, pairs, powers, self.shape.radial)
+        many = many.reshape(len(weights), species, species, len(self.shape.m), self.shape.radial)
+        return Blocks(self.table, self.shape.l, self.shape.m, two, three, many, fixed)
 
     def neighbours(self, atoms: Atoms, skin: float = 0.0) -> Neighbours:
         """Return the full list of pairs within the cutoff plus ``skin`` (A)."""
