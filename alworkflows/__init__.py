@@ -1,5 +1,73 @@
-"""Active learning of interatomic potentials: the science, free of any workflow engine."""
+"""Active learning of interatomic potentials: the science, free of any workflow engine.
 
-__all__ = ["__version__"]
+What a notebook needs is here by its own name, and imported when it is first used::
+
+    import alworkflows as al
+
+    frames = al.read("frames.xyz")
+    ensemble, report = al.train(frames, al.ModelSettings(), ("Zn", "O"), seed=1)
+    al.force_shares(ensemble, frames)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from alworkflows.calculators import label
+    from alworkflows.frames import read, write
+    from alworkflows.insight import force_shares, look_into
+    from alworkflows.models import Ensemble, force_errors, train
+    from alworkflows.sampling import parse_sampler, sample
+    from alworkflows.settings import ModelSettings
+    from alworkflows.structures import crystal
+
+__all__ = [
+    "Ensemble",
+    "ModelSettings",
+    "crystal",
+    "force_errors",
+    "force_shares",
+    "label",
+    "look_into",
+    "parse_sampler",
+    "read",
+    "sample",
+    "train",
+    "write",
+]
 
 __version__ = "0.1.0"
+
+#: the module of each name
+_HOMES = {
+    "Ensemble": "models",
+    "ModelSettings": "settings",
+    "crystal": "structures",
+    "force_errors": "models",
+    "force_shares": "insight",
+    "label": "calculators",
+    "look_into": "insight",
+    "parse_sampler": "sampling",
+    "read": "frames",
+    "sample": "sampling",
+    "train": "models",
+    "write": "frames",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used (PEP 562)."""
+    if name not in _HOMES:
+        from alworkflows.errors import suggest
+
+        raise AttributeError(f"module 'alworkflows' has no attribute '{name}'{suggest(name, _HOMES)}")
+    from importlib import import_module
+
+    found = getattr(import_module(f"alworkflows.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ import click
 from alworkflows.commands.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from alworkflows.insight import Share
+    from alworkflows.insight import Insight, Share
 
 __all__ = ["insight"]
 
@@ -49,10 +50,32 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
         say("drawing")
         written = write(found, folder)
     if as_json:
-        print_json({"folder": str(folder), "files": written, "shares": [asdict(share) for share in found.shares]})
+        print_json(
+            {
+                "folder": str(folder),
+                "files": written,
+                "shares": [asdict(share) for share in found.shares],
+                "notes": warnings(found),
+            }
+        )
         return
     print_shares(found.shares)
+    for line in warnings(found):
+        click.echo(line)
     click.echo(f"written to {folder}: {', '.join(written)}")
+
+
+def warnings(found: Insight) -> list[str]:
+    """Return a line for each pair of species that attracts where there are no data."""
+    lines = []
+    for curve, shortest in zip(found.pairs, found.distances.shortest.tolist(), strict=True):
+        hole = curve.hole(shortest)
+        if hole is not None:
+            first, second = curve.pair.split("-")
+            data = f"the frames end at {shortest:.2f} A" if math.isfinite(shortest) else "no frame has such a pair"
+            where = f"below {hole[0]:.2f} A, behind {hole[1]:.1f} eV ({data})"
+            lines.append(f"note: {first} and {second} attract each other {where}: they may fuse")
+    return lines
 
 
 def print_shares(shares: Sequence[Share]) -> None:

@@ -29,6 +29,10 @@ __all__ = ["AngleCurve", "DensityCurve", "PairCurve", "angle_curves", "density_c
 POINTS = 481
 #: nearest distance that is drawn, A
 NEAREST = 0.4
+#: force that counts as an attraction, eV/A
+ATTRACTION = 0.05
+#: barrier that no two atoms cross, eV
+HIGH = 20.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,20 @@ class PairCurve:
     def total(self) -> np.ndarray:
         """Two-body terms with the baseline, (M, K)."""
         return self.terms if self.baseline is None else self.terms + self.baseline
+
+    def hole(self, shortest: float) -> tuple[float, float] | None:
+        """Return where two atoms alone attract each other though nearer than ``shortest`` (A), and how high the barrier is (eV).
+
+        Nearer than any two atoms in the data a potential should only repel: where it does not, hot atoms may fuse. The barrier is
+        counted from the lowest energy of atoms farther apart. None if there is no such place, or only one behind ``HIGH``.
+        """
+        energy = self.dimer.mean(axis=0)
+        inside = np.flatnonzero((self.r < shortest) & (np.gradient(energy, self.r) > ATTRACTION))
+        if not len(inside):
+            return None
+        edge = int(inside.max())
+        barrier = float(energy[edge:].max() - energy[edge:].min())
+        return (float(self.r[edge]), barrier) if barrier < HIGH else None
 
 
 @dataclass(frozen=True)

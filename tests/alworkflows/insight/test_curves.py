@@ -8,6 +8,7 @@ from ase import Atoms
 
 from alworkflows.descriptors.blocks import pair_index
 from alworkflows.insight import angle_curves, density_curves, measure, pair_curves
+from alworkflows.insight.curves import PairCurve
 from alworkflows.insight.model import blocks_of
 
 
@@ -108,3 +109,19 @@ def test_species_that_are_never_near_have_no_shortest_distance(ensemble):
     assert np.isinf(found.shortest[[0, 2]]).all()
     assert found.shortest[1] == pytest.approx(2.0)
     assert found.typical[0] == pytest.approx(3.0)
+
+
+def pair_curve(r, energy):
+    return PairCurve("O-O", r, energy[None], None, energy[None])
+
+
+def test_a_hole_behind_a_barrier_is_found_unless_data_reach_into_it():
+    """A barrier of 3 eV at 1.5 A over a well of -1 eV at 2.5 A."""
+    r = np.linspace(0.4, 6.0, 561)
+    curve = pair_curve(r, np.interp(r, [0.4, 1.5, 2.5, 5.0, 6.0], [-9.0, 3.0, -1.0, 0.0, 0.0]))
+    place, barrier = curve.hole(2.0)
+    assert place == pytest.approx(1.5, abs=0.02)
+    assert barrier == pytest.approx(4.0, abs=0.1)
+    assert curve.hole(np.inf)[0] > 4.9
+    assert pair_curve(r, 30.0 / r**6).hole(2.0) is None
+    assert pair_curve(r, np.where(r < 0.5, 0.0, 50.0 / r)).hole(2.0) is None
