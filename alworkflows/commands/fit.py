@@ -41,9 +41,9 @@ __all__ = ["fit"]
     multiple=True,
     help="One setting, such as descriptors.cutoff=5; may be repeated.",
 )
-@click.option("--terms", type=click.IntRange(1), help="Terms of each member; default: by the rule.")
+@click.option("--terms", type=click.IntRange(1), metavar="N", help="Terms of each member; default: by the rule.")
 @click.option("--rule", metavar="RULE", help="How the number of terms is chosen.")
-@click.option("--members", type=int, help="Members of the committee.")
+@click.option("--members", type=int, metavar="N", help="Members of the committee.")
 @click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
 @click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")

@@ -15,7 +15,29 @@ if TYPE_CHECKING:
 __all__ = ["sample"]
 
 
+def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    """Print samplers with their settings, and the crystals, as the code has them."""
+    if not wanted or ctx.resilient_parsing:
+        return
+    from alworkflows.sampling import SAMPLERS
+    from alworkflows.structures import PROTOTYPES
+
+    for name, (model, _module) in SAMPLERS.items():
+        click.echo(f"{name}: {(model.__doc__ or '').strip().splitlines()[0]}")
+        for key, field in model.model_fields.items():
+            if key != "name":
+                default = "required" if field.is_required() else field.get_default(call_default_factory=True)
+                shown = list(default) if isinstance(default, tuple) else "none" if default is None else default
+                click.echo(f"  {f'{key}={shown}':42} {field.description or ''}".rstrip())
+        click.echo()
+    click.echo(f"Crystals: {', '.join(sorted(PROTOTYPES))}")
+    ctx.exit()
+
+
 @click.command()
+@click.option(
+    "--list", is_flag=True, is_eager=True, expose_value=False, callback=_list, help="List samplers, settings, crystals."
+)
 @click.argument("sampler", metavar="SAMPLER")
 @click.argument("structures", metavar="STRUCTURE...", nargs=-1, required=True)
 @click.option("--output", "-o", required=True, metavar="FILE", help="Frames to write: .npz (exact), or .xyz.")
@@ -49,9 +71,8 @@ def sample(
 ) -> None:
     """Make frames from structures with one sampler.
 
-    A STRUCTURE is the name of a crystal (zno-wurtzite, ...) or a file that ASE or pymatgen reads. The samplers, their settings
-    and the crystals are in the reference of the documentation; a wrong name or key lists those there are. Frames have no labels
-    yet.
+    A STRUCTURE is the name of a crystal (zno-wurtzite, ...) or a file that ASE or pymatgen reads. `alworkflows sample
+    --list` shows the samplers, what may be set, and the crystals. Frames have no labels yet.
 
     \b
     Examples:
@@ -60,7 +81,7 @@ def sample(
       alworkflows sample quench zno-wurtzite --supercell 3 3 2 --model model.npz --upper 0.8 -o glass.npz
     """
     from alworkflows import frames as frames_io
-    from alworkflows.commands.files import assign, load_model, new_file
+    from alworkflows.commands.files import assign, count, load_model, new_file
     from alworkflows.commands.progress import progress
     from alworkflows.sampling import check_sampler, parse_sampler
     from alworkflows.sampling import sample as run
@@ -72,13 +93,15 @@ def sample(
     planned = {name: check_sampler(settings, atoms, name) for name, atoms in built.items()}
     made: list[Atoms] = []
     reports = []
-    with progress(as_json) as say:
-        for name, atoms in built.items():
-            say(f"{sampler} {name}: {len(atoms)} atoms, {planned[name]} steps")
-            report = run(settings, atoms, name, seed, made.append, driver, upper, say)
-            reports.append({"structure": name, "atoms": len(atoms), **report.as_dict()})
-            if made:
-                frames_io.write(target, made)
+    try:
+        with progress(as_json) as say:
+            for name, atoms in built.items():
+                say(f"{sampler} {name}: {len(atoms)} atoms, {planned[name]} steps")
+                report = run(settings, atoms, name, seed, made.append, driver, upper, say)
+                reports.append({"structure": name, "atoms": len(atoms), **report.as_dict()})
+    finally:  # what was made before an error or Ctrl-C is kept
+        if made:
+            frames_io.write(target, made)
     if as_json:
         print_json({"output": str(target), "frames": len(made), "runs": reports})
         return
@@ -89,7 +112,7 @@ def sample(
             for report in reports
         ],
     )
-    click.echo(f"written: {target}, {len(made)} frames without labels")
+    click.echo(f"written: {target}, {count(len(made), 'frame')} without labels")
 
 
 def _ended(report: dict[str, Any]) -> str:

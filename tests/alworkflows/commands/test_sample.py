@@ -45,3 +45,30 @@ def test_bad_input_is_one_message(run, arguments, message):
     assert done.status == 2
     assert message in done.err
     assert not done.out
+
+
+def test_frames_made_before_an_interruption_are_kept(run, tmp_path, monkeypatch):
+    import alworkflows.sampling
+
+    original = alworkflows.sampling.sample
+
+    def interrupted(settings, structure, name, *rest):
+        if name == "zno-bct":
+            raise KeyboardInterrupt
+        return original(settings, structure, name, *rest)
+
+    monkeypatch.setattr(alworkflows.sampling, "sample", interrupted)
+    done = run("sample", "melt", "zno-wurtzite", "zno-bct", "--supercell", 3, 2, 2, *SHORT, "-o", "melt.npz")
+    assert done.status == 1
+    assert len(frames_io.load(tmp_path / "melt.npz")[0]) == 2
+
+
+def test_the_list_has_every_sampler_with_its_settings(run):
+    from alworkflows.sampling import SAMPLERS
+
+    done = run("sample", "--list")
+    assert done.status == 0
+    for name, (model, _) in SAMPLERS.items():
+        assert f"\n{name}: " in f"\n{done.out}"
+        assert all(f"  {key}=" in done.out for key in model.model_fields if key != "name")
+    assert "zno-wurtzite" in done.out
