@@ -90,16 +90,39 @@ static void distances(Centre *w, const Model *m)
     }
 }
 
+typedef long long mask __attribute__((vector_size(8 * LANES)));
+
 /* LANES functions of LANES neighbours: in, a neighbour a row; out, a function a row */
 INLINE void transpose(vec a[LANES])
 {
-    for (int half = LANES / 2; half; half /= 2)
+    for (int half = LANES / 2; half; half /= 2) {
+        mask low, high;
+        for (int j = 0; j < LANES; j++) low[j] = j & half ? LANES + j - half : j, high[j] = j & half ? LANES + j : j + half;
         for (int i = 0; i < LANES; i++) {
             if (i & half) continue;
-            vec low = a[i], high = a[i + half], x, y;
-            for (int j = 0; j < LANES; j++) x[j] = j & half ? high[j - half] : low[j], y[j] = j & half ? high[j] : low[j + half];
+            vec x = __builtin_shuffle(a[i], a[i + half], low), y = __builtin_shuffle(a[i], a[i + half], high);
             a[i] = x, a[i + half] = y;
         }
+    }
+}
+
+/* LANES functions from `at` on and their slopes, for the neighbours in the lanes of r */
+INLINE void tabulated(const Model *m, const double *at, vec r, vec value[LANES], vec slope[LANES])
+{
+    const vec *c[LANES];
+    double scale = (double)m->bins / m->cutoff, t[LANES];
+    for (int i = 0; i < LANES; i++) {
+        double x = r[i] * scale;
+        long bin = (long)x;
+        bin = bin < m->bins ? bin : m->bins - 1;
+        t[i] = 2.0 * (x - (double)bin) - 1.0;
+        c[i] = (const vec *)at + bin * TABLE;
+        value[i] = c[i][TABLE - 1], slope[i] = value[i];
+    }
+    for (int d = TABLE - 2; d > 0; d--) /* Horner's scheme, side by side */
+        for (int i = 0; i < LANES; i++) value[i] = value[i] * t[i] + c[i][d], slope[i] = slope[i] * t[i] + value[i];
+    for (int i = 0; i < LANES; i++) value[i] = value[i] * t[i] + c[i][0], slope[i] *= 2.0 * scale;
+    transpose(value), transpose(slope);
 }
 
 /* the N-body densities of neighbours within the switch */
@@ -121,13 +144,8 @@ static void functions(Centre *w, const Model *m, const Side *side, long begin, l
         vec *g = (vec *)(w->g + p * w->functions), *dg = (vec *)(w->dg + p * w->functions);
         double nearest = m->cutoff;
         for (int i = 0; i < LANES; i++) nearest = (*r)[i] < nearest ? (*r)[i] : nearest;
-        for (int chunk = 0; chunk < side->chunks; chunk++) {
-            Radial radii = {m->cutoff, m->inner, m->outer, m->bins, side->table};
-            vec value[LANES], slope[LANES];
-            for (int i = 0; i < LANES; i++) radial(&radii, chunk, (*r)[i], value + i, slope + i);
-            transpose(value), transpose(slope);
-            for (int i = 0; i < LANES; i++) g[chunk * LANES + i] = value[i], dg[chunk * LANES + i] = slope[i];
-        }
+        for (int chunk = 0; chunk < side->chunks; chunk++)
+            tabulated(m, side->table + chunk * m->bins * TABLE * LANES, *r, g + chunk * LANES, dg + chunk * LANES);
         if (nearest < m->outer) switch_densities(m, side, r, g, dg);
     }
 }

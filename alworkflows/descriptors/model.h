@@ -11,13 +11,14 @@
 
 #include "environment.h"
 
+#define TABLE 6       /* coefficients of a tabulated function in a bin */
 #define POLYNOMIAL 10 /* coefficients of an N-body polynomial, powers 0 to 9 */
 
 typedef struct {
     int functions, chunks;      /* chunks: functions over LANES, rounded up */
     int density, densities;     /* number of the first density among all, and how many */
     int row[MAXL + 2];          /* rows of degree l: row[l] .. row[l + 1] - 1 */
-    double *table;              /* [chunk][bin][COEFFICIENTS][LANES] */
+    double *table;              /* [chunk][bin][TABLE][LANES] */
 } Side;
 
 typedef struct {
@@ -55,16 +56,16 @@ static void *copied(const void *from, size_t bytes)
 static double *packed(long bins, int functions, const double *from)
 {
     int chunks = (functions + LANES - 1) / LANES;
-    double *to = numbers((size_t)chunks * bins * COEFFICIENTS * LANES);
+    double *to = numbers((size_t)chunks * bins * TABLE * LANES);
     for (long b = 0; to && b < bins; b++)
-        for (int d = 0; d < COEFFICIENTS; d++)
+        for (int d = 0; d < TABLE; d++)
             for (int f = 0; f < functions; f++)
-                to[((f / LANES * bins + b) * COEFFICIENTS + d) * LANES + f % LANES] = from[(b * COEFFICIENTS + d) * functions + f];
+                to[((f / LANES * bins + b) * TABLE + d) * LANES + f % LANES] = from[(b * TABLE + d) * functions + f];
     return to;
 }
 
 /* From flat arrays: `functions` and `densities` [S S], `rows` [S S (lmax + 1)] counts by side and degree, `tables` of the sides one
- * after the other, each [bin][COEFFICIENTS][functions], lowest power of t from -1 to 1 first; `function` [row]; `polynomial`
+ * after the other, each [bin][TABLE][functions], lowest power of t from -1 to 1 first; `function` [row]; `polynomial`
  * [M][densities][POLYNOMIAL]; the entries of W by model and row: `begin` [M rows + 1], `column` (row number), `weight`.
  * Returns NULL if memory ran out. */
 static Model *model_open(int S, int M, int lmax, double cutoff, double inner, double outer, long bins, const int *functions,
@@ -83,7 +84,7 @@ static Model *model_open(int S, int M, int lmax, double cutoff, double inner, do
         side->density = m->densities, side->densities = densities[e], m->densities += densities[e];
         side->table = packed(bins, functions[e], tables);
         sound = sound && side->table;
-        tables += bins * COEFFICIENTS * functions[e];
+        tables += bins * TABLE * functions[e];
         for (int l = 0; l <= lmax; l++) {
             side->row[l] = row;
             for (int r = 0; r < rows[e * (lmax + 1) + l]; r++) m->at[row++] = m->size[e / S], m->size[e / S] += row_width(l);

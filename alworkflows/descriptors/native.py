@@ -21,6 +21,8 @@ _neighbours.restype = ctypes.c_long
 _design = variant_function("alw_design")
 _open, _run, _close = (variant_function(f"alw_model_{name}") for name in ("open", "run", "close"))
 _open.restype = ctypes.c_void_p
+#: coefficients of a folded function in a bin, as in ``model.h``
+TABLE = 6
 _D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
 
 
@@ -212,7 +214,7 @@ class FlatModels:
 
     Functions are counted by side (centre, neighbour species), ``functions`` (S S,), of which the first M are halves of two-body
     energies and the next ``densities`` (S S,) those of N-body terms, and moments by side and degree, ``rows`` (S S (lmax + 1),).
-    ``tables``: by side (bins, 8, functions); ``function``: by row, which of its side; ``polynomial`` (M, densities, 10); by model
+    ``tables``: by side (bins, 6, functions); ``function``: by row, which of its side; ``polynomial`` (M, densities, 10); by model
     and row the entries ``begin`` of the sparse matrix that couples moments, ``column`` (numbers of rows) and ``weight`` (eV).
     """
 
@@ -251,7 +253,7 @@ class NativeModels:
             _pointer(flat.functions, np.int32, (sides,)),
             _pointer(flat.densities, np.int32, (sides,)),
             _pointer(flat.rows, np.int32, (sides * (flat.lmax + 1),)),
-            _pointer(flat.tables, np.float64, (flat.bins * ORDER * int(flat.functions.sum()),)),
+            _pointer(flat.tables, np.float64, (flat.bins * TABLE * int(flat.functions.sum()),)),
             _pointer(flat.function, np.int32, (int(flat.rows.sum()),)),
             _pointer(flat.polynomial, np.float64, (flat.models, int(flat.densities.sum()), flat.polynomial.shape[2])),
             _pointer(flat.begin, np.int64, (flat.models * rows + 1,)),

@@ -95,7 +95,7 @@ class Plip(Descriptors):
     def functions(self, r: np.ndarray) -> np.ndarray:
         """Return g_n(r) = f_n(r) f_c(r) at distances ``r`` (M,) in A, (M, R)."""
         b, a = np.array(self.radial).T
-        cut = np.where(r < self.cutoff, 0.5 * (1.0 + np.cos(np.pi * r / self.cutoff)), 0.0)
+        cut = np.where(r < self.cutoff, np.cos(0.5 * np.pi * r / self.cutoff) ** 2, 0.0)
         return np.exp(-a * (r[:, None] - b) ** 2) * cut[:, None]
 
     @cached_property

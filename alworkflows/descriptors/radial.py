@@ -11,14 +11,14 @@ import numpy as np
 from alworkflows.descriptors.library import LANES
 from alworkflows.errors import InputError
 
-__all__ = ["ORDER", "RadialTable", "tabulate"]
+__all__ = ["ORDER", "RadialTable", "polynomials", "tabulate"]
 
 #: coefficients of a polynomial
 ORDER = 8
 MOST_BINS = 4096
-TOLERANCE = 1e-13
-#: a function this much smaller than the largest one, such as one centred beyond the cutoff, need not be as exact
-SMALL = 1e-3
+TOLERANCE = 1e-12
+#: where a function has fallen below this share of its largest value outside the core, it need not be as exact
+SMALL = 1e-2
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,7 @@ class RadialTable:
 
 
 def tabulate(function: Callable[[np.ndarray], np.ndarray], cutoff: float, inner: float, outer: float) -> RadialTable:
-    """Return the table of smooth functions, with as many bins as it takes to be exact to 1e-13 of each one's largest value.
-
-    Each polynomial goes through the function at the eight Chebyshev points of its bin.
+    """Return the table of smooth functions, with as many bins as it takes to be exact to 1e-12; see :func:`polynomials`.
 
     Parameters
     ----------
@@ -86,20 +84,36 @@ def tabulate(function: Callable[[np.ndarray], np.ndarray], cutoff: float, inner:
     InputError
         If a function is too sharp for 4096 bins.
     """
-    nodes = np.cos(np.pi * (np.arange(ORDER) + 0.5) / ORDER)
+    return RadialTable(polynomials(function, cutoff, ORDER, TOLERANCE), cutoff, inner, outer)
+
+
+def polynomials(
+    function: Callable[[np.ndarray], np.ndarray], cutoff: float, order: int, tolerance: float, floor: np.ndarray | float = 0.0
+) -> np.ndarray:
+    """Return functions as polynomials over equal bins, (bins, order, R), in as few bins as the tolerance allows.
+
+    Each polynomial, in t from -1 to 1 and lowest power first, goes through its function at the Chebyshev points of its bin. Its
+    error is at most ``tolerance`` times the largest value that the function has from there on to the cutoff (or ``SMALL`` times
+    that from a sixth of the cutoff on; or ``floor`` (R,)): functions that diverge at the origin are as exact, in proportion,
+    where atoms are.
+
+    Raises
+    ------
+    InputError
+        If a function is too sharp for 4096 bins.
+    """
+    nodes = np.cos(np.pi * (np.arange(order) + 0.5) / order)
     solve = np.linalg.inv(np.vander(nodes, increasing=True))
+    powers = np.array([0.37, -0.82])[:, None] ** np.arange(order)
     bins = 32
-    while True:
-        centres = (np.arange(bins) + 0.5) * cutoff / bins
-        points = centres[:, None] + nodes * (0.5 * cutoff / bins)
-        values = function(points.ravel()).reshape(bins, ORDER, -1)
-        table = RadialTable(np.einsum("kp,bpr->bkr", solve, values), cutoff, inner, outer)
-        between = (np.arange(bins) + 0.37) * cutoff / bins
-        exact = function(between)
-        size = np.abs(exact).max(axis=0)
-        allowed = TOLERANCE * np.maximum(size, SMALL * size.max())
-        if (np.abs(table(between) - exact).max(axis=0) <= allowed).all():
-            return table
+    while bins <= MOST_BINS:
+        centres = ((np.arange(bins) + 0.5) * cutoff / bins)[:, None]
+        half = 0.5 * cutoff / bins
+        found = np.einsum("kp,bpr->bkr", solve, function((centres + half * nodes).ravel()).reshape(bins, order, -1))
+        exact = function((centres + half * powers[:, 1]).ravel()).reshape(bins, 2, -1)
+        error = np.abs(np.einsum("pk,bkr->bpr", powers, found) - exact).max(axis=1)
+        size = np.maximum.accumulate(np.abs(exact).max(axis=1)[::-1])[::-1]
+        if (error <= tolerance * np.maximum(size, SMALL * size[bins // 6]) + floor).all():
+            return found
         bins *= 2
-        if bins > MOST_BINS:
-            raise InputError(f"expected radial functions wider than about {cutoff / 100:.3g} A, got sharper ones")
+    raise InputError(f"expected radial functions wider than about {cutoff / 100:.3g} A, got sharper ones")

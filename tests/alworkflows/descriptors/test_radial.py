@@ -17,8 +17,8 @@ def test_values_and_slopes_of_the_gaussians():
     x, angle = r[:, None] - b, (np.pi * r / 6.0)[:, None]
     gaussian, cut = np.exp(-a * x**2), 0.5 * (1 + np.cos(angle))
     slope = -2 * a * x * gaussian * cut - gaussian * 0.5 * np.pi / 6.0 * np.sin(angle)
-    np.testing.assert_allclose(descriptors.table(r), gaussian * cut, atol=2e-13)
-    np.testing.assert_allclose(descriptors.table(r, derivative=1), slope, atol=2e-11)
+    np.testing.assert_allclose(descriptors.table(r), gaussian * cut, atol=1e-12)
+    np.testing.assert_allclose(descriptors.table(r, derivative=1), slope, atol=1e-10)
 
 
 def test_sharper_functions_take_more_bins():
