@@ -15,7 +15,8 @@ from alworkflows.frames import check_labelled, frame_id, labels
 from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.linear import LinearModel
 from alworkflows.models.normal import Normal, accumulate, fold_of
-from alworkflows.models.path import Path, lasso_path, refit
+from alworkflows.models.path import Path, lasso_path
+from alworkflows.models.solvers import refit as _refit
 from alworkflows.settings import FitSettings, ModelSettings, TermsRule
 
 __all__ = ["train"]
@@ -86,11 +87,12 @@ def train(
 
 def _path(normal: Normal, fit: FitSettings) -> Path:
     xx, xy, _ = normal.reduced()
-    return lasso_path(xx, xy, min(fit.max_terms, len(xy), max(1, int(normal.rows / fit.rows_per_term))))[0]
+    return lasso_path(xx, xy, min(fit.max_terms, len(xy), max(1, int(normal.rows / fit.rows_per_term))))
 
 
 def _lasso(xx: np.ndarray, xy: np.ndarray, terms: int) -> np.ndarray:
-    return lasso_path(xx, xy, terms)[1]
+    path = lasso_path(xx, xy, terms)
+    return path.weights(len(path.levels) - 1)
 
 
 def _ladder(training: list[Normal], parts: list[Normal], paths: list[Path], fit: FitSettings) -> dict[int, list[float | None]]:
@@ -145,3 +147,10 @@ def _held_out(ensemble: Ensemble, frames: Sequence[Atoms], folds: dict[str, int]
         "reference_disagreement": float(np.median(disagreement)) if disagreement else None,
         "reference_disagreement_q90": float(np.quantile(disagreement, 0.9)) if disagreement else None,
     }
+
+
+def refit(xx: np.ndarray, xy: np.ndarray, support: np.ndarray, ridge: float) -> np.ndarray:
+    """Return least-squares coefficients (P,) on a support."""
+    found = np.zeros(len(xy))
+    found[support] = _refit(xx[np.ix_(support, support)], xy[support], ridge)
+    return found

@@ -3,78 +3,18 @@
 import numpy as np
 import pytest
 from conftest import LEVELS, SETTINGS, SPECIES
-from sklearn.linear_model import lars_path_gram
 
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.frames import attach_labels, frame_id, labels
 from alworkflows.models import fold_of, force_errors, train
 from alworkflows.models.normal import accumulate
-from alworkflows.models.path import lasso_path, refit
 from alworkflows.settings import FitSettings
 
 
 def stacked(frames, descriptors):
     x = np.concatenate([descriptors.design(frame).forces for frame in frames])
     return x, np.concatenate([labels(frame).forces.ravel() for frame in frames])
-
-
-@pytest.fixture(scope="module")
-def problem(labelled):
-    """A design matrix and targets with noise."""
-    descriptors = build(SETTINGS, SPECIES)
-    return stacked(labelled(12, noise=0.1), descriptors)
-
-
-# ---------------------------------------------------------------------------------------------------- the path
-
-
-def test_the_path_is_that_of_scikit_learn(problem):
-    x, y = problem
-    scale = np.linalg.norm(x, axis=0)
-    scale[scale == 0] = 1.0
-    gram, xy = (x / scale).T @ (x / scale), (x / scale).T @ y
-    alphas, _, coefficients = lars_path_gram(xy, gram, n_samples=len(y), method="lasso", max_iter=60)
-    coefficients[np.abs(coefficients) < 1e-12 * np.abs(coefficients).max()] = 0.0  # what has left may be a rounding error
-    knots = np.count_nonzero(coefficients, axis=0)
-    drops = (np.diff(knots) < 0).sum()
-    assert drops > 0, "a path on which nothing leaves tests half of the algorithm"
-    path, _ = lasso_path(x.T @ x, x.T @ y, 60)
-    shared = min(len(path.levels), len(alphas) - 1)
-    assert shared > 40
-    np.testing.assert_allclose(path.levels[:shared], alphas[1 : shared + 1] * len(y), rtol=1e-6, atol=1e-9 * alphas[0])
-    for step in range(shared):
-        assert set(path.supports[step]) == set(np.flatnonzero(coefficients[:, step + 1]))
-
-
-@pytest.mark.parametrize("terms", [1, 5, 20])
-def test_coefficients_at_the_end_of_the_path_solve_the_lasso(problem, terms):
-    x, y = problem
-    path, weights = lasso_path(x.T @ x, x.T @ y, terms)
-    scale = np.linalg.norm(x, axis=0)
-    active = weights != 0
-    assert active.sum() == len(path.supports[-1]) == terms
-    # the conditions of Karush, Kuhn and Tucker: one correlation on the active columns, none larger elsewhere
-    usable = scale > 0
-    correlation = np.where(usable, x.T @ (y - x @ weights) / np.where(usable, scale, 1), 0.0)
-    np.testing.assert_allclose(correlation[active], path.levels[-1] * np.sign(weights[active]), rtol=1e-8)
-    assert np.abs(correlation[~active]).max() <= path.levels[-1] * (1 + 1e-8)
-
-
-def test_a_copied_column_is_left_out(problem):
-    x, y = problem
-    doubled = np.hstack([x, x])
-    path, _ = lasso_path(doubled.T @ doubled, doubled.T @ y, 30)
-    support = path.supports[-1]
-    assert len({column % x.shape[1] for column in support}) == len(support)
-
-
-def test_refit_is_least_squares_on_the_support(problem):
-    x, y = problem
-    support = np.array([3, 17, 40])
-    found = refit(x.T @ x, x.T @ y, support, 0.0)
-    np.testing.assert_allclose(found[support], np.linalg.lstsq(x[:, support], y, rcond=None)[0], rtol=1e-8)
-    assert np.count_nonzero(found) == 3
 
 
 # ---------------------------------------------------------------------------------------------------- folds and sums
