@@ -91,8 +91,11 @@ def frame_arrays(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where
     return np.ascontiguousarray(shifted), cell
 
 
-def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float) -> Neighbours:
-    """Return the full neighbour list within ``cutoff`` (A), periodic images included; cost linear in the number of atoms."""
+def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float, offsets: bool = False) -> Neighbours:
+    """Return the full neighbour list within ``cutoff`` (A), periodic images included; cost linear in the number of atoms.
+
+    With ``offsets`` its vectors are less the difference of the positions, as :meth:`Neighbours.without` makes them.
+    """
     pbc = np.asarray(pbc, dtype=bool)
     positions, cell = frame_arrays(positions, cell, pbc)
     count = len(positions)
@@ -107,6 +110,7 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
             _pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
             _pointer(flags, np.int32, (3,)),
             _D(cutoff),
+            _I(offsets),
             _L(capacity),
             _pointer(first, np.int64),
             _pointer(second, np.int32),

@@ -37,8 +37,7 @@ class VerletList:
         """
         deform = self._deformation(cell)
         if self._pairs is None or deform is None or not np.array_equal(pbc, self._pbc) or self._stale(positions, deform):
-            found = neighbours(positions, cell, pbc, self.cutoff + self.skin)
-            self._pairs = found.without(positions)
+            self._pairs = neighbours(positions, cell, pbc, self.cutoff + self.skin, offsets=True)
             self._positions, self._cell, self._pbc = positions.copy(), np.array(cell), np.array(pbc)
             self._inverse = np.linalg.inv(self._cell) if self._pbc.all() else None
             self.builds += 1
