@@ -40,6 +40,16 @@ _TEXTS = {
     "terms": """
         Look for members of like make: if few terms are shared, the data do not decide between descriptors, and one should
         not read meaning into single terms.""",
+    "shares": """
+        How much of the force the two-, three- and N-body terms of the last ensemble make: the size of each group's force over
+        the sum of those of all groups, averaged over the force components of test frames (Benoit et al., 2020, Fig. 7). An
+        interaction is the set of species that a term joins. Look for interactions that live on pairs alone, which a
+        simpler model would describe as well, and for a baseline that does the work of the fit.""",
+    "pairs": """
+        The two-body terms of the last ensemble: their mean, and the span of the members. Below, how dense the distances of the
+        test frames are; grey, where there are none. The dotted line is the energy of two atoms alone, with all
+        terms. Look for members that part where data are few, and for a dotted line that falls again at short distance:
+        nothing keeps hot atoms from fusing there, and short distances or a baseline are missing.""",
     "failures": """
         Frames that were refused or got no label, jobs that ended with an error, and runs that stopped before their end;
         what they made before is kept. In reasons of frames, figures are masked so that like

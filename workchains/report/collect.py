@@ -9,6 +9,7 @@ import numpy as np
 from aiida import orm
 
 from alworkflows.errors import InputError
+from alworkflows.insight import Insight, look_into
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.active_learning import ActiveLearningWorkChain
 from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
@@ -32,7 +33,7 @@ def collect(node: orm.ProcessNode) -> Report:
     started, ended = span(node, [step for step in steps if step.parent == node.pk])
     rows = tuple(_iteration(record) for record in records)
     evaluation = _evaluation(node, steps)
-    terms = _terms(records)
+    terms, insight = _model(records)
     stages = tuple(stage["name"] for stage in node.inputs.campaign["stages"])
     state, ending = _ending(node, records, steps)
     return Report(
@@ -52,6 +53,7 @@ def collect(node: orm.ProcessNode) -> Report:
         evaluation=evaluation,
         frame_map=_frame_map(records, stages),
         terms=terms,
+        insight=insight,
         jobs=_jobs(node, steps),
         idle=idle_share(node).parts,
         failures=failures(records, steps),
@@ -223,19 +225,20 @@ def _ids(pk: int | None) -> set[str]:
     return set() if pk is None else set(orm.load_node(pk).ids)
 
 
-#: frames on which terms are weighed; their shares hardly change with more
+#: frames on which terms are weighed and curves drawn; shares hardly change with more
 WEIGHED = 12
 
 
-def _terms(records: Sequence[IterationRecord]) -> Terms | None:
-    """Return the terms of the last ensemble, weighed on test frames of all stages, or on training frames if there are none."""
+def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | None]:
+    """Return terms, shares and curves of the last ensemble, on test frames of all stages or, without any, training frames."""
     found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
     if not found:
-        return None
+        return None, None
     tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("tests", "batch"))
     frames = [frame for pk in tests or batches for frame in orm.load_node(pk).get_frames()]
     few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
-    return describe_terms(orm.load_node(found[-1]).get_ensemble(), few)
+    ensemble = orm.load_node(found[-1]).get_ensemble()
+    return describe_terms(ensemble, few), look_into(ensemble, few) if few else None
 
 
 # ------------------------------------------------------------------------------------------------ jobs and nodes

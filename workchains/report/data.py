@@ -8,9 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from alworkflows.insight import Insight
 
 __all__ = ["Evaluation", "Failure", "FrameMap", "Iteration", "Job", "Report", "Term", "Terms"]
 
@@ -211,6 +214,8 @@ class Report:
         Seconds of the wall time in which no job ran, by what went on meanwhile; None if unknown.
     settings
         The campaign, as YAML.
+    insight
+        Force shares and curves of the last ensemble.
     missing
         Sentences on what could not be shown, by section.
     """
@@ -231,6 +236,7 @@ class Report:
     evaluation: Evaluation | None = None
     frame_map: FrameMap | None = None
     terms: Terms | None = None
+    insight: Insight | None = None
     jobs: tuple[Job, ...] = ()
     idle: Mapping[str, float] | None = None
     failures: tuple[Failure, ...] = ()

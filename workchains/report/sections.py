@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from alworkflows.insight.plots import plot_pairs, plot_shares
+from alworkflows.insight.shares import ALL
 from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.captions import CAPTIONS
@@ -158,6 +160,27 @@ def terms(report: Report) -> Section:
     return Section(anchor, title, caption, svg(plots.descriptors(found), "descriptors"), alt, [table] if rows else [])
 
 
+def shares(report: Report) -> Section:
+    """Which terms make the forces."""
+    anchor, title = "shares", "What makes the forces"
+    found = report.insight
+    if found is None:
+        return Section(anchor, title, missing=report.missing.get("terms", "No ensemble has been fitted yet."))
+    rows = [share for share in found.shares if share.interaction == ALL and share.kind == "body order"]
+    alt = "Share of the force: " + ", ".join(f"{share.group} {percent(share.share)}" for share in rows)
+    return Section(anchor, title, CAPTIONS["shares"], svg(plot_shares(found.shares), "shares"), alt)
+
+
+def pairs(report: Report) -> Section:
+    """Fitted pair terms."""
+    anchor, title = "pairs", "Fitted pair terms"
+    found = report.insight
+    if found is None:
+        return Section(anchor, title, missing=report.missing.get("terms", "No ensemble has been fitted yet."))
+    alt = "Pair energy against distance for " + ", ".join(curve.pair for curve in found.pairs)
+    return Section(anchor, title, CAPTIONS["pairs"], svg(plot_pairs(found.pairs, found.distances), "pairs"), alt)
+
+
 PARTS = {
     "start": "before the first step",
     "submitting": "a job was on its way to run",
@@ -234,5 +257,5 @@ def failures(report: Report) -> Section:
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
     *(learning, per_iteration, parity, calibration, window),
-    *(frame_map, terms, time, failures),
+    *(frame_map, terms, shares, pairs, time, failures),
 )

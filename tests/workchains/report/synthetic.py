@@ -6,7 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from ase.build import bulk
 
+from alworkflows.descriptors import build
+from alworkflows.insight import Insight, look_into
+from alworkflows.models import Ensemble, LinearModel
+from alworkflows.settings import DescriptorSettings
 from workchains.report.data import Evaluation, Failure, FrameMap, Iteration, Job, Report, Term, Terms
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
@@ -106,6 +111,16 @@ def terms(rng: np.random.Generator) -> Terms:
     return Terms(tuple({"2": 20 + i, "3": 33 - i, "N": 5} for i in range(5)), {"2": 108, "3": 1296, "N": 144}, chosen)
 
 
+def insight() -> Insight:
+    """Of two random models of few terms."""
+    settings = DescriptorSettings(centres=(1.5, 2.5, 3.5), widths=(1.0,), l=(1,), m=(2,), cutoff=4.5)
+    size = build(settings, ("Zn", "O")).size
+    weights = np.random.default_rng(1).normal(size=(2, size))
+    atoms = bulk("ZnO", "zincblende", a=4.6).repeat(2)
+    atoms.rattle(0.1, seed=1)
+    return look_into(Ensemble([LinearModel(settings, ("Zn", "O"), row, np.zeros(2)) for row in weights]), [atoms])
+
+
 def report(seed: int = 7) -> Report:
     rng = np.random.default_rng(seed)
     done = jobs()
@@ -126,6 +141,7 @@ def report(seed: int = 7) -> Report:
         evaluation=evaluation(rng),
         frame_map=frame_map(rng),
         terms=terms(rng),
+        insight=insight(),
         jobs=done,
         idle={"functions": 6.0, "fetching": 11.0, "submitting": 4.0, "engine": 3.0, "start": 4.0},
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
@@ -151,6 +167,7 @@ def running(seed: int = 7) -> Report:
         iterations=(*whole.iterations[:2], current),
         evaluation=None,
         terms=None,
+        insight=None,
         jobs=done,
         missing={"evaluation": "The ensembles are judged when the last stage is done."},
     )
@@ -166,6 +183,7 @@ def empty() -> Report:
         evaluation=None,
         frame_map=None,
         terms=None,
+        insight=None,
         jobs=(),
         idle=None,
         failures=(),

@@ -46,6 +46,14 @@ def test_terms_are_those_of_the_last_ensemble(judged):
     assert [term.members for term in terms.chosen if term.name == "Cu-Cu b=2 a=1"] == [2]
 
 
+def test_shares_and_curves_are_those_of_the_last_ensemble(judged):
+    insight = collect(judged).insight
+    groups = {share.group: share.terms for share in insight.shares if share.kind == "body order" and share.interaction == "all"}
+    assert sum(groups.values()) == 3
+    assert [curve.pair for curve in insight.pairs] == ["Cu-Cu"]
+    assert insight.distances.counts.any()
+
+
 def test_jobs_carry_step_iteration_and_times(judged):
     jobs = collect(judged).jobs
     assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}
