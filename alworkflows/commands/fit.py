@@ -41,6 +41,9 @@ __all__ = ["fit"]
     multiple=True,
     help="One setting, such as descriptors.cutoff=5; may be repeated.",
 )
+@click.option(
+    "--families", metavar="A,B", help="Families of radial functions, such as gaussian,slater, with their usual parameters."
+)
 @click.option("--terms", type=click.IntRange(1), metavar="N", help="Terms of each member; default: by the rule.")
 @click.option("--rule", metavar="RULE", help="How the number of terms is chosen.")
 @click.option("--members", type=int, metavar="N", help="Members of the committee.")
@@ -75,6 +78,7 @@ def fit(
         together,
     )
     from alworkflows.commands.progress import progress
+    from alworkflows.frames import duplicates
     from alworkflows.models import force_errors, train
 
     target = new_file(output, overwrite)
@@ -89,6 +93,8 @@ def fit(
     training, aside = _set_aside(together(files), options["test_share"], options["seed"])
     testing = together(held) + aside
     _check_apart(training, testing)
+    if repeated := len(duplicates(training)):
+        click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
     with progress() as say:
         ensemble, report = train(training, settings, species, options["seed"], say)
         found = force_errors(ensemble, testing) if testing else None
@@ -126,6 +132,8 @@ def _settings(options: dict[str, Any]) -> ModelSettings:
     direct: dict[str, Any] = {key: options[key] for key in ("terms", "rule") if options[key] is not None}
     if options["quantities"]:
         direct["quantities"] = options["quantities"].split(",")
+    if options["families"]:
+        base = merge(base, {"descriptors": {"functions": [{"family": name} for name in options["families"].split(",")]}})
     top = {"members": options["members"]} if options["members"] is not None else {}
     given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
     return parse(ModelSettings, given, options["settings_file"] or "settings")

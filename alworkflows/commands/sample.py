@@ -71,8 +71,8 @@ def sample(
 ) -> None:
     """Make frames from structures with one sampler.
 
-    A STRUCTURE is the name of a crystal (zno-wurtzite, ...) or a file that ASE or pymatgen reads. `alworkflows sample
-    --list` shows the samplers, what may be set, and the crystals. Frames have no labels yet.
+    A STRUCTURE is the name of a crystal (zno-wurtzite, ...) or a file that ASE or pymatgen reads (the last structure in it).
+    `alworkflows sample --list` shows the samplers, what may be set, and the crystals. Frames have no labels yet.
 
     \b
     Examples:
@@ -105,26 +105,22 @@ def sample(
     if as_json:
         print_json({"output": str(target), "frames": len(made), "runs": reports})
         return
-    print_table(
-        ["structure", "atoms", "frames", "steps", "seconds", "ended"],
-        [
-            [report["structure"], *(report[key] for key in ("atoms", "frames", "steps", "seconds")), _ended(report)]
-            for report in reports
-        ],
-    )
+    columns = ["atoms", "frames", "steps", "seconds"]
+    cells = [[report["structure"], *(report[key] for key in columns), report["stopped"] or "as planned"] for report in reports]
+    print_table(["structure", *columns, "ended"], cells)
+    for report in reports:
+        if report["message"]:
+            click.echo(f"{report['structure']}: {report['message']}")
     click.echo(f"written: {target}, {count(len(made), 'frame')} without labels")
-
-
-def _ended(report: dict[str, Any]) -> str:
-    return f"{report['stopped']}: {report['message']}" if report["stopped"] else "as planned"
 
 
 def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, building: tuple[str, ...]) -> dict[str, Atoms]:
     """Return the structures by name: that of the crystal, or of the file without its ending."""
+    from alworkflows import frames as frames_io
     from alworkflows.commands.files import assign
     from alworkflows.errors import InputError, unknown
     from alworkflows.settings import StructureSettings, parse
-    from alworkflows.structures import PROTOTYPES, build
+    from alworkflows.structures import PROTOTYPES, build, shape
 
     more: dict[str, Any] = assign(building, "--build")
     if supercell:
@@ -139,7 +135,8 @@ def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, 
         name = Path(text).stem if is_file else text
         if name in built:
             raise InputError(f"two structures are called '{name}': frames would not tell them apart; rename a file")
-        built[name] = build(
-            parse(StructureSettings, {"file" if is_file else "prototype": text, **more}, f"--build ({text})"), name
-        )
+        settings = parse(StructureSettings, {"file" if is_file else "prototype": text, **more}, f"--build ({text})")
+        # the last of our own frames, as of any file that holds many
+        ours = is_file and Path(text).suffix == ".npz"
+        built[name] = shape(frames_io.read(text)[-1], settings, name) if ours else build(settings, name)
     return built

@@ -72,3 +72,12 @@ def test_the_list_has_every_sampler_with_its_settings(run):
         assert f"\n{name}: " in f"\n{done.out}"
         assert all(f"  {key}=" in done.out for key in model.model_fields if key != "name")
     assert "zno-wurtzite" in done.out
+
+
+def test_the_last_of_our_own_frames_is_a_structure(run, tmp_path):
+    assert run("sample", "melt", "zno-bct", "--supercell", 2, 2, 3, *SHORT, "-o", "first.npz").status == 0
+    done = run("sample", "melt", "first.npz", *SHORT, "-o", "second.npz")
+    assert done.status == 0, done.err
+    first, second = (frames_io.load(tmp_path / name)[0] for name in ("first.npz", "second.npz"))
+    assert second[0].info["origin"]["structure"] == "first"
+    assert (second[0].cell[:] == first[-1].cell[:]).all()
