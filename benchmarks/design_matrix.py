@@ -15,8 +15,8 @@ from alworkflows.structures import crystal
 
 def radial_functions(settings, r):
     """g = f f_c and h = g f_s of the papers with their derivatives, each (M, R)."""
-    b = np.tile(settings.centres, len(settings.widths))
-    a = np.repeat(settings.widths, len(settings.centres))
+    b = np.tile(settings.functions[0].centres, len(settings.functions[0].widths))
+    a = np.repeat(settings.functions[0].widths, len(settings.functions[0].centres))
     x = r[:, None] - b
     f = np.exp(-a * x * x)
     cut = 0.5 * (1 + np.cos(np.pi * r / settings.cutoff))[:, None]
@@ -34,7 +34,7 @@ def triple_loop(descriptors, atoms):
     pairs = descriptors.neighbours(atoms)
     radial = len(descriptors.radial)
     columns = {name: index for index, name in enumerate(descriptors.names)}
-    tag = "b={:g} a={:g}".format(*descriptors.radial[0])
+    tag = f"gaussian {descriptors.radial[0].label}"
 
     def block(name):
         return slice(columns[f"{name} {tag}"], columns[f"{name} {tag}"] + radial)

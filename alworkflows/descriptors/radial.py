@@ -11,11 +11,12 @@ import numpy as np
 from alworkflows.descriptors.library import LANES
 from alworkflows.errors import InputError
 
-__all__ = ["ORDER", "RadialTable", "polynomials", "tabulate"]
+__all__ = ["FEWEST_BINS", "ORDER", "RadialTable", "polynomials", "tabulate"]
 
 #: coefficients of a polynomial
 ORDER = 8
-MOST_BINS = 4096
+#: bins double from the fewest to the most
+FEWEST_BINS, MOST_BINS = 32, 4096
 TOLERANCE = 1e-12
 #: where a function has fallen below this share of its largest value outside the core, it need not be as exact
 SMALL = 1e-2
@@ -105,7 +106,7 @@ def polynomials(
     nodes = np.cos(np.pi * (np.arange(order) + 0.5) / order)
     solve = np.linalg.inv(np.vander(nodes, increasing=True))
     powers = np.array([0.37, -0.82])[:, None] ** np.arange(order)
-    bins = 32
+    bins = FEWEST_BINS
     while bins <= MOST_BINS:
         centres = ((np.arange(bins) + 0.5) * cutoff / bins)[:, None]
         half = 0.5 * cutoff / bins

@@ -12,10 +12,9 @@ zinc atom with two oxygen neighbours is ``Zn-O``. The model is the committee's m
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from ase import Atoms
@@ -23,6 +22,7 @@ from ase import Atoms
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
+    from alworkflows.descriptors.plip import Term
     from alworkflows.models import Ensemble
 
 __all__ = ["ALL", "KINDS", "Share", "force_shares"]
@@ -124,10 +124,10 @@ class _Tally:
 def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
     """Return the parts of the mean model, and its weights spread over them (P, parts)."""
     weights = ensemble.committee.mean().weights[0]
-    descriptors = ensemble.committee.descriptors
+    descriptors: Any = ensemble.committee.descriptors
     keys: dict[tuple[str, str, str], list[int]] = {}
     for column in np.flatnonzero(weights).tolist():
-        keys.setdefault(_describe(descriptors.names[column], descriptors.species), []).append(column)
+        keys.setdefault(_describe(descriptors.terms[column], descriptors.species), []).append(column)
     order = sorted(keys, key=lambda key: (key[0].count("-"), [descriptors.species.index(s) for s in key[0].split("-")], key[1:]))
     selector = np.zeros((len(weights), len(order)))
     for index, key in enumerate(order):
@@ -137,11 +137,10 @@ def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
     ], selector
 
 
-def _describe(name: str, species: Sequence[str]) -> tuple[str, str, str]:
+def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
     """Return interaction, body order and family of a column."""
-    order, which = name.split()[:2]
-    found = sorted(set(re.findall("[A-Z][a-z]?", which)), key=list(species).index)
-    return "-".join(found if len(found) > 1 else found * 2), order, "gaussian"
+    found = sorted(set(term.species), key=list(species).index)
+    return "-".join(found if len(found) > 1 else found * 2), term.body, term.function.family
 
 
 def _forces(ensemble: Ensemble, atoms: Atoms, selector: np.ndarray) -> np.ndarray:

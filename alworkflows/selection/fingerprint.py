@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FINGERPRINT", "fingerprints"]
 
-FINGERPRINT = DescriptorSettings(cutoff=5.0, centres=(1.5, 2.5, 3.5, 4.5), widths=(1.0,), l=(1, 2), m=())
+FINGERPRINT = DescriptorSettings.gaussians((1.5, 2.5, 3.5, 4.5), cutoff=5.0, l=(1, 2), m=())
 """Two- and three-body terms that tell coordination, distances and angles apart; 60 of them for two species."""
 
 

@@ -148,14 +148,14 @@ BAD = [
     (make(model={"members": 12}), "model: expected at least as many folds as members (12), got 10"),
     (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors: expected distinct l between 0 and 8, got [0, 0]"),
     (make(model={"descriptors": {"m": [1]}}), "model.descriptors: expected distinct m between 2 and 9, got [1]"),
-    (make(model={"descriptors": {"widths": [0.0]}}), "model.descriptors: expected widths above zero, got [0.0]"),
+    (make(model={"descriptors": {"functions": [{"family": "gaussian", "widths": [0.0]}]}}), "functions.0.gaussian.widths.0: expected greater than 0, got 0.0"),
     (
         make(model={"fit": {"quantities": ["energie"]}}),
         "model.fit.quantities.0: expected 'energy', 'forces' or 'stress' (did you mean 'energy'?)",
     ),
     (make(selection={"levels": {"lower": 3, "upper": 2}}), "selection.levels: expected upper above lower (3.0), got 2.0"),
     (make(selection={"levels": {"kind": "relativ"}}), "expected 'relative' or 'absolute' (did you mean 'relative'?)"),
-    (make(selection={"test_share": 1.0}), "selection.test_share: expected less than 1, got 1.0"),
+    (make(selection={"test_share": 1.1}), "selection.test_share: expected less than or equal to 1, got 1.1"),
     (
         make(selection={"geometry": {"volume_per_atom": [5, 2]}}),
         "expected volume_per_atom as [smallest, largest], got [5.0, 2.0]",

@@ -23,7 +23,7 @@ TOY_FRAMES = 10
 TOY = {
     "members": 2,
     "folds": 2,
-    "descriptors": {"centres": [1.0, 2.0, 3.0, 4.0], "widths": [1.0], "l": [0], "m": [4]},
+    "descriptors": {"functions": [{"family": "gaussian", "centres": [1.0, 2.0, 3.0, 4.0], "widths": [1.0]}], "l": [0], "m": [4]},
     "fit": {"quantities": ["forces"], "terms": 6, "max_terms": 6},
 }
 

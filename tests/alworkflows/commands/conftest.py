@@ -14,7 +14,7 @@ from alworkflows.frames import attach_labels
 
 #: few descriptors, so that a fit takes no time
 SMALL = """
-descriptors: {centres: [1.5, 2.5, 3.5], widths: [1.0], l: [1, 2], m: [2], cutoff: 4.5}
+descriptors: {functions: [{family: gaussian, centres: [1.5, 2.5, 3.5], widths: [1.0]}], l: [1, 2], m: [2], cutoff: 4.5}
 fit: {rows_per_term: 3, max_terms: 30}
 members: 3
 folds: 5

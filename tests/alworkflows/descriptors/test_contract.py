@@ -9,7 +9,12 @@ from alworkflows.descriptors import DESCRIPTORS, build
 from alworkflows.errors import InputError
 from alworkflows.settings import DescriptorSettings
 
-SMALL = {"centres": (1.0, 2.0, 3.5), "widths": (0.5, 1.5), "l": (0, 1, 2, 3, 4, 5), "m": (2, 4), "cutoff": 4.5}
+SMALL = {
+    "functions": [{"family": "gaussian", "centres": (1.0, 2.0, 3.5), "widths": (0.5, 1.5)}],
+    "l": (0, 1, 2, 3, 4, 5),
+    "m": (2, 4),
+    "cutoff": 4.5,
+}
 
 
 def crystal(seed=1):

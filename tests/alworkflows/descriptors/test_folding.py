@@ -65,20 +65,22 @@ def test_compressed_models_keep_their_forces(share):
     ],
 )
 def test_any_choice_of_terms(changes):
-    descriptors = build(DescriptorSettings(**{"centres": (1.0, 2.5, 4.0), "cutoff": 5.0, **changes}), SPECIES)
+    descriptors = build(
+        DescriptorSettings.gaussians(**{"centres": (1.0, 2.5, 4.0), "widths": (0.5, 1.0, 1.5), "cutoff": 5.0, **changes}), SPECIES
+    )
     check(descriptors, melt(1, 1), scaled_weights(descriptors, 2, 0.7, seed=1), 1e-6)
 
 
 def test_three_species():
     atoms = melt(2, 1)
     atoms.symbols[2:4] = "Cu"
-    descriptors = build(DescriptorSettings(centres=(1.0, 2.0, 3.0), cutoff=4.0), ("O", "Cu", "Zn"))
+    descriptors = build(DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), ("O", "Cu", "Zn"))
     weights = np.random.default_rng(2).normal(size=(2, descriptors.size))
     check(descriptors, atoms, weights, 1e-6)
 
 
 def test_models_without_terms_and_models_that_differ_in_terms():
-    descriptors = build(DescriptorSettings(centres=(1.0, 2.0, 3.0), cutoff=4.0), SPECIES)
+    descriptors = build(DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), SPECIES)
     weights = scaled_weights(descriptors, 4, 0.05, seed=3)
     weights[1] = 0.0
     check(descriptors, melt(3, 1), weights, 1e-6)

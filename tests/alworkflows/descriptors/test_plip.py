@@ -13,7 +13,7 @@ from alworkflows.descriptors.native import neighbours
 from alworkflows.errors import InputError
 from alworkflows.settings import DescriptorSettings
 
-SETTINGS = DescriptorSettings(centres=(1.0, 2.0, 3.0), widths=(0.5, 1.5), l=(0, 1, 2, 5), m=(4, 7), cutoff=4.0)
+SETTINGS = DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.5), l=(0, 1, 2, 5), m=(4, 7), cutoff=4.0)
 SPECIES = ("Zn", "O")
 
 
@@ -22,8 +22,8 @@ def loops(atoms, settings):
     first, second, vectors = neighbor_list("ijD", atoms, settings.cutoff)
     symbols = atoms.get_chemical_symbols()
     total = {}
-    for a in settings.widths:
-        for b in settings.centres:
+    for a in settings.functions[0].widths:
+        for b in settings.functions[0].centres:
 
             def f(r, a=a, b=b):
                 return np.exp(-a * (r - b) ** 2) * 0.5 * (1 + np.cos(np.pi * r / settings.cutoff))
@@ -32,7 +32,7 @@ def loops(atoms, settings):
                 u = np.clip((r / settings.switch - 0.95) / 0.1, 0, 1)
                 return f(r) * (6 * u**5 - 15 * u**4 + 10 * u**3)
 
-            tag = f"b={b:g} a={a:g}"
+            tag = f"gaussian b={b:g} a={a:g}"
             for i in range(len(atoms)):
                 mine = [k for k in range(len(first)) if first[k] == i]
                 c = symbols[i]

@@ -11,7 +11,7 @@ from alworkflows.settings import DescriptorSettings
 
 def test_values_and_slopes_of_the_gaussians():
     descriptors = build(DescriptorSettings(), ("Zn", "O"))
-    settings = descriptors.settings
+    settings = descriptors.settings.functions[0]
     r = np.random.default_rng(0).uniform(0.0, 6.0, size=500)
     b, a = np.tile(settings.centres, 3), np.repeat(settings.widths, 12)
     x, angle = r[:, None] - b, (np.pi * r / 6.0)[:, None]

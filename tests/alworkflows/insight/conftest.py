@@ -8,7 +8,7 @@ from alworkflows.descriptors import build
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import DescriptorSettings
 
-SETTINGS = DescriptorSettings(centres=(1.5, 2.5, 3.5), widths=(0.5, 1.5), l=(0, 1, 2), m=(2, 3), cutoff=4.5)
+SETTINGS = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (0.5, 1.5), l=(0, 1, 2), m=(2, 3), cutoff=4.5)
 SPECIES = ("Zn", "O")
 
 

@@ -6,7 +6,7 @@ import pytest
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import DescriptorSettings
 
-DESCRIPTORS = DescriptorSettings(cutoff=4.0, centres=(2.0, 3.0), widths=(1.0,), l=(1,), m=(4,))
+DESCRIPTORS = DescriptorSettings.gaussians((2.0, 3.0), (1.0,), cutoff=4.0, l=(1,), m=(4,))
 
 
 def small_ensemble():

@@ -113,7 +113,7 @@ def terms(rng: np.random.Generator) -> Terms:
 
 def insight() -> Insight:
     """Of two random models of few terms."""
-    settings = DescriptorSettings(centres=(1.5, 2.5, 3.5), widths=(1.0,), l=(1,), m=(2,), cutoff=4.5)
+    settings = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (1.0,), l=(1,), m=(2,), cutoff=4.5)
     size = build(settings, ("Zn", "O")).size
     weights = np.random.default_rng(1).normal(size=(2, size))
     atoms = bulk("ZnO", "zincblende", a=4.6).repeat(2)

@@ -8,7 +8,7 @@ from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import DescriptorSettings
 from workchains.report.terms import describe_terms, force_shares
 
-SETTINGS = DescriptorSettings(cutoff=5.0, centres=(2.0, 3.0), widths=(1.0,), l=(1, 2), m=(4,))
+SETTINGS = DescriptorSettings.gaussians((2.0, 3.0), (1.0,), cutoff=5.0, l=(1, 2), m=(4,))
 
 
 @pytest.fixture(scope="module")
