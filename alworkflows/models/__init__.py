@@ -2,8 +2,9 @@
 
 from alworkflows.models.ensemble import Ensemble, Prediction
 from alworkflows.models.errors import force_errors
+from alworkflows.models.fit import Fit
 from alworkflows.models.linear import LinearModel
 from alworkflows.models.normal import fold_of
 from alworkflows.models.train import train
 
-__all__ = ["Ensemble", "LinearModel", "Prediction", "fold_of", "force_errors", "train"]
+__all__ = ["Ensemble", "Fit", "LinearModel", "Prediction", "fold_of", "force_errors", "train"]

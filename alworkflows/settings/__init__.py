@@ -6,8 +6,8 @@ converted. A key, unit, species or name that is not known is an error that sugge
 
 from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Budget, Campaign, Stage
-from alworkflows.settings.descriptors import DescriptorSettings
-from alworkflows.settings.fit import FitSettings, TermsRule
+from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
+from alworkflows.settings.fit import FitMethod, FitSettings, TermsRule
 from alworkflows.settings.labels import CalculatorSettings, LabelSettings
 from alworkflows.settings.model import ModelSettings
 from alworkflows.settings.samplers import (
@@ -28,7 +28,9 @@ __all__ = [
     "DescriptorSettings",
     "DrivenDynamics",
     "Dynamics",
+    "FitMethod",
     "FitSettings",
+    "GaussianFunctions",
     "GeometryLimits",
     "LabelSettings",
     "LevelKind",

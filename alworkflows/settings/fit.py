@@ -5,22 +5,32 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from alworkflows.schema import Count, Force, Settings
 
-__all__ = ["FitSettings", "TermsRule"]
+__all__ = ["FitMethod", "FitSettings", "TermsRule"]
+
+
+class FitMethod(StrEnum):
+    """Which regression."""
+
+    LASSO_LARS = "lasso-lars"
+    LASSO = "lasso"
+    RIDGE = "ridge"
+    LEAST_SQUARES = "least-squares"
 
 
 class TermsRule(StrEnum):
-    """How the number of terms follows from the errors on the frames that members left out."""
+    """How a model of the path is chosen from errors."""
 
     BEST = "best"
     ONE_STANDARD_ERROR = "one-standard-error"
+    TRANSFER = "transfer"
 
 
 class FitSettings(Settings):
-    """Sparse linear regression: least angle regression path, then a refit on the support."""
+    """Linear regression: a path over the penalty, a rule that chooses on it, and for sparse models a refit on the support."""
 
     quantities: tuple[Literal["energy", "forces", "stress"], ...] = Field(("forces",), min_length=1)
     energy_weight: float = Field(1.0, gt=0, description="weight of an energy per atom (eV) against a force component (eV/A)")
@@ -29,14 +39,43 @@ class FitSettings(Settings):
     force_scale: Force | None = Field(
         None, description="frames with larger forces than this (eV/A, RMS) weigh less, in proportion; none: all weigh alike"
     )
+    method: FitMethod = Field(
+        FitMethod.LASSO_LARS,
+        description="lasso-lars: least angle regression; lasso: the same minimum by coordinate descent; ridge; least-squares",
+    )
+    alpha: float | None = Field(
+        None,
+        gt=0,
+        description="penalty, as scikit-learn has it for columns of unit norm; none: by the number of terms or the rule",
+    )
     terms: Count | None = Field(None, description="terms of each member; none: by the rule")
     rule: TermsRule = Field(
         TermsRule.ONE_STANDARD_ERROR,
-        description="best: smallest held-out error; one-standard-error: fewest terms that close to it",
+        description="best: smallest held-out error; one-standard-error: fewest terms that close to it; transfer: smallest error "
+        "on the transfer sets",
     )
     max_terms: Count = Field(300, description="where the path ends")
+    rows: int = Field(40, ge=2, le=400, description="models along the path that are judged and reported")
     refit: bool = Field(True, description="least squares on the chosen support")
     rows_per_term: float = Field(
         40.0, gt=0, description="fewest fitted force components for each term: the path ends earlier while data are few"
     )
     ridge: float = Field(1e-8, ge=0, description="of the refit, relative to the normalised Gram matrix")
+    rank_cutoff: float | None = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="least squares: eigenvalues of the normalised Gram matrix below this share of the largest are zero; "
+        "none: the number of descriptors times the rounding of a double",
+    )
+    levels: dict[str, float] | None = Field(
+        None, description="energy of an atom of each species, eV; none: as fits the reference frames, or else the data, best"
+    )
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> FitSettings:
+        if self.alpha is not None and self.terms is not None:
+            raise ValueError(f"expected alpha or terms, got both ({self.alpha:g} and {self.terms})")
+        if self.terms is not None and self.method is not FitMethod.LASSO_LARS:
+            raise ValueError(f"a number of terms can be asked of the method lasso-lars only, got {self.method.value}")
+        return self

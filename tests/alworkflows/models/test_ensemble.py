@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from ase import units
 from ase.build import bulk
-from conftest import SETTINGS, SPECIES, structure
+from planted import SETTINGS, SPECIES, structure
 
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel, force_errors, train

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from conftest import SETTINGS, SPECIES
+from planted import SETTINGS, SPECIES
 from sklearn.linear_model import lars_path_gram
 
 from alworkflows.descriptors import build

@@ -2,19 +2,27 @@
 
 import numpy as np
 import pytest
-from conftest import LEVELS, SETTINGS, SPECIES
+from planted import LEVELS, SETTINGS, SPECIES
 
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.frames import attach_labels, frame_id, labels
-from alworkflows.models import fold_of, force_errors, train
-from alworkflows.models.normal import accumulate
-from alworkflows.settings import FitSettings
+from alworkflows.models import Fit, fold_of, force_errors, train
+from alworkflows.models.accumulate import accumulate
+from alworkflows.models.batches import Batches
+from alworkflows.models.rows import RowMaker
+from alworkflows.settings import FitSettings, TermsRule
 
 
 def stacked(frames, descriptors):
     x = np.concatenate([descriptors.design(frame).forces for frame in frames])
     return x, np.concatenate([labels(frame).forces.ravel() for frame in frames])
+
+
+def sums(frames, fit=None, group=lambda atoms: 0, groups=1):
+    """Accumulators of frames."""
+    maker = RowMaker(build(SETTINGS, SPECIES), fit or FitSettings())
+    return accumulate(Batches(frames, "frames"), maker, group, groups, lambda message: None)
 
 
 # ---------------------------------------------------------------------------------------------------- folds and sums
@@ -35,10 +43,10 @@ def test_sums_are_those_of_the_matrix_and_a_fold_is_left_out_by_subtraction(labe
     frames = labelled(9, noise=0.1)
     descriptors = build(SETTINGS, SPECIES)
     fit = FitSettings(quantities=quantities)
-    parts = accumulate(frames, descriptors, fit, lambda atoms: frames.index(atoms) % 2, 2)
-    whole = accumulate(frames, descriptors, fit, lambda atoms: 0, 1)[0]
+    parts = sums(frames, fit, lambda atoms: frames.index(atoms) % 2, 2)
+    whole = sums(frames, fit)[0]
     left = (whole - parts[1]).reduced()
-    direct = accumulate(frames[::2], descriptors, fit, lambda atoms: 0, 1)[0].reduced()
+    direct = sums(frames[::2], fit)[0].reduced()
     for found, expected in zip(left, direct, strict=True):
         np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
     if quantities == ("forces",):
@@ -50,15 +58,14 @@ def test_sums_are_those_of_the_matrix_and_a_fold_is_left_out_by_subtraction(labe
 def test_a_force_limit_drops_components(labelled):
     frames = labelled(4)
     total = sum((np.abs(labels(frame).forces) <= 1.0).sum() for frame in frames)
-    found = accumulate(frames, build(SETTINGS, SPECIES), FitSettings(force_limit=1.0), lambda atoms: 0, 1)[0]
+    found = sums(frames, FitSettings(force_limit=1.0))[0]
     assert found.rows == total < sum(3 * len(frame) for frame in frames)
 
 
 def test_frames_weigh_by_the_scale_of_their_forces(labelled):
     frame = labelled(1)[0]
-    descriptors = build(SETTINGS, SPECIES)
-    plain = accumulate([frame], descriptors, FitSettings(), lambda atoms: 0, 1)[0]
-    scaled = accumulate([frame], descriptors, FitSettings(force_scale=0.5), lambda atoms: 0, 1)[0]
+    plain = sums([frame])[0]
+    scaled = sums([frame], FitSettings(force_scale=0.5))[0]
     rms = np.sqrt((labels(frame).forces ** 2).mean())
     np.testing.assert_allclose(scaled.xx, plain.xx * 0.25 / (rms**2 + 0.25), rtol=1e-12)
 
@@ -91,11 +98,13 @@ def test_without_energies_the_levels_are_zero(labelled, settings):
     assert not any(member.levels.any() for member in ensemble.members)
 
 
-def test_the_held_out_error_of_the_sums_is_that_of_predictions(labelled, settings):
-    frames = labelled(16, noise=0.2)
-    ensemble, report = train(frames, settings(members=3, terms=20), SPECIES, 1)
-    step = next(step for step in report["ladder"] if step["terms"] == 20)
-    for fold, expected in enumerate(step["held_out"]):
+def test_errors_of_the_sums_are_those_of_predictions(labelled, settings):
+    frames, other = labelled(16, noise=0.2), labelled(4, first=70, noise=0.2)
+    fit = Fit(frames, settings(members=3), SPECIES, 1, tests={"a": other[:2]}, transfers={"b": other[2:]})
+    row = fit.path[20]
+    ensemble = fit.ensemble(alpha=row.alpha)
+    assert ensemble.report["terms"] == row.terms
+    for fold, expected in enumerate(row.errors.held_out):
         left = [frame for frame in frames if fold_of(frame_id(frame), 1, 5) == fold]
         if not left:
             assert expected is None
@@ -105,19 +114,31 @@ def test_the_held_out_error_of_the_sums_is_that_of_predictions(labelled, setting
             for frame, prediction in zip(left, ensemble.predict(left), strict=True)
         ]
         assert np.sqrt((np.concatenate(errors) ** 2).mean()) == pytest.approx(expected, rel=1e-5)
+    assert force_errors(ensemble, other[:2])["summary"]["force_rmse"] == pytest.approx(row.errors.tests["a"], rel=1e-5)
+    assert force_errors(ensemble, other[2:])["summary"]["force_rmse"] == pytest.approx(row.errors.transfers["b"], rel=1e-5)
 
 
 def test_the_rule_prefers_few_terms_and_best_the_smallest_error(labelled, settings):
-    frames = labelled(16, noise=0.2)
-    _, sparse = train(frames, settings(members=5, max_terms=40), SPECIES, 1)
-    _, best = train(frames, settings(members=5, max_terms=40, rule="best"), SPECIES, 1)
-    assert max(sparse["terms"]) <= max(best["terms"])
+    fit = Fit(labelled(16, noise=0.2), settings(members=5, max_terms=40), SPECIES, 1, transfers={"other": labelled(3, first=40)})
+    best, sparse = fit.path.choose(TermsRule.BEST), fit.path.choose(TermsRule.ONE_STANDARD_ERROR)
+    assert sparse <= best
+    held_out = [row.errors.held_out_mean for row in fit.path]
+    assert held_out[best] == min(held_out)
+    transfer = [row.errors.transfers["other"] for row in fit.path]
+    assert transfer[fit.path.choose(TermsRule.TRANSFER)] == min(transfer)
+    assert fit.ensemble(rule="best").report["alpha"] == fit.path[best].alpha
 
-    def mean(report, terms):
-        return np.mean(next(step["held_out"] for step in report["ladder"] if step["terms"] == terms))
 
-    sizes = [step["terms"] for step in best["ladder"]]
-    assert mean(best, max(best["terms"])) == min(mean(best, size) for size in sizes)
+def test_the_path_of_penalised_coefficients_is_reported_beside_that_of_the_refit(labelled, settings):
+    fit = Fit(labelled(16, noise=0.2), settings(members=3, max_terms=40), SPECIES, 1)
+    assert len(fit.path) == 40
+    alphas = [row.alpha for row in fit.path]
+    assert alphas == sorted(alphas, reverse=True)
+    for row in fit.path:
+        assert row.errors.train <= row.penalised.train * (1 + 1e-9), "least squares on the same columns cannot be worse"
+    lines = str(fit.path).splitlines()
+    assert len(lines) == 41
+    assert max(map(len, lines)) <= 80
 
 
 def test_paths_end_earlier_while_data_are_few(labelled, settings):

@@ -1,0 +1,121 @@
+"""Sums of rows over a stream of batches; what was summed before comes from the cache."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from scipy.linalg.lapack import dtpttr, dtrttp
+
+from alworkflows.models.batches import Batches, batch_hash
+from alworkflows.models.cache import Cache
+from alworkflows.models.normal import BLOCK, Gatherer, Normal
+from alworkflows.models.rows import RowMaker
+
+__all__ = ["accumulate"]
+
+#: changes whenever rows or sums change their meaning
+VERSION = 1
+
+Say = Callable[[str], None]
+
+
+def accumulate(
+    batches: Batches,
+    maker: RowMaker,
+    group: Callable[[Atoms], int],
+    groups: int,
+    say: Say,
+    cache: Cache | None = None,
+    key: dict[str, Any] | None = None,
+) -> list[Normal]:
+    """Return one set of accumulators for each group of frames; memory does not grow with the frames.
+
+    Frames are added in the order of their batches, within a batch group by group; so the sums are the same to the last bit
+    whether the first batches come from the cache or not.
+
+    Parameters
+    ----------
+    key
+        All that the rows and groups depend on besides the frames.
+    """
+    total = [Normal.empty(maker.descriptors.size, len(maker.descriptors.species)) for _ in range(groups)]
+    if cache is None or batches.once:
+        _add(batches, 0, total, maker, group, say)
+    else:
+        chain = _chain(batches, {"version": VERSION, "groups": groups, **(key or {})})
+        known, loaded = _longest(chain, cache, say)
+        if loaded is not None:
+            _unpack(loaded, total)
+            say(f"{batches.where}: sums of the first {known} of {len(chain)} batches are known")
+        if known < len(chain):
+            _add(batches, known, total, maker, group, say)
+            cache.store(chain[-1], _pack(total), say, instead_of=chain[known - 1] if known else None)
+    for normal in total:
+        upper = np.triu(normal.xx, 1)
+        normal.xx = np.triu(normal.xx) + upper.T
+    return total
+
+
+def _add(batches: Batches, known: int, total: list[Normal], maker: RowMaker, group: Callable[[Atoms], int], say: Say) -> None:
+    """Add all batches but the first ``known``."""
+    buffer = np.empty((BLOCK, maker.descriptors.size))
+    fitted = "energy" in maker.settings.quantities and maker.fixed is None
+    done, of = 0, "" if batches.total is None else f" of {batches.total}"
+    for number, batch in enumerate(batches):
+        if number < known:
+            done += len(batch)
+            continue
+        belongs = [group(frame) for frame in batch]
+        for index in sorted(set(belongs)):
+            gatherer = Gatherer(total[index], buffer, fitted)
+            for frame, at in zip(batch, belongs, strict=True):
+                if at != index:
+                    continue
+                gatherer.add(maker(frame))
+                done += 1
+                if done % 64 == 0:
+                    say(f"{batches.where}: normal equations of {done}{of} frames")
+            gatherer.flush()
+    say(f"{batches.where}: normal equations of {done}{of} frames")
+
+
+def _chain(batches: Batches, key: dict[str, Any]) -> list[str]:
+    """Return for each batch the key of the sums over it and all before."""
+    last = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    found = []
+    for batch in batches:
+        last = hashlib.sha256((last + batch_hash(batch)).encode()).hexdigest()
+        found.append(last)
+    return found
+
+
+def _longest(chain: list[str], cache: Cache, say: Say) -> tuple[int, dict[str, np.ndarray] | None]:
+    """Return how many batches the largest known sum covers, and that sum."""
+    for count in range(len(chain), 0, -1):
+        if chain[count - 1] in cache and (arrays := cache.load(chain[count - 1], say)) is not None:
+            return count, arrays
+    return 0, None
+
+
+def _pack(total: list[Normal]) -> dict[str, np.ndarray]:
+    """Return the sums as flat arrays, of each Gram matrix the upper triangle."""
+    arrays = {f"xx{index}": dtrttp(normal.xx.T, uplo="L")[0] for index, normal in enumerate(total)}
+    for item in fields(Normal):
+        if item.name != "xx":
+            arrays[item.name] = np.array([getattr(normal, item.name) for normal in total])
+    return arrays
+
+
+def _unpack(arrays: dict[str, np.ndarray], total: list[Normal]) -> None:
+    for index, normal in enumerate(total):
+        normal.xx = dtpttr(len(normal.xy), arrays[f"xx{index}"], uplo="L")[0].T
+        for item in fields(Normal):
+            if item.name != "xx":
+                value = arrays[item.name][index]
+                setattr(normal, item.name, value.copy() if value.ndim else value.item())
