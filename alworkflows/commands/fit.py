@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import json_option, print_json, print_table
+from alworkflows.commands.output import json_option, print_json
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from alworkflows.commands.files import FrameFile
     from alworkflows.settings import ModelSettings
 
 __all__ = ["fit"]
@@ -22,6 +24,12 @@ __all__ = ["fit"]
 @click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
 @click.option("--output", "-o", required=True, metavar="FILE", help="Model to write, .npz.")
 @click.option("--test", "tests", multiple=True, metavar="FILE", help="Frames to judge on, never trained on; may be repeated.")
+@click.option(
+    "--transfer", "transfers", multiple=True, metavar="NAME=FILE", help="Frames of another kind to judge on; may be repeated."
+)
+@click.option(
+    "--reference", metavar="FILE", help="Frames with energies, such as pure phases, that fix the energy of each species."
+)
 @click.option(
     "--test-share",
     type=click.FloatRange(0, 0.9),
@@ -44,22 +52,25 @@ __all__ = ["fit"]
 @click.option(
     "--families", metavar="A,B", help="Families of radial functions, such as gaussian,slater, with their usual parameters."
 )
-@click.option("--terms", type=click.IntRange(1), metavar="N", help="Terms of each member; default: by the rule.")
-@click.option("--rule", metavar="RULE", help="How the number of terms is chosen.")
+@click.option("--method", metavar="NAME", help="lasso-lars (default), lasso, ridge or least-squares.")
+@click.option("--rule", metavar="NAME", help="Which model of the path: one-standard-error (default), best, or transfer.")
+@click.option("--terms", type=click.IntRange(1), metavar="N", help="The model with this many terms instead.")
+@click.option("--alpha", type=float, metavar="X", help="The model at this penalty instead.")
 @click.option("--members", type=int, metavar="N", help="Members of the committee.")
 @click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
 @click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")
 @click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
 @json_option
-def fit(
-    frames: tuple[str, ...], output: str, tests: tuple[str, ...], plot: str | None, overwrite: bool, as_json: bool, **options: Any
-) -> None:
+def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Fit a committee of sparse potentials (PLIP).
 
     FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
     The fit adds terms one after another, from none to hundreds; each member leaves out a share of the frames, on which the
     models along this path are judged. The table shows their errors, and which one was taken.
+
+    A test set holds frames like those that are trained on; a transfer set another kind, such as a crystal that was left out:
+    there, errors may rise again when models grow too complex, and --rule transfer takes the best.
 
     \b
     Examples:
@@ -67,57 +78,98 @@ def fit(
       alworkflows fit melt.npz slabs.npz -o model.npz --test test.npz --terms 100
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
-    from alworkflows.commands.files import (
-        check_labels,
-        check_species,
-        count,
-        new_file,
-        new_folder,
-        read_frames,
-        species_of,
-        together,
-    )
+    from alworkflows.commands.files import check_labels, check_species, count, new_file, new_folder, read_frames, together
+    from alworkflows.commands.path import path_rows, print_path
     from alworkflows.commands.progress import progress
     from alworkflows.frames import duplicates
-    from alworkflows.models import force_errors, train
+    from alworkflows.models import Fit, force_errors
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
     settings = _settings(options)
-    files, held = read_frames(frames), read_frames(tests)
-    species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
-    check_species(files, species, "--species")
-    check_species(held, species, "the training set")
+    files, sets = read_frames(frames), _Sets.read(options)
+    species = _species(files, options["species"])
+    for other in sets.files:
+        check_species([other], species, "the training set")
     check_labels(files, settings.fit.quantities)
-    check_labels(held)
+    check_labels([*sets.tests, *sets.transfers.values()])
+    check_labels(sets.references, ("energy",))
     training, aside = _set_aside(together(files), options["test_share"], options["seed"])
-    testing = together(held) + aside
-    _check_apart(training, testing)
+    testing = together(sets.tests) + aside
+    _check_apart(training, {"test": testing, **{name: file.frames for name, file in sets.transfers.items()}})
     if repeated := len(duplicates(training)):
         click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
     with progress() as say:
-        ensemble, report = train(training, settings, species, options["seed"], say)
-        found = force_errors(ensemble, testing) if testing else None
+        found = Fit(
+            training,
+            settings,
+            species,
+            options["seed"],
+            tests={"test": testing} if testing else None,
+            transfers={name: file.frames for name, file in sets.transfers.items()},
+            references=together(sets.references),
+            progress=say,
+        )
+        ensemble = found.ensemble()
+        judged = force_errors(ensemble, testing) if testing else None
+    rows, chosen = path_rows({**found.report, **ensemble.report})
+    ensemble.report["path"] = found.report["path"]
     ensemble.save(target)
-    rows, chosen = _path(report)
-    pictures = [] if folder is None else _draw(rows, chosen, found, folder)
+    pictures = [] if folder is None else _draw(rows, chosen, judged, folder)
     result = {
         "model": str(target),
         "species": species,
         "frames": len(training),
         "test_frames": len(testing),
-        "fit": report,
-        "test": found["summary"] if found else None,
+        "fit": {**found.report, **ensemble.report},
+        "test": judged["summary"] if judged else None,
         "pictures": pictures,
     }
     if as_json:
         print_json(result)
         return
-    click.echo(
-        f"{count(len(training), 'frame')} of {', '.join(species)}, {report['rows']} rows, {report['descriptors']} candidate terms"
-    )
-    _print(rows, chosen)
-    _say_what_next(result, frames, tests)
+    head = f"{count(len(training), 'frame')} of {', '.join(species)}, {found.report['rows']} rows"
+    click.echo(f"{head}, {found.report['descriptors']} candidate terms")
+    print_path(rows, chosen, settings.fit.quantities == ("forces",))
+    _say_what_next(result, frames, options["tests"], settings.fit.quantities)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """Files that are not trained on."""
+
+    tests: list[FrameFile]
+    transfers: dict[str, FrameFile]
+    references: list[FrameFile]
+
+    @property
+    def files(self) -> list[FrameFile]:
+        return [*self.tests, *self.transfers.values(), *self.references]
+
+    @classmethod
+    def read(cls, options: dict[str, Any]) -> _Sets:
+        from alworkflows.commands.files import read_frames
+        from alworkflows.errors import InputError
+
+        named: dict[str, str] = {}
+        for text in options["transfers"]:
+            name, equals, path = text.partition("=")
+            if not (name and equals and path):
+                raise InputError(f"--transfer: expected NAME=FILE, got '{text}'")
+            if name in named:
+                raise InputError(f"--transfer: two sets are called '{name}'")
+            named[name] = path
+        transfers = dict(zip(named, read_frames(list(named.values())), strict=True))
+        references = read_frames([options["reference"]]) if options["reference"] else []
+        return cls(read_frames(options["tests"]), transfers, references)
+
+
+def _species(files: Sequence[FrameFile], given: str | None) -> tuple[str, ...]:
+    from alworkflows.commands.files import check_species, species_of
+
+    species = tuple(given.split(",")) if given else species_of(files)
+    check_species(files, species, "--species")
+    return species
 
 
 def _settings(options: dict[str, Any]) -> ModelSettings:
@@ -129,7 +181,7 @@ def _settings(options: dict[str, Any]) -> ModelSettings:
     if options["settings_file"]:
         base = read_yaml(options["settings_file"])
         base = base.get("model", {}) if "stages" in base or "material" in base or "model" in base else base
-    direct: dict[str, Any] = {key: options[key] for key in ("terms", "rule") if options[key] is not None}
+    direct: dict[str, Any] = {key: options[key] for key in ("method", "rule", "terms", "alpha") if options[key] is not None}
     if options["quantities"]:
         direct["quantities"] = options["quantities"].split(",")
     if options["families"]:
@@ -153,38 +205,19 @@ def _set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms
     return training, [frame for frame, is_aside in zip(frames, aside, strict=True) if is_aside]
 
 
-def _check_apart(training: Sequence[Atoms], testing: Sequence[Atoms]) -> None:
-    """Raise if a test frame is a training frame."""
+def _check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -> None:
+    """Raise if a frame that is judged on is a training frame."""
+    from alworkflows.commands.files import count
     from alworkflows.errors import InputError
     from alworkflows.frames import frame_id
 
-    shared = {frame_id(frame) for frame in training} & {frame_id(frame) for frame in testing}
-    if shared:
-        raise InputError(
-            f"{len(shared)} frames are both trained and tested on (such as {min(shared)}): their errors would mean nothing"
-        )
-
-
-def _path(report: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Return a row for each model along the path, and the index of the one that was taken."""
-    rows = []
-    for step in report["ladder"]:
-        errors = [error for error in step["held_out"] if error is not None]
-        rows.append({"terms": step["terms"], "held-out": sum(errors) / len(errors)})
-    most = max(report["terms"])
-    return rows, min(range(len(rows)), key=lambda index: abs(rows[index]["terms"] - most))
-
-
-def _print(rows: Sequence[dict[str, Any]], chosen: int) -> None:
-    """Print the path, with the model that was taken marked."""
-    sets = [key for key in rows[0] if key not in ("alpha", "terms")]
-    penalised = any(row.get("alpha") for row in rows)
-    cells = []
-    for index, row in enumerate(rows):
-        line = ["→" if index == chosen else "", *([f"{row['alpha']:.1e}"] if penalised else []), row["terms"]]
-        cells.append([*line, *(f"{row[name]:.4f}" if row.get(name) is not None else "-" for name in sets)])
-    click.echo("Force errors along the path, eV/A:")
-    print_table(["", *["alpha"] * penalised, "terms", *sets], cells)
+    trained = {frame_id(frame) for frame in training}
+    for name, frames in others.items():
+        if shared := trained & {frame_id(frame) for frame in frames}:
+            raise InputError(
+                f"{count(len(shared), 'frame')} of the set '{name}' are trained on too (such as {min(shared)}): "
+                "errors on them would mean nothing"
+            )
 
 
 def _draw(rows: Sequence[dict[str, Any]], chosen: int, found: dict[str, Any] | None, folder: Path) -> list[str]:
@@ -200,15 +233,18 @@ def _draw(rows: Sequence[dict[str, Any]], chosen: int, found: dict[str, Any] | N
     return [str(folder / name) for name in ("path.png", "parity.png")]
 
 
-def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequence[str]) -> None:
+def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]) -> None:
     from alworkflows.commands.files import count
 
     model, test = result["model"], result["test"]
     if test:
-        energy = f", energies {1e3 * test['energy_rmse']:.1f} meV/atom" if "energy_rmse" in test else ""
         forces = f"forces {test['force_rmse']:.4f} eV/A (they spread by {test['force_std']:.2f})"
-        click.echo(f"on {count(test['frames'], 'test frame')}: {forces}{energy}")
+        click.echo(f"on {count(test['frames'], 'test frame')}: {forces}")
+        if "energy_rmse" in test:
+            not_fitted = "" if "energy" in quantities else " (not fitted: --quantities forces,energy fits them too)"
+            click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")
-    click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'FRAMES'}")
+    click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")
     click.echo(f"      alworkflows insight {model} {' '.join(frames)} -o insight/")
+    click.echo(f"      alworkflows export {model} -o potential/")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +36,7 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
       pairs      pair terms V(r) of every pair of species, the span of the members, the distances in the data
       angles     three-body energy against the angle, at the distance of first neighbours
       densities  N-body densities and the energies they give
-      path       errors against the complexity of the model, as the fit found them
+      path       errors against the complexity of the model, if `alworkflows fit` made it
     """
     from alworkflows.commands.files import check_species, load_model, new_folder, read_frames, together
     from alworkflows.commands.progress import progress
@@ -48,7 +49,7 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     with progress(as_json) as say:
         found = look_into(ensemble, together(files), say)
         say("drawing")
-        written = write(found, folder)
+        written = write(found, folder) + _path(ensemble.report, folder)
     if as_json:
         print_json(
             {
@@ -63,6 +64,21 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     for line in warnings(found):
         click.echo(line)
     click.echo(f"written to {folder}: {', '.join(written)}")
+
+
+def _path(report: dict[str, Any], folder: Path) -> list[str]:
+    """Draw the path that the model was chosen on, if its report holds it; return the names of the files."""
+    if "path" not in report:
+        return []
+    from alworkflows.commands.path import path_rows
+    from alworkflows.insight.errors import plot_path
+    from alworkflows.insight.write import write_csv
+    from alworkflows.plotting import save
+
+    rows, chosen = path_rows(report)
+    save(plot_path(rows, chosen), folder / "path.png")
+    write_csv(folder / "path.csv", list(rows[0]), (row.values() for row in rows))
+    return ["path.png", "path.csv"]
 
 
 def warnings(found: Insight) -> list[str]:

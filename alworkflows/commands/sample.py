@@ -106,11 +106,11 @@ def sample(
         print_json({"output": str(target), "frames": len(made), "runs": reports})
         return
     columns = ["atoms", "frames", "steps", "seconds"]
-    cells = [[report["structure"], *(report[key] for key in columns), report["stopped"] or "as planned"] for report in reports]
+    cells = [[done["structure"], *(done[key] for key in columns), done["stopped"] or "as planned"] for done in reports]
     print_table(["structure", *columns, "ended"], cells)
-    for report in reports:
-        if report["message"]:
-            click.echo(f"{report['structure']}: {report['message']}")
+    for done in reports:
+        if done["message"]:
+            click.echo(f"{done['structure']}: {done['message']}")
     click.echo(f"written: {target}, {count(len(made), 'frame')} without labels")
 
 

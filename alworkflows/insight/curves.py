@@ -84,12 +84,14 @@ class AngleCurve:
 class DensityCurve:
     """One N-body density of a centre: ``density`` (K,) of a neighbour against ``r``, and ``energy`` (M, K) against ``rho``.
 
-    ``rho`` spans what occurs in the data, or what one to twelve neighbours give where there are none.
+    ``function``: number and ``name`` of the radial function. ``rho`` spans what occurs in the data, or what one to twelve
+    neighbours give where there are none.
     """
 
     centre: str
     neighbour: str
     function: int
+    name: str
     r: np.ndarray
     density: np.ndarray
     rho: np.ndarray
@@ -142,8 +144,13 @@ def angle_curves(blocks: Blocks, species: Sequence[str], distances: np.ndarray) 
     return curves
 
 
-def density_curves(blocks: Blocks, species: Sequence[str], frames: Sequence[Atoms], largest: int = 4) -> list[DensityCurve]:
-    """Return, for every centre and neighbour, the ``largest`` densities by how far their energy varies."""
+def density_curves(
+    blocks: Blocks, species: Sequence[str], frames: Sequence[Atoms], names: Sequence[str], largest: int = 4
+) -> list[DensityCurve]:
+    """Return, for every centre and neighbour, the ``largest`` densities by how far their energy varies in ``frames``.
+
+    ``names`` (R,) of the radial functions.
+    """
     found = []
     r = np.linspace(NEAREST, blocks.table.cutoff, POINTS)
     shapes = density_function(blocks.table, r)
@@ -151,11 +158,11 @@ def density_curves(blocks: Blocks, species: Sequence[str], frames: Sequence[Atom
     for centre, neighbour in np.ndindex(len(species), len(species)):
         weights = blocks.many[:, centre, neighbour]
         curves = []
-        for n in np.flatnonzero(weights.any(axis=(0, 1))):
+        for n in np.flatnonzero(weights.any(axis=(0, 1))).tolist():
             low, high = ranges[:, centre, neighbour, n]
             rho = np.linspace(low, high, 121)
             energy = weights[:, :, n] @ rho[None] ** blocks.m[:, None]
-            curves.append(DensityCurve(species[centre], species[neighbour], int(n), r, shapes[:, n], rho, energy))
+            curves.append(DensityCurve(species[centre], species[neighbour], n, names[n], r, shapes[:, n], rho, energy))
         curves.sort(key=lambda curve: -float(np.ptp(curve.energy.mean(axis=0))))
         found += curves[:largest]
     return found

@@ -33,9 +33,11 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
         Of the errors.
     """
     sets = list(dict.fromkeys(key for row in rows for key in row if key not in ("terms", "alpha")))
-    penalised = [row for row in rows if row.get("alpha")]
+    # a model of no terms says nothing on a logarithmic scale; of models as large as each other the last was penalised least
+    sized = list({row["terms"]: row for row in rows if row["terms"] > 0}.values())
+    penalised = [row for row in rows if row.get("alpha") and row["terms"] > 0]
     made, axes = figure(4.4, (1.0, 1.0) if penalised else (1.0,), width=9.6 if penalised else 6.4)
-    for axis, key, used in zip(axes, ("terms", "alpha"), (rows, penalised), strict=False):
+    for axis, key, used in zip(axes, ("terms", "alpha"), (sized, penalised), strict=False):
         for index, name in enumerate(sets):
             points = [(row[key], row[name]) for row in used if row.get(name) is not None]
             style: dict[str, Any] = {
@@ -52,7 +54,7 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
         axis.set_yscale("log")
         _plain_ticks(axis.yaxis, [row[name] for row in used for name in sets if row.get(name) is not None])
         if key == "terms":
-            _plain_ticks(axis.xaxis, [max(row[key], 1) for row in used])
+            _plain_ticks(axis.xaxis, [row[key] for row in used])
     axes[0].set_xlabel("terms of the model")
     axes[0].set_ylabel(f"root mean square error ({unit})")
     axes[0].legend(loc="best")
@@ -88,6 +90,7 @@ def plot_parity(reference: np.ndarray, predicted: np.ndarray, largest: np.ndarra
     largest, disagreement : (F,) float
         By frame, eV/A.
     """
+    largest, disagreement = np.maximum(largest, 1e-6), np.maximum(disagreement, 1e-6)
     made, (left, right) = figure(4.6, (1.0, 1.0), width=10.0)
     x, y = np.ravel(reference), np.ravel(predicted)
     reach = 1.05 * float(max(np.abs(x).max(), np.abs(y).max(), 1e-3))
@@ -105,7 +108,7 @@ def plot_parity(reference: np.ndarray, predicted: np.ndarray, largest: np.ndarra
     rms, most = float(np.sqrt(((y - x) ** 2).mean())), float(np.quantile(np.abs(y - x), 0.999))
     left.set_title(f"forces: RMSE {rms:.3g} eV/Å, 99.9 % below {most:.3g} eV/Å")
     right.plot(disagreement, largest, ls="none", marker="o", ms=4, mew=0, alpha=0.6, color=COLOURS[0])
-    factor = float(np.median(largest / np.maximum(disagreement, 1e-9)))
+    factor = float(np.median(largest / disagreement))
     ends = np.array([disagreement.min() / 1.3, disagreement.max() * 1.3])
     right.plot(ends, factor * ends, color=FAINT, lw=1.0, ls=DASHES[1], label=f"error = {factor:.2g} × disagreement (median)")
     right.set_xscale("log")

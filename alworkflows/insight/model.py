@@ -15,5 +15,5 @@ __all__ = ["blocks_of"]
 def blocks_of(ensemble: Ensemble) -> Blocks:
     """Return the weights of all members, term by term."""
     descriptors: Any = ensemble.committee.descriptors
-    found: Blocks = descriptors.blocks(ensemble.committee.weights)
+    found: Blocks = descriptors.blocks(ensemble.committee.weights, ensemble.committee.fixed)
     return found

@@ -186,7 +186,7 @@ def plot_densities(curves: Sequence[DensityCurve]) -> Figure | None:
             # each density has a range of its own: what varies shows from none to the largest
             low, high = curve.rho[0], curve.rho[-1]
             energy = curve.energy - curve.energy[:, :1]
-            _band(right, (curve.rho - low) / (high - low), energy, colour, f"ρ = {low:.3g} … {high:.3g}", ls=dash)
+            _band(right, (curve.rho - low) / (high - low), energy, colour, f"{curve.name}: ρ = {low:.2g} … {high:.2g}", ls=dash)
         left.set_title(f"{key[0]} among {key[1]}: density of one neighbour")
         left.set_ylabel("h(r)")
         left.set_xlim(curve.r[0], curve.r[-1])

@@ -43,12 +43,14 @@ def look_into(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable[[s
     """
     shares = force_shares(ensemble, frames, progress)
     blocks, species = blocks_of(ensemble), ensemble.species
+    descriptors: Any = ensemble.committee.descriptors
+    functions = [f"{function.family} {function.label}" for function in descriptors.radial]
     distances = measure(frames, species, blocks.table.cutoff)
     return Insight(
         shares,
         pair_curves(blocks, species),
         angle_curves(blocks, species, distances.typical),
-        density_curves(blocks, species, frames),
+        density_curves(blocks, species, frames, functions),
         distances,
     )
 
@@ -119,7 +121,7 @@ def _angle_rows(curves: Sequence[AngleCurve]) -> Iterator[list[Any]]:
 def _density_rows(curves: Sequence[DensityCurve]) -> Iterator[list[Any]]:
     for curve in curves:
         for k, rho in enumerate(curve.rho):
-            yield [curve.centre, curve.neighbour, curve.function, float(rho), *_span(curve.energy[:, k])]
+            yield [curve.centre, curve.neighbour, curve.name, float(rho), *_span(curve.energy[:, k])]
 
 
 def _distance_rows(insight: Insight) -> Iterator[list[Any]]:

@@ -1,7 +1,11 @@
 import json
 
 import pytest
+from ase.build import bulk
 
+from alworkflows import frames as frames_io
+from alworkflows.commands.path import path_rows
+from alworkflows.frames import attach_labels
 from alworkflows.models import Ensemble
 
 
@@ -37,6 +41,42 @@ def test_fit_as_json(run, files):
     assert len(found["fit"]["terms"]) == 2
 
 
+def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files, tmp_path):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--transfer", f"hot={files / 'test.xyz'}", "--rule",
+        "transfer", "-o", "model.npz",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "transfer hot" in done.out
+    rows, chosen = path_rows(Ensemble.load("model.npz").report)
+    assert rows[chosen]["transfer hot"] == min(row["transfer hot"] for row in rows)
+    marked = next(line.split() for line in done.out.splitlines() if line.strip().startswith("→"))
+    assert int(marked[2]) == rows[chosen]["terms"]
+
+
+def test_families_by_name_and_references_for_the_levels(run, files, tmp_path):
+    pure = [attach_labels(bulk(symbol, "fcc", a=4.4), energy) for symbol, energy in {"Zn": -1.3, "O": -4.9}.items()]
+    frames_io.save("pure.npz", pure)
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--families", "gaussian,slater",
+        "--reference", "pure.npz", "-o", "model.npz",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    ensemble = Ensemble.load("model.npz")
+    assert [functions.family for functions in ensemble.settings.functions] == ["gaussian", "slater"]
+    assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-1.3, -4.9])
+
+
+def test_few_rows_are_printed_of_a_long_path():
+    from alworkflows.commands.path import SHOWN, shown
+
+    rows = [{"alpha": 2.0**-k, "terms": k, "train": 1.0 / (k + 1), "held-out": abs(k - 31) + 1.0} for k in range(60)]
+    found = shown(rows, 40)
+    assert {0, 31, 40, 59} <= set(found)
+    assert len(found) <= SHOWN + 3
+    assert shown(rows[:5], 2) == [0, 1, 2, 3, 4]
+
+
 def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
     campaign = tmp_path / "zno.yaml"
     campaign.write_text("material: zno\nname: x\nmodel:\n" + "".join(f"  {line}\n" for line in (files / "small.yaml").open()))
@@ -56,7 +96,14 @@ def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
         (["{files}/frames.npz", "-o", "nowhere/m.npz"], "the folder nowhere does not exist"),
         (["{files}/frames.npz", "-o", "m.npz", "--species", "Zn"], "24 frames with O, which --species lacks; it has Zn"),
         (["{files}/frames.npz", "--test", "{files}/copper.npz", "-o", "m.npz"], "copper.npz: 1 frame with Cu"),
-        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames are both trained and tested on"),
+        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames of the set 'test' are trained on too"),
+        (["{files}/frames.npz", "--transfer", "{files}/test.xyz", "-o", "m.npz"], "--transfer: expected NAME=FILE"),
+        (["{files}/frames.npz", "--transfer", "x=no.npz", "-o", "m.npz"], "no.npz: no such file"),
+        (["{files}/frames.npz", "--reference", "{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no energy"),
+        (["{files}/frames.npz", "-o", "m.npz", "--families", "gausian"], "did you mean 'gaussian'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--method", "laso"], "did you mean 'lasso'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--terms", "3", "--alpha", "1e-3"], "expected alpha or terms, got both"),
+        (["{files}/frames.npz", "-o", "m.npz", "--rule", "transfer"], "needs a transfer set"),
         (["{files}/frames.npz", "-o", "m.npz", "--rule", "bst"], "did you mean 'best'"),
         (["{files}/frames.npz", "-o", "m.npz", "-s", "descriptors.cutof=3"], "did you mean 'cutoff'"),
         (["{files}/frames.npz", "-o", "m.npz", "-s", "folds"], "--set: expected KEY=VALUE, got 'folds'"),

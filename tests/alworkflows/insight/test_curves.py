@@ -63,11 +63,12 @@ def test_angles_are_what_the_energy_of_three_atoms_gains(ensemble):
 
 def test_densities_span_those_of_the_frames_and_give_the_energy_of_their_powers(ensemble, frames):
     blocks = blocks_of(ensemble)
-    curves = density_curves(blocks, ensemble.species, frames)
+    curves = density_curves(blocks, ensemble.species, frames, list("abcdef"))
     assert {(curve.centre, curve.neighbour) for curve in curves} == set(itertools.product(["Zn", "O"], repeat=2))
     for curve in curves:
         c, s = (ensemble.species.index(symbol) for symbol in (curve.centre, curve.neighbour))
         weights = blocks.many[:, c, s, :, curve.function]
+        assert curve.name == "abcdef"[curve.function]
         np.testing.assert_allclose(curve.energy[:, -1], weights @ curve.rho[-1] ** blocks.m, rtol=1e-12)
         largest = max(
             sum(
