@@ -5,8 +5,9 @@ What a notebook needs is here by its own name, and imported when it is first use
     import alworkflows as al
 
     frames = al.read("frames.xyz")
-    ensemble, report = al.train(frames, al.ModelSettings(), ("Zn", "O"), seed=1)
-    al.force_shares(ensemble, frames)
+    fit = al.Fit(frames)
+    print(fit.path)
+    al.force_shares(fit.ensemble(), frames)
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ if TYPE_CHECKING:
     from alworkflows.calculators import label
     from alworkflows.frames import read, write
     from alworkflows.insight import force_shares, look_into
-    from alworkflows.models import Ensemble, force_errors, train
+    from alworkflows.models import Ensemble, Fit, force_errors
     from alworkflows.sampling import parse_sampler, sample
     from alworkflows.settings import ModelSettings
     from alworkflows.structures import crystal
 
 __all__ = [
     "Ensemble",
+    "Fit",
     "ModelSettings",
     "crystal",
     "force_errors",
@@ -33,7 +35,6 @@ __all__ = [
     "parse_sampler",
     "read",
     "sample",
-    "train",
     "write",
 ]
 
@@ -42,6 +43,7 @@ __version__ = "0.1.0"
 #: the module of each name
 _HOMES = {
     "Ensemble": "models",
+    "Fit": "models",
     "ModelSettings": "settings",
     "crystal": "structures",
     "force_errors": "models",
@@ -51,7 +53,6 @@ _HOMES = {
     "parse_sampler": "sampling",
     "read": "frames",
     "sample": "sampling",
-    "train": "models",
     "write": "frames",
 }
 

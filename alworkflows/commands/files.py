@@ -101,8 +101,8 @@ def load_model(path: str) -> Ensemble:
 
 
 def species_of(files: Sequence[FrameFile]) -> tuple[str, ...]:
-    """Return the chemical symbols in frames, in order of appearance."""
-    return tuple(dict.fromkeys(symbol for frame in together(files) for symbol in frame.get_chemical_symbols()))
+    """Return the chemical symbols in frames, sorted, as :class:`.models.Fit` does."""
+    return tuple(sorted({symbol for frame in together(files) for symbol in frame.get_chemical_symbols()}))
 
 
 def check_species(files: Sequence[FrameFile], species: Sequence[str], owner: str = "the model") -> None:

@@ -37,7 +37,7 @@ __all__ = ["fit"]
     metavar="SHARE",
     help="Set this share of FRAMES aside as test frames.",
 )
-@click.option("--species", metavar="A,B", help="Species of the model, in order; default: as they appear in FRAMES.")
+@click.option("--species", metavar="A,B", help="Species of the model, in order; default: those in FRAMES.")
 @click.option(
     "--settings", "settings_file", metavar="FILE", help="YAML with descriptors, fit, members, folds; or a campaign file."
 )

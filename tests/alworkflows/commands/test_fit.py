@@ -16,9 +16,9 @@ def test_fit_writes_a_model_and_says_what_came_of_it(run, files, tmp_path):
     )  # fmt: skip
     assert done.status == 0, done.err
     ensemble = Ensemble.load(tmp_path / "model.npz")
-    assert ensemble.species == ("Zn", "O")
+    assert ensemble.species == ("O", "Zn")
     assert len(ensemble.members) == 3
-    assert "24 frames of Zn, O" in done.out
+    assert "24 frames of O, Zn" in done.out
     assert "on 6 test frames: forces" in done.out
     assert len([line for line in done.out.splitlines() if line.strip().startswith("→")]) == 1
     assert "Next: alworkflows evaluate model.npz" in done.out
@@ -29,11 +29,11 @@ def test_fit_writes_a_model_and_says_what_came_of_it(run, files, tmp_path):
 def test_fit_as_json(run, files):
     done = run(
         "fit", files / "frames.npz", "--settings", files / "small.yaml", "-s", "fit.ridge=1e-6", "--terms", 7, "--members", 2,
-        "--species", "O,Zn", "--test-share", 0.3, "-o", "model.npz", "--json",
+        "--species", "Zn,O", "--test-share", 0.3, "-o", "model.npz", "--json",
     )  # fmt: skip
     assert done.status == 0, done.err
     found = json.loads(done.out)
-    assert found["species"] == ["O", "Zn"]
+    assert found["species"] == ["Zn", "O"]
     assert found["frames"] + found["test_frames"] == 24
     assert found["test"]["frames"] == found["test_frames"] > 2
     assert Ensemble.load("model.npz").settings.cutoff == 4.5
@@ -55,7 +55,7 @@ def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files
 
 
 def test_families_by_name_and_references_for_the_levels(run, files, tmp_path):
-    pure = [attach_labels(bulk(symbol, "fcc", a=4.4), energy) for symbol, energy in {"Zn": -1.3, "O": -4.9}.items()]
+    pure = [attach_labels(bulk(symbol, "fcc", a=4.4), energy) for symbol, energy in {"O": -4.9, "Zn": -1.3}.items()]
     frames_io.save("pure.npz", pure)
     done = run(
         "fit", files / "frames.npz", "--settings", files / "small.yaml", "--families", "gaussian,slater",
@@ -64,7 +64,7 @@ def test_families_by_name_and_references_for_the_levels(run, files, tmp_path):
     assert done.status == 0, done.err
     ensemble = Ensemble.load("model.npz")
     assert [functions.family for functions in ensemble.settings.functions] == ["gaussian", "slater"]
-    assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-1.3, -4.9])
+    assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-4.9, -1.3])
 
 
 def test_few_rows_are_printed_of_a_long_path():
