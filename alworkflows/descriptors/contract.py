@@ -10,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.descriptors.native import Neighbours
+from alworkflows.descriptors.radial import RadialTable
 
 __all__ = ["Descriptors", "Design", "Folded"]
 
@@ -77,5 +78,8 @@ class Descriptors(ABC):
         """Return the full list of pairs within the cutoff."""
 
     @abstractmethod
-    def fold(self, weights: np.ndarray) -> Folded:
-        """Return M linear models with weights (M, P) as one evaluation made for dynamics."""
+    def fold(self, weights: np.ndarray, fixed: RadialTable | None = None) -> Folded:
+        """Return M linear models with weights (M, P) as one evaluation made for dynamics.
+
+        ``fixed``: energies (eV) of the distance, by unordered pair of species, that every model adds: a baseline.
+        """

@@ -16,7 +16,7 @@ __all__ = ["FEWEST_BINS", "ORDER", "RadialTable", "polynomials", "tabulate"]
 #: coefficients of a polynomial
 ORDER = 8
 #: bins double from the fewest to the most
-FEWEST_BINS, MOST_BINS = 32, 4096
+FEWEST_BINS, MOST_BINS = 64, 4096
 TOLERANCE = 1e-12
 #: where a function has fallen below this share of its largest value outside the core, it need not be as exact
 SMALL = 1e-2

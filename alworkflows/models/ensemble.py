@@ -16,15 +16,17 @@ from ase import Atoms
 from alworkflows.descriptors import build
 from alworkflows.descriptors.native import kinds_of
 from alworkflows.errors import InputError
+from alworkflows.models.baseline import Baseline
 from alworkflows.models.linear import Committee, LinearModel
 from alworkflows.settings import DescriptorSettings, parse
+from alworkflows.settings.model import BaselineSettings
 
 if TYPE_CHECKING:
     from alworkflows.models.calculator import EnsembleCalculator
 
 __all__ = ["Ensemble", "Prediction"]
 
-FORMAT, VERSION = "alworkflows-ensemble", 1
+FORMAT, VERSION = "alworkflows-ensemble", 2
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,23 @@ class Ensemble:
         if len(members) < 2:
             raise InputError(f"an ensemble needs at least two members to disagree, got {len(members)}")
         first = members[0]
-        if any(member.settings != first.settings or member.species != first.species for member in members):
-            raise InputError("the members of a linear ensemble must share descriptors and species")
+        if any(
+            (member.settings, member.species, member.baseline) != (first.settings, first.species, first.baseline)
+            for member in members
+        ):
+            raise InputError("the members of a linear ensemble must share descriptors, baseline and species")
         self.members, self.report = list(members), dict(report or {})
-        self.settings, self.species = first.settings, first.species
+        self.settings, self.species, self.baseline = first.settings, first.species, first.baseline
 
     @cached_property
     def committee(self) -> Committee:
         """All members as one evaluation."""
+        descriptors = build(self.settings, self.species)
         return Committee(
-            build(self.settings, self.species),
+            descriptors,
             np.array([member.weights for member in self.members]),
             np.array([member.levels for member in self.members]),
+            Baseline(self.baseline, descriptors) if self.baseline else None,
         )
 
     def predict(self, frames: Sequence[Atoms]) -> list[Prediction]:
@@ -101,6 +108,7 @@ class Ensemble:
             "format": VERSION,
             "model": "linear",
             "descriptors": self.settings.name,
+            "baseline": self.baseline.name if self.baseline else None,
             "size": len(self.members[0].weights),
             "species": list(self.species),
             "members": len(self.members),
@@ -115,6 +123,7 @@ class Ensemble:
             "version": VERSION,
             "class": "linear",
             "descriptors": self.settings.model_dump(mode="json"),
+            "baseline": self.baseline.model_dump(mode="json") if self.baseline else None,
             "species": list(self.species),
             "members": len(self.members),
             "report": self.report,
@@ -149,6 +158,7 @@ class Ensemble:
         if header["version"] != VERSION:
             raise InputError(f"{path}: model format version {header['version']}, but this program knows version {VERSION}")
         settings = parse(DescriptorSettings, header["descriptors"], f"{path}: descriptors")
+        baseline = header["baseline"] and parse(BaselineSettings, header["baseline"], f"{path}: baseline")
         species = tuple(header["species"])
         size = build(settings, species).size
         weights, levels = arrays["weights"], arrays["levels"]
@@ -156,7 +166,8 @@ class Ensemble:
             raise InputError(f"{path}: expected weights of shape {(header['members'], size)}, got {weights.shape}")
         if not (np.isfinite(weights).all() and np.isfinite(levels).all()):
             raise InputError(f"{path}: expected finite weights, got NaN or infinity")
-        return cls([LinearModel(settings, species, w, e) for w, e in zip(weights, levels, strict=True)], header["report"])
+        members = [LinearModel(settings, species, w, e, baseline) for w, e in zip(weights, levels, strict=True)]
+        return cls(members, header["report"])
 
 
 def deviation(forces: np.ndarray) -> np.ndarray:

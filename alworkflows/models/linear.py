@@ -9,14 +9,17 @@ import numpy as np
 
 from alworkflows.descriptors import Descriptors, Folded, build
 from alworkflows.descriptors.native import Neighbours
+from alworkflows.descriptors.radial import RadialTable
+from alworkflows.models.baseline import Baseline
 from alworkflows.settings import DescriptorSettings
+from alworkflows.settings.model import BaselineSettings
 
 __all__ = ["Committee", "LinearModel"]
 
 
 @dataclass(frozen=True)
 class LinearModel:
-    """Energy = sum over atoms of level[species] + weights . descriptors.
+    """Energy = sum over atoms of level[species] + weights . descriptors, and the baseline if there is one.
 
     ``weights`` (P,) in eV per descriptor; ``levels`` (S,) in eV an atom.
     """
@@ -25,6 +28,7 @@ class LinearModel:
     species: tuple[str, ...]
     weights: np.ndarray
     levels: np.ndarray
+    baseline: BaselineSettings | None = None
 
     @property
     def support(self) -> np.ndarray:
@@ -47,14 +51,23 @@ class Committee:
     weights : (M, P) float
     levels : (M, S) float
         eV an atom.
+    baseline
+        What all add, if anything.
     """
 
-    def __init__(self, descriptors: Descriptors, weights: np.ndarray, levels: np.ndarray) -> None:
-        self.descriptors, self.weights, self.levels = descriptors, weights, levels
+    def __init__(
+        self, descriptors: Descriptors, weights: np.ndarray, levels: np.ndarray, baseline: Baseline | None = None
+    ) -> None:
+        self.descriptors, self.weights, self.levels, self.baseline = descriptors, weights, levels, baseline
+
+    @property
+    def fixed(self) -> RadialTable | None:
+        """Energies of the baseline (eV) by unordered pair of species."""
+        return self.baseline.table if self.baseline else None
 
     @cached_property
     def _folded(self) -> Folded:
-        return self.descriptors.fold(self.weights)
+        return self.descriptors.fold(self.weights, self.fixed)
 
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
@@ -65,4 +78,5 @@ class Committee:
 
     def mean(self) -> Committee:
         """Return the mean of the models, itself one linear model."""
-        return Committee(self.descriptors, self.weights.mean(axis=0, keepdims=True), self.levels.mean(axis=0, keepdims=True))
+        weights, levels = self.weights.mean(axis=0, keepdims=True), self.levels.mean(axis=0, keepdims=True)
+        return Committee(self.descriptors, weights, levels, self.baseline)

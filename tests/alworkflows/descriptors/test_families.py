@@ -77,7 +77,7 @@ def test_tables_are_exact_on_the_tail_of_what_diverges():
 @pytest.mark.parametrize("family", ["slater", "gaussian-orbital", "lennard-jones", "buckingham", "yukawa"])
 def test_what_diverges_stays_finite_and_smooth_at_the_core(family):
     descriptors = build(settings(family, core=0.6), ("Zn",))
-    assert descriptors.core == pytest.approx(0.75)  # the next 32nd of the cutoff
+    assert descriptors.core == pytest.approx(0.65625)  # the next 64th of the cutoff
     for function in descriptors.radial:
         at_zero = function(np.array([0.0]), descriptors.core)
         assert np.isfinite(at_zero).all()
