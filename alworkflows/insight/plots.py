@@ -9,7 +9,7 @@ import numpy as np
 
 from alworkflows.insight.curves import AngleCurve, DensityCurve, PairCurve
 from alworkflows.insight.distances import Distances
-from alworkflows.insight.shares import ALL, Share
+from alworkflows.insight.shares import ALL, BASELINE, Share
 from alworkflows.plotting import COLOURS, FAINT, INK, figure, styled
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["plot_angles", "plot_densities", "plot_pairs", "plot_shares"]
 
 HATCHES = ("", "//", "..", "\\\\", "xx", "--")
-BASELINE = "#999999"
+GREY = "#999999"
 ORDERS = {"2B": "two-body", "3B": "three-body", "NB": "N-body"}
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
 
@@ -33,11 +33,12 @@ def plot_shares(shares: Sequence[Share]) -> Figure:
     for axis, kind in zip(axes, kinds, strict=True):
         rows = [share for share in shares if share.kind == kind]
         interactions = list(dict.fromkeys(row.interaction for row in rows))
-        groups = list(dict.fromkeys(row.group for row in rows))
+        # a baseline lies on top of what was fitted
+        groups = sorted(dict.fromkeys(row.group for row in rows), key=lambda group: group == BASELINE)
         bottom = np.zeros(len(interactions))
         for index, group in enumerate(groups):
             heights = np.array([_share(rows, interaction, group) for interaction in interactions])
-            colour = BASELINE if group == "baseline" else COLOURS[index % len(COLOURS)]
+            colour = GREY if group == BASELINE else COLOURS[index % len(COLOURS)]
             hatch = HATCHES[index // len(COLOURS) % len(HATCHES)]
             bars = axis.bar(
                 range(len(interactions)),

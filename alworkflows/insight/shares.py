@@ -19,7 +19,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from ase import Atoms
 
+from alworkflows.descriptors.blocks import pair_index
+from alworkflows.descriptors.native import kinds_of, neighbours
+from alworkflows.descriptors.radial import RadialTable
 from alworkflows.errors import InputError
+from alworkflows.insight.distances import lengths, pair_names
 
 if TYPE_CHECKING:
     from alworkflows.descriptors.plip import Term
@@ -29,6 +33,8 @@ __all__ = ["ALL", "KINDS", "Share", "force_shares"]
 
 #: the interaction that holds all others
 ALL = "all"
+#: the group of a baseline, in every kind of grouping but by interaction
+BASELINE = "baseline"
 #: what a group may be
 KINDS = ("body order", "family", "interaction")
 
@@ -122,7 +128,7 @@ class _Tally:
 
 
 def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
-    """Return the parts of the mean model, and its weights spread over them (P, parts)."""
+    """Return the parts of the mean model, those of a baseline last, and its weights spread over the others (P, parts)."""
     weights = ensemble.committee.mean().weights[0]
     descriptors: Any = ensemble.committee.descriptors
     keys: dict[tuple[str, str, str], list[int]] = {}
@@ -132,9 +138,10 @@ def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
     selector = np.zeros((len(weights), len(order)))
     for index, key in enumerate(order):
         selector[keys[key], index] = weights[keys[key]]
-    return [
-        _Part(interaction, body, family, len(keys[interaction, body, family])) for interaction, body, family in order
-    ], selector
+    parts = [_Part(interaction, body, family, len(keys[interaction, body, family])) for interaction, body, family in order]
+    if ensemble.committee.fixed is not None:
+        parts += [_Part(pair, BASELINE, BASELINE, 0) for pair in pair_names(ensemble.species)]
+    return parts, selector
 
 
 def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
@@ -146,4 +153,17 @@ def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
 def _forces(ensemble: Ensemble, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
     """Return the force components of each part, (3 N, parts) in eV/A."""
     found: np.ndarray = ensemble.committee.descriptors.design(atoms, stress=False).forces @ selector
-    return found
+    fixed = ensemble.committee.fixed
+    return found if fixed is None else np.hstack([found, _baseline_forces(fixed, atoms, ensemble.species)])
+
+
+def _baseline_forces(fixed: RadialTable, atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:
+    """Return the force components of a table of pair energies, pair of species by pair of species, (3 N, pairs) in eV/A."""
+    kinds = kinds_of(atoms, species)
+    pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, fixed.cutoff)
+    length, centres = lengths(pairs), pairs.centres
+    which = pair_index(len(species))[kinds[centres], kinds[pairs.second]]
+    slope = fixed(length, derivative=1)[np.arange(len(length)), which]
+    forces = np.zeros((len(atoms), fixed.size, 3))
+    np.add.at(forces, (centres, which), (slope / length)[:, None] * pairs.vectors)
+    return forces.transpose(0, 2, 1).reshape(3 * len(atoms), fixed.size)

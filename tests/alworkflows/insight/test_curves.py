@@ -10,6 +10,8 @@ from alworkflows.descriptors.blocks import pair_index
 from alworkflows.insight import angle_curves, density_curves, measure, pair_curves
 from alworkflows.insight.curves import PairCurve
 from alworkflows.insight.model import blocks_of
+from alworkflows.models import Ensemble, LinearModel
+from alworkflows.settings.model import BaselineSettings
 
 
 def energies(ensemble, atoms):
@@ -29,6 +31,19 @@ def test_two_atoms_alone_have_the_energy_of_the_dimer_curve(ensemble, number):
     for k in (80, 160, 300):
         atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[k]]])
         np.testing.assert_allclose(curve.dimer[:, k], energies(ensemble, atoms), rtol=1e-6, atol=1e-7)
+
+
+def test_a_baseline_is_part_of_the_dimer_but_not_of_the_pair_terms(ensemble):
+    settings = BaselineSettings(inner=0.8, outer=1.6)
+    made = Ensemble([LinearModel(m.settings, m.species, m.weights, m.levels, settings) for m in ensemble.members])
+    plain = pair_curves(blocks_of(ensemble), ensemble.species)
+    for curve, without in zip(pair_curves(blocks_of(made), made.species), plain, strict=True):
+        np.testing.assert_allclose(curve.terms, without.terms)
+        np.testing.assert_allclose(curve.total, curve.terms + curve.baseline)
+        assert curve.baseline[0] > 10.0
+        assert not curve.baseline[curve.r > 1.7].any()
+        atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[90]]])
+        np.testing.assert_allclose(curve.dimer[:, 90], energies(made, atoms), rtol=1e-6)
 
 
 def test_pair_terms_are_the_two_body_terms_of_the_dimer(ensemble):

@@ -4,6 +4,8 @@ import pytest
 from alworkflows.errors import InputError
 from alworkflows.insight import force_shares
 from alworkflows.insight.shares import ALL
+from alworkflows.models import Ensemble, LinearModel
+from alworkflows.settings.model import BaselineSettings
 
 
 def by(shares, interaction, kind):
@@ -58,3 +60,21 @@ def test_no_frames_and_foreign_species_are_refused(ensemble):
         force_shares(ensemble, [])
     with pytest.raises(InputError, match="Cu"):
         force_shares(ensemble, [bulk("Cu")])
+
+
+def test_a_baseline_is_a_group_of_its_own_with_the_forces_it_makes(ensemble, frames):
+    settings = BaselineSettings(inner=1.4, outer=2.4)
+    members = [
+        LinearModel(member.settings, member.species, member.weights, member.levels, settings) for member in ensemble.members
+    ]
+    made = Ensemble(members)
+    shares = force_shares(made, frames)
+    expected = np.concatenate([np.abs(made.committee.baseline.evaluate(atoms)[1]).ravel() for atoms in frames]).mean()
+    for kind in ("body order", "family"):
+        groups = by(shares, ALL, kind)
+        assert groups["baseline"].force == pytest.approx(expected, rel=1e-6)
+        assert 0 < groups["baseline"].share < 1
+        assert sum(share.share for share in groups.values()) == pytest.approx(1.0)
+    assert by(shares, "Zn-Zn", "body order")["baseline"].share == 0.0  # none are that near
+    without = by(force_shares(ensemble, frames), ALL, "body order")
+    assert by(shares, ALL, "body order")["2B"].force == pytest.approx(without["2B"].force)
