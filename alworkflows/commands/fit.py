@@ -52,6 +52,7 @@ __all__ = ["fit"]
 @click.option(
     "--families", metavar="A,B", help="Families of radial functions, such as gaussian,slater, with their usual parameters."
 )
+@click.option("--zbl", nargs=2, type=float, metavar="INNER OUTER", help="Fixed nuclear repulsion, switched off between these, A.")
 @click.option("--method", metavar="NAME", help="lasso-lars (default), lasso, ridge or least-squares.")
 @click.option("--rule", metavar="NAME", help="Which model of the path: one-standard-error (default), best, or transfer.")
 @click.option("--terms", type=click.IntRange(1), metavar="N", help="The model with this many terms instead.")
@@ -99,6 +100,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     _check_apart(training, {"test": testing, **{name: file.frames for name, file in sets.transfers.items()}})
     if repeated := len(duplicates(training)):
         click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
+    for line in _overlaps(settings, species, training):
+        click.echo(line, err=True)
     with progress() as say:
         found = Fit(
             training,
@@ -186,9 +189,25 @@ def _settings(options: dict[str, Any]) -> ModelSettings:
         direct["quantities"] = options["quantities"].split(",")
     if options["families"]:
         base = merge(base, {"descriptors": {"functions": [{"family": name} for name in options["families"].split(",")]}})
+    if options["zbl"]:
+        base = merge(base, {"baseline": {"name": "zbl", "inner": options["zbl"][0], "outer": options["zbl"][1]}})
     top = {"members": options["members"]} if options["members"] is not None else {}
     given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
     return parse(ModelSettings, given, options["settings_file"] or "settings")
+
+
+def _overlaps(settings: ModelSettings, species: tuple[str, ...], frames: Sequence[Atoms]) -> list[str]:
+    """Return a line for each pair of species that comes nearer in the data than a baseline reaches."""
+    if settings.baseline is None:
+        return []
+    from alworkflows.descriptors import build
+    from alworkflows.models.baseline import Baseline
+
+    return [
+        f"note: {overlap.pair} come as near as {overlap.shortest:.2f} A, and the baseline reaches to {overlap.outer:.2f} A: "
+        "better end it below, where no data are"
+        for overlap in Baseline(settings.baseline, build(settings.descriptors, species)).overlap(frames)
+    ]
 
 
 def _set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
