@@ -15,6 +15,7 @@ import alworkflows
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.models.accumulate import accumulate
+from alworkflows.models.baseline import Baseline
 from alworkflows.models.batches import Batches, FrameSource
 from alworkflows.models.cache import Cache
 from alworkflows.models.ensemble import Ensemble
@@ -89,6 +90,7 @@ class Fit:
         self._references = list(references or [])
         check_levels(self.settings.fit, self.species, self._references)
         self._descriptors = build(self.settings.descriptors, self.species)
+        self._baseline = Baseline(self.settings.baseline, self._descriptors) if self.settings.baseline else None
         self._sums = self._accumulate(batches)
         self._tests = {name: self._forces_of(source, f"test {name}") for name, source in (tests or {}).items()}
         self._transfers = {name: self._forces_of(source, f"transfer {name}") for name, source in (transfers or {}).items()}
@@ -103,12 +105,12 @@ class Fit:
     # ------------------------------------------------------------------------------------------------ sums
 
     def _maker(self, fit: FitSettings) -> RowMaker:
-        return RowMaker(self._descriptors, fit)
+        return RowMaker(self._descriptors, fit, self._baseline)
 
     def _accumulate(self, batches: Batches) -> Sums:
         fit, members = self.settings.fit, self.settings.members
         sample = Sample(self.seed, self.settings.folds, members)
-        checked = Checked(batches, fit.quantities, sample)
+        checked = Checked(batches, fit.quantities, sample, self._baseline)
         key = self._key(fit, {"seed": self.seed, "folds": self.settings.folds, "members": members})
         groups = accumulate(checked, self._maker(fit), sample.group, members + 1, self._say, self._cache, key)
         if not checked.frames:
@@ -127,13 +129,18 @@ class Fit:
             )
         if not np.abs(total.xy).max(initial=0.0) > 0:
             raise InputError("training frames: all that is to be fitted is zero, or no atom has a neighbour within the cutoff")
-        self._sample = sample.frames()
+        self._sample, self._reached = sample.frames(), checked.reached
+        for pair, shortest in checked.reached.items():
+            self._say(
+                f"the baseline reaches into the data: {pair} come as close as {shortest:.2f} A, and it ends at "
+                f"{self._baseline.outer:.2f} A"  # type: ignore[union-attr]
+            )
         return Sums(groups[:members], total)
 
     def _forces_of(self, source: FrameSource, where: str) -> Normal:
         """Return sums over the forces of a set to judge on, each counted once."""
         fit = FitSettings(quantities=("forces",))
-        checked = Checked(Batches(source, where), ("forces",), None)
+        checked = Checked(Batches(source, where), ("forces",))
         found = accumulate(checked, self._maker(fit), lambda atoms: 0, 1, self._say, self._cache, self._key(fit, {"set": True}))[
             0
         ]
@@ -145,6 +152,7 @@ class Fit:
         return {
             "program": alworkflows.__version__,
             "descriptors": json.loads(self.settings.descriptors.model_dump_json()),
+            "baseline": json.loads(self.settings.baseline.model_dump_json()) if self.settings.baseline else None,
             "species": list(self.species),
             "fit": json.loads(fit.model_dump_json(include=OF_ROWS)),
             **more,
@@ -200,7 +208,7 @@ class Fit:
         members = []
         for member, weights in enumerate(candidate.weights):
             levels = self._levels(member, weights)
-            members.append(LinearModel(self.settings.descriptors, self.species, weights, levels))
+            members.append(LinearModel(self.settings.descriptors, self.species, weights, levels, self.settings.baseline))
         ensemble = Ensemble(members)
         row = self._row(candidate)
         held = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
@@ -219,7 +227,7 @@ class Fit:
         if fixed is not None:
             return fixed
         if self._references:
-            return levels_of_references(self._references, self._descriptors, weights)
+            return levels_of_references(self._references, self._descriptors, weights, self._baseline)
         support = np.flatnonzero(weights)
         return self._sums.training(member, support).levels(weights[support])
 
@@ -242,6 +250,7 @@ class Fit:
             "descriptors": self._descriptors.size,
             "energies": total.energies,
             "method": self.settings.fit.method.value,
+            **({"baseline_reaches": self._reached} if self._baseline else {}),
             **self._regression.report(),
             "path": [row.as_dict() for row in self.path],
             **self._seconds,

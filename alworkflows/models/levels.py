@@ -10,6 +10,7 @@ from ase import Atoms
 from alworkflows.descriptors import Descriptors
 from alworkflows.errors import InputError, unknown
 from alworkflows.frames import check_labelled, labels
+from alworkflows.models.baseline import Baseline
 from alworkflows.settings import FitSettings
 
 __all__ = ["check_levels", "levels_of_references"]
@@ -43,7 +44,9 @@ def check_levels(settings: FitSettings, species: Sequence[str], references: Sequ
             )
 
 
-def levels_of_references(references: Sequence[Atoms], descriptors: Descriptors, weights: np.ndarray) -> np.ndarray:
+def levels_of_references(
+    references: Sequence[Atoms], descriptors: Descriptors, weights: np.ndarray, baseline: Baseline | None = None
+) -> np.ndarray:
     """Return energies of the species (S,), eV, so that the energies per atom of reference frames are met best.
 
     With as many references as species they are met exactly: the model then has their cohesive energies (Benoit et al.,
@@ -55,7 +58,8 @@ def levels_of_references(references: Sequence[Atoms], descriptors: Descriptors, 
     for frame in references:
         energy = labels(frame).energy
         assert energy is not None, "checked before"
-        lacking.append(energy - float(descriptors.design(frame, stress=False).energy @ weights))
+        base = baseline.evaluate(frame)[0] if baseline else 0.0
+        lacking.append(energy - base - float(descriptors.design(frame, stress=False).energy @ weights))
     return np.linalg.lstsq(counts / atoms[:, None], np.array(lacking) / atoms, rcond=None)[0]
 
 

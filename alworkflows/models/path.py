@@ -19,7 +19,7 @@ __all__ = ["Path", "lasso_path", "norms"]
 
 #: a column whose residual norm squared, of one, on the active ones falls below this is a combination of them and left out;
 #: its correlation may then be above the level by the square root of this times the norm of the residual
-COLLINEAR = 1e-12
+COLLINEAR = 1e-14
 #: steps after which rounding errors are taken out of the correlations
 REFRESH = 32
 
@@ -64,9 +64,9 @@ class Path:
 
 
 def norms(xx: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the norm of each column (P,), one where a column is nothing, and which columns are something."""
+    """Return the norm of each column (P,), one where a column is zero, and which columns are not."""
     scale = np.sqrt(np.maximum(np.diag(xx), 0.0))
-    usable = scale > 1e-12 * scale.max(initial=1e-300)
+    usable = scale > 1e-150  # the product of two norms is a number yet
     return np.where(usable, scale, 1.0), usable
 
 

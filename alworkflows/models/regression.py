@@ -17,6 +17,13 @@ from alworkflows.settings import FitMethod, FitSettings
 __all__ = ["Candidate", "Regression", "Sums", "regression"]
 
 
+#: a column whose norm is below this share of the largest is left out: the data hardly touch it, and a coefficient large enough to
+#: make it count would rule wherever atoms come closer than in the data
+FAINT = 1e-12
+#: of a column's norm squared, what a difference of sums may leave where the fold that was left out has all of it
+ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Candidate:
     """Models of the members at one penalty (None where there is none).
@@ -41,11 +48,20 @@ class Sums:
     held: list[Normal]
     total: Normal
 
-    def training(self, member: int, support: np.ndarray | None = None) -> Normal:
-        """Return what a member is fitted to, of some columns or all."""
-        if support is None:
-            return self.total - self.held[member]
+    def training(self, member: int, support: np.ndarray) -> Normal:
+        """Return what a member is fitted to, of some columns."""
         return self.total.restricted(support) - self.held[member].restricted(support)
+
+    def problem(self, member: int) -> tuple[np.ndarray, np.ndarray, int]:
+        """Return X^T X, X^T y and the number of rows that a member is fitted to; columns that do not count are zero."""
+        normal = self.total - self.held[member]
+        xx, xy = normal.reduced()
+        whole, left = np.diag(self.total.xx), np.diag(xx)
+        absent = (whole <= FAINT**2 * whole.max()) | (left <= ROUNDING * whole)
+        if absent.any():
+            xx, xy = xx.copy() if xx is normal.xx else xx, xy.copy()
+            xx[absent] = xx[:, absent] = xy[absent] = 0.0
+        return xx, xy, normal.rows
 
 
 class Regression(ABC):
@@ -106,10 +122,10 @@ class LassoLars(_Sparse):
         super().__init__(sums, settings)
         self.paths, self._rows = [], []
         for member in range(len(sums.held)):
-            normal = sums.training(member)
-            most = max(1, min(settings.max_terms, len(normal.xy), int(normal.rows / settings.rows_per_term)))
-            self.paths.append(lasso_path(*normal.reduced(), most))
-            self._rows.append(normal.rows)
+            xx, xy, rows = sums.problem(member)
+            most = max(1, min(settings.max_terms, len(xy), int(rows / settings.rows_per_term)))
+            self.paths.append(lasso_path(xx, xy, most))
+            self._rows.append(rows)
             say(f"member {member + 1} of {len(sums.held)}: path of {len(self.paths[-1].levels)} steps")
         ends = [(path.levels[1:2].max(initial=path.levels[0]), path.levels[-1]) for path in self.paths]
         first = max(start / rows for (start, _), rows in zip(ends, self._rows, strict=True))
@@ -149,8 +165,8 @@ class Lasso(_Sparse):
     def _solve(self, alphas: Sequence[float]) -> None:
         members = []
         for member in range(len(self._sums.held)):
-            normal = self._sums.training(member)
-            members.append(coordinate_lasso(*normal.reduced(), np.array(alphas) * normal.rows))
+            xx, xy, rows = self._sums.problem(member)
+            members.append(coordinate_lasso(xx, xy, np.array(alphas) * rows))
         self._found.update({alpha: np.array(rows) for alpha, rows in zip(alphas, zip(*members, strict=True), strict=True)})
 
     def at(self, alpha: float | None) -> Candidate:
@@ -168,7 +184,7 @@ class Ridge(Regression):
         self.alphas = _falling(1.0, 1e-12, settings.rows)
         self._spectra = []
         for member in range(len(sums.held)):
-            self._spectra.append(Spectrum(*sums.training(member).reduced()))
+            self._spectra.append(Spectrum(*sums.problem(member)[:2]))
             say(f"member {member + 1} of {len(sums.held)}: ridge")
 
     def at(self, alpha: float | None) -> Candidate:
@@ -183,7 +199,7 @@ class LeastSquares(Regression):
         self.alphas = [None]
         found = []
         for member in range(len(sums.held)):
-            found.append(Spectrum(*sums.training(member).reduced()).least_squares(settings.rank_cutoff))
+            found.append(Spectrum(*sums.problem(member)[:2]).least_squares(settings.rank_cutoff))
             say(f"member {member + 1} of {len(sums.held)}: least squares of rank {found[-1][1]}")
         self._candidate = Candidate(None, np.array([weights for weights, _ in found]))
         self._ranks = [rank for _, rank in found]
@@ -214,8 +230,7 @@ def _largest_alpha(sums: Sums) -> float:
     """Return the penalty at which the first term of any member joins."""
     found = []
     for member in range(len(sums.held)):
-        normal = sums.training(member)
-        xx, xy = normal.reduced()
+        xx, xy, rows = sums.problem(member)
         scale, usable = norms(xx)
-        found.append(float(np.abs(np.where(usable, xy / scale, 0.0)).max()) / normal.rows)
+        found.append(float(np.abs(np.where(usable, xy / scale, 0.0)).max()) / rows)
     return max(found)

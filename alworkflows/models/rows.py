@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +10,7 @@ from ase import Atoms
 from alworkflows.descriptors import Descriptors
 from alworkflows.errors import InputError
 from alworkflows.frames import Labels, frame_id, labels
+from alworkflows.models.baseline import Baseline
 from alworkflows.settings import FitSettings
 
 __all__ = ["RowMaker", "Rows", "frame_weight"]
@@ -44,12 +44,10 @@ class RowMaker:
     settings
         Quantities, their weights, the limit of forces, energies of the species if they are fixed.
     baseline
-        Energy, forces and stress that the model adds to its linear part, subtracted from the labels.
+        What the model adds to its linear part, subtracted from the labels.
     """
 
-    def __init__(
-        self, descriptors: Descriptors, settings: FitSettings, baseline: Callable[[Atoms], Labels] | None = None
-    ) -> None:
+    def __init__(self, descriptors: Descriptors, settings: FitSettings, baseline: Baseline | None = None) -> None:
         self.descriptors, self.settings, self.baseline = descriptors, settings, baseline
         levels = settings.levels
         self.fixed = None if levels is None else np.array([levels[symbol] for symbol in descriptors.species])
@@ -94,11 +92,11 @@ class RowMaker:
         stored = labels(atoms)
         if self.baseline is None:
             return stored
-        base = self.baseline(atoms)
+        energy, forces, stress = self.baseline.evaluate(atoms)
         return Labels(
-            None if stored.energy is None else stored.energy - (base.energy or 0.0),
-            None if stored.forces is None else stored.forces - base.forces,
-            None if stored.stress is None else stored.stress - base.stress,
+            None if stored.energy is None else stored.energy - energy,
+            None if stored.forces is None else stored.forces - forces,
+            None if stored.stress is None else stored.stress - stress,
         )
 
     def _softened(self, stored: Labels) -> float:

@@ -9,6 +9,7 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames import check_labelled, frame_id
+from alworkflows.models.baseline import Baseline
 from alworkflows.models.batches import Batches
 from alworkflows.models.normal import fold_of
 
@@ -55,11 +56,18 @@ class Sample:
 
 
 class Checked(Batches):
-    """Batches whose frames have the labels that are fitted, each shown to a sample."""
+    """Batches whose frames have the labels that are fitted, each shown to a sample, distances held against a baseline.
 
-    def __init__(self, batches: Batches, quantities: Sequence[str], sample: Sample | None) -> None:
-        self._batches, self._quantities, self._sample = batches, quantities, sample
+    ``frames``: how many there were the last time they were gone through; ``reached``: the shortest distance (A) of the pairs of
+    species that come closer than where the baseline ends.
+    """
+
+    def __init__(
+        self, batches: Batches, quantities: Sequence[str], sample: Sample | None = None, baseline: Baseline | None = None
+    ) -> None:
+        self._batches, self._quantities, self._sample, self._baseline = batches, quantities, sample, baseline
         self.where, self.once, self.frames = batches.where, batches.once, 0
+        self.reached: dict[str, float] = {}
 
     @property
     def total(self) -> int | None:
@@ -72,6 +80,8 @@ class Checked(Batches):
             check_labelled(batch, self._quantities, self.where)
             if self._sample is not None:
                 self._sample.see(batch)
+            for found in self._baseline.overlap(batch) if self._baseline is not None else ():
+                self.reached[found.pair] = min(found.shortest, self.reached.get(found.pair, found.shortest))
             self.frames += len(batch)
             yield batch
 

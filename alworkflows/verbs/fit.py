@@ -1,7 +1,8 @@
 """Verb ``fit``: fit an ensemble to labelled batches and judge it on the test frames there are.
 
-Input: ``batches`` and ``tests`` (files), ``model`` (settings), ``species``, ``seed``.
-Output: ``ensemble.npz``; the fit's report, errors on the test frames.
+Input: ``batches`` and ``tests`` (files), ``model`` (settings), ``species``, ``seed``; optional ``transfers`` (mapping of the
+name of a set to files) and ``references`` (files whose energies the energies of the species are shifted to meet).
+Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames.
 """
 
 from __future__ import annotations
@@ -24,15 +25,24 @@ def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Fit an ensemble; see the module."""
     from alworkflows.models import force_errors, train
 
-    batches = read_batches(folder, [*spec["batches"], *spec.get("tests", [])])
-    training = [frame for batch in batches[: len(spec["batches"])] for frame in batch]
-    tests = [frame for batch in batches[len(spec["batches"]) :] for frame in batch]
+    transfers: dict[str, list[str]] = spec.get("transfers") or {}
+    tests: list[str] = spec.get("tests") or []
+    names = [*spec["batches"], *tests, *(name for files in transfers.values() for name in files)]
+    batches = dict(zip(names, read_batches(folder, names), strict=True))
+    testing = [frame for name in tests for frame in batches[name]]
     ensemble, report = train(
-        training, parse(ModelSettings, spec["model"], "model"), tuple(spec["species"]), int(spec["seed"]), print_progress
+        [batches[name] for name in spec["batches"]],
+        parse(ModelSettings, spec["model"], "model"),
+        tuple(spec["species"]),
+        int(spec["seed"]),
+        print_progress,
+        tests={"test": [batches[name] for name in tests]} if testing else {},
+        transfers={group: [batches[name] for name in files] for group, files in transfers.items()},
+        references=[frame for name in spec.get("references") or [] for frame in frames_io.load(folder / name)[0]],
     )
     ensemble.save(folder / "ensemble.npz")
-    errors = force_errors(ensemble, tests)["summary"] if tests else None
-    return {"fit": report, "test": errors, "training_frames": len(training), "test_frames": len(tests)}
+    errors = force_errors(ensemble, testing)["summary"] if testing else None
+    return {"fit": report, "test": errors, "training_frames": report["frames"], "test_frames": len(testing)}
 
 
 def read_batches(folder: Path, names: Sequence[str]) -> list[list[Atoms]]:

@@ -75,7 +75,7 @@ class ModelContract:
         with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
             assert all(stored[name].dtype != object for name in stored.files)
             header = json.loads(stored["header"].tobytes())
-        assert header["version"] == 1
+        assert header["version"] == 2
 
     @pytest.mark.parametrize(
         ("damage", "message"),
@@ -84,7 +84,7 @@ class ModelContract:
             (lambda path: path.write_bytes(path.read_bytes()[:200]), "not a model file"),
             (lambda path: np.savez(path, a=np.ones(3)), "not a model file"),
             (lambda path: path.unlink(), "no such file"),
-            (lambda path: rewrite(path, version=99), "version 99, but this program knows version 1"),
+            (lambda path: rewrite(path, version=99), "version 99, but this program knows version 2"),
             (lambda path: rewrite(path, format="alworkflows-frames"), "not a model file"),
         ],
     )
