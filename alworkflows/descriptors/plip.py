@@ -47,6 +47,8 @@ __all__ = ["Plip", "Term"]
 
 #: as many as the kernels have room for
 MOST_SPECIES = 16
+#: A; closer than this, rounding of coordinates decides the direction of a bond
+COINCIDENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -158,8 +160,22 @@ class Plip(Descriptors):
         return Blocks(self.table, l, m, two, three, many, fixed)
 
     def neighbours(self, atoms: Atoms, skin: float = 0.0) -> Neighbours:
-        """Return the full list of pairs within the cutoff plus ``skin`` (A)."""
-        return neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, self.cutoff + skin)
+        """Return the full list of pairs within the cutoff plus ``skin`` (A).
+
+        Raises
+        ------
+        InputError
+            If two atoms are at the same place: the direction of their bond, and so their force, is undefined.
+        """
+        if not len(atoms):
+            raise InputError("expected a frame with atoms, got one without")
+        pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, self.cutoff + skin)
+        squared = np.einsum("ij,ij->i", pairs.vectors, pairs.vectors)
+        if squared.min(initial=np.inf) < COINCIDENT**2:
+            closest = int(squared.argmin())
+            where = f"{pairs.centres[closest]} and {pairs.second[closest]}"
+            raise InputError(f"expected atoms at different places, got atoms {where} at the same one (images included)")
+        return pairs
 
     @property
     def core(self) -> float:
