@@ -14,7 +14,6 @@ from alworkflows.commands.output import json_option, print_json
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from alworkflows.commands.files import FrameFile
     from alworkflows.settings import ModelSettings
 
 __all__ = ["fit"]
@@ -79,100 +78,106 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
       alworkflows fit melt.npz slabs.npz -o model.npz --test test.npz --terms 100
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
-    from alworkflows.commands.files import check_labels, check_species, count, new_file, new_folder, read_frames, together
+    from alworkflows.commands.files import count, new_file, new_folder
     from alworkflows.commands.path import path_rows, print_path
     from alworkflows.commands.progress import progress
-    from alworkflows.frames import duplicates
     from alworkflows.models import Fit, force_errors
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
     settings = _settings(options)
-    files, sets = read_frames(frames), _Sets.read(options)
-    species = _species(files, options["species"])
-    for other in sets.files:
-        check_species([other], species, "the training set")
-    check_labels(files, settings.fit.quantities)
-    check_labels([*sets.tests, *sets.transfers.values()])
-    check_labels(sets.references, ("energy",))
-    training, aside = _set_aside(together(files), options["test_share"], options["seed"])
-    testing = together(sets.tests) + aside
-    _check_apart(training, {"test": testing, **{name: file.frames for name, file in sets.transfers.items()}})
-    if repeated := len(duplicates(training)):
-        click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
-    for line in _overlaps(settings, species, training):
-        click.echo(line, err=True)
+    data = _Data.read(frames, options, settings.fit.quantities)
     with progress() as say:
         found = Fit(
-            training,
+            data.training,
             settings,
-            species,
+            data.species,
             options["seed"],
-            tests={"test": testing} if testing else None,
-            transfers={name: file.frames for name, file in sets.transfers.items()},
-            references=together(sets.references),
+            tests={"test": data.testing} if data.testing else None,
+            transfers=data.transfers,
+            references=data.references,
             progress=say,
         )
         ensemble = found.ensemble()
-        judged = force_errors(ensemble, testing) if testing else None
-    rows, chosen = path_rows({**found.report, **ensemble.report})
-    ensemble.report["path"] = found.report["path"]
+        judged = force_errors(ensemble, data.testing) if data.testing else None
+    report = {**found.report, **ensemble.report}
+    rows, chosen = path_rows(report)
+    ensemble.report["path"] = report["path"]
     ensemble.save(target)
-    pictures = [] if folder is None else _draw(rows, chosen, judged, folder)
     result = {
         "model": str(target),
-        "species": species,
-        "frames": len(training),
-        "test_frames": len(testing),
-        "fit": {**found.report, **ensemble.report},
+        "species": data.species,
+        "frames": len(data.training),
+        "test_frames": len(data.testing),
+        "fit": report,
         "test": judged["summary"] if judged else None,
-        "pictures": pictures,
+        "pictures": [] if folder is None else _draw(rows, chosen, judged, folder),
     }
+    for pair, shortest in report.get("baseline_reaches", {}).items():
+        near = f"{pair} come as near as {shortest:.2f} A, and the repulsion reaches farther"
+        click.echo(f"note: {near}: better end it below, where no data are", err=True)
     if as_json:
         print_json(result)
         return
-    head = f"{count(len(training), 'frame')} of {', '.join(species)}, {found.report['rows']} rows"
-    click.echo(f"{head}, {found.report['descriptors']} candidate terms")
+    head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}, {report['rows']} rows"
+    click.echo(f"{head}, {report['descriptors']} candidate terms")
     print_path(rows, chosen, settings.fit.quantities == ("forces",))
     _say_what_next(result, frames, options["tests"], settings.fit.quantities)
 
 
 @dataclass(frozen=True)
-class _Sets:
-    """Files that are not trained on."""
+class _Data:
+    """Frames to train on, and to judge on."""
 
-    tests: list[FrameFile]
-    transfers: dict[str, FrameFile]
-    references: list[FrameFile]
-
-    @property
-    def files(self) -> list[FrameFile]:
-        return [*self.tests, *self.transfers.values(), *self.references]
+    species: tuple[str, ...]
+    training: list[Atoms]
+    testing: list[Atoms]
+    transfers: dict[str, list[Atoms]]
+    references: list[Atoms]
 
     @classmethod
-    def read(cls, options: dict[str, Any]) -> _Sets:
-        from alworkflows.commands.files import read_frames
-        from alworkflows.errors import InputError
+    def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str]) -> _Data:
+        """Read and check all files.
 
-        named: dict[str, str] = {}
-        for text in options["transfers"]:
-            name, equals, path = text.partition("=")
-            if not (name and equals and path):
-                raise InputError(f"--transfer: expected NAME=FILE, got '{text}'")
-            if name in named:
-                raise InputError(f"--transfer: two sets are called '{name}'")
-            named[name] = path
+        Raises
+        ------
+        InputError
+            If one cannot be read, lacks a label or holds a foreign species, or a frame would be trained and judged on.
+        """
+        from alworkflows.commands.files import check_labels, check_species, count, read_frames, species_of, together
+        from alworkflows.frames import duplicates
+
+        files, tests = read_frames(frames), read_frames(options["tests"])
+        named = _named(options["transfers"])
         transfers = dict(zip(named, read_frames(list(named.values())), strict=True))
-        references = read_frames([options["reference"]]) if options["reference"] else []
-        return cls(read_frames(options["tests"]), transfers, references)
+        references = read_frames([options["reference"]] if options["reference"] else [])
+        species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
+        check_species(files, species, "--species")
+        check_species([*tests, *transfers.values(), *references], species, "the training set")
+        check_labels(files, quantities)
+        check_labels([*tests, *transfers.values()])
+        check_labels(references, ("energy",))
+        training, aside = _set_aside(together(files), options["test_share"], options["seed"])
+        testing = together(tests) + aside
+        _check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
+        if repeated := len(duplicates(training)):
+            click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
+        return cls(species, training, testing, {name: file.frames for name, file in transfers.items()}, together(references))
 
 
-def _species(files: Sequence[FrameFile], given: str | None) -> tuple[str, ...]:
-    from alworkflows.commands.files import check_species, species_of
+def _named(texts: Sequence[str]) -> dict[str, str]:
+    """Return files by name from texts such as ``janus=janus.npz``."""
+    from alworkflows.errors import InputError
 
-    species = tuple(given.split(",")) if given else species_of(files)
-    check_species(files, species, "--species")
-    return species
+    named: dict[str, str] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InputError(f"--transfer: expected NAME=FILE, got '{text}'")
+        if name in named:
+            raise InputError(f"--transfer: two sets are called '{name}'")
+        named[name] = path
+    return named
 
 
 def _settings(options: dict[str, Any]) -> ModelSettings:
@@ -194,20 +199,6 @@ def _settings(options: dict[str, Any]) -> ModelSettings:
     top = {"members": options["members"]} if options["members"] is not None else {}
     given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
     return parse(ModelSettings, given, options["settings_file"] or "settings")
-
-
-def _overlaps(settings: ModelSettings, species: tuple[str, ...], frames: Sequence[Atoms]) -> list[str]:
-    """Return a line for each pair of species that comes nearer in the data than a baseline reaches."""
-    if settings.baseline is None:
-        return []
-    from alworkflows.descriptors import build
-    from alworkflows.models.baseline import Baseline
-
-    return [
-        f"note: {overlap.pair} come as near as {overlap.shortest:.2f} A, and the baseline reaches to {overlap.outer:.2f} A: "
-        "better end it below, where no data are"
-        for overlap in Baseline(settings.baseline, build(settings.descriptors, species)).overlap(frames)
-    ]
 
 
 def _set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
@@ -256,6 +247,8 @@ def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequenc
     from alworkflows.commands.files import count
 
     model, test = result["model"], result["test"]
+    terms = result["fit"]["terms"]
+    click.echo(f"taken: members of {', '.join(map(str, terms))} terms")
     if test:
         forces = f"forces {test['force_rmse']:.4f} eV/A (they spread by {test['force_std']:.2f})"
         click.echo(f"on {count(test['frames'], 'test frame')}: {forces}")

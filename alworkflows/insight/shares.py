@@ -102,7 +102,8 @@ class _Tally:
     def __init__(self, parts: Sequence[_Part], interaction: str, kind: str) -> None:
         self.interaction, self.kind = interaction, kind
         mine = [index for index, part in enumerate(parts) if interaction in (ALL, part.interaction)]
-        self.groups = list(dict.fromkeys(parts[index].group(kind) for index in mine))
+        found = dict.fromkeys(parts[index].group(kind) for index in mine)
+        self.groups = list(found) if kind == "interaction" else sorted(found, key=lambda group: (group == BASELINE, group))
         self.terms = [sum(parts[index].terms for index in mine if parts[index].group(kind) == group) for group in self.groups]
         self._matrix = np.zeros((len(parts), len(self.groups)))
         for index in mine:

@@ -119,3 +119,11 @@ def test_bad_input_is_one_message(run, files, arguments, message):
     assert message in done.err
     assert "Traceback" not in done.err
     assert not done.out
+
+
+def test_a_repulsion_that_reaches_into_the_data_is_told(run, files):
+    done = run("fit", files / "frames.npz", "--settings", files / "small.yaml", "--zbl", 1.0, 2.2, "-o", "model.npz", "--json")
+    assert done.status == 0, done.err
+    assert Ensemble.load("model.npz").baseline.outer == 2.2
+    assert "note: O-Zn come as near as 1." in done.err
+    assert "better end it below" in done.err
