@@ -14,7 +14,7 @@ from alworkflows.descriptors.native import Neighbours, kinds_of, neighbours
 __all__ = ["BINS", "Distances", "measure", "pair_names"]
 
 #: of the histogram between nothing and the cutoff
-BINS = 240
+BINS = 160
 
 
 @dataclass(frozen=True)

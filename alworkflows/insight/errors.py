@@ -36,8 +36,10 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
     # a model of no terms says nothing on a logarithmic scale; of models as large as each other the last was penalised least
     sized = list({row["terms"]: row for row in rows if row["terms"] > 0}.values())
     penalised = [row for row in rows if row.get("alpha") and row["terms"] > 0]
-    made, axes = figure(4.4, (1.0, 1.0) if penalised else (1.0,), width=9.6 if penalised else 6.4)
-    for axis, key, used in zip(axes, ("terms", "alpha"), (sized, penalised), strict=False):
+    panels = {"terms": sized} if len(sized) > 1 or len(penalised) < 2 else {}
+    panels |= {"alpha": penalised} if penalised else {}
+    made, axes = figure(4.4, (1.0,) * len(panels), width=9.6 if len(panels) == 2 else 6.4)
+    for axis, (key, used) in zip(axes, panels.items(), strict=True):
         for index, name in enumerate(sets):
             points = [(row[key], row[name]) for row in used if row.get(name) is not None]
             style: dict[str, Any] = {
@@ -55,11 +57,9 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
         _plain_ticks(axis.yaxis, [row[name] for row in used for name in sets if row.get(name) is not None])
         if key == "terms":
             _plain_ticks(axis.xaxis, [row[key] for row in used])
-    axes[0].set_xlabel("terms of the model")
+        axis.set_xlabel({"terms": "terms of the model", "alpha": "penalty α: simpler models to the right"}[key])
     axes[0].set_ylabel(f"root mean square error ({unit})")
     axes[0].legend(loc="best")
-    if penalised:
-        axes[1].set_xlabel("penalty α: simpler models to the right")
     return made
 
 

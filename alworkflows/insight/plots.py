@@ -116,7 +116,8 @@ def _limits(axis: Axes, curve: PairCurve, shortest: float | None) -> None:
     high = max(float(curve.total[:, inside].max()), float(curve.dimer.mean(axis=0)[inside].max()), 0.05)
     margin = 0.12 * (high - low)
     axis.set_ylim(low - margin, high + 3.0 * margin)
-    axis.set_xlim(max(curve.r[0], begin - 0.7), curve.r[-1])
+    # a baseline lives where no data are
+    axis.set_xlim(0.8 if curve.baseline is not None else max(curve.r[0], begin - 0.7), curve.r[-1])
     axis.axhline(0.0, color=FAINT, lw=0.8)
 
 
@@ -144,7 +145,13 @@ def _band(axis: Axes, x: np.ndarray, values: np.ndarray, colour: str, label: str
 
 def _legend_below(made: Figure, axis: Axes, columns: int = 5) -> None:
     handles, words = axis.get_legend_handles_labels()
-    made.legend(handles, words, loc="outside lower center", ncols=min(columns, len(words)), handlelength=2.2)
+    made.legend(
+        handles,
+        words,
+        loc="outside lower center",
+        ncols=columns if len(words) <= columns else -(-len(words) // 2),
+        handlelength=2.2,
+    )
 
 
 @styled

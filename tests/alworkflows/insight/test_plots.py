@@ -86,6 +86,13 @@ def test_a_path_without_penalties_and_with_gaps_is_drawn():
     assert drawn == {"train": [5, 9], "test": [9]}
 
 
+def test_models_that_all_have_every_term_are_drawn_against_the_penalty_alone():
+    (axis,) = plot_path([{**row, "terms": 50} for row in ROWS], chosen=0).axes
+    assert "penalty" in axis.get_xlabel()
+    (axis,) = plot_path([{"alpha": None, "terms": 50, "train": 0.1}], chosen=0).axes
+    assert "terms" in axis.get_xlabel()
+
+
 def test_parity_states_the_error_it_shows():
     rng = np.random.default_rng(1)
     reference = rng.normal(size=(200, 3))
