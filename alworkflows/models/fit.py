@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from threadpoolctl import threadpool_limits
 
 import alworkflows
 from alworkflows.descriptors import build
@@ -95,8 +96,9 @@ class Fit:
         self._tests = {name: self._forces_of(source, f"test {name}") for name, source in (tests or {}).items()}
         self._transfers = {name: self._forces_of(source, f"transfer {name}") for name, source in (transfers or {}).items()}
         accumulated = time.perf_counter()
-        self._regression: Regression = regression(self._sums, self.settings.fit, self._say)
-        self.path = PathTable([self._row(self._regression.at(alpha)) for alpha in self._regression.alphas])
+        with threadpool_limits(1, "blas"):  # vectors this short take longer on many threads
+            self._regression: Regression = regression(self._sums, self.settings.fit, self._say)
+            self.path = PathTable([self._row(self._regression.at(alpha)) for alpha in self._regression.alphas])
         self._seconds = {
             "seconds_accumulate": round(accumulated - start, 3),
             "seconds_path": round(time.perf_counter() - accumulated, 3),
