@@ -1,9 +1,9 @@
 """A fit of five members with their paths to frames of 64 atoms of ZnO, 1980 descriptors; then again with 50 frames more.
 
 By default 100 and 200 frames; ``--full`` takes 700 and 1375 frames (88 000 environments, 264 000 force rows). For each of the two
-sizes there is a first fit, which reads all frames, and a refit, which takes the sums of the first from the cache and adds one batch;
-its time should not depend on what came before. Frames are those of a classical melt, rattled anew, with forces of the classical
-potential. All in temporary folders, on as many threads as ``OMP_NUM_THREADS`` says, else as there are processors.
+sizes there is a first fit, which reads all frames, and a refit, which takes the sums of the first from the cache and adds one
+batch; its time should not depend on what came before. Frames are those of a classical melt, rattled anew, with forces of the
+classical potential. All in temporary folders, on as many threads as ``OMP_NUM_THREADS`` says, else as there are processors.
 """
 
 import argparse
