@@ -79,8 +79,9 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
     from alworkflows.commands.files import count, new_file, new_folder
-    from alworkflows.commands.path import path_rows, print_path
+    from alworkflows.commands.path import print_path
     from alworkflows.commands.progress import progress
+    from alworkflows.insight.errors import path_rows
     from alworkflows.models import Fit, force_errors
 
     target = new_file(output, overwrite)

@@ -70,8 +70,7 @@ def _path(report: dict[str, Any], folder: Path) -> list[str]:
     """Draw the path that the model was chosen on, if its report holds it; return the names of the files."""
     if "path" not in report:
         return []
-    from alworkflows.commands.path import path_rows
-    from alworkflows.insight.errors import plot_path
+    from alworkflows.insight.errors import path_rows, plot_path
     from alworkflows.insight.write import write_csv
     from alworkflows.plotting import save
 

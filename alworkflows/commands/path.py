@@ -1,8 +1,7 @@
-"""The models along a path as rows, and as a table that fits a terminal."""
+"""The models along a path as a table that fits a terminal."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,25 +9,12 @@ import click
 
 from alworkflows.commands.output import print_table
 
-__all__ = ["path_rows", "print_path", "shown"]
+__all__ = ["print_path", "shown"]
 
 #: about as many rows are printed
 SHOWN = 14
 #: as wide as a star, and kept at the end of a line
 NO_MARK = "\u00a0"
-
-
-def path_rows(report: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
-    """Return a row for each model along a path (alpha, mean number of terms, errors by set), and the index of the one taken."""
-    rows = [
-        {"alpha": step["alpha"], "terms": round(sum(step["terms"]) / len(step["terms"])), **step["errors"]}
-        for step in report["path"]
-    ]
-    alpha = report["alpha"]
-    if alpha is None:
-        return rows, next((index for index, row in enumerate(rows) if row["alpha"] is None), 0)
-    penalised = [index for index, row in enumerate(rows) if row["alpha"]]
-    return rows, min(penalised, key=lambda index: abs(math.log(rows[index]["alpha"] / alpha)))
 
 
 def shown(rows: Sequence[dict[str, Any]], chosen: int) -> list[int]:

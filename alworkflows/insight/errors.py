@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,25 @@ if TYPE_CHECKING:
     from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
-__all__ = ["plot_parity", "plot_path"]
+__all__ = ["path_rows", "plot_parity", "plot_path"]
 
 DASHES = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 2, 1, 2)))
+
+
+def path_rows(report: dict[str, Any]) -> tuple[list[dict[str, Any]], int]:
+    """Return a row for each model along the path in a fit's report, and the index of the one that was taken.
+
+    A row has ``alpha``, ``terms`` (mean over the members) and, by name, the errors on each set.
+    """
+    rows = [
+        {"alpha": step["alpha"], "terms": round(sum(step["terms"]) / len(step["terms"])), **step["errors"]}
+        for step in report["path"]
+    ]
+    alpha = report["alpha"]
+    if alpha is None:
+        return rows, next((index for index, row in enumerate(rows) if row["alpha"] is None), 0)
+    penalised = [index for index, row in enumerate(rows) if row["alpha"]]
+    return rows, min(penalised, key=lambda index: abs(math.log(rows[index]["alpha"] / alpha)))
 
 
 @styled

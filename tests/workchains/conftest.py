@@ -261,7 +261,7 @@ class HandMade:
         inputs = {f"batches__batch_iteration_{n:02d}": nodes["batch", n] for n in range(1, number + 1)}
         inputs |= {f"tests__test_iteration_{n:02d}": nodes["tests", n] for n in range(1, number + 1)}
         report = {
-            "fit": {"held_out_rmse": 0.35},
+            "fit": {"held_out_rmse": 0.35, "alpha": 0.1, "terms": [10, 12], "path": PATH},
             "test": {**ERRORS, "force_rmse": 0.4},
             "training_frames": number + 1,
             "test_frames": number,
@@ -285,4 +285,5 @@ class HandMade:
         return self.node
 
 
+PATH = [{"alpha": 0.2, "terms": [4, 6], "errors": {"train": 0.5}}, {"alpha": 0.1, "terms": [10, 12], "errors": {"train": 0.3}}]
 ERRORS = {"force_rmse": 0.3, "force_std": 2.0}

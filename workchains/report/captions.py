@@ -40,6 +40,11 @@ _TEXTS = {
     "terms": """
         Look for members of like make: if few terms are shared, the data do not decide between descriptors, and one should
         not read meaning into single terms.""",
+    "path": """
+        Models of the last fit, from few terms to many, as the penalty on terms falls: the error on what was fitted (train), of
+        each member on the frames it left out (held-out), on test frames, and on transfer sets, which hold a kind of frames that
+        is not trained on. Rings mark the smallest error of each. Look for held-out errors that rise again while train errors
+        fall (too many terms for these data), and for a transfer set that asks for a simpler model.""",
     "shares": """
         How much of the force the two-, three- and N-body terms of the last ensemble make: the size of each group's force over
         the sum of those of all groups, averaged over the force components of test frames (Benoit et al., 2020, Fig. 7). An

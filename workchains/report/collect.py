@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from aiida import orm
 
 from alworkflows.errors import InputError
 from alworkflows.insight import Insight, look_into
+from alworkflows.insight.errors import path_rows
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.active_learning import ActiveLearningWorkChain
 from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
@@ -54,6 +56,7 @@ def collect(node: orm.ProcessNode) -> Report:
         frame_map=_frame_map(records, stages),
         terms=terms,
         insight=insight,
+        path=_path(records),
         jobs=_jobs(node, steps),
         idle=idle_share(node).parts,
         failures=failures(records, steps),
@@ -239,6 +242,15 @@ def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | 
     few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
     ensemble = orm.load_node(found[-1]).get_ensemble()
     return describe_terms(ensemble, few), look_into(ensemble, few) if few else None
+
+
+def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int] | None:
+    """Return the path of the last fit."""
+    for record in reversed(records):
+        if "report" in record.nodes:
+            report = orm.load_node(record.nodes["report"]).get_dict().get("fit") or {}
+            return path_rows(report) if report.get("path") else None
+    return None
 
 
 # ------------------------------------------------------------------------------------------------ jobs and nodes

@@ -216,6 +216,8 @@ class Report:
         The campaign, as YAML.
     insight
         Force shares and curves of the last ensemble.
+    path
+        Rows of the path that the last ensemble was chosen on, and the index of the chosen one; see ``insight.errors.path_rows``.
     missing
         Sentences on what could not be shown, by section.
     """
@@ -237,6 +239,7 @@ class Report:
     frame_map: FrameMap | None = None
     terms: Terms | None = None
     insight: Insight | None = None
+    path: tuple[list[dict[str, Any]], int] | None = None
     jobs: tuple[Job, ...] = ()
     idle: Mapping[str, float] | None = None
     failures: tuple[Failure, ...] = ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from alworkflows.insight.errors import plot_path
 from alworkflows.insight.plots import plot_pairs, plot_shares
 from alworkflows.insight.shares import ALL
 from alworkflows.plotting import svg
@@ -160,6 +161,18 @@ def terms(report: Report) -> Section:
     return Section(anchor, title, caption, svg(plots.descriptors(found), "descriptors"), alt, [table] if rows else [])
 
 
+def path(report: Report) -> Section:
+    """Errors against complexity."""
+    anchor, title = "path", "How complex a model?"
+    if report.path is None:
+        none = report.missing.get("terms", "No ensemble has been fitted yet.")
+        return Section(anchor, title, missing=none if report.terms is None else "The report of the last fit holds no path.")
+    rows, chosen = report.path
+    errors = ", ".join(f"{name} {number(rows[chosen][name])} eV/Å" for name in rows[chosen] if name not in ("alpha", "terms"))
+    alt = f"Errors of {len(rows)} models; the chosen one has {plural(rows[chosen]['terms'], 'term')}: {errors}"
+    return Section(anchor, title, CAPTIONS["path"], svg(plot_path(rows, chosen), "path"), alt)
+
+
 def shares(report: Report) -> Section:
     """Which terms make the forces."""
     anchor, title = "shares", "What makes the forces"
@@ -257,5 +270,5 @@ def failures(report: Report) -> Section:
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
     *(learning, per_iteration, parity, calibration, window),
-    *(frame_map, terms, shares, pairs, time, failures),
+    *(frame_map, terms, path, shares, pairs, time, failures),
 )

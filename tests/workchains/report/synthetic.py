@@ -142,6 +142,7 @@ def report(seed: int = 7) -> Report:
         frame_map=frame_map(rng),
         terms=terms(rng),
         insight=insight(),
+        path=([{"alpha": 0.5**k, "terms": 2 * k, "train": 1 / k, "held-out": 1 / k + 0.01 * k} for k in range(1, 12)], 8),
         jobs=done,
         idle={"functions": 6.0, "fetching": 11.0, "submitting": 4.0, "engine": 3.0, "start": 4.0},
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
@@ -168,6 +169,7 @@ def running(seed: int = 7) -> Report:
         evaluation=None,
         terms=None,
         insight=None,
+        path=None,
         jobs=done,
         missing={"evaluation": "The ensembles are judged when the last stage is done."},
     )
@@ -184,6 +186,7 @@ def empty() -> Report:
         frame_map=None,
         terms=None,
         insight=None,
+        path=None,
         jobs=(),
         idle=None,
         failures=(),

@@ -54,6 +54,12 @@ def test_shares_and_curves_are_those_of_the_last_ensemble(judged):
     assert insight.distances.counts.any()
 
 
+def test_the_path_is_that_of_the_last_fit(judged):
+    rows, chosen = collect(judged).path
+    assert rows == [{"alpha": 0.2, "terms": 5, "train": 0.5}, {"alpha": 0.1, "terms": 11, "train": 0.3}]
+    assert chosen == 1
+
+
 def test_jobs_carry_step_iteration_and_times(judged):
     jobs = collect(judged).jobs
     assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}

@@ -4,8 +4,8 @@ import pytest
 from ase.build import bulk
 
 from alworkflows import frames as frames_io
-from alworkflows.commands.path import path_rows
 from alworkflows.frames import attach_labels
+from alworkflows.insight.errors import path_rows
 from alworkflows.models import Ensemble
 
 
