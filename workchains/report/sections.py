@@ -153,7 +153,7 @@ def terms(report: Report) -> Section:
         for term in found.chosen[:STRONGEST]
     ]
     table = Table(
-        "The strongest terms (b in Å, a in Å⁻²); weight: share in the summed sizes of all terms' forces, mean over members",
+        "The strongest terms (lengths in Å); weight: share in the summed sizes of all terms' forces, mean over members",
         ("descriptor", "kind", "members", "weight"),
         rows,
         frozenset({0, 1}),

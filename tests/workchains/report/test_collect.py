@@ -43,7 +43,7 @@ def test_terms_are_those_of_the_last_ensemble(judged):
     terms = collect(judged).terms
     assert len(terms.per_member) == 2
     assert len(terms.chosen) == 3
-    assert [term.members for term in terms.chosen if term.name == "Cu-Cu b=2 a=1"] == [2]
+    assert [term.members for term in terms.chosen if term.name == "Cu-Cu gaussian b=2 a=1"] == [2]
 
 
 def test_shares_and_curves_are_those_of_the_last_ensemble(judged):

@@ -49,7 +49,7 @@ def test_terms_are_counted_by_body_and_by_member(frames):
     found = describe_terms(ensemble({0: 0.5, 8: 0.1, size - 1: 1e-3}, {0: 0.5}), frames)
     assert found.per_member == ({"2": 1, "3": 1, "N": 1}, {"2": 1, "3": 0, "N": 0})
     assert sum(found.available.values()) == size
-    assert {term.name: term.members for term in found.chosen}["Zn-Zn b=2 a=1"] == 2
+    assert {term.name: term.members for term in found.chosen}["Zn-Zn gaussian b=2 a=1"] == 2
     assert found.shared == pytest.approx(1 / 3)
     weights = [term.weight for term in found.chosen]
     assert weights == sorted(weights, reverse=True)
