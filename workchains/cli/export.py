@@ -1,4 +1,4 @@
-"""``alworkflows export``: an ensemble as files that run without AiiDA, with what is known of it."""
+"""``alworkflows export``: an ensemble as files that run without AiiDA, for ASE and LAMMPS, with what is known of it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ print(f"disagreement {prediction.deviation.max():.4f} eV/A ({ensemble.reference_
 
 
 @click.command()
-@click.argument("what", metavar="PK")
+@click.argument("what", metavar="PK|FILE")
 @click.option(
     "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False), help="Folder to write; new, or empty."
 )
@@ -57,34 +57,56 @@ print(f"disagreement {prediction.deviation.max():.4f} eV/A ({ensemble.reference_
 def export(
     what: str, output: str, iteration: int | None, frames: bool, overwrite: bool, profile: str | None, as_json: bool
 ) -> None:
-    """Write the ensemble of a campaign, or an ensemble node, as files for ASE.
+    """Write the ensemble of a campaign, an ensemble node, or a model file, as files for ASE and LAMMPS.
 
     The folder gets ensemble.npz, structure.xyz, example.py (runs as it is), provenance.json (PKs and UUIDs) and README.md with
-    the errors.
+    the errors; in lammps/ the mean of the ensemble for LAMMPS: in.plip runs it by a plugin, in.stock by LAMMPS' own styles
+    as far as they go, and README.md says how. Of a model file (fit by hand), lammps/ alone.
 
     \b
     Examples:
       alworkflows export 1234 -o potential/
       alworkflows export 1234 -o potential/ --iteration 2 --frames
+      alworkflows export model.npz -o potential/
       python potential/example.py my-structure.cif
+      cd potential/lammps && sh plugin/build.sh
     """
-    from workchains.session import activate
-
-    activate(profile)
-    from workchains.provenance import load_node
-
     folder = Path(output)
     if folder.exists() and any(folder.iterdir()) and not overwrite:
         raise InputError(
             f"{folder}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
         )
-    written = export_ensemble(_ensemble(load_node(what), iteration), folder, frames)
+    if Path(what).suffix == ".npz":
+        if iteration is not None or frames:
+            raise InputError(f"--iteration and --frames are for a campaign, and {what} is a model file")
+        written = _export_file(Path(what), folder)
+    else:
+        from workchains.session import activate
+
+        activate(profile)
+        from workchains.provenance import load_node
+
+        written = export_ensemble(_ensemble(load_node(what), iteration), folder, frames)
     if as_json:
         print_json({"folder": str(folder), "files": written})
         return
     for name in written:
-        click.echo(str(folder / name))
-    click.echo(f"\nNext: python {folder / 'example.py'}")
+        if not name.startswith("lammps/plugin/"):
+            click.echo(str(folder / name))
+    click.echo("")
+    if "example.py" in written:
+        click.echo(f"Next, with ASE:    python {folder / 'example.py'}")
+    click.echo(
+        f"Next, with LAMMPS: sh {folder / 'lammps/plugin/build.sh'}, then include in.plip; see {folder / 'lammps/README.md'}"
+    )
+
+
+def _export_file(path: Path, folder: Path) -> list[str]:
+    """Write a model file for LAMMPS; return the names of the files."""
+    from alworkflows.export import export_lammps
+    from alworkflows.models import Ensemble
+
+    return [f"lammps/{name}" for name in export_lammps(Ensemble.load(path), folder / "lammps").files]
 
 
 def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
@@ -132,6 +154,7 @@ def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False) -> l
     batches = {kind: [batch.get_frames() for batch in nodes] for kind, nodes in known.pop("nodes").items()}
     written = ["ensemble.npz", "example.py", "provenance.json", "README.md"]
     node.export_file(folder / "ensemble.npz")
+    written += _export_file(folder / "ensemble.npz", folder)
     (folder / "example.py").write_text(EXAMPLE)
     (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
     (folder / "README.md").write_text(_readme(node, known))
@@ -190,6 +213,8 @@ def _readme(node: EnsembleData, known: dict[str, Any]) -> str:
         "",
         "    python example.py                 the structure that comes with it",
         "    python example.py my-file.cif     yours",
+        "",
+        "For LAMMPS: see lammps/README.md.",
         "",
         "## Errors",
         "",
