@@ -57,8 +57,7 @@ def accumulate(
             _add(batches, known, total, maker, group, say)
             cache.store(chain[-1], _pack(total), say, instead_of=chain[known - 1] if known else None)
     for normal in total:
-        upper = np.triu(normal.xx, 1)
-        normal.xx = np.triu(normal.xx) + upper.T
+        _mirror(normal.xx)
     return total
 
 
@@ -83,6 +82,15 @@ def _add(batches: Batches, known: int, total: list[Normal], maker: RowMaker, gro
                     say(f"{batches.where}: normal equations of {done}{of} frames")
             gatherer.flush()
     say(f"{batches.where}: normal equations of {done}{of} frames")
+
+
+def _mirror(xx: np.ndarray, width: int = 128) -> None:
+    """Copy the upper triangle below the diagonal, block by block: rows of the one are columns of the other."""
+    for start in range(0, len(xx), width):
+        block = slice(start, start + width)
+        square = np.triu(xx[block, block])
+        xx[block, block] = square + np.triu(square, 1).T
+        xx[start + width :, block] = xx[block, start + width :].T
 
 
 def _chain(batches: Batches, key: dict[str, Any]) -> list[str]:

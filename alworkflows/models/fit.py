@@ -90,6 +90,9 @@ class Fit:
         self.species = tuple(species) if species else species_of(batches)
         self._references = list(references or [])
         check_levels(self.settings.fit, self.species, self._references)
+        chosen = self.settings.fit.terms is None and self.settings.fit.alpha is None
+        if chosen and self.settings.fit.rule is TermsRule.TRANSFER and not transfers:
+            raise InputError("the rule 'transfer' needs a transfer set: frames of a kind that is not trained on, got none")
         self._descriptors = build(self.settings.descriptors, self.species)
         self._baseline = Baseline(self.settings.baseline, self._descriptors) if self.settings.baseline else None
         self._sums = self._accumulate(batches)

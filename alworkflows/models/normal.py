@@ -98,11 +98,11 @@ class Gatherer:
     Parameters
     ----------
     total
-        Accumulators to add to, in place; of ``xx`` the upper triangle alone until :meth:`finish`.
+        Accumulators to add to, in place; of ``xx`` the upper triangle alone.
     buffer
         (BLOCK, P) room for rows, which gatherers that work one after another may share.
-    free_levels
-        Whether the energies of the species follow from the data.
+    energies_fitted
+        Whether energies are among the rows, with levels of the species that follow from the data.
     """
 
     def __init__(self, total: Normal, buffer: np.ndarray, energies_fitted: bool) -> None:
