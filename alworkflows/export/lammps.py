@@ -141,6 +141,7 @@ def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequenc
 def _readme(ensemble: Ensemble, blocks: Blocks) -> str:
     three = bool(blocks.three.any())
     needs = "needs the plugin for its three-body terms" if three else "needs no plugin: it has no three-body terms"
+    core = ", `zbl` the baseline" if ensemble.baseline else ""
     return f"""# The mean of an ensemble for {", ".join(ensemble.species)}, for LAMMPS
 
 Units metal; atom types in the order {" ".join(ensemble.species)}. The files are those of this ensemble alone.
@@ -151,15 +152,16 @@ Units metal; atom types in the order {" ".join(ensemble.species)}. The files are
     # in your input, after read_data or create_box:
     include in.plip
 
-A LAMMPS with PLUGIN, `units metal` and `newton on` is needed, and gcc and g++ (with MPI: CXX=mpicxx) to build it. Forces are those of
-the calculator for ASE to 1e-6 eV/A. `compute pe/atom`, `stress/atom`, several ranks and `pair_style hybrid` work; KOKKOS does not.
+A LAMMPS with PLUGIN, `units metal` and `newton on` is needed, and gcc and g++ (with MPI: CXX=mpicxx) to build it. Forces are
+those of the calculator for ASE to 1e-6 eV/A. `compute pe/atom`, `stress/atom` and `pair_style hybrid` work; KOKKOS does not.
 
 ## By LAMMPS' own styles
 
     include in.stock
 
-`table` holds the two-body terms, one `eam/fs` each density of the N-body terms{", `zbl` the baseline" if ensemble.baseline else ""};
-this model {needs}. Forces are those above to 1e-4 eV/A. Every `eam/fs` is an interaction of its own: this is slower than the plugin.
+`table` holds the two-body terms, one `eam/fs` each density of the N-body terms{core};
+this model {needs}. Forces are those above to 1e-4 eV/A. Every `eam/fs` is an interaction of its own: this is slower than
+the plugin.
 """
 
 

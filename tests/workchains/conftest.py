@@ -2,6 +2,8 @@
 
 import datetime as dt
 import itertools
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +15,20 @@ from alworkflows.frames import attach_labels
 
 COUNTER = itertools.count()
 SECOND = dt.timedelta(seconds=1)
+
+
+def tiny_model() -> bytes:
+    """Return the file of an ensemble of two models for copper."""
+    from alworkflows.models import Ensemble, LinearModel
+    from alworkflows.settings import DescriptorSettings
+
+    settings = DescriptorSettings.gaussians((2.0, 3.0), l=(), m=())
+    members = [LinearModel(settings, ("Cu",), np.array([weight, -0.5]), np.zeros(1)) for weight in (1.0, 1.1)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "ensemble.npz"
+        Ensemble(members).save(path)
+        return path.read_bytes()
+
 
 
 @pytest.fixture(scope="session")
@@ -254,7 +270,7 @@ class HandMade:
         from workchains.data.ensemble import EnsembleData
 
         ensemble = EnsembleData()
-        ensemble.base.repository.put_object_from_bytes(b"not a model", EnsembleData.FILENAME)
+        ensemble.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
         ensemble.base.attributes.set_many({"members": 2, "terms": [10, 12], "reference_disagreement": 0.25, "species": ["Cu"]})
         nodes["ensemble", number] = ensemble
         chain = self.chain("TrainWorkChain", f"{key}_train", at, at + 16)

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, read
+from alworkflows.models import Ensemble
 from workchains import session
 from workchains.cli import watch
 from workchains.cli.data import ensemble, frames
@@ -172,9 +173,10 @@ def test_lineage_of_what_does_not_exist(typed, finished, what, message):
 def test_export_writes_all_that_is_known_of_an_ensemble(typed, finished, tmp_path):
     typed(export, finished.node.pk, "-o", tmp_path / "potential", "--frames")
     folder = tmp_path / "potential"
-    names = {"ensemble.npz", "example.py", "structure.xyz", "training.xyz", "test.xyz", "provenance.json", "README.md"}
+    names = {"ensemble.npz", "example.py", "structure.xyz", "training.xyz", "test.xyz", "provenance.json", "README.md", "lammps"}
     assert {path.name for path in folder.iterdir()} == names
-    assert (folder / "ensemble.npz").read_bytes() == b"not a model"
+    assert Ensemble.load(folder / "ensemble.npz").species == ("Cu",)
+    assert "pair_style" in (folder / "lammps" / "in.plip").read_text()
     compile((folder / "example.py").read_text(), "example.py", "exec")
     trained = read(folder / "training.xyz")
     assert [frame.info["frame_id"] for frame in trained] == [frame_id(finished.pool[index]) for index in (0, 1, 4)]
@@ -196,6 +198,17 @@ def test_export_of_an_earlier_iteration(typed, finished, tmp_path):
     assert known["final_errors"]["all"]["force_rmse"] == 0.3
     typed(export, finished.nodes["ensemble", 1].pk, "-o", tmp_path / "same")
     assert json.loads((tmp_path / "same" / "provenance.json").read_text())["ensemble"] == known["ensemble"]
+
+
+def test_export_of_a_model_file(typed, finished, tmp_path):
+    typed(export, finished.node.pk, "-o", tmp_path / "first")
+    found = json.loads(typed(export, tmp_path / "first" / "ensemble.npz", "-o", tmp_path / "second", "--json"))
+    assert {"lammps/in.plip", "lammps/model.plip", "lammps/plugin/build.sh"} <= set(found["files"])
+    assert all((tmp_path / "second" / name).is_file() for name in found["files"])
+    with pytest.raises(InputError, match="--iteration and --frames are for a campaign"):
+        typed(export, tmp_path / "first" / "ensemble.npz", "-o", tmp_path / "third", "--frames")
+    with pytest.raises(InputError, match="no such file"):
+        typed(export, "nowhere.npz", "-o", tmp_path / "third")
 
 
 def test_export_refuses(typed, finished, tmp_path):
