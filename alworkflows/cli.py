@@ -81,13 +81,14 @@ def group() -> None:
       alworkflows launch zno.yaml --wait    run it; Ctrl-C leaves it running
       alworkflows status                    how far it is
       alworkflows report PK -o report/      a page with plots
-      alworkflows export PK -o potential/   the potential, for ASE
+      alworkflows export PK -o potential/   the potential, for ASE and LAMMPS
 
     \b
     By hand, from labelled frames in any file that ASE reads:
-      alworkflows fit frames.xyz -o model.npz       a committee of sparse potentials, chosen along a path
-      alworkflows evaluate model.npz test.xyz       its errors
+      alworkflows fit frames.xyz -o model.npz                a committee of sparse potentials, chosen along a path
+      alworkflows evaluate model.npz test.xyz                its errors
       alworkflows insight model.npz frames.xyz -o insight/   what it is made of
+      alworkflows export model.npz -o potential/             for LAMMPS
     """
 
 

@@ -37,6 +37,11 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
       angles     three-body energy against the angle, at the distance of first neighbours
       densities  N-body densities and the energies they give
       path       errors against the complexity of the model, if `alworkflows fit` made it
+
+    \b
+    Examples:
+      alworkflows insight model.npz train.npz -o insight/
+      alworkflows insight model.npz all.db -o insight/ --json > shares.json
     """
     from alworkflows.commands.files import check_species, load_model, new_folder, read_frames, together
     from alworkflows.commands.progress import progress
