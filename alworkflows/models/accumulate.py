@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from scipy.linalg.lapack import dtpttr, dtrttp
+from threadpoolctl import threadpool_limits
 
 from alworkflows.models.batches import Batches, batch_hash
 from alworkflows.models.cache import Cache
@@ -21,6 +24,8 @@ __all__ = ["accumulate"]
 
 #: changes whenever rows or sums change their meaning
 VERSION = 1
+#: groups that are added to at a time; further threads work inside them
+WORKERS = 2
 
 Say = Callable[[str], None]
 
@@ -62,26 +67,45 @@ def accumulate(
 
 
 def _add(batches: Batches, known: int, total: list[Normal], maker: RowMaker, group: Callable[[Atoms], int], say: Say) -> None:
-    """Add all batches but the first ``known``."""
-    buffer = np.empty((BLOCK, maker.descriptors.size))
+    """Add all batches but the first ``known``: the groups of a batch side by side, each with its share of the threads."""
     fitted = "energy" in maker.settings.quantities and maker.fixed is None
+    threads = _processors()
+    workers = min(threads, len(total), WORKERS)
+    buffers = [np.empty((BLOCK, maker.descriptors.size)) for _ in range(workers)]
     done, of = 0, "" if batches.total is None else f" of {batches.total}"
-    for number, batch in enumerate(batches):
-        if number < known:
-            done += len(batch)
-            continue
-        belongs = [group(frame) for frame in batch]
-        for index in sorted(set(belongs)):
+
+    def add(index: int, frames: list[Atoms]) -> int:
+        buffer = buffers.pop()
+        try:
             gatherer = Gatherer(total[index], buffer, fitted)
-            for frame, at in zip(batch, belongs, strict=True):
-                if at != index:
-                    continue
+            for frame in frames:
                 gatherer.add(maker(frame))
-                done += 1
-                if done % 64 == 0:
-                    say(f"{batches.where}: normal equations of {done}{of} frames")
             gatherer.flush()
-    say(f"{batches.where}: normal equations of {done}{of} frames")
+        finally:
+            buffers.append(buffer)
+        return len(frames)
+
+    share = max(1, threads // workers)
+    # the number of OpenMP threads is that of the calling thread, so each worker sets its own
+    pool = ThreadPoolExecutor(workers, initializer=threadpool_limits, initargs=(share, "openmp"))
+    with threadpool_limits(share, "blas"), pool:
+        for number, batch in enumerate(batches):
+            if number < known:
+                done += len(batch)
+                continue
+            parts: dict[int, list[Atoms]] = {}
+            for frame in batch:
+                parts.setdefault(group(frame), []).append(frame)
+            largest_first = sorted(parts, key=lambda index: (-len(parts[index]), index))
+            for count in pool.map(add, largest_first, [parts[index] for index in largest_first]):
+                done += count
+                say(f"{batches.where}: normal equations of {done}{of} frames")
+
+
+def _processors() -> int:
+    """Return the number of threads to use: ``OMP_NUM_THREADS``, else the processors that this process may run on."""
+    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, int(given)) if given.isdigit() else len(os.sched_getaffinity(0))
 
 
 def _mirror(xx: np.ndarray, width: int = 128) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
+from alworkflows.models.blas import add_gram
 from alworkflows.models.rows import Rows
 
 __all__ = ["Gatherer", "Normal", "fold_of"]
@@ -135,8 +135,7 @@ class Gatherer:
     def flush(self) -> None:
         """Bring the Gram matrix up to date."""
         if self._used:
-            # X^T X of a C-ordered X is A A^T of its transpose, which BLAS sees without a copy
-            dsyrk(1.0, self._buffer[: self._used].T, beta=1.0, c=self.total.xx.T, lower=1, overwrite_c=1)
+            add_gram(self._buffer[: self._used], self.total.xx)
             self._used = 0
 
 

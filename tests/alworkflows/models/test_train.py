@@ -10,6 +10,7 @@ from alworkflows.frames import attach_labels, frame_id, labels
 from alworkflows.models import Fit, fold_of, force_errors, train
 from alworkflows.models.accumulate import accumulate
 from alworkflows.models.batches import Batches
+from alworkflows.models.blas import add_gram
 from alworkflows.models.rows import RowMaker
 from alworkflows.settings import FitSettings, TermsRule
 
@@ -53,6 +54,28 @@ def test_sums_are_those_of_the_matrix_and_a_fold_is_left_out_by_subtraction(labe
         x, y = stacked(frames, descriptors)
         np.testing.assert_allclose(whole.xx, x.T @ x, rtol=1e-10, atol=1e-10 * np.abs(x.T @ x).max())
         np.testing.assert_allclose(whole.xy, x.T @ y, rtol=1e-10, atol=1e-9)
+
+
+def test_the_gram_matrix_is_added_to_its_upper_triangle():
+    rng = np.random.default_rng(0)
+    rows, xx = rng.normal(size=(50, 7)), rng.normal(size=(7, 7))
+    before = xx.copy()
+    add_gram(rows, xx)
+    np.testing.assert_allclose(np.triu(xx), np.triu(before + rows.T @ rows), rtol=1e-13)
+    np.testing.assert_array_equal(np.tril(xx, -1), np.tril(before, -1))
+    with pytest.raises(ValueError, match="C-contiguous"):
+        add_gram(rows.T.copy().T, xx)
+    with pytest.raises(TypeError, match="expected doubles"):
+        add_gram(rows.astype(np.float32), xx)
+
+
+def test_threads_do_not_change_a_bit(labelled, monkeypatch):
+    frames, found = labelled(9, noise=0.1), []
+    for threads in ("1", "2", "3"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.append(sums(frames, group=lambda atoms: len(atoms) % 3, groups=3))
+    for first, *others in zip(*found, strict=True):
+        assert all(np.array_equal(first.xx, other.xx) and np.array_equal(first.xy, other.xy) for other in others)
 
 
 def test_a_force_limit_drops_components(labelled):
