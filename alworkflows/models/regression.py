@@ -127,7 +127,8 @@ class LassoLars(_Sparse):
             self.paths.append(lasso_path(xx, xy, most))
             self._rows.append(rows)
             say(f"member {member + 1} of {len(sums.held)}: path of {len(self.paths[-1].levels)} steps")
-        ends = [(path.levels[1:2].max(initial=path.levels[0]), path.levels[-1]) for path in self.paths]
+        # from where the second column joins: above, there is one term, and at the start none
+        ends = [(path.levels[:2][-1], path.levels[-1]) for path in self.paths]
         first = max(start / rows for (start, _), rows in zip(ends, self._rows, strict=True))
         last = max(max(end, 1e-9 * start) / rows for (start, end), rows in zip(ends, self._rows, strict=True))
         self.alphas = _falling(first, min(last, first), settings.rows)
