@@ -87,3 +87,19 @@ def test_another_number_of_atoms(crystal):
         pairs, _ = listed.update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
         assert len(pairs.first) == len(atoms) + 1
     assert listed.builds == 3
+
+
+@pytest.mark.parametrize("cell", [np.diag([2.1, 9.0, 5.0]), [[3.0, 0, 0], [1.5, 2.6, 0], [0.3, 0.4, 8.0]]])
+@pytest.mark.parametrize("pbc", [(True, True, True), (True, False, True), (False, False, False)])
+def test_offsets_are_what_vectors_are_beyond_the_positions(cell, pbc):
+    """Also where atoms have left the cell by several of its vectors."""
+    rng = np.random.default_rng(3)
+    cell = np.array(cell, dtype=float)
+    positions = rng.random((7, 3)) @ cell + (rng.integers(-3, 4, size=(7, 3)) * pbc) @ cell
+    plain, offset = (neighbours(positions, cell, np.array(pbc), CUTOFF, offsets=there) for there in (False, True))
+    np.testing.assert_array_equal(plain.first, offset.first)
+    np.testing.assert_array_equal(plain.second, offset.second)
+    np.testing.assert_allclose(offset.vectors, plain.without(positions).vectors, atol=1e-12)
+    shifts = offset.vectors @ np.linalg.inv(cell)
+    np.testing.assert_allclose(shifts, np.round(shifts), atol=1e-12)
+    assert not shifts[:, ~np.array(pbc)].round(6).any()
