@@ -87,7 +87,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         builder.code = code
         builder.campaign = Dict(campaign.model_dump(mode="json"))
         given = read_files(campaign, base or Path.cwd())
-        files = {link_key(name): FramesData.from_frames([atoms]) for name, atoms in given.items()}
+        files = {link_key(name): FramesData.from_frames(frames) for name, frames in given.items()}
         if files:
             builder.files = files
         builder.options = Dict(options or {})
@@ -152,7 +152,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     def run_sample(self) -> ToContext:
         """Make candidates with this stage's sampler."""
         stage = self.stage
-        driven = stage.sampler.name != "melt"
+        driven = stage.sampler.needs_ensemble
         inputs: dict[str, Any] = {"ensemble": self.ensemble()} if driven else {}
         node = self.submit_once(
             f"{self.key}_sample",
@@ -183,7 +183,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Measure what selection needs to know of each candidate."""
         campaign = self.campaign
         inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
-        settings = Dict({"species": list(campaign.species), "geometry": campaign.selection.geometry.model_dump(mode="json")})
+        settings = Dict({"species": list(campaign.species), "geometry": campaign.limits(self.stage).model_dump(mode="json")})
         node = self.submit_once(
             f"{self.key}_deviate",
             DeviateJob,

@@ -21,9 +21,9 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
     """Build the starting structures of a campaign.
 
     ``settings``: ``structures`` ({name: structure settings}), ``species`` and ``geometry`` (limits); ``files``: {name as a link
-    label: one frame as read from its file}.
+    label: the frames as read from its file}.
     """
-    from alworkflows.structures import check, crystal, shape
+    from alworkflows.structures import check, made, shape
 
     values = settings.get_dict()
     limits = parse(GeometryLimits, values["geometry"], "geometry")
@@ -31,12 +31,14 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
     try:
         for name, data in values["structures"].items():
             spec = parse(StructureSettings, data, f"structures.{name}")
-            if spec.prototype is None and link_key(name) not in files:
+            source = made(spec, name)
+            if source is None and link_key(name) not in files:
                 raise InputError(f"structures.{name}: expected the structure read from {spec.file} under files.{name}, got none")
-            source = crystal(spec.prototype) if spec.prototype else files[link_key(name)].get_frames()[0]
-            atoms = shape(source, spec, name)
-            check(atoms, tuple(values["species"]), limits, name, slab=spec.miller is not None)
-            built.append(atoms)
+            for given in [source] if source is not None else files[link_key(name)].get_frames():
+                atoms = shape(given, spec, name)
+                allowed = limits.in_a_box() if spec.isolated else limits
+                check(atoms, tuple(values["species"]), allowed, name, slab=spec.miller is not None)
+                built.append(atoms)
     except InputError as error:
         return ExitCode(210, str(error))
     node = FramesData.from_frames(built)

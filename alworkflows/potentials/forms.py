@@ -15,7 +15,7 @@ from pydantic import AfterValidator, Field, model_validator
 from alworkflows.errors import InputError, suggest
 from alworkflows.schema import PositiveLength, Settings
 
-__all__ = ["STYLES", "BuckinghamCoulomb", "LennardJones", "Morse", "PairPotential"]
+__all__ = ["STYLES", "BuckinghamCoulomb", "LennardJones", "Mixed", "Morse", "PairPotential"]
 
 
 def _pair(name: str) -> tuple[str, str]:
@@ -223,5 +223,35 @@ class Morse(_AllPairs):
         return [self.pairs[pair].d, self.pairs[pair].alpha, self.pairs[pair].r0]
 
 
+class Mixed(_AllPairs):
+    """Lennard-Jones for some pairs, Morse for others, each shifted to zero at the cutoff (Benoit et al., 2020, for Au and Fe)."""
+
+    style: Literal["mixed"] = "mixed"
+    pairs: Annotated[dict[str, LennardJonesPair | MorsePair], SortedPairs] = Field(min_length=1)
+
+    def commands(self, species: Sequence[str]) -> list[str]:
+        """Return the LAMMPS commands that set the potential, for atom types numbered in the order of ``species``."""
+        names = list(combinations_with_replacement(range(len(species)), 2))
+        values = {pair: self.pairs["-".join(sorted(species[k] for k in pair))] for pair in names}
+        styles = {"lj/cut" if isinstance(value, LennardJonesPair) else "morse" for value in values.values()}
+        core = [] if self.core is None else [f"zbl {self.core[0]!r} {self.core[1]!r}"]
+        words = [*(f"{style} {self.cutoff!r}" for style in sorted(styles)), *core]
+        lines = [f"pair_style hybrid/overlay {' '.join(words)}", "pair_modify shift yes"]
+        for (first, second), value in values.items():
+            head = f"pair_coeff {first + 1} {second + 1}"
+            if isinstance(value, LennardJonesPair):
+                lines.append(f"{head} lj/cut {value.epsilon!r} {value.sigma!r}")
+            else:
+                lines.append(f"{head} morse {value.d!r} {value.alpha!r} {value.r0!r}")
+            if core:
+                lines.append(f"{head} zbl {atomic_numbers[species[first]]} {atomic_numbers[species[second]]}")
+        return lines
+
+
 #: The forms by the name that a campaign file gives as ``style``.
-STYLES: dict[str, type[PairPotential]] = {"buckingham-coulomb": BuckinghamCoulomb, "lennard-jones": LennardJones, "morse": Morse}
+STYLES: dict[str, type[PairPotential]] = {
+    "buckingham-coulomb": BuckinghamCoulomb,
+    "lennard-jones": LennardJones,
+    "mixed": Mixed,
+    "morse": Morse,
+}

@@ -47,6 +47,18 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "source": "A. Rahman, Phys. Rev. 136, A405 (1964), doi:10.1103/PhysRev.136.A405: epsilon 120 K, sigma 3.4 A",
         "pairs": {"Ar-Ar": {"epsilon": 120.0 * 8.617333262e-5, "sigma": 3.4}},
     },
+    "au-fe": {
+        "style": "mixed",
+        "source": f"Fe: {_GIRIFALCO}; Au: Lennard-Jones with the lattice constant (4.08 A) and cohesive energy (3.81 eV) of the "
+        "crystal; Au-Fe: Lennard-Jones with the mean of both metals' nearest distances and the geometric mean of their depths; "
+        "the forms are those of M. Benoit et al., arXiv:1912.10761, whose numbers are not printed",
+        "pairs": {
+            "Au-Au": {"epsilon": 0.4606, "sigma": 2.6419},
+            "Au-Fe": {"epsilon": 0.4385, "sigma": 2.4571},
+            "Fe-Fe": {"d": 0.4174, "alpha": 1.3885, "r0": 2.845},
+        },
+        "core": (0.8, 1.5),
+    },
     **{
         f"{symbol.lower()}-morse": {
             "style": "morse",

@@ -13,7 +13,17 @@ from ase import Atoms
 from alworkflows.errors import InputError
 from alworkflows.settings import Dynamics
 
-__all__ = ["Driver", "Keep", "Keeper", "Progress", "SampleReport", "check_friction", "snapshot_steps", "whole_steps"]
+__all__ = [
+    "Driver",
+    "Keep",
+    "Keeper",
+    "Progress",
+    "SampleReport",
+    "StillKeeper",
+    "check_friction",
+    "snapshot_steps",
+    "whole_steps",
+]
 
 Keep = Callable[[Atoms], None]
 Progress = Callable[[str], None]
@@ -80,6 +90,29 @@ class Keeper:
         """Return the report of the run that ends here."""
         seconds = time.perf_counter() - self._began
         return SampleReport(self._sampler, self.frames, steps, planned, stopped, message, round(seconds, 3))
+
+
+class StillKeeper:
+    """Hand frames over that no dynamics made, each with its origin, and count them."""
+
+    def __init__(self, keep: Keep, sampler: str, structure: str, seed: int) -> None:
+        self._keep, self._sampler = keep, sampler
+        self._origin = {"structure": structure, "sampler": sampler, "seed": int(seed)}
+        self._began = time.perf_counter()
+        self.frames = 0
+
+    def __call__(self, atoms: Atoms, **more: Any) -> None:
+        """Keep a copy of the atoms; ``more`` joins the origin."""
+        frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+        frame.wrap()
+        frame.info["origin"] = {**self._origin, **more}
+        self._keep(frame)
+        self.frames += 1
+
+    def report(self, planned: int) -> SampleReport:
+        """Return the report of all that was made."""
+        seconds = time.perf_counter() - self._began
+        return SampleReport(self._sampler, self.frames, self.frames, planned, None, "", round(seconds, 3))
 
 
 def check_friction(settings: Dynamics) -> None:

@@ -3,6 +3,7 @@
 Langevin dynamics in LAMMPS, the target temperature rising linearly from the first to the last step, at constant volume or
 (isotropic Nose-Hoover barostat) constant pressure. Snapshots are evenly spaced over the ramp after its first tenth, in which the
 crystal takes up its velocities, so that neighbours are apart by about duration / snapshots, many vibrations for picosecond ramps.
+A particle in a box neither drifts nor turns: its momenta are taken away now and then.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from __future__ import annotations
 import numpy as np
 from ase import Atoms
 
-from alworkflows.errors import SimulationError
+from alworkflows.errors import InputError, SimulationError
 from alworkflows.potentials import resolve
 from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
 from alworkflows.settings import MeltSettings
 from alworkflows.simulation.lammps import LammpsSimulation
 from alworkflows.simulation.monitors import EXPLODED
-from alworkflows.structures import close_pairs
+from alworkflows.structures import close_pairs, is_isolated
 
 __all__ = ["check", "sample"]
 
@@ -40,6 +41,8 @@ def check(settings: MeltSettings, structure: Atoms, name: str) -> int:
     """
     resolve(settings.potential).check(structure.get_chemical_symbols(), name)
     check_friction(settings)
+    if settings.pressure is not None and is_isolated(structure):
+        raise InputError(f"{name}: expected no pressure for a particle in a box of empty space, got {settings.pressure:g} GPa")
     planned = whole_steps(settings.duration, settings.timestep)
     _snapshots(settings, planned)
     return planned
@@ -72,7 +75,7 @@ def sample(
     keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
     first, last = settings.temperature
     with LammpsSimulation(structure, resolve(settings.potential), name=name) as simulation:
-        simulation.commands(_dynamics(settings, np.random.default_rng(seed)))
+        simulation.commands(_dynamics(settings, np.random.default_rng(seed), is_isolated(structure)))
         step = 0
         for target in _snapshots(settings, planned):
             try:
@@ -93,7 +96,7 @@ def sample(
     return keeper.report(planned, planned)
 
 
-def _dynamics(settings: MeltSettings, random: np.random.Generator) -> list[str]:
+def _dynamics(settings: MeltSettings, random: np.random.Generator, isolated: bool) -> list[str]:
     """Return the LAMMPS commands of the thermostat, the integrator and the starting velocities (time in ps, pressure in bar)."""
     first, last = settings.temperature
     velocities, noise = (int(number) for number in random.integers(1, 900_000_000, 2))
@@ -103,9 +106,10 @@ def _dynamics(settings: MeltSettings, random: np.random.Generator) -> list[str]:
         integrator = f"nph iso {bar!r} {bar!r} {BAROSTAT * 1e-3!r}"
     return [
         f"timestep {settings.timestep * 1e-3!r}",
-        f"velocity all create {first!r} {velocities} mom yes rot no dist gaussian loop all",
+        f"velocity all create {first!r} {velocities} mom yes rot {'yes' if isolated else 'no'} dist gaussian loop all",
         f"fix integrate all {integrator}",
         f"fix heat all langevin {first!r} {last!r} {settings.friction * 1e-3!r} {noise} zero yes",
+        *(["fix still all momentum 100 linear 1 1 1 angular rescale"] if isolated else []),
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -9,17 +10,41 @@ from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
 from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport
-from alworkflows.settings import MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
+from alworkflows.settings import (
+    CompressSettings,
+    DimerSettings,
+    FramesSettings,
+    MeltSettings,
+    QuenchSettings,
+    RattleSettings,
+    StrainSettings,
+    SurfaceMeltSettings,
+    parse,
+)
 
 __all__ = ["SAMPLERS", "check_sampler", "parse_sampler", "sample"]
 
-Sampler = MeltSettings | SurfaceMeltSettings | QuenchSettings
+Sampler = (
+    MeltSettings
+    | SurfaceMeltSettings
+    | QuenchSettings
+    | RattleSettings
+    | StrainSettings
+    | CompressSettings
+    | DimerSettings
+    | FramesSettings
+)
 
 #: Settings and module of each sampler.
 SAMPLERS: dict[str, tuple[type[Sampler], str]] = {
     "melt": (MeltSettings, "alworkflows.sampling.melt"),
     "surface-melt": (SurfaceMeltSettings, "alworkflows.sampling.surface_melt"),
     "quench": (QuenchSettings, "alworkflows.sampling.quench"),
+    "rattle": (RattleSettings, "alworkflows.sampling.displace"),
+    "strain": (StrainSettings, "alworkflows.sampling.displace"),
+    "compress": (CompressSettings, "alworkflows.sampling.displace"),
+    "dimer": (DimerSettings, "alworkflows.sampling.displace"),
+    "frames": (FramesSettings, "alworkflows.sampling.given"),
 }
 
 
@@ -52,7 +77,7 @@ def check_sampler(settings: Sampler, structure: Atoms, name: str) -> int:
 
 def sample(
     settings: Sampler,
-    structure: Atoms,
+    structure: Atoms | Sequence[Atoms],
     name: str,
     seed: int,
     keep: Keep,
@@ -64,9 +89,9 @@ def sample(
 
     Parameters
     ----------
-    settings : MeltSettings, SurfaceMeltSettings or QuenchSettings
+    settings : as :func:`parse_sampler` returns them
         Which sampler, and how.
-    structure : Atoms
+    structure : Atoms, or several for the sampler ``frames``
         Where it starts.
     name : str
         The structure's name, for the frames' origin.
@@ -88,6 +113,10 @@ def sample(
     SimulationError
         If nothing could be simulated.
     """
+    if not isinstance(structure, Atoms) and settings.name != "frames":
+        if len(structure) != 1:
+            raise InputError(f"{name}: the sampler '{settings.name}' expected one structure, got {len(structure)} frames")
+        structure = structure[0]
     report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(
         settings, structure, name, seed, keep, driver, upper, progress
     )

@@ -8,9 +8,9 @@ from alworkflows.errors import suggest
 from alworkflows.schema import Count, Fraction, Settings
 from alworkflows.settings.labels import LabelSettings
 from alworkflows.settings.model import ModelSettings
-from alworkflows.settings.samplers import MeltSettings, SamplerSettings
+from alworkflows.settings.samplers import SamplerSettings
 from alworkflows.settings.selection import SelectionSettings
-from alworkflows.settings.structures import StructureSettings
+from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
 __all__ = ["Budget", "Campaign", "Stage"]
 
@@ -30,6 +30,9 @@ class Stage(Settings):
     iterations: Count = Field(1, description="most iterations of this stage")
     accurate_share: Fraction = Field(0.95, description="the stage ends early when this share of its candidates is accurate")
     budget: Count | None = Field(None, description="frames chosen per iteration; none: that of the selection")
+    geometry: GeometryLimits | None = Field(
+        None, description="which of its frames may be labelled, where they are extreme on purpose; none: as the selection says"
+    )
     train: bool = Field(
         True,
         description="false: its labels are a transfer set of the stage's name, drawn at random and never trained on, against "
@@ -74,8 +77,16 @@ class Campaign(Settings):
             raise ValueError(f"stages.{names[0]}: the first stage has to train; put transfer sets (train: false) after it")
         if self.model.fit.rule == "transfer" and all(stage.train for stage in self.stages):
             raise ValueError("model.fit.rule: 'transfer' needs a transfer set: a stage with 'train: false'")
-        if not isinstance(self.stages[0].sampler, MeltSettings):
+        if self.stages[0].sampler.needs_ensemble:
             raise ValueError(
-                f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; begin with 'melt'"
+                f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; "
+                "begin with one that needs none, such as 'melt' or 'rattle'"
             )
         return self
+
+    def limits(self, stage: Stage) -> GeometryLimits:
+        """Return which frames of a stage may be labelled."""
+        if stage.geometry is not None:
+            return stage.geometry
+        boxed = any(self.structures[name].isolated for name in stage.structures)
+        return self.selection.geometry.in_a_box() if boxed else self.selection.geometry

@@ -2,20 +2,41 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from alworkflows.schema import Count, Density, Fraction, PositiveLength, Pressure, Rate, Settings, Temperature, Time
+from alworkflows.schema import Count, Density, Fraction, Length, PositiveLength, Pressure, Rate, Settings, Temperature, Time
 
-__all__ = ["DrivenDynamics", "Dynamics", "MeltSettings", "QuenchSettings", "SamplerSettings", "SurfaceMeltSettings"]
+__all__ = [
+    "CompressSettings",
+    "DimerSettings",
+    "DrivenDynamics",
+    "Dynamics",
+    "FramesSettings",
+    "MeltSettings",
+    "QuenchSettings",
+    "RattleSettings",
+    "Sampler",
+    "SamplerSettings",
+    "StrainSettings",
+    "SurfaceMeltSettings",
+]
 
 
-class Dynamics(Settings):
+class Sampler(Settings):
+    """What all samplers share."""
+
+    #: whether it is driven by an ensemble, and so cannot come first
+    needs_ensemble: ClassVar[bool] = False
+
+    snapshots: Count = Field(20, description="frames kept from each structure")
+
+
+class Dynamics(Sampler):
     """What all molecular dynamics share."""
 
     timestep: Time = Field(1.0, description="fs")
-    snapshots: Count = Field(20, description="frames kept from each run")
     friction: Time = Field(100.0, description="damping time of the thermostat, fs")
 
 
@@ -33,6 +54,8 @@ class MeltSettings(Dynamics):
 
 class DrivenDynamics(Dynamics):
     """Dynamics on the ensemble's mean force, watched."""
+
+    needs_ensemble: ClassVar[bool] = True
 
     watch_every: Count = Field(20, description="steps between two looks at the ensemble's disagreement")
     before_stop: Count = Field(12, description="states looked at last that are kept as frames when a run stops by itself")
@@ -65,4 +88,73 @@ class QuenchSettings(DrivenDynamics):
     liquid_share: Fraction = Field(0.25, description="share of the snapshots taken before the hold, along the cooling")
 
 
-SamplerSettings = Annotated[MeltSettings | SurfaceMeltSettings | QuenchSettings, Field(discriminator="name")]
+class RattleSettings(Sampler):
+    """Displace every atom at random, and strain the cell a little."""
+
+    name: Literal["rattle"] = "rattle"
+    displacements: tuple[PositiveLength, ...] = Field(
+        (0.05, 0.1, 0.2, 0.3), min_length=1, description="standard deviations of a coordinate, A; taken in turn"
+    )
+    strain: float = Field(0.03, ge=0, lt=0.3, description="standard deviation of each component of the cell's strain")
+    shortest: PositiveLength = Field(0.6, description="frames with distances below this times the covalent radii are redrawn")
+
+
+class StrainSettings(Sampler):
+    """Strain the cell by a grid: volume, one axis, shear."""
+
+    name: Literal["strain"] = "strain"
+    modes: tuple[Literal["volume", "uniaxial", "shear"], ...] = Field(
+        ("volume", "uniaxial", "shear"), min_length=1, description="snapshots are shared among these"
+    )
+    volume: tuple[float, float] = Field((0.8, 1.2), description="smallest and largest volume, over that of the structure")
+    strain: float = Field(0.06, gt=0, lt=0.5, description="largest strain along an axis, and largest shear")
+
+    @model_validator(mode="after")
+    def _range(self) -> StrainSettings:
+        low, high = self.volume
+        if not 0 < low < high:
+            raise ValueError(f"expected volume as [smallest, largest], got {[low, high]}")
+        return self
+
+
+class CompressSettings(Sampler):
+    """Bring all atoms closer, step by step (Benoit et al., 2020: to 75 % in ten steps)."""
+
+    name: Literal["compress"] = "compress"
+    smallest: float = Field(0.75, gt=0.2, lt=1, description="the last frame's distances, over those of the structure")
+    snapshots: Count = Field(10, description="frames, evenly spaced from just below 1 to the smallest")
+    displacement: Length = Field(0.0, ge=0, description="standard deviation of a random displacement of each coordinate, A")
+
+
+class DimerSettings(Sampler):
+    """Two atoms at growing distances (Benoit et al., 2020: from 1 A)."""
+
+    name: Literal["dimer"] = "dimer"
+    shortest: PositiveLength = Field(1.0, description="A")
+    longest: PositiveLength = Field(5.0, description="A")
+
+    @model_validator(mode="after")
+    def _range(self) -> DimerSettings:
+        if self.longest <= self.shortest:
+            raise ValueError(f"expected longest above shortest ({self.shortest:g} A), got {self.longest:g} A")
+        return self
+
+
+class FramesSettings(Sampler):
+    """Take frames from a file: those a structure's ``frames`` names, or a random draw of them."""
+
+    name: Literal["frames"] = "frames"
+    snapshots: Count = Field(1000, description="most frames; more than these are drawn from at random")
+
+
+SamplerSettings = Annotated[
+    MeltSettings
+    | SurfaceMeltSettings
+    | QuenchSettings
+    | RattleSettings
+    | StrainSettings
+    | CompressSettings
+    | DimerSettings
+    | FramesSettings,
+    Field(discriminator="name"),
+]

@@ -2,30 +2,94 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from alworkflows.schema import Count, PositiveLength, Settings
 
-__all__ = ["GeometryLimits", "StructureSettings"]
+__all__ = ["CrystalSettings", "GeometryLimits", "ParticleSettings", "StructureSettings"]
+
+#: lattices, and how many species each has
+LATTICES = {
+    "fcc": 1,
+    "bcc": 1,
+    "sc": 1,
+    "hcp": 1,
+    "diamond": 1,
+    "rocksalt": 2,
+    "cesiumchloride": 2,
+    "zincblende": 2,
+    "wurtzite": 2,
+    "fluorite": 2,
+}
+Lattice = Literal["fcc", "bcc", "sc", "hcp", "diamond", "rocksalt", "cesiumchloride", "zincblende", "wurtzite", "fluorite"]
+SOURCES = ("prototype", "file", "crystal", "particle", "dimer")
+
+
+class CrystalSettings(Settings):
+    """A crystal by its lattice: the conventional cell, cubic where there is one."""
+
+    lattice: Lattice
+    species: tuple[str, ...] = Field(min_length=1, max_length=2, description="chemical symbols, as many as the lattice has sites")
+    a: PositiveLength = Field(description="lattice constant, A")
+    c: PositiveLength | None = Field(None, description="of hcp and wurtzite, A; none: ideal")
+
+    @model_validator(mode="after")
+    def _species(self) -> CrystalSettings:
+        if len(self.species) != LATTICES[self.lattice]:
+            raise ValueError(f"species: expected {LATTICES[self.lattice]} for {self.lattice}, got {list(self.species)}")
+        if self.c is not None and self.lattice not in ("hcp", "wurtzite"):
+            raise ValueError(f"c: {self.lattice} has one lattice constant")
+        return self
+
+
+class ParticleSettings(Settings):
+    """A particle cut from one lattice: its sites nearest to a point, filled with species (Benoit et al., 2020)."""
+
+    lattice: Literal["fcc", "bcc"] = "fcc"
+    a: PositiveLength = Field(description="lattice constant, A; of unlike metals, their mean")
+    species: dict[str, Count] = Field(min_length=1, max_length=8, description="atoms of each species")
+    order: Literal["random", "janus", "core-shell"] = Field(
+        "random",
+        description="random: an alloy, drawn by the seed; janus: species side by side; core-shell: the first is innermost",
+    )
+    seed: int = Field(0, ge=0, description="of a random order")
 
 
 class StructureSettings(Settings):
-    """Where one starting structure comes from: a crystal prototype by name, or a file; then supercell or slab."""
+    """Where one starting structure comes from: one source; then supercell or slab."""
 
     prototype: str | None = Field(None, description="name of a built-in crystal, such as zno-wurtzite")
     file: str | None = Field(None, description="a file that ASE or pymatgen reads")
+    frames: str | None = Field(
+        None, description="which frames of the file, as a slice such as '::10', for the sampler 'frames'; none: the last one"
+    )
+    crystal: CrystalSettings | None = Field(None, description="a crystal by its lattice")
+    particle: ParticleSettings | None = Field(None, description="a nanoparticle in a box")
+    dimer: tuple[str, str] | None = Field(None, description="two atoms in a box, by their symbols")
     supercell: tuple[Count, Count, Count] = (1, 1, 1)
     miller: tuple[int, int, int] | None = Field(None, description="Miller indices of a slab's surface; none: bulk")
     layers: Count = Field(4, description="thickness of a slab in unit repeats along its normal")
-    vacuum: PositiveLength = Field(12.0, description="empty space of a slab, in all, A")
+    vacuum: PositiveLength = Field(12.0, description="empty space of a slab, in all, or between images of a particle or dimer, A")
 
     @model_validator(mode="after")
     def _one_source(self) -> StructureSettings:
-        if (self.prototype is None) == (self.file is None):
-            raise ValueError("expected exactly one of 'prototype' and 'file'")
+        given = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of {', '.join(SOURCES)}, got {', '.join(given) or 'none'}")
+        if self.frames is not None and self.file is None:
+            raise ValueError("frames: only a file holds several")
+        if self.isolated and (self.miller is not None or self.supercell != (1, 1, 1)):
+            raise ValueError(f"{given[0]}: expected no supercell and no slab of something in a box")
         if self.miller is not None and not any(self.miller):
             raise ValueError("expected Miller indices that are not all zero, got (0, 0, 0)")
         return self
+
+    @property
+    def isolated(self) -> bool:
+        """Whether it stands in a box, with nothing around."""
+        return self.particle is not None or self.dimer is not None
 
 
 class GeometryLimits(Settings):
@@ -40,3 +104,7 @@ class GeometryLimits(Settings):
         if not 0 <= low < high:
             raise ValueError(f"expected volume_per_atom as [smallest, largest], got {[low, high]}")
         return self
+
+    def in_a_box(self) -> GeometryLimits:
+        """Return limits for what stands in a box of empty space, however large."""
+        return self.model_copy(update={"volume_per_atom": (self.volume_per_atom[0], 1e9)})

@@ -1,4 +1,4 @@
-"""A starting structure from its settings: prototype or file, then supercell or slab."""
+"""A starting structure from its settings: its source, then supercell or slab."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 
-from alworkflows.errors import InputError
+from alworkflows.errors import InputError, unknown
+from alworkflows.structures.lattices import lattice
+from alworkflows.structures.particles import dimer, particle
 from alworkflows.structures.prototypes import crystal
 from alworkflows.structures.slabs import slab
 
 if TYPE_CHECKING:
     from alworkflows.settings import StructureSettings
 
-__all__ = ["build", "read_structure", "shape"]
+__all__ = ["build", "build_all", "made", "read_frames", "read_structure", "shape"]
 
 
 def build(settings: StructureSettings, name: str, base: Path | None = None) -> Atoms:
@@ -26,10 +28,63 @@ def build(settings: StructureSettings, name: str, base: Path | None = None) -> A
     InputError
         If the prototype or file is unknown or unreadable, or a slab is asked to be repeated along its normal.
     """
+    return build_all(settings, name, base)[-1]
+
+
+def build_all(settings: StructureSettings, name: str, base: Path | None = None) -> list[Atoms]:
+    """Return the structure that ``settings`` describes, or the frames of a file that it asks for.
+
+    Raises
+    ------
+    InputError
+        As :func:`build`.
+    """
+    source = made(settings, name)
+    if source is not None:
+        return [shape(source, settings, name)]
+    assert settings.file is not None  # the settings hold exactly one source
+    return [shape(frame, settings, name) for frame in read_frames((base or Path()) / settings.file, settings.frames)]
+
+
+def made(settings: StructureSettings, name: str) -> Atoms | None:
+    """Return the source of a structure that is made, not read; None for a file.
+
+    Raises
+    ------
+    InputError
+        If no prototype has that name, or a symbol is no element.
+    """
+    from ase.data import atomic_numbers
+
+    symbols = (*(settings.crystal.species if settings.crystal else ()), *(settings.particle.species if settings.particle else ()))
+    for symbol in (*symbols, *(settings.dimer or ())):
+        if symbol not in atomic_numbers or symbol == "X":
+            raise unknown(f"{name}: chemical symbol", symbol, list(atomic_numbers)[1:])
     if settings.prototype is not None:
-        return shape(crystal(settings.prototype), settings, name)
-    assert settings.file is not None  # the settings hold exactly one of the two
-    return shape(read_structure((base or Path()) / settings.file), settings, name)
+        return crystal(settings.prototype)
+    if settings.crystal is not None:
+        return lattice(settings.crystal)
+    if settings.particle is not None:
+        return particle(settings.particle, settings.vacuum)
+    if settings.dimer is not None:
+        return dimer(*settings.dimer, settings.vacuum)
+    return None
+
+
+def read_frames(path: Path, frames: str | None) -> list[Atoms]:
+    """Return the last structure of a file, or the frames that a slice names; labels are dropped.
+
+    Raises
+    ------
+    InputError
+        If there is no such file, it cannot be read, or it holds no such frames.
+    """
+    if frames is None:
+        return [read_structure(path)]
+    from alworkflows.frames import read
+
+    found = read(path, frames)
+    return [Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc) for frame in found]
 
 
 def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ase import Atoms
+
 from alworkflows import frames as frames_io
 from alworkflows.errors import unknown
 
@@ -21,7 +23,9 @@ def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     from alworkflows.sampling import parse_sampler, sample
 
     settings = parse_sampler(spec["sampler"])
-    by_name = {frame.info["origin"]["structure"]: frame for frame in frames_io.load(folder / spec["structures"])[0]}
+    by_name: dict[str, list[Atoms]] = {}
+    for frame in frames_io.load(folder / spec["structures"])[0]:
+        by_name.setdefault(frame.info["origin"]["structure"], []).append(frame)
     name = spec["structure"]
     if name not in by_name:
         raise unknown("structure", name, by_name)

@@ -118,7 +118,7 @@ def load(path: str | Path) -> Campaign:
     return parse(Campaign, data, str(path))
 
 
-def read_files(campaign: Campaign, base: Path) -> dict[str, Atoms]:
+def read_files(campaign: Campaign, base: Path) -> dict[str, list[Atoms]]:
     """Return the structures that come from files, as read, by name; relative paths start from ``base``.
 
     Raises
@@ -127,14 +127,14 @@ def read_files(campaign: Campaign, base: Path) -> dict[str, Atoms]:
         If a file is missing or cannot be read.
 
     """
-    from alworkflows.structures import read_structure
+    from alworkflows.structures import read_frames
 
     used = {name for stage in campaign.stages for name in stage.structures}
     found = {}
     for name, spec in campaign.structures.items():
         if spec.file is not None and name in used:
             try:
-                found[name] = read_structure(base / spec.file)
+                found[name] = read_frames(base / spec.file, spec.frames)
             except InputError as error:
                 raise InputError(f"structures.{name}: {error}") from error
     return found

@@ -126,7 +126,9 @@ class _Trial:
 
         settings = self.campaign.structures[name]
         atoms = build(settings, name, self.base)
-        check(atoms, self.campaign.species, self.campaign.selection.geometry, name, slab=settings.miller is not None)
+        limits = self.campaign.selection.geometry
+        allowed = limits.in_a_box() if settings.isolated else limits
+        check(atoms, self.campaign.species, allowed, name, slab=settings.miller is not None)
         self.structures[name] = atoms
         self.result.atoms[name] = len(atoms)
         polar = " polar surface" if atoms.info["origin"].get("polar") else ""
@@ -175,7 +177,7 @@ class _Trial:
         name = next((name for name in stage.structures if name in self.structures), None)
         if name is None:
             raise _TrialError("not tried: none of its structures could be built")
-        driven = stage.sampler.name != "melt"
+        driven = stage.sampler.needs_ensemble
         driver = self._driver() if driven else None
         kept: list[Atoms] = []
         report = sample(shorten(stage.sampler), self.structures[name], name, self.campaign.seed, kept.append, driver)

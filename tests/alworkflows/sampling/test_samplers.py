@@ -7,7 +7,7 @@ from standins import Committee
 
 from alworkflows.errors import InputError
 from alworkflows.frames import FrameWriter, frame_id, load
-from alworkflows.sampling import SAMPLERS, parse_sampler, sample
+from alworkflows.sampling import parse_sampler, sample
 from alworkflows.structures import crystal, shortest_distance
 
 COPPER = {"style": "morse", "species": ["Cu"], "pairs": {"Cu-Cu": {"depth": 0.3429, "alpha": 1.3588, "r0": 2.866}}}
@@ -45,7 +45,7 @@ def run(name, seed=1, upper=None, driver=None, **changes):
     return frames, report, structure
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("name", sorted(SETTINGS))
 class TestContract:
     def test_every_frame_says_where_it_came_from(self, name):
         frames, report, _ = run(name)
