@@ -10,7 +10,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, Int, List
 
 from alworkflows.selection.levels import resolve
-from alworkflows.settings import Campaign, Stage, parse
+from alworkflows.settings import Campaign, Stage, TermsRule, parse
 from workchains.base import KeyedWorkChain, derive_seed, ending, link_key, numbered
 from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
@@ -289,6 +289,10 @@ class ActiveLearningWorkChain(KeyedWorkChain):
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
         campaign = self.campaign
+        model = campaign.model.model_dump(mode="json")
+        if campaign.model.fit.rule is TermsRule.TRANSFER and not self.ctx.transfers:
+            self.report(f"{self.key}: no transfer set is labelled yet; this fit follows the rule {TermsRule.ONE_STANDARD_ERROR}")
+            model["fit"]["rule"] = str(TermsRule.ONE_STANDARD_ERROR)
         more: dict[str, Any] = (
             {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
         )
@@ -301,9 +305,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             label=f"{self.key}: train on {sum(len(batch) for batch in self.ctx.batches.values())} frames",
             code=self.inputs.code,
             batches={f"batch_{name}": node for name, node in self.ctx.batches.items()},
-            settings=Dict(
-                {"model": campaign.model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}
-            ),
+            settings=Dict({"model": model, "species": list(campaign.species), "seed": campaign.seed}),
             options=self.options("fit"),
             **more,
         )

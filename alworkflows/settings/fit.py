@@ -52,7 +52,7 @@ class FitSettings(Settings):
     rule: TermsRule = Field(
         TermsRule.ONE_STANDARD_ERROR,
         description="best: smallest held-out error; one-standard-error: fewest terms that close to it; transfer: smallest error "
-        "on the transfer sets",
+        "on the transfer sets (in a campaign one-standard-error until one is labelled)",
     )
     max_terms: Count = Field(300, description="where the path ends")
     rows: int = Field(40, ge=2, le=400, description="models along the path that are judged and reported")

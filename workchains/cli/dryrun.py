@@ -11,7 +11,18 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
-from alworkflows.settings import Campaign, ModelSettings, Stage, merge, parse
+from alworkflows.settings import (
+    Campaign,
+    DrivenDynamics,
+    Dynamics,
+    MeltSettings,
+    ModelSettings,
+    QuenchSettings,
+    Stage,
+    SurfaceMeltSettings,
+    merge,
+    parse,
+)
 
 __all__ = ["DryRun", "Item", "dry_run"]
 
@@ -213,9 +224,11 @@ class _Trial:
 
 def shorten(sampler: Any) -> Any:
     """Return a sampler's settings with durations cut so that all takes a few hundred steps and leaves a few frames."""
-    short = STEPS * sampler.timestep
     changes: dict[str, Any] = {"snapshots": min(sampler.snapshots, 4)}
-    if sampler.name == "quench":
+    if not isinstance(sampler, Dynamics):
+        return sampler.model_copy(update=changes)
+    short = STEPS * sampler.timestep
+    if isinstance(sampler, QuenchSettings):
         first, last = sampler.temperature
         part = short / 4
         changes |= {
@@ -224,8 +237,8 @@ def shorten(sampler: Any) -> Any:
             "hold": min(sampler.hold, part),
             "rate": max(sampler.rate, (first - last) / part * 1e3),
         }
-    else:
+    elif isinstance(sampler, MeltSettings | SurfaceMeltSettings):
         changes["duration"] = min(sampler.duration, short)
-    if "watch_every" in type(sampler).model_fields:
+    if isinstance(sampler, DrivenDynamics):
         changes["watch_every"] = min(sampler.watch_every, 20)
     return sampler.model_copy(update=changes)
