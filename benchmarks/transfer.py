@@ -2,7 +2,7 @@
 
 The question of Benoit et al., "Measuring transferability issues in machine-learning force fields: the example of gold-iron
 interactions with linearized potentials", Figs. 4 and 5: does the error on particles of another kind have a minimum along the
-path, and does mixing families of functions flatten it? Every set is melted by a pair potential and labelled by a many-body reference:
+path, and does mixing families of functions flatten it? Every set is melted by a pair potential and labelled by a many-body one:
 
     python benchmarks/transfer.py                     gold and copper by ASE's effective medium theory, seconds a set
     python benchmarks/transfer.py --full              larger particles, more frames

@@ -9,32 +9,7 @@
 #ifndef ALW_KERNELS_H
 #define ALW_KERNELS_H
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-/* The file that includes this one is compiled for one kind of processor: it gives LANES, WIDE and VARIANT(name). */
-#define INLINE static inline __attribute__((always_inline))
-
-/* LANES numbers handled together: as many as a register of the processor holds, given by the file that includes this one */
-typedef double vec __attribute__((vector_size(8 * LANES)));
-typedef double vecu __attribute__((vector_size(8 * LANES), aligned(8), may_alias)); /* at any address */
-
-INLINE double sum_lanes(vec v)
-{
-    double total = 0.0;
-    for (int i = 0; i < LANES; i++) total += v[i];
-    return total;
-}
-
-/* memory for `count` numbers at a 64-byte boundary, zeroed; NULL if there is none */
-static inline double *numbers(size_t count)
-{
-    size_t bytes = (count * sizeof(double) + 127) / 64 * 64;
-    double *found = aligned_alloc(64, bytes);
-    if (found) memset(found, 0, bytes);
-    return found;
-}
+#include "lanes.h"
 
 #define MAXL 8
 #define MAXS 16 /* species */

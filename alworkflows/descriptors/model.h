@@ -1,108 +1,118 @@
-/* Linear models, folded for dynamics: what a centre does with the sums over its neighbours.
+/* Folded linear models, and the neighbours of one centre. Plain C, without Python or OpenMP: the LAMMPS plugin shares it.
  *
- * A centre of species c sees neighbours of species s through a *side* (c, s) with F tabulated functions of the distance:
- *     functions 0 .. M-1            half the two-body energy of each of M models,
- *     the next `densities`          those whose sums rho feed N-body terms, a polynomial of rho for each model,
- *     the rest                      those of the moments, A[row][k] = sum_j f(r_j) Y_k(u_j), k of the row's degree l.
- * Three-body energy is a quadratic form of the moments of one degree, 1/2 sum_ab W_ab sum_k A[a][k] A[b][k], each model's W as a
- * sparse matrix by rows. Rows are numbered by centre, side, degree. */
+ * The energy of a centre of species c is
+ *     sum_j v(r_j)  +  sum of weight density^power  +  1/2 sum_l sum_{k of l} sum_qp W_lqp B_qk B_pk
+ * with densities sum_{j in s} h(r_j) and moments B_qk = sum_{j in s} phi_q(r_j) Y_k(u_j), each of one species s of neighbours. Every
+ * side (c, s) has a table of its functions of the distance, in two groups:
+ *     linear    v of each model, then the densities
+ *     angular   phi, of which each l needs some
+ * A row of B holds the 2 l + 1 moments of one function; rows stand in order of centre, l and species. Models, which need not share
+ * all functions, have rows of D = dE/dB = W B of their own. Groups and rows are padded to PAD numbers, whatever LANES is. */
 #ifndef ALW_MODEL_H
 #define ALW_MODEL_H
 
-#include "environment.h"
+#include "lanes.h"
 
-#define TABLE 6       /* coefficients of a tabulated function in a bin */
-#define POLYNOMIAL 10 /* coefficients of an N-body polynomial, powers 0 to 9 */
+#define PAD 8
+#define PADDED_UP(n) (((n) + PAD - 1) / PAD * PAD)
+#define DEGREE 5
+#define TOP 8         /* largest l */
+#define MOST_KINDS 16 /* species */
+#define POLAR ((TOP + 1) * (TOP + 2) / 2 + 2 * (TOP + 1)) /* see angles.h */
 
-typedef struct {
-    int functions, chunks;      /* chunks: functions over LANES, rounded up */
-    int density, densities;     /* number of the first density among all, and how many */
-    int row[MAXL + 2];          /* rows of degree l: row[l] .. row[l + 1] - 1 */
-    double *table;              /* [chunk][bin][TABLE][LANES] */
-} Side;
-
+/* M models on S species; arrays in C order */
 typedef struct {
     int S, M, lmax;
-    double cutoff, inner, outer;
+    int linear, angular, most;   /* of the two groups; numbers in the moments of a centre at most */
     long bins;
-    int densities, rows;
-    Side side[MAXS * MAXS];
-    int *function;              /* [row]: function of its side */
-    long *at;                   /* [row]: where it stands among the moments of its centre, in units of LANES numbers */
-    long size[MAXS];            /* vecs of all moments of a centre */
-    double *polynomial;         /* [model][density][POLYNOMIAL] */
-    long *begin;                /* [model][row + 1]: entries of W */
-    long *column;               /* [entry]: `at` of the other row */
-    double *weight;             /* [entry] */
+    double cutoff, inner, outer; /* densities are switched on between inner and outer */
+    const int *slots;            /* [c][s]: linear functions in use */
+    const int *used;             /* [c][s]: angular functions in use */
+    const int *rows, *function;  /* [c][lmax + 1][S + 1]: rows of B by l and species, and the end; [row]: which angular function */
+    const double *table;         /* [c][s][bins][DEGREE + 1][linear + angular], lowest power first, of t from 0 to 1 over the bin */
+    const long *own;             /* [M S (lmax + 1) S + 1]: rows of D of model, centre, l and species */
+    const int *place, *own_function; /* [row of D]: which row of B of its centre and l it belongs to, and the function of that */
+    const long *entry;           /* [rows of D + 1]: entries of W */
+    const int *column;           /* [entry]: row of B of the same centre and l */
+    const double *coupling;      /* [entry] */
+    const long *begin;           /* [M S S + 1]: N-body terms of model, centre and neighbour species */
+    const int *slot, *power;     /* [term]: which linear function the density is */
+    const double *weight;        /* [term] */
 } Model;
 
-/* vecs that a row of degree l takes */
-INLINE int row_width(int l) { return (2 * l + LANES) / LANES; }
+/* numbers in a row of B */
+INLINE int row_length(int l) { return PADDED_UP(2 * l + 1); }
 
-static void model_close(Model *m)
+/* where the rows of l begin */
+INLINE long moments_at(const Model *m, int c, int l)
 {
-    if (!m) return;
-    for (int e = 0; e < m->S * m->S; e++) free(m->side[e].table);
-    free(m->function), free(m->at), free(m->polynomial), free(m->begin), free(m->column), free(m->weight), free(m);
+    const int *rows = m->rows + c * (m->lmax + 1) * (m->S + 1);
+    long at = 0;
+    for (int k = 0; k < l; k++, rows += m->S + 1) at += (rows[m->S] - rows[0]) * row_length(k);
+    return at;
 }
 
-static void *copied(const void *from, size_t bytes)
+/* Neighbours stand in order of species, those of species s from begin[s] on, a multiple of LANES. */
+typedef struct {
+    long capacity, added, count[MOST_KINDS], begin[MOST_KINDS + 1];
+    int *kinds, *names, *atom;   /* of neighbours as they were added; `atom` in order */
+    double *raw, *d;             /* [3][capacity]: x_j - x_i as they were added, and in order */
+    double *force;               /* [3][capacity]: dE_i / dx_j of one model */
+    double *r, *inverse, *u;     /* [capacity], [capacity], [3][capacity]: distances, one over them, unit vectors */
+    double *slopes;              /* [neighbour][linear] */
+    double *rho, *drho;          /* [s][linear]: sums of linear functions, and dE/d(those) */
+    double *phi, *dphi;          /* [block of LANES][angular][LANES] */
+    double *P, *Y;               /* [block][POLAR][LANES], [block][k][LANES] */
+    double *B, *D;               /* moments of the centre and dE/d(those), row by row */
+    double *memory;
+} Centre;
+
+/* Room for `most` neighbours. Returns 0, or -1 if memory ran out; to be closed in either case. */
+static int centre_open(Centre *w, const Model *m, long most)
 {
-    void *to = malloc(bytes ? bytes : 1);
-    if (to) memcpy(to, from, bytes);
-    return to;
+    long n = (most + LANES * (m->S + 1)) / LANES * LANES, K = (m->lmax + 1) * (m->lmax + 1), linear = (long)m->S * m->linear;
+    long sizes[] = {3 * n, 3 * n, 3 * n, n, n, 3 * n, n * m->linear, linear, linear, n * m->angular, n * m->angular, n * POLAR, n * K, m->most, m->most};
+    double **parts[] = {&w->raw, &w->d, &w->force, &w->r, &w->inverse, &w->u, &w->slopes, &w->rho, &w->drho, &w->phi, &w->dphi, &w->P, &w->Y, &w->B, &w->D};
+    long total = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total += PADDED_UP(sizes[i]);
+    memset(w, 0, sizeof *w);
+    w->capacity = n;
+    w->kinds = malloc(sizeof(int) * n), w->names = malloc(sizeof(int) * n), w->atom = malloc(sizeof(int) * n);
+    w->memory = numbers(total);
+    if (!w->kinds || !w->names || !w->atom || !w->memory) return -1;
+    double *at = w->memory;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) *parts[i] = at, at += PADDED_UP(sizes[i]);
+    return 0;
 }
 
-static double *packed(long bins, int functions, const double *from)
+static void centre_close(Centre *w) { free(w->kinds), free(w->names), free(w->atom), free(w->memory); }
+
+INLINE void centre_clear(Centre *w) { w->added = 0; }
+
+/* Note a neighbour at x_j - x_i if its distance squared is below the limit. Without a branch: which ones are is hard to guess. */
+INLINE void centre_add(Centre *w, int species, int atom, double x, double y, double z, double limit)
 {
-    int chunks = (functions + LANES - 1) / LANES;
-    double *to = numbers((size_t)chunks * bins * TABLE * LANES);
-    for (long b = 0; to && b < bins; b++)
-        for (int d = 0; d < TABLE; d++)
-            for (int f = 0; f < functions; f++)
-                to[((f / LANES * bins + b) * TABLE + d) * LANES + f % LANES] = from[(b * TABLE + d) * functions + f];
-    return to;
+    long at = w->added, n = w->capacity;
+    w->names[at] = atom, w->kinds[at] = species;
+    w->raw[at] = x, w->raw[n + at] = y, w->raw[2 * n + at] = z;
+    w->added += x * x + y * y + z * z < limit;
 }
 
-/* From flat arrays: `functions` and `densities` [S S], `rows` [S S (lmax + 1)] counts by side and degree, `tables` of the sides one
- * after the other, each [bin][TABLE][functions], lowest power of t from -1 to 1 first; `function` [row]; `polynomial`
- * [M][densities][POLYNOMIAL]; the entries of W by model and row: `begin` [M rows + 1], `column` (row number), `weight`.
- * Returns NULL if memory ran out. */
-static Model *model_open(int S, int M, int lmax, double cutoff, double inner, double outer, long bins, const int *functions,
-                         const int *densities, const int *rows, const double *tables, const int *function,
-                         const double *polynomial, const long *begin, const int *column, const double *weight)
+/* In order of species. Lanes left over get a vector of their own, which meets functions of zero. */
+static void centre_arrange(Centre *w, int S)
 {
-    Model *m = calloc(1, sizeof(Model));
-    if (!m) return NULL;
-    m->S = S, m->M = M, m->lmax = lmax, m->cutoff = cutoff, m->inner = inner, m->outer = outer, m->bins = bins;
-    for (int e = 0; e < S * S * (lmax + 1); e++) m->rows += rows[e];
-    m->at = malloc(sizeof(long) * (m->rows + 1));
-    int row = 0, sound = m->at != NULL;
-    for (int e = 0; sound && e < S * S; e++) {
-        Side *side = m->side + e;
-        side->functions = functions[e], side->chunks = (functions[e] + LANES - 1) / LANES;
-        side->density = m->densities, side->densities = densities[e], m->densities += densities[e];
-        side->table = packed(bins, functions[e], tables);
-        sound = sound && side->table;
-        tables += bins * TABLE * functions[e];
-        for (int l = 0; l <= lmax; l++) {
-            side->row[l] = row;
-            for (int r = 0; r < rows[e * (lmax + 1) + l]; r++) m->at[row++] = m->size[e / S], m->size[e / S] += row_width(l);
-        }
-        side->row[lmax + 1] = row;
+    long n = w->capacity, next[MOST_KINDS];
+    memset(w->count, 0, sizeof w->count);
+    for (long p = 0; p < w->added; p++) w->count[w->kinds[p]]++;
+    for (int s = 0; s < S; s++) {
+        next[s] = w->begin[s], w->begin[s + 1] = w->begin[s] + (w->count[s] + LANES - 1) / LANES * LANES;
+        for (long p = w->begin[s] + w->count[s]; p < w->begin[s + 1]; p++) w->d[p] = w->d[n + p] = 0.0, w->d[2 * n + p] = 1.0;
     }
-    long entries = begin[(long)M * m->rows];
-    m->function = copied(function, sizeof(int) * m->rows);
-    m->polynomial = copied(polynomial, sizeof(double) * M * m->densities * POLYNOMIAL);
-    m->begin = copied(begin, sizeof(long) * ((long)M * m->rows + 1));
-    m->column = malloc(sizeof(long) * (entries + 1));
-    m->weight = copied(weight, sizeof(double) * entries);
-    if (!sound || !m->function || !m->polynomial || !m->begin || !m->column || !m->weight) {
-        model_close(m);
-        return NULL;
+    for (long p = 0; p < w->added; p++) {
+        long q = next[w->kinds[p]]++;
+        w->atom[q] = w->names[p];
+        for (int a = 0; a < 3; a++) w->d[a * n + q] = w->raw[a * n + p];
     }
-    for (long e = 0; e < entries; e++) m->column[e] = m->at[column[e]];
-    return m;
 }
 
 #endif

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,19 +13,16 @@ from alworkflows.descriptors.library import LANES, library, variant_function
 from alworkflows.descriptors.radial import ORDER, RadialTable
 from alworkflows.errors import InputError
 
-__all__ = ["FlatModels", "NativeModels", "Neighbours", "Shape", "design", "kinds_of", "neighbours", "pull"]
+__all__ = ["Neighbours", "Shape", "design", "kinds_of", "neighbours", "pointer", "pull"]
 
 _neighbours = library.alw_neighbours
 _neighbours.restype = ctypes.c_long
 _design = variant_function("alw_design")
-_open, _run, _close = (variant_function(f"alw_model_{name}") for name in ("open", "run", "close"))
-_open.restype = ctypes.c_void_p
-#: coefficients of a folded function in a bin, as in ``model.h``
-TABLE = 6
 _D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
 
 
-def _pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | None = None) -> Any:
+def pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | None = None) -> Any:
+    """Return the address of an array that is as the kernels expect it, for ctypes; none for none."""
     if array is None:
         return None
     if array.dtype != dtype or not array.flags.c_contiguous:
@@ -106,15 +102,15 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
         second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
         found = _neighbours(
             _L(count),
-            _pointer(positions, np.float64, (count, 3)),
-            _pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
-            _pointer(flags, np.int32, (3,)),
+            pointer(positions, np.float64, (count, 3)),
+            pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
+            pointer(flags, np.int32, (3,)),
             _D(cutoff),
             _I(offsets),
             _L(capacity),
-            _pointer(first, np.int64),
-            _pointer(second, np.int32),
-            _pointer(vectors, np.float64),
+            pointer(first, np.int64),
+            pointer(second, np.int32),
+            pointer(vectors, np.float64),
         )
         if found < 0:
             raise MemoryError(f"neighbour list of {count} atoms")
@@ -151,7 +147,7 @@ def _radial(table: RadialTable, packed: np.ndarray) -> tuple[Any, ...]:
         _D(table.inner),
         _D(table.outer),
         _L(table.bins),
-        _pointer(packed, np.float64, (chunks, table.bins, ORDER, LANES)),
+        pointer(packed, np.float64, (chunks, table.bins, ORDER, LANES)),
     )
 
 
@@ -167,20 +163,20 @@ def _descriptors(
     count, total = len(kinds), len(pairs.second)
     status = _design(
         _L(count),
-        _pointer(kinds, np.int32, (count,)),
-        _pointer(pairs.first, np.int64, (count + 1,)),
-        _pointer(pairs.second, np.int32),
-        _pointer(pairs.vectors, np.float64, (total, 3)),
+        pointer(kinds, np.int32, (count,)),
+        pointer(pairs.first, np.int64, (count + 1,)),
+        pointer(pairs.second, np.int32),
+        pointer(pairs.vectors, np.float64, (total, 3)),
         *_radial(table, table.packed),
         _I(shape.species),
         _I(shape.radial),
         _I(len(shape.l)),
-        _pointer(shape.l, np.int32),
+        pointer(shape.l, np.int32),
         _I(len(shape.m)),
-        _pointer(shape.m, np.int32),
-        *(_pointer(array, np.float64) for array in out),
-        _pointer(weights, np.float64, (count, shape.columns)),
-        _pointer(pulled, np.float64),
+        pointer(shape.m, np.int32),
+        *(pointer(array, np.float64) for array in out),
+        pointer(weights, np.float64, (count, shape.columns)),
+        pointer(pulled, np.float64),
     )
     if status:
         raise MemoryError(f"descriptors of {count} atoms")
@@ -210,91 +206,6 @@ def pull(
     _descriptors(shape, kinds, pairs, table, (None,) * 4, weights, shares)
     total = shares.sum(axis=0)
     return total[: 3 * count].reshape(count, 3), total[3 * count :]
-
-
-@dataclass(frozen=True)
-class FlatModels:
-    """M models on S species, folded, as the flat arrays that ``model.h`` describes.
-
-    Functions are counted by side (centre, neighbour species), ``functions`` (S S,), of which the first M are halves of two-body
-    energies and the next ``densities`` (S S,) those of N-body terms, and moments by side and degree, ``rows`` (S S (lmax + 1),).
-    ``tables``: by side (bins, 6, functions); ``function``: by row, which of its side; ``polynomial`` (M, densities, 10); by model
-    and row the entries ``begin`` of the sparse matrix that couples moments, ``column`` (numbers of rows) and ``weight`` (eV).
-    """
-
-    species: int
-    models: int
-    lmax: int
-    cutoff: float
-    inner: float
-    outer: float
-    bins: int
-    functions: np.ndarray
-    densities: np.ndarray
-    rows: np.ndarray
-    tables: np.ndarray
-    function: np.ndarray
-    polynomial: np.ndarray
-    begin: np.ndarray
-    column: np.ndarray
-    weight: np.ndarray
-
-
-class NativeModels:
-    """Folded models in the kernels' own memory."""
-
-    def __init__(self, flat: FlatModels) -> None:
-        sides, rows = flat.species**2, len(flat.function)
-        self._shape = flat.models, flat.species
-        handle = _open(
-            _I(flat.species),
-            _I(flat.models),
-            _I(flat.lmax),
-            _D(flat.cutoff),
-            _D(flat.inner),
-            _D(flat.outer),
-            _L(flat.bins),
-            _pointer(flat.functions, np.int32, (sides,)),
-            _pointer(flat.densities, np.int32, (sides,)),
-            _pointer(flat.rows, np.int32, (sides * (flat.lmax + 1),)),
-            _pointer(flat.tables, np.float64, (flat.bins * TABLE * int(flat.functions.sum()),)),
-            _pointer(flat.function, np.int32, (int(flat.rows.sum()),)),
-            _pointer(flat.polynomial, np.float64, (flat.models, int(flat.densities.sum()), flat.polynomial.shape[2])),
-            _pointer(flat.begin, np.int64, (flat.models * rows + 1,)),
-            _pointer(flat.column, np.int32, (int(flat.begin[-1]),)),
-            _pointer(flat.weight, np.float64, (int(flat.begin[-1]),)),
-        )
-        if not handle:
-            raise MemoryError(f"models of {rows} moments")
-        self._handle = ctypes.c_void_p(handle)
-        weakref.finalize(self, _close, self._handle)
-
-    def evaluate(
-        self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return energies (M, N) (eV), forces (M, N, 3) (eV/A) and virials (M, 6) (eV) of M models.
-
-        ``pairs.vectors`` here are what remains of a pair's vector without the positions (sums of lattice vectors): the vector is
-        x_j - x_i + offset @ deform. Pairs beyond the cutoff are passed over, so that a list may have a skin.
-        """
-        (count,), total, models = kinds.shape, len(pairs.second), self._shape[0]
-        energies, forces, virial = np.zeros((models, count)), np.zeros((models, count, 3)), np.zeros((models, 6))
-        status = _run(
-            self._handle,
-            _L(count),
-            _pointer(kinds, np.int32),
-            _pointer(positions, np.float64, (count, 3)),
-            _pointer(pairs.first, np.int64, (count + 1,)),
-            _pointer(pairs.second, np.int32),
-            _pointer(pairs.vectors, np.float64, (total, 3)),
-            _pointer(deform, np.float64, (3, 3)),
-            _pointer(energies, np.float64),
-            _pointer(forces, np.float64),
-            _pointer(virial, np.float64),
-        )
-        if status:
-            raise MemoryError(f"forces of {count} atoms")
-        return energies, forces, virial
 
 
 def kinds_of(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -58,13 +59,12 @@ class RadialTable:
         return RadialTable(self.coefficients @ matrix, self.cutoff, self.inner, self.outer)
 
     def __call__(self, r: np.ndarray, derivative: int = 0) -> np.ndarray:
-        """Return the functions or their first derivative at distances ``r`` (M,) within the cutoff, (M, R)."""
+        """Return the functions or a derivative at distances ``r`` (M,) within the cutoff, (M, R)."""
         x = r * (self.bins / self.cutoff)
         bin_ = np.minimum(x.astype(int), self.bins - 1)
         t = (2.0 * (x - bin_) - 1.0)[:, None]
-        powers = [t**k for k in range(ORDER)]
-        if derivative:
-            powers = [0.0 * t, *(k * powers[k - 1] * (2.0 * self.bins / self.cutoff) for k in range(1, ORDER))]
+        scale = (2.0 * self.bins / self.cutoff) ** derivative
+        powers = [math.perm(k, derivative) * scale * t ** max(k - derivative, 0) for k in range(ORDER)]
         return np.sum([self.coefficients[bin_, k] * power for k, power in enumerate(powers)], axis=0)
 
 

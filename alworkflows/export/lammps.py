@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Written", "export_lammps"]
 
 PLUGIN = Path(__file__).parent / "plugin"
-KERNELS = ("kernels.h", "environment.h", "model.h", "centre.h", "potential.h")
+KERNELS = ("lanes.h", "angles.h", "model.h", "functions.h", "centre.h")
 
 
 @dataclass(frozen=True)

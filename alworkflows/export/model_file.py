@@ -7,24 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from alworkflows.descriptors.native import FlatModels
+from alworkflows.descriptors.flat import DEGREE, FlatModels
 
 __all__ = ["write_model"]
 
-FORMAT, VERSION = "alworkflows-plip", 1
+FORMAT, VERSION = "alworkflows-plip", 2
 
 
 def write_model(path: Path, flat: FlatModels, species: Sequence[str], levels: np.ndarray) -> None:
     """Write one folded model; ``levels`` (S,) in eV an atom. Numbers keep all their digits."""
     if flat.models != 1:
         raise ValueError(f"expected one model, got {flat.models}")
-    coefficients = flat.tables.size // int(flat.bins * flat.functions.sum())
     arrays = {
         "levels": levels,
         "range": np.array([flat.cutoff, flat.inner, flat.outer]),
-        "size": np.array([flat.lmax, flat.bins, coefficients, flat.polynomial.shape[2]]),
-        **{name: getattr(flat, name) for name in ("functions", "densities", "rows", "tables", "function", "polynomial")},
-        **{name: getattr(flat, name) for name in ("begin", "column", "weight")},
+        "size": np.array([flat.lmax, flat.bins, DEGREE + 1, flat.linear, flat.angular, flat.most]),
+        **{name: values for name, values in flat.arrays().items() if isinstance(values, np.ndarray)},
     }
     with open(path, "w") as handle:
         handle.write(f"{FORMAT} {VERSION}\nspecies {len(species)}\n{' '.join(species)}\n")

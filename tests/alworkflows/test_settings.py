@@ -124,7 +124,7 @@ BAD = [
     (make(**stage(structures=["v"])), "stages.melt.structures: no structure 'v'; known: w"),
     (make(**stage(structures=[])), "stages.0.structures: expected at least 1 entry, got []"),
     (make(**stage(itertions=2)), "unknown key 'stages.0.itertions' (did you mean 'iterations'?)"),
-    (make(**stage(sampler={"name": "quench"})), "the first stage has no ensemble to drive 'quench'; begin with one that needs none"),
+    (make(**stage(sampler={"name": "quench"})), "the first stage has no ensemble to drive 'quench'; begin with one"),
     (make(stages=stage()["stages"] * 2), "stages: expected each name once, got ['melt', 'melt']"),
     (make(stages=[]), "stages: expected at least 1 entry, got []"),
     (make(stages={}), "stages: expected a list, got a mapping"),
@@ -148,7 +148,10 @@ BAD = [
     (make(model={"members": 12}), "model: expected at least as many folds as members (12), got 10"),
     (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors: expected distinct l between 0 and 8, got [0, 0]"),
     (make(model={"descriptors": {"m": [1]}}), "model.descriptors: expected distinct m between 2 and 9, got [1]"),
-    (make(model={"descriptors": {"functions": [{"family": "gaussian", "widths": [0.0]}]}}), "functions.0.gaussian.widths.0: expected greater than 0, got 0.0"),
+    (
+        make(model={"descriptors": {"functions": [{"family": "gaussian", "widths": [0.0]}]}}),
+        "functions.0.gaussian.widths.0: expected greater than 0, got 0.0",
+    ),
     (
         make(model={"fit": {"quantities": ["energie"]}}),
         "model.fit.quantities.0: expected 'energy', 'forces' or 'stress' (did you mean 'energy'?)",

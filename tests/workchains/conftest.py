@@ -30,7 +30,6 @@ def tiny_model() -> bytes:
         return path.read_bytes()
 
 
-
 @pytest.fixture(scope="session")
 def make_frames():
     """Return a function that makes distinct rattled copper frames: by number, the same each time."""

@@ -19,7 +19,7 @@ def write(path: Path, **keys: Any) -> Path:
 
 
 def test_what_there_is() -> None:
-    assert set(materials()) == {"zno", "generic"}
+    assert set(materials()) == {"zno", "aufe", "generic"}
     assert sorted(protocols("zno")) == ZNO
     assert next(iter(protocols("zno"))) == "balanced", "the default one comes first"
     assert all(protocol.description for protocol in protocols("zno").values())
@@ -170,9 +170,9 @@ class TestLayers:
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ({"material": "zon"}, r"unknown material 'zon' \(did you mean 'zno'\?\); known: generic, zno"),
+        ({"material": "zon"}, r"unknown material 'zon' \(did you mean 'zno'\?\); known: aufe, generic, zno"),
         ({"material": "zno", "protocol": "quik"}, r"unknown protocol of zno 'quik' \(did you mean 'quick'\?\)"),
-        ({"protocol": "quick"}, "'protocol: quick' needs 'material', one of generic, zno"),
+        ({"protocol": "quick"}, "'protocol: quick' needs 'material', one of aufe, generic, zno"),
         ({"material": "zno", "stages": {"surface": {}}}, r"unknown stage 'surface' \(did you mean 'surfaces'\?\)"),
         ({"material": "zno", "sed": 1}, r"unknown key 'sed' \(did you mean 'seed'\?\)"),
         ({"material": "zno", "stages": {"melt": {"budgt": 1}}}, r"unknown key 'stages.0.budgt' \(did you mean 'budget'\?\)"),

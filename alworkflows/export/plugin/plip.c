@@ -12,22 +12,23 @@
 #else
 #define LANES 2
 #endif
-#define WIDE 4
 #define VARIANT(name) plip_##name
-#include "potential.h"
+#include "centre.h"
 
 #include "plip.h"
 
 #define FORMAT "alworkflows-plip"
-#define VERSION 1
+#define VERSION 2
+
+#define ARRAYS 15
 
 struct Plip {
-    Model *model;
-    Angular angular;
+    Model model;
+    void *array[ARRAYS]; /* what the model points to */
     Centre centre;
-    long room;          /* neighbours that `centre` has room for; 0: not open */
-    char symbol[MAXS][4];
-    double level[MAXS];
+    long room;           /* neighbours that `centre` has room for; 0: not open */
+    char symbol[MOST_KINDS][4];
+    double level[MOST_KINDS];
 };
 
 /* ------------------------------------------------------------------ the file: a name, how many numbers, the numbers */
@@ -81,41 +82,57 @@ static void *read_integers(Reader *r, const char *name, int wide, long *count)
     return wide ? (void *)longs : (void *)ints;
 }
 
+/* whether `count` starts, the first of them 0, never fall */
+static int rising(const long *start, long count)
+{
+    for (long i = 0; i + 1 < count; i++)
+        if (start[i] > start[i + 1]) return 0;
+    return start[0] == 0;
+}
+
+/* whether numbers lie between 0 and the limit */
+static int within(const int *values, long count, long limit)
+{
+    for (long i = 0; i < count; i++)
+        if (values[i] < 0 || values[i] >= limit) return 0;
+    return 1;
+}
+
+static int sound(const Model *m, const long *n)
+{
+    long sides = (long)m->S * m->S, degrees = m->lmax + 1;
+    return n[0] == sides && n[1] == sides && n[2] == m->S * degrees * (m->S + 1) && n[3] == m->rows[n[2] - 1]
+        && n[4] == sides * m->bins * (DEGREE + 1) * (m->linear + m->angular) && n[5] == sides * degrees + 1 && rising(m->own, n[5])
+        && n[6] == m->own[n[5] - 1] && n[7] == n[6] && n[8] == n[6] + 1 && rising(m->entry, n[8]) && n[9] == m->entry[n[8] - 1]
+        && n[10] == n[9] && n[11] == sides + 1 && rising(m->begin, n[11]) && n[12] == m->begin[n[11] - 1] && n[13] == n[12]
+        && n[14] == n[12] && within(m->slots, n[0], m->linear + 1) && within(m->used, n[1], m->angular + 1)
+        && within(m->rows, n[2], n[3] + 1) && within(m->function, n[3], m->angular) && within(m->place, n[6], n[3])
+        && within(m->own_function, n[7], m->angular) && within(m->column, n[9], n[3]) && within(m->slot, n[12], m->linear);
+}
+
 static void read_model(Reader *r, Plip *p)
 {
-    long n[12], species = expect(r, "species");
-    if (species < 1 || species > MAXS) refuse(r, "expected 1 to %d species, got %ld", MAXS, species);
+    static const char *name[ARRAYS] = {"slots", "used", "rows", "function", "table", "own", "place", "own_function", "entry", "column",
+                                       "coupling", "begin", "slot", "power", "weight"};
+    static const char kind[ARRAYS] = "iiiidliilidliid"; /* int, long, double */
+    long n[ARRAYS], levels, ranges, sizes, species = expect(r, "species");
+    void **a = p->array;
+    if (species < 1 || species > MOST_KINDS) refuse(r, "expected 1 to %d species, got %ld", MOST_KINDS, species);
     for (long s = 0; !r->failed && s < species; s++)
         if (fscanf(r->file, "%3s", p->symbol[s]) != 1) refuse(r, "expected %ld chemical symbols, got %ld", species, s);
-    double *levels = read_doubles(r, "levels", n), *range = read_doubles(r, "range", n + 1);
-    int *size = read_integers(r, "size", 0, n + 2), *functions = read_integers(r, "functions", 0, n + 3);
-    int *densities = read_integers(r, "densities", 0, n + 4), *rows = read_integers(r, "rows", 0, n + 5);
-    double *tables = read_doubles(r, "tables", n + 6);
-    int *function = read_integers(r, "function", 0, n + 7);
-    double *polynomial = read_doubles(r, "polynomial", n + 8);
-    long *begin = read_integers(r, "begin", 1, n + 9);
-    int *column = read_integers(r, "column", 0, n + 10);
-    double *weight = read_doubles(r, "weight", n + 11);
-    if (!r->failed && (n[0] != species || n[1] != 3 || n[2] != 4)) refuse(r, "expected %ld levels, a range of 3, a size of 4 numbers", species);
-    if (!r->failed && (size[2] != TABLE || size[3] != POLYNOMIAL || size[0] < 0 || size[0] > MAXL || size[1] < 1))
-        refuse(r, "made for other kernels: degree %d, %d bins, %d and %d coefficients", size[0], size[1], size[2], size[3]);
+    double *level = read_doubles(r, "levels", &levels), *range = read_doubles(r, "range", &ranges);
+    int *size = read_integers(r, "size", 0, &sizes);
+    for (int i = 0; i < ARRAYS; i++) a[i] = kind[i] == 'd' ? (void *)read_doubles(r, name[i], n + i) : read_integers(r, name[i], kind[i] == 'l', n + i);
+    if (!r->failed && (levels != species || ranges != 3 || sizes != 6)) refuse(r, "expected %ld levels, a range of 3, a size of 6 numbers", species);
+    if (!r->failed && (size[0] < 0 || size[0] > TOP || size[1] < 1 || size[2] != DEGREE + 1 || size[3] < PAD || size[3] % PAD || size[4] < 0 || size[4] % PAD))
+        refuse(r, "made for other kernels: degree %d, %d bins, %d coefficients", size[0], size[1], size[2]);
     if (!r->failed) {
-        long all = 0, moments = 0, sums = 0;
-        for (long e = 0; e < n[3]; e++) all += functions[e];
-        for (long e = 0; e < n[4]; e++) sums += densities[e];
-        for (long e = 0; e < n[5]; e++) moments += rows[e];
-        if (n[3] != species * species || n[4] != n[3] || n[5] != n[3] * (size[0] + 1) || n[6] != all * size[1] * TABLE || n[7] != moments
-            || n[8] != sums * POLYNOMIAL || n[9] != moments + 1 || n[10] != begin[moments] || n[11] != n[10])
-            refuse(r, "its arrays do not belong together");
+        memcpy(p->level, level, sizeof(double) * species);
+        p->model = (Model){(int)species, 1, size[0], size[3], size[4], size[5], size[1], range[0], range[1], range[2],
+                           a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]};
+        if (!sound(&p->model, n)) refuse(r, "its arrays do not belong together");
     }
-    if (!r->failed) {
-        memcpy(p->level, levels, sizeof(double) * species);
-        p->model = model_open((int)species, 1, size[0], range[0], range[1], range[2], size[1], functions, densities, rows, tables, function,
-                              polynomial, begin, column, weight);
-        if (!p->model) refuse(r, "out of memory");
-    }
-    free(levels), free(range), free(size), free(functions), free(densities), free(rows), free(tables), free(function);
-    free(polynomial), free(begin), free(column), free(weight);
+    free(level), free(range), free(size);
 }
 
 Plip *plip_read(const char *path, char *error)
@@ -138,7 +155,6 @@ Plip *plip_read(const char *path, char *error)
         plip_close(p);
         return NULL;
     }
-    angular(p->model->lmax, &p->angular);
     return p;
 }
 
@@ -146,13 +162,13 @@ void plip_close(Plip *p)
 {
     if (!p) return;
     if (p->room) centre_close(&p->centre);
-    model_close(p->model);
+    for (int i = 0; i < ARRAYS; i++) free(p->array[i]);
     free(p);
 }
 
-int plip_species(const Plip *p) { return p->model->S; }
+int plip_species(const Plip *p) { return p->model.S; }
 const char *plip_symbol(const Plip *p, int species) { return p->symbol[species]; }
-double plip_cutoff(const Plip *p) { return p->model->cutoff; }
+double plip_cutoff(const Plip *p) { return p->model.cutoff; }
 
 /* ------------------------------------------------------------------ one centre */
 
@@ -161,7 +177,7 @@ static int make_room(Plip *p, long count)
     if (p->room >= count && p->room) return 0;
     if (p->room) centre_close(&p->centre);
     p->room = count + 64;
-    int status = centre_open(&p->centre, p->model, &p->angular, p->room);
+    int status = centre_open(&p->centre, &p->model, p->room);
     if (status) centre_close(&p->centre), p->room = 0;
     return status;
 }
@@ -170,25 +186,24 @@ double plip_centre(Plip *p, int i, double **x, const int *type, const int *speci
                    double **f, double **vatom)
 {
     if (make_room(p, count)) return NAN;
-    const Model *m = p->model;
+    const Model *m = &p->model;
     Centre *w = &p->centre;
-    long total = m->S * w->capacity;
+    long total = w->capacity;
     double limit = m->cutoff * m->cutoff;
     int c = species[type[i]];
-    centre_clear(w, m->S);
+    centre_clear(w);
     for (int n = 0; n < count; n++) {
         int j = neighbours[n] & mask, s = species[type[j]];
-        if (s >= 0) centre_add(w, total, s, j, x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2], limit);
+        if (s >= 0) centre_add(w, s, j, x[j][0] - x[i][0], x[j][1] - x[i][1], x[j][2] - x[i][2], limit);
     }
-    centre_moments(w, m, &p->angular, c);
-    vec virial[6] = {{0}};
-    double energy = centre_model(w, m, c, 0, virial);
+    centre_moments(w, m, c);
+    double energy = centre_model(w, m, c, 0);
     for (int s = 0; s < m->S; s++)
-        for (long q = s * w->capacity; q < s * w->capacity + w->count[s]; q++) {
+        for (long q = w->begin[s]; q < w->begin[s] + w->count[s]; q++) {
             int j = w->atom[q];
             double g[3], r[3];
             for (int d = 0; d < 3; d++) {
-                g[d] = w->force[d * total + q], r[d] = w->r[q] * w->x[d * total + q];
+                g[d] = w->force[d * total + q], r[d] = w->d[d * total + q];
                 f[i][d] += g[d], f[j][d] -= g[d];
             }
             if (!vatom) continue;
