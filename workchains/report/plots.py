@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["calibration", "descriptors", "errors", "frame_map", "learning", "levels", "parity", "rank_correlation"]
 
+#: how many times beyond the data a trust level is still drawn
+FAR = 20
+
 GOAL = 0.1
 """The line drawn in error plots: 10 % of the standard deviation of forces."""
 
@@ -150,6 +153,10 @@ def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[flo
         ends = np.array([both.min() * 0.8, both.max() * 1.25])
         axis.plot(ends, ends, color=FAINT, linewidth=1, label="error = disagreement", zorder=0)
     for value, name in zip(window or (), ("lower level", "upper level"), strict=False):
+        # a level far from every frame would squeeze them all into a corner
+        if not len(both) or not both.min() / FAR <= value <= both.max() * FAR:
+            axis.plot([], [], color=INK, linestyle="--", linewidth=1.2, label=f"{name} {value:.2g}, far off")
+            continue
         axis.axvline(value, color=INK, linestyle="--", linewidth=1.2)
         axis.annotate(
             f" {name} {value:.2g} ",
