@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Written", "export_lammps"]
 
 PLUGIN = Path(__file__).parent / "plugin"
+#: with more files of densities than these, N-body terms go with the three-body ones
+MOST_DENSITIES = 12
 KERNELS = ("lanes.h", "angles.h", "model.h", "functions.h", "centre.h")
 
 
@@ -113,6 +115,8 @@ def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequenc
         (folder / "pair.table").unlink()
         files, styles = [], []
     densities = pack_densities(blocks)
+    if blocks.three.any() and len(densities) > MOST_DENSITIES:
+        densities = []  # the plugin, which is needed anyway, takes them
     levels = None if blocks.three.any() else mean.levels[0]
     for number, each in enumerate(densities, start=1):
         name = f"density{number}.eam.fs"
@@ -126,7 +130,8 @@ def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequenc
         charges = [atomic_numbers[symbol] for symbol in species]
         coefficients += [f"pair_coeff {s + 1} {t + 1} zbl {charges[s]} {charges[t]}" for s, t in mean.baseline.pairs]
     if blocks.three.any() or not styles:
-        alone = replace(blocks, two=np.zeros_like(blocks.two), many=np.zeros_like(blocks.many), fixed=None)
+        many = np.zeros_like(blocks.many) if densities else blocks.many
+        alone = replace(blocks, two=np.zeros_like(blocks.two), many=many, fixed=None)
         _write_plip(folder / "three.plip", mean, alone, mean.levels[0])
         files.append("three.plip")
         styles.append("plip")
