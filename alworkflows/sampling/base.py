@@ -20,6 +20,7 @@ __all__ = [
     "Progress",
     "SampleReport",
     "StillKeeper",
+    "Task",
     "check_friction",
     "snapshot_steps",
     "whole_steps",
@@ -58,14 +59,36 @@ class SampleReport:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Task:
+    """One run of a sampler, whatever it starts from.
+
+    ``name``: of the structure, for the frames' origin; ``seed``: the same one gives the same frames; ``keep``: gets every frame
+    as soon as it is made; ``driver``: the ensemble, for samplers that it drives; ``upper``: disagreement (eV/A) above which such
+    a run stops, None: it is not watched; ``progress``: gets a line of text now and then.
+    """
+
+    name: str
+    seed: int
+    keep: Keep
+    driver: Driver | None = None
+    upper: float | None = None
+    progress: Progress | None = None
+
+    def say(self, message: str) -> None:
+        """Report progress, if anyone listens."""
+        if self.progress:
+            self.progress(message)
+
+
 class Keeper:
     """Hand frames over as they are made, each with its origin, and count them."""
 
-    def __init__(self, keep: Keep, sampler: str, structure: str, seed: int, timestep: float) -> None:
-        self._keep, self._timestep = keep, timestep
-        self._origin = {"structure": structure, "sampler": sampler, "seed": int(seed)}
+    def __init__(self, task: Task, sampler: str, timestep: float) -> None:
+        self._keep, self._timestep = task.keep, timestep
+        self._origin = {"structure": task.name, "sampler": sampler, "seed": int(task.seed)}
         self._sampler = sampler
-        self.label = f"{sampler} {structure}"
+        self.label = f"{sampler} {task.name}"
         self._began = time.perf_counter()
         self.frames = 0
         self.last_step = -1
@@ -95,9 +118,9 @@ class Keeper:
 class StillKeeper:
     """Hand frames over that no dynamics made, each with its origin, and count them."""
 
-    def __init__(self, keep: Keep, sampler: str, structure: str, seed: int) -> None:
-        self._keep, self._sampler = keep, sampler
-        self._origin = {"structure": structure, "sampler": sampler, "seed": int(seed)}
+    def __init__(self, task: Task, sampler: str) -> None:
+        self._keep, self._sampler = task.keep, sampler
+        self._origin = {"structure": task.name, "sampler": sampler, "seed": int(task.seed)}
         self._began = time.perf_counter()
         self.frames = 0
 

@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError, SimulationError
-from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, StillKeeper
+from alworkflows.sampling.base import SampleReport, StillKeeper, Task
 from alworkflows.settings import CompressSettings, DimerSettings, RattleSettings, StrainSettings
 from alworkflows.structures import close_pairs, is_isolated
 
@@ -44,17 +44,8 @@ def check(settings: Still, structure: Atoms, name: str) -> int:
     return settings.snapshots
 
 
-def sample(
-    settings: Still,
-    structure: Atoms,
-    name: str,
-    seed: int,
-    keep: Keep,
-    driver: Driver | None = None,
-    upper: float | None = None,
-    progress: Progress | None = None,
-) -> SampleReport:
-    """Make the frames; see the settings of each. The ensemble (``driver``, ``upper``) has no part in it.
+def sample(settings: Still, structure: Atoms, task: Task) -> SampleReport:
+    """Make the frames; see the settings of each.
 
     Raises
     ------
@@ -63,12 +54,11 @@ def sample(
     SimulationError
         If every draw of a rattled frame brings two atoms too close.
     """
-    planned = check(settings, structure, name)
-    keeper = StillKeeper(keep, settings.name, name, seed)
-    for frame, origin in _FRAMES[type(settings)](settings, structure, np.random.default_rng(seed)):
+    planned = check(settings, structure, task.name)
+    keeper = StillKeeper(task, settings.name)
+    for frame, origin in _FRAMES[type(settings)](settings, structure, np.random.default_rng(task.seed)):
         keeper(frame, **origin)
-    if progress:
-        progress(f"{settings.name} {name}: {keeper.frames}/{planned} frames")
+    task.say(f"{settings.name} {task.name}: {keeper.frames}/{planned} frames")
     return keeper.report(planned)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keeper, Progress, SampleReport
+from alworkflows.sampling.base import Driver, Keeper, SampleReport, Task
 from alworkflows.settings import DrivenDynamics
 from alworkflows.simulation.dynamics import Langevin, State, evaluator, initial_state, kinetic_temperature, step
 from alworkflows.simulation.monitors import DisagreementMonitor, ExplosionMonitor, Stop
@@ -97,9 +97,7 @@ def drive(
     snapshots: Sequence[int],
     keeper: Keeper,
     driver: Driver,
-    upper: float | None,
-    seed: int,
-    progress: Progress | None,
+    task: Task,
 ) -> SampleReport:
     """Run the phases one after the other and keep the state at each step in ``snapshots``.
 
@@ -109,11 +107,11 @@ def drive(
         If the driver cannot describe the atoms.
     """
     planned = sum(phase.steps for phase in phases)
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(task.seed)
     masses = atoms.get_masses()
     constant_volume = all(phase.pressure is None for phase in phases)
     evaluate = evaluator(driver, atoms, stress=not constant_volume)
-    run = _Run(settings, atoms, driver, upper, keeper)
+    run = _Run(settings, atoms, driver, task.upper, keeper)
     langevin = Langevin(masses, settings.timestep, settings.friction)
     state = initial_state(atoms, langevin, evaluate, phases[0].start, random)
     stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses), phases[0])
@@ -134,8 +132,8 @@ def drive(
                 stop = run.look(state, number, target, kinetic, phase)
                 if stop is None and number in wanted:
                     run.keep_sound()
-            if progress and number % report_every == 0:
-                progress(f"{keeper.label}: step {number}/{planned}, {kinetic:.0f} K, {keeper.frames}/{len(wanted)} frames")
+            if number % report_every == 0:
+                task.say(f"{keeper.label}: step {number}/{planned}, {kinetic:.0f} K, {keeper.frames}/{len(wanted)} frames")
     if stop:
         run.keep_sound(stop)
         return keeper.report(number, planned, stop.reason, f"step {number}: {stop.message}")

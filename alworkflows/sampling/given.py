@@ -8,7 +8,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, StillKeeper
+from alworkflows.sampling.base import SampleReport, StillKeeper, Task
 from alworkflows.settings import FramesSettings
 
 __all__ = ["check", "sample"]
@@ -19,17 +19,8 @@ def check(settings: FramesSettings, structure: Atoms | Sequence[Atoms], name: st
     return settings.snapshots if isinstance(structure, Atoms) else min(settings.snapshots, len(structure))
 
 
-def sample(
-    settings: FramesSettings,
-    structure: Atoms | Sequence[Atoms],
-    name: str,
-    seed: int,
-    keep: Keep,
-    driver: Driver | None = None,
-    upper: float | None = None,
-    progress: Progress | None = None,
-) -> SampleReport:
-    """Hand the frames over, in their order. The ensemble (``driver``, ``upper``) has no part in it.
+def sample(settings: FramesSettings, structure: Atoms | Sequence[Atoms], task: Task) -> SampleReport:
+    """Hand the frames over, in their order.
 
     Raises
     ------
@@ -38,13 +29,12 @@ def sample(
     """
     frames = [structure] if isinstance(structure, Atoms) else list(structure)
     if not frames:
-        raise InputError(f"{name}: the sampler 'frames' expected frames, got none")
+        raise InputError(f"{task.name}: the sampler 'frames' expected frames, got none")
     chosen = np.arange(len(frames))
     if len(frames) > settings.snapshots:
-        chosen = np.sort(np.random.default_rng(seed).choice(len(frames), settings.snapshots, replace=False))
-    keeper = StillKeeper(keep, settings.name, name, seed)
+        chosen = np.sort(np.random.default_rng(task.seed).choice(len(frames), settings.snapshots, replace=False))
+    keeper = StillKeeper(task, settings.name)
     for index in chosen.tolist():
         keeper(frames[index], index=index)
-    if progress:
-        progress(f"{settings.name} {name}: {keeper.frames} of {len(frames)} frames")
+    task.say(f"{settings.name} {task.name}: {keeper.frames} of {len(frames)} frames")
     return keeper.report(len(chosen))

@@ -13,7 +13,7 @@ from ase import Atoms
 
 from alworkflows.errors import InputError, SimulationError
 from alworkflows.potentials import resolve
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Keeper, SampleReport, Task, check_friction, snapshot_steps, whole_steps
 from alworkflows.settings import MeltSettings
 from alworkflows.simulation.lammps import LammpsSimulation
 from alworkflows.simulation.monitors import EXPLODED
@@ -52,17 +52,8 @@ def _snapshots(settings: MeltSettings, planned: int) -> list[int]:
     return snapshot_steps(int(SETTLING * planned), planned, settings.snapshots, settings.name)
 
 
-def sample(
-    settings: MeltSettings,
-    structure: Atoms,
-    name: str,
-    seed: int,
-    keep: Keep,
-    driver: Driver | None = None,
-    upper: float | None = None,
-    progress: Progress | None = None,
-) -> SampleReport:
-    """Melt ``structure``; see the module. The ensemble (``driver``, ``upper``) has no part in it.
+def sample(settings: MeltSettings, structure: Atoms, task: Task) -> SampleReport:
+    """Melt ``structure``; see the module.
 
     Raises
     ------
@@ -71,11 +62,11 @@ def sample(
     SimulationError
         If LAMMPS refuses before the first step; later on the run counts as exploded and keeps its frames.
     """
-    planned = check(settings, structure, name)
-    keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
+    planned = check(settings, structure, task.name)
+    keeper = Keeper(task, settings.name, settings.timestep)
     first, last = settings.temperature
-    with LammpsSimulation(structure, resolve(settings.potential), name=name) as simulation:
-        simulation.commands(_dynamics(settings, np.random.default_rng(seed), is_isolated(structure)))
+    with LammpsSimulation(structure, resolve(settings.potential), name=task.name) as simulation:
+        simulation.commands(_dynamics(settings, np.random.default_rng(task.seed), is_isolated(structure)))
         step = 0
         for target in _snapshots(settings, planned):
             try:
@@ -91,8 +82,7 @@ def sample(
                 return keeper.report(step, planned, EXPLODED, f"step {step}: {fault}")
             ramp = first + (last - first) * step / planned
             keeper(atoms, step, ramp, kinetic)
-            if progress:
-                progress(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {keeper.frames}/{settings.snapshots} frames")
+            task.say(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {keeper.frames}/{settings.snapshots} frames")
     return keeper.report(planned, planned)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Keeper, SampleReport, Task, check_friction, snapshot_steps, whole_steps
 from alworkflows.sampling.driven import Phase, drive, require_driver
 from alworkflows.settings import QuenchSettings
 from alworkflows.structures import MIN_VACUUM, vacuum
@@ -38,16 +38,7 @@ def check(settings: QuenchSettings, structure: Atoms, name: str) -> int:
     return sum(phase.steps for phase in phases)
 
 
-def sample(
-    settings: QuenchSettings,
-    structure: Atoms,
-    name: str,
-    seed: int,
-    keep: Keep,
-    driver: Driver | None = None,
-    upper: float | None = None,
-    progress: Progress | None = None,
-) -> SampleReport:
+def sample(settings: QuenchSettings, structure: Atoms, task: Task) -> SampleReport:
     """Melt and quench; see the module and :func:`alworkflows.sampling.sample`.
 
     Raises
@@ -55,12 +46,12 @@ def sample(
     InputError
         If there is no ensemble, or as :func:`check`.
     """
-    driver = require_driver(driver, settings.name)
-    check(settings, structure, name)
+    driver = require_driver(task.driver, settings.name)
+    check(settings, structure, task.name)
     phases = _phases(settings)
     atoms = structure if settings.density is None else at_density(structure, settings.density)
-    keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
-    return drive(settings, atoms, phases, _snapshots(settings, phases), keeper, driver, upper, seed, progress)
+    keeper = Keeper(task, settings.name, settings.timestep)
+    return drive(settings, atoms, phases, _snapshots(settings, phases), keeper, driver, task)
 
 
 def at_density(atoms: Atoms, density: float) -> Atoms:

@@ -9,7 +9,7 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
-from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport
+from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, Task
 from alworkflows.settings import (
     CompressSettings,
     DimerSettings,
@@ -118,6 +118,6 @@ def sample(
             raise InputError(f"{name}: the sampler '{settings.name}' expected one structure, got {len(structure)} frames")
         structure = structure[0]
     report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(
-        settings, structure, name, seed, keep, driver, upper, progress
+        settings, structure, Task(name, seed, keep, driver, upper, progress)
     )
     return report

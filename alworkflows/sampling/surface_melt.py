@@ -9,7 +9,7 @@ from __future__ import annotations
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.sampling.base import Driver, Keep, Keeper, Progress, SampleReport, check_friction, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Keeper, SampleReport, Task, check_friction, snapshot_steps, whole_steps
 from alworkflows.sampling.driven import Phase, drive, require_driver
 from alworkflows.settings import SurfaceMeltSettings
 from alworkflows.structures import MIN_VACUUM, vacuum
@@ -34,16 +34,7 @@ def check(settings: SurfaceMeltSettings, structure: Atoms, name: str) -> int:
     return planned
 
 
-def sample(
-    settings: SurfaceMeltSettings,
-    structure: Atoms,
-    name: str,
-    seed: int,
-    keep: Keep,
-    driver: Driver | None = None,
-    upper: float | None = None,
-    progress: Progress | None = None,
-) -> SampleReport:
+def sample(settings: SurfaceMeltSettings, structure: Atoms, task: Task) -> SampleReport:
     """Heat a slab; see the module and :func:`alworkflows.sampling.sample`.
 
     Raises
@@ -51,8 +42,8 @@ def sample(
     InputError
         If there is no ensemble, or as :func:`check`.
     """
-    driver = require_driver(driver, settings.name)
-    planned = check(settings, structure, name)
+    driver = require_driver(task.driver, settings.name)
+    planned = check(settings, structure, task.name)
     snapshots = snapshot_steps(0, planned, settings.snapshots, settings.name)
-    keeper = Keeper(keep, settings.name, name, seed, settings.timestep)
-    return drive(settings, structure, [Phase(planned, *settings.temperature)], snapshots, keeper, driver, upper, seed, progress)
+    keeper = Keeper(task, settings.name, settings.timestep)
+    return drive(settings, structure, [Phase(planned, *settings.temperature)], snapshots, keeper, driver, task)
