@@ -22,6 +22,7 @@ typedef struct {
     vec *X;         /* [block of this centre]: its descriptors */
     vec *rows;      /* [atom][column block][3]: minus the gradient, of this chunk */
     vec *sums;      /* [column block][7]: energy and virial */
+    int *column;    /* [block of a centre]: its column block */
     double *memory;
 } Rows;
 
@@ -223,32 +224,37 @@ static void hand_over(const Job *job, const Layout *y, long chunk, const Rows *w
             store(job->forces + row * y->columns + b * y->R + chunk * LANES, w->rows[3 * (row / 3 * all + b) + row % 3], lanes);
 }
 
-static int open_rows(Rows *w, const Job *job, const Layout *y, const Angular *t, long most, int blocks)
+/* numbers of a chunk's rows: of the whole frame, hence far more than all else */
+static long row_vecs(const Job *job, const Layout *y) { return job->forces ? 3 * job->n * (y->columns / y->R) : 0; }
+
+static int open_rows(Rows *w, const Job *job, const Layout *y, const Angular *t, long most)
 {
-    if (shell_open(&w->shell, most, t)) return -1;
+    int blocks = y->S + y->pairs * y->nl + y->S * y->nm;
+    w->column = malloc(sizeof(int) * (blocks + 1));
+    if (!w->column || shell_open(&w->shell, most, t)) return -1;
     long n = w->shell.capacity, A = (long)y->S * w->shell.stride, all = y->columns / y->R;
-    long rows = job->forces ? 3 * job->n * all : 0;
-    w->memory = numbers((size_t)LANES * (2 * n + A + blocks + 7 * all + rows));
+    w->memory = numbers((size_t)LANES * (2 * n + A + blocks + 7 * all + row_vecs(job, y)));
     if (!w->memory) return -1;
     w->g = (vec *)w->memory, w->dg = w->g + n, w->A = w->dg + n, w->X = w->A + A, w->sums = w->X + blocks, w->rows = w->sums + 7 * all;
     return 0;
 }
 
-static int run_chunk(const Job *job, const Layout *y, const Angular *t, const Radial *radii, long chunk, long most)
+static void close_rows(Rows *w)
 {
-    int *column = malloc(sizeof(int) * (y->S + y->pairs * y->nl + y->S * y->nm + 1));
-    Rows w = {{0}};
-    int status = column ? open_rows(&w, job, y, t, most, y->S + y->pairs * y->nl + y->S * y->nm) : -1;
-    for (long i = 0; !status && i < job->n; i++) {
-        int blocks = centre_blocks(y, job->kinds[i], column);
+    shell_close(&w->shell);
+    free(w->memory), free(w->column);
+}
+
+static void run_chunk(const Job *job, const Layout *y, const Angular *t, const Radial *radii, long chunk, Rows *w)
+{
+    memset(w->sums, 0, sizeof(vec) * (7 * (y->columns / y->R) + row_vecs(job, y)));
+    for (long i = 0; i < job->n; i++) {
+        int blocks = centre_blocks(y, job->kinds[i], w->column);
         long lo = job->first[i];
-        shell_fill(&w.shell, t, y->S, job->kinds, job->first[i + 1] - lo, job->second + lo, job->vectors + 3 * lo, radii->cutoff);
-        design_centre(job, y, t, radii, chunk, i, &w, blocks, column);
+        shell_fill(&w->shell, t, y->S, job->kinds, job->first[i + 1] - lo, job->second + lo, job->vectors + 3 * lo, radii->cutoff);
+        design_centre(job, y, t, radii, chunk, i, w, blocks, w->column);
     }
-    if (!status) hand_over(job, y, chunk, &w);
-    shell_close(&w.shell);
-    free(w.memory), free(column);
-    return status;
+    hand_over(job, y, chunk, w);
 }
 
 /* `values` and `pulled` must be zeroed. Virial rows are sum over pairs of r_a dX/dr_b. Returns 0, or -1 if memory ran out. */
@@ -265,10 +271,14 @@ int VARIANT(alw_design)(long n, const int *kinds, const long *first, const int *
     int status = 0;
     for (long i = 0; i < n; i++)
         if (first[i + 1] - first[i] > most) most = first[i + 1] - first[i];
-#pragma omp parallel for schedule(dynamic, 1) reduction(min : status)
-    for (long chunk = 0; chunk < chunks; chunk++) {
-        int failed = run_chunk(&job, &y, &t, &radii, chunk, most);
-        if (failed < status) status = failed;
+#pragma omp parallel reduction(min : status)
+    {
+        Rows w = {{0}}; /* once a thread: fresh memory of that size costs as much as filling it */
+        status = open_rows(&w, &job, &y, &t, most);
+#pragma omp for schedule(dynamic, 1)
+        for (long chunk = 0; chunk < chunks; chunk++)
+            if (!status) run_chunk(&job, &y, &t, &radii, chunk, &w);
+        close_rows(&w);
     }
     return status;
 }

@@ -6,6 +6,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
 
 #define INLINE static inline __attribute__((always_inline))
 
@@ -19,11 +22,17 @@ INLINE double sum_lanes(vec v)
     return total;
 }
 
+/* from so many numbers on, memory is asked for in large pages */
+#define LARGE (1 << 20)
+
 /* memory for `count` numbers at a 64-byte boundary, zeroed; NULL if there is none */
 static inline double *numbers(size_t count)
 {
-    size_t bytes = (count * sizeof(double) + 127) / 64 * 64;
-    double *found = aligned_alloc(64, bytes);
+    size_t align = count < LARGE ? 64 : 1 << 21, bytes = (count * sizeof(double) / align + 1) * align;
+    double *found = aligned_alloc(align, bytes);
+#ifdef MADV_HUGEPAGE
+    if (found && count >= LARGE) madvise(found, bytes, MADV_HUGEPAGE); /* one page fault for 512 */
+#endif
     if (found) memset(found, 0, bytes);
     return found;
 }
