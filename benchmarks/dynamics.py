@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from alworkflows.frames import attach_labels
 from alworkflows.models.train import train
 from alworkflows.potentials import resolve
-from alworkflows.sampling import melt
+from alworkflows.sampling import sample
 from alworkflows.settings import FitSettings, MeltSettings, ModelSettings
 from alworkflows.simulation.dynamics import Langevin, evaluator, initial_state, kinetic_temperature, step
 from alworkflows.simulation.lammps import LammpsCalculator, LammpsSimulation
@@ -37,7 +37,7 @@ def fitted():
     for name, repeat in (("zno-zincblende", (2, 2, 2)), ("zno-wurtzite", (3, 3, 2))):
         kept = []
         settings = MeltSettings(duration=8000.0, snapshots=20)
-        melt.sample(settings, crystal(name).repeat(repeat), name, 1, kept.append)
+        sample(settings, crystal(name).repeat(repeat), name, 1, kept.append)
         for atoms in kept:
             atoms.calc = labeller
             frames.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
