@@ -103,7 +103,6 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         judged = force_errors(ensemble, data.testing) if data.testing else None
     report = {**found.report, **ensemble.report}
     rows, chosen = path_rows(report)
-    ensemble.report["path"] = report["path"]
     ensemble.save(target)
     result = {
         "model": str(target),

@@ -224,6 +224,7 @@ class Fit:
             "terms": candidate.terms,
             "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held) / sum(rows for _, rows in held))),
             **self._disagreement(ensemble),
+            "path": [each.as_dict() for each in self.path],
         }
         return ensemble
 
