@@ -46,10 +46,11 @@ class KeyedWorkChain(WorkChain):
 
     def child(self, key: str) -> ProcessNode | None:
         """Return the child with this key, if it was made before."""
-        for kind in (LinkType.CALL_CALC, LinkType.CALL_WORK):
-            for link in self.node.base.links.get_outgoing(link_type=kind).all():
-                if link.link_label == key and isinstance(link.node, ProcessNode) and not link.node.is_excepted:
-                    return link.node
+        calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
+        # the filter is SQL's LIKE, to which an underscore is any character
+        for link in self.node.base.links.get_outgoing(link_type=calls, link_label_filter=key).all():
+            if link.link_label == key and isinstance(link.node, ProcessNode) and not link.node.is_excepted:
+                return link.node
         return None
 
     def submit_once(self, key: str, process: Any, label: str = "", description: str = "", **inputs: Any) -> ProcessNode:

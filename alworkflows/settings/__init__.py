@@ -7,8 +7,9 @@ converted. A key, unit, species or name that is not known is an error that sugge
 from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Budget, Campaign, Stage
 from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
+from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.fit import FitMethod, FitSettings, TermsRule
-from alworkflows.settings.labels import CalculatorSettings, LabelSettings
+from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import ModelSettings
 from alworkflows.settings.samplers import (
     CompressSettings,
@@ -28,6 +29,7 @@ from alworkflows.settings.selection import LevelKind, SelectionSettings, TrustLe
 from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
 __all__ = [
+    "Approval",
     "Budget",
     "CalculatorSettings",
     "Campaign",
@@ -36,6 +38,7 @@ __all__ = [
     "DimerSettings",
     "DrivenDynamics",
     "Dynamics",
+    "EspressoSettings",
     "FitMethod",
     "FitSettings",
     "FramesSettings",
@@ -57,6 +60,7 @@ __all__ = [
     "SurfaceMeltSettings",
     "TermsRule",
     "TrustLevels",
+    "VaspSettings",
     "merge",
     "parse",
     "read_yaml",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from alworkflows.schema import Count, Force, Fraction, Settings
+from alworkflows.schema import Count, Force, Fraction, PositiveLength, Settings
+from alworkflows.settings.dft import EspressoSettings, VaspSettings
 
-__all__ = ["CalculatorSettings", "LabelSettings"]
+__all__ = ["Approval", "CalculatorSettings", "LabelSettings"]
 
 
 class CalculatorSettings(Settings):
@@ -18,12 +20,44 @@ class CalculatorSettings(Settings):
     parameters: dict[str, Any] = Field(default_factory=dict)
 
 
-class LabelSettings(Settings):
-    """What labels frames, how many go into one job, and how many may fail."""
+class Approval(StrEnum):
+    """When the campaign waits for a person before it pays for labels."""
 
-    engine: str = "ase"
+    NEVER = "never"
+    FIRST = "first"
+    BATCH = "batch"
+
+
+class LabelSettings(Settings):
+    """What labels frames, how many go into one job, what is done about failures, and how many may fail."""
+
+    engine: str = Field("ase", description="ase: a calculator in a job of ours; vasp, quantum-espresso: the program itself")
     calculator: CalculatorSettings = CalculatorSettings()
-    chunk: Count = Field(50, description="most frames in one job")
-    jobs: Count = Field(1, description="jobs a batch is spread over, if it has frames enough")
+    vasp: VaspSettings | None = Field(None, description="of the engine vasp")
+    espresso: EspressoSettings | None = Field(None, description="of the engine quantum-espresso")
+    machine: str | None = Field(None, description="where labels are computed; none: where the rest runs")
+    chunk: Count = Field(50, description="most frames in one job (engine ase)")
+    jobs: Count = Field(1, description="jobs a batch is spread over, if it has frames enough (engine ase)")
     largest_force: Force = Field(100.0, description="eV/A; a label with a larger force is refused")
+    moments: dict[str, float] = Field(default_factory=dict, description="initial magnetic moment by species, mu_B; none: no spin")
+    largest_moment_change: float | None = Field(
+        None,
+        gt=0,
+        description="mu_B per atom between initial and final total moment; a larger one is a spin jump. none: not looked at",
+    )
     success_share: Fraction = Field(0.5, description="smallest share of labels that must succeed for the campaign to go on")
+    remedies: bool = Field(True, description="a label that failed is tried again with its program's remedies, one at a time")
+    restarts: int = Field(3, ge=0, description="times a label is continued in a new job after its job reached the walltime")
+    reuse: bool = Field(True, description="a frame that was labelled before with the same settings is not labelled again")
+    reuse_tolerance: PositiveLength = Field(1e-5, description="A; largest distance of an atom to its twin in that frame")
+    approval: Approval = Field(Approval.NEVER, description="wait for `alworkflows approve` before the first batch, or each")
+    clean: bool = Field(True, description="remove a job's folder on its machine once its labels are stored")
+
+    @model_validator(mode="after")
+    def _engine_settings(self) -> LabelSettings:
+        for engine, block in (("vasp", "vasp"), ("quantum-espresso", "espresso")):
+            if getattr(self, block) is not None and self.engine != engine:
+                raise ValueError(f"{block}: settings of the engine '{engine}', but engine is '{self.engine}'")
+            if getattr(self, block) is None and self.engine == engine:
+                raise ValueError(f"{block}: the engine '{engine}' expects its settings here")
+        return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -12,10 +14,16 @@ from aiida.common.exceptions import ValidationError
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
 from workchains.data.files import FileData
 
-__all__ = ["FramesData"]
+__all__ = ["FramesData", "engine_key"]
+
+
+def engine_key(description: dict[str, Any]) -> str:
+    """Return 16 hex digits for what defines labels: engine, settings, versions, potentials."""
+    return hashlib.sha256(json.dumps(description, sort_keys=True).encode()).hexdigest()[:16]
 
 
 class FramesData(FileData):
@@ -23,7 +31,8 @@ class FramesData(FileData):
 
     Attributes: ``n_frames``; ``n_atoms`` in all; ``species``; ``ids`` ({frame id: index}, so that a query finds the nodes that
     hold a frame: ``filters={"attributes.ids": {"has_key": ID}}``); ``engine`` (what made the labels, or None); ``origins``
-    (counts by sampler and structure).
+    (counts by sampler and structure). Of labelled frames also: ``engine_key`` (short for ``engine``, for queries) and ``contents``
+    (a key of each frame that its twins share, see :mod:`alworkflows.content`).
     """
 
     FILENAME = "frames.npz"
@@ -57,6 +66,9 @@ class FramesData(FileData):
                 "origins": dict(sorted(origins.items())),
             }
         )
+        if header.get("engine"):
+            node.base.attributes.set("engine_key", engine_key(header["engine"]))
+            node.base.attributes.set("contents", [coarse_key(frame) for frame in frames])
         return node
 
     @property

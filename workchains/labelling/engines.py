@@ -4,45 +4,130 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida.orm import Dict, InstalledCode, ProcessNode
+from ase import Atoms
 
 from alworkflows.errors import unknown
+from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData
 
-__all__ = ["ENGINES", "LabelEngine", "engine"]
+__all__ = ["ENGINES", "Call", "LabelEngine", "Outcome", "Task", "engine"]
 
 #: one line an engine: name in the campaign file -> "module:class"
-ENGINES = {"ase": "workchains.labelling.ase:AseEngine"}
+ENGINES = {
+    "ase": "workchains.labelling.ase:AseEngine",
+    "quantum-espresso": "workchains.labelling.espresso:EspressoEngine",
+    "vasp": "workchains.labelling.vasp:VaspEngine",
+}
+
+#: ``call(key, calcfunction, **inputs)``: run a calcfunction once under a key of the work chain, and return its node
+Call = Callable[..., ProcessNode]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Frames that go into one process together.
+
+    Attributes
+    ----------
+    indices
+        Into the frames to label.
+    remedies
+        Names of the remedies used so far, the last of which is in force.
+    restarts
+        How many jobs before reached the walltime in the middle of its first frame.
+    parent
+        PK of the process whose folder holds the state to go on from.
+    """
+
+    indices: tuple[int, ...]
+    remedies: tuple[str, ...] = ()
+    restarts: int = 0
+    parent: int | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the task as plain values, as a work chain's context keeps them."""
+        return {**asdict(self), "indices": list(self.indices), "remedies": list(self.remedies)}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Task:
+        """Return the task that :meth:`as_dict` gave."""
+        return cls(tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"])
+
+
+@dataclass
+class Outcome:
+    """What became of a task's frames; each of them is in one of the four.
+
+    Attributes
+    ----------
+    labelled
+        The labelled frames, whatever the process's end.
+    failures
+        ``index`` (into the frames to label), ``id``, ``kind`` (see :class:`alworkflows.calculators.failures.FailureKind`) and
+        ``reason`` of each frame that was tried and failed.
+    unreached
+        Indices of frames that were not begun, because time ran out or the process died on an earlier one.
+    interrupted
+        Index of the frame that the walltime stopped.
+    """
+
+    labelled: FramesData | None = None
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    unreached: list[int] = field(default_factory=list)
+    interrupted: int | None = None
 
 
 class LabelEngine(ABC):
     """How one program labels frames: which processes, and what they made.
 
-    Labels are energy (eV), forces (eV/A) and stress (eV/A^3, ASE's sign); every output names its engine, settings and versions
-    in ``FramesData.engine``.
+    Labels are energy (eV), forces (eV/A) and stress (eV/A^3, ASE's sign), in the order of the frame's atoms; every output names
+    in ``FramesData.engine`` what defines its labels: engine, program version, settings, potentials, which energy it is.
     """
 
+    def __init__(self, settings: LabelSettings) -> None:
+        self.settings = settings
+
+    @property
     @abstractmethod
-    def jobs(
-        self, frames: FramesData, settings: dict[str, Any], code: InstalledCode, options: dict[str, Any]
-    ) -> dict[str, tuple[type, dict[str, Any]]]:
-        """Return the processes to submit, by key: process class and inputs."""
+    def program(self) -> str:
+        """Name of the program, as a machine's folder ``codes/`` has it."""
 
     @abstractmethod
-    def labelled(self, node: ProcessNode) -> FramesData | None:
-        """Return the labelled frames that a process left, whatever its end."""
+    def check(self, frames: Sequence[Atoms], code: InstalledCode | None = None) -> None:
+        """Raise an ``InputError`` if settings contradict each other, the frames, or what the profile holds.
 
-    @abstractmethod
-    def failures(self, node: ProcessNode, frames: FramesData) -> Dict:
-        """Return a node whose key ``failures`` lists the frames without a label: ``id`` and ``reason``.
-
-        The process's own output if it finished; for one that died, a new node that says so.
+        ``code`` None: only what needs no database.
         """
 
+    @abstractmethod
+    def describe(self, code: InstalledCode) -> dict[str, Any] | None:
+        """Return what will define the labels, as ``FramesData.engine`` will hold it; None if only a job can tell."""
 
-def engine(name: str) -> LabelEngine:
+    @abstractmethod
+    def split(self, indices: Sequence[int]) -> list[list[int]]:
+        """Return the frames, most wanted first, as they go into processes together."""
+
+    @abstractmethod
+    def process(
+        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any]
+    ) -> tuple[type, dict[str, Any]]:
+        """Return process class and inputs for a task; ``options`` are ``metadata.options`` of its jobs."""
+
+    @abstractmethod
+    def outcome(self, node: ProcessNode, frames: FramesData, task: Task, call: Call) -> Outcome:
+        """Return what a process that ended made of its task; conversions are calcfunctions, run by ``call``."""
+
+    def remedy(self, kind: str, used: Sequence[str]) -> str | None:
+        """Return the next remedy for a failure of this kind, or None if there is none left."""
+        return None
+
+
+def engine(name: str) -> type[LabelEngine]:
     """Return an engine by name.
 
     Raises
@@ -53,4 +138,5 @@ def engine(name: str) -> LabelEngine:
     if name not in ENGINES:
         raise unknown("label engine", name, ENGINES)
     module, attribute = ENGINES[name].split(":")
-    return getattr(importlib.import_module(module), attribute)()
+    found: type[LabelEngine] = getattr(importlib.import_module(module), attribute)
+    return found
