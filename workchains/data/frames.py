@@ -31,7 +31,7 @@ class FramesData(FileData):
 
     Attributes: ``n_frames``; ``n_atoms`` in all; ``species``; ``ids`` ({frame id: index}, so that a query finds the nodes that
     hold a frame: ``filters={"attributes.ids": {"has_key": ID}}``); ``engine`` (what made the labels, or None); ``origins``
-    (counts by sampler and structure). Of labelled frames also: ``engine_key`` (short for ``engine``, for queries) and ``contents``
+    (counts by sampler and structure). Of labelled frames also: ``engine_key`` (short for ``engine``, in queries) and ``contents``
     (a key of each frame that its twins share, see :mod:`alworkflows.content`).
     """
 

@@ -1,0 +1,127 @@
+"""Jobs in flight: work chains that wait for the first of their jobs, and a cap on a computer that all campaigns share.
+
+AiiDA knows neither: a work chain waits for all that it awaits, and submits as much as it likes. Here a work chain keeps a list of
+what waits, submits as much as there are free slots on the computer, and is woken by whichever job ends first, its own or that of
+another campaign whose slot becomes free. What is in flight is asked of the database, where each process that takes a slot carries
+an extra; a lock on a file makes asking and taking one act, since a profile's daemon workers are all on one machine.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from aiida.engine import ToContext
+from aiida.orm import Computer, ProcessNode, QueryBuilder, load_node
+from plumpy import ProcessState
+
+from workchains.base import KeyedWorkChain
+from workchains.machines import job_cap
+
+__all__ = ["MARK", "QueueingWorkChain", "in_flight", "is_stopping"]
+
+#: extra of a process that takes a slot: ``queue`` (UUID of the computer) and what it works on
+MARK = "alworkflows"
+#: extra of a work chain that was asked to begin nothing new
+STOP = "alworkflows_stop"
+
+ENDED = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
+
+
+def in_flight(computer: Computer, project: str = "id") -> list[Any]:
+    """Return the PKs (or another projection) of the processes that take a slot of a computer, oldest first; paused ones too."""
+    query = QueryBuilder()
+    filters = {f"extras.{MARK}.queue": computer.uuid, "attributes.process_state": {"!in": ENDED}}
+    query.append(ProcessNode, filters=filters, project=project, tag="process").order_by({"process": {"id": "asc"}})
+    return query.all(flat=True)
+
+
+def is_stopping(node: ProcessNode) -> bool:
+    """Whether a work chain was asked to begin nothing new."""
+    return bool(node.base.extras.get(STOP, False))
+
+
+@contextmanager
+def _taking() -> Iterator[None]:
+    """Hold the profile's lock on slots."""
+    from aiida.manage import get_manager
+    from aiida.manage.configuration.settings import AiiDAConfigDir
+
+    profile = get_manager().get_profile()
+    path = Path(AiiDAConfigDir.get()) / "access" / f"alworkflows-slots-{profile.uuid if profile else 'none'}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+class QueueingWorkChain(KeyedWorkChain):
+    """A work chain with more jobs than may be in flight: submit what fits, go on when the first of them ends.
+
+    A subclass's outline holds ``while_(has_work)(run_jobs, inspect_jobs)``; ``run_jobs`` returns what :meth:`submit_some` does.
+    """
+
+    def submit_some(
+        self, computer: Computer, waiting: Mapping[str, tuple[type, dict[str, Any], dict[str, Any]]], running: dict[str, int]
+    ) -> ToContext:
+        """Submit as many of the waiting jobs, in their order, as there are free slots, and await the first end of any.
+
+        Parameters
+        ----------
+        computer
+            Where the jobs run.
+        waiting
+            Process class, inputs, and what the process works on (goes into its extra), by key.
+        running
+            PKs of the jobs in flight, by key; those submitted now are added.
+        """
+        cap = job_cap(computer)
+        submitted: set[str] = set()
+        for key in waiting:
+            existing = self.child(key)
+            if existing is not None:  # made before this step was interrupted: it has its slot
+                running[key] = int(existing.pk or 0)
+                submitted.add(key)
+        with _taking():
+            taken = in_flight(computer) if cap is not None else []
+            for key, (process, inputs, about) in waiting.items():
+                if key in submitted:
+                    continue
+                if cap is not None and len(taken) >= cap:
+                    break
+                node = self.submit_once(key, process, **inputs)
+                node.base.extras.set(MARK, {"queue": computer.uuid, **about})
+                running[key] = int(node.pk or 0)
+                taken.append(node.pk)
+                submitted.add(key)
+        awaited = {f"jobs.{key}": load_node(pk) for key, pk in running.items()}
+        if len(submitted) < len(waiting):
+            mine = set(running.values())
+            awaited.update({f"others.pk_{pk}": load_node(pk) for pk in taken if pk not in mine})
+        return ToContext(**awaited)
+
+    # ------------------------------------------------------------- what AiiDA's work chain does for all, here for the first
+
+    def _action_awaitables(self) -> None:
+        """Listen to each awaited process once, however often it is awaited."""
+        heard: set[int] = self.__dict__.setdefault("_heard", set())
+        for awaitable in self._awaitables:
+            if awaitable.pk not in heard:
+                heard.add(awaitable.pk)
+                callback = functools.partial(self.call_soon, self._on_first_finished, awaitable.pk)
+                self.runner.call_on_process_finish(awaitable.pk, callback)
+
+    def _on_first_finished(self, pk: int) -> None:
+        """Go on with the next step, and leave the other processes to be awaited again."""
+        found = [awaitable for awaitable in self._awaitables if awaitable.pk == pk]
+        if not found:
+            return  # it ended while nobody waited, and was seen then
+        for awaitable in found:
+            self._resolve_awaitable(awaitable, load_node(pk))
+        self._awaitables.clear()
+        if self.state == ProcessState.WAITING:
+            self.resume()
