@@ -1,0 +1,228 @@
+"""What engines share that label one frame in one process: k-points, the checks of a result, and the frame it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from aiida.engine import ExitCode
+from aiida.orm import ProcessNode
+from ase import Atoms
+
+from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.content import pair_up
+from alworkflows.errors import InputError
+from alworkflows.frames import attach_labels, frame_id
+from alworkflows.structures import MIN_VACUUM
+from workchains.data.frames import FramesData
+from workchains.labelling.engines import Outcome
+
+__all__ = [
+    "SinglePoint",
+    "converted",
+    "failed",
+    "judge",
+    "kpoints_mesh",
+    "labelled",
+    "open_directions",
+    "require_box",
+    "require_species",
+]
+
+#: A; what input files of programs round off, and more
+SAME_PLACE = 1e-4
+
+#: exit status of a conversion that finds no label to believe, by the kind of failure
+STATUS = {
+    FailureKind.TRUNCATED: 330,
+    FailureKind.UNCONVERGED: 510,
+    FailureKind.FORCE: 511,
+    FailureKind.SPECIES: 512,
+    FailureKind.SPIN: 513,
+}
+
+
+@dataclass(frozen=True)
+class SinglePoint:
+    """What a program reports of one configuration of N atoms, in the program's order of them.
+
+    Attributes
+    ----------
+    energy
+        eV.
+    forces
+        (N, 3), eV/A.
+    stress
+        (3, 3), eV/A^3, ASE's sign: positive under tension.
+    symbols, positions, cell
+        The configuration as the program saw it; (N, 3) and (3, 3), A.
+    converged
+        Whether the self-consistent field is.
+    moment
+        Total magnetic moment, mu_B; None without spin.
+    """
+
+    energy: float
+    forces: np.ndarray
+    stress: np.ndarray | None
+    symbols: Sequence[str]
+    positions: np.ndarray
+    cell: np.ndarray
+    converged: bool
+    moment: float | None = None
+
+
+# ---------------------------------------------------------------------------------------------- before spending
+
+
+def require_box(frames: Sequence[Atoms], program: str) -> None:
+    """Raise an ``InputError`` if a frame is not periodic in all three directions."""
+    for index, frame in enumerate(frames):
+        if frame.cell.rank < 3:
+            raise InputError(f"frame {index}: {program} expects three lattice vectors, got {np.asarray(frame.cell).tolist()}")
+        if not frame.pbc.all():
+            raise InputError(
+                f"frame {index}: {program} repeats its cell in all three directions, got pbc {frame.pbc.tolist()}; "
+                "a molecule or a slab goes into a box with vacuum and pbc [true, true, true]"
+            )
+
+
+def require_species(frames: Sequence[Atoms], given: Mapping[str, Any], what: str) -> None:
+    """Raise an ``InputError`` if ``given`` has a species that no frame has."""
+    present = {symbol for frame in frames for symbol in frame.get_chemical_symbols()}
+    for symbol in sorted(set(given) - present):
+        raise InputError(f"{what}: expected species of the frames ({', '.join(sorted(present))}), got '{symbol}'")
+
+
+def open_directions(frame: Atoms) -> np.ndarray:
+    """Return along which lattice vectors (3,) there is nothing to disperse: not periodic, or at least 6 A of vacuum."""
+    cell = np.asarray(frame.cell)
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    found = ~np.asarray(frame.pbc, dtype=bool)
+    for axis, fractional in enumerate(np.linalg.solve(cell.T, frame.positions.T)):
+        ordered = np.sort(fractional % 1.0)
+        widest = np.diff(np.append(ordered, ordered[0] + 1.0)).max() * heights[axis]
+        found[axis] |= widest >= MIN_VACUUM
+    return found
+
+
+def kpoints_mesh(frame: Atoms, spacing: float | None) -> tuple[int, int, int]:
+    """Return the points (3,) of a mesh with Gamma whose spacing is at most ``spacing`` (1/A, 2 pi included); None: Gamma only.
+
+    n_i = max(1, ceil(|b_i| / spacing)) with reciprocal lattice vectors b_i, and 1 along open directions.
+    """
+    if spacing is None:
+        return (1, 1, 1)
+    lengths = 2.0 * np.pi * np.linalg.norm(np.linalg.inv(np.asarray(frame.cell)), axis=0)
+    # rounded first: a length that is a multiple of the spacing but for its last bits must not gain a point
+    counts = np.where(open_directions(frame), 1, np.maximum(1, np.ceil(np.round(lengths / spacing, 5)))).astype(int)
+    return int(counts[0]), int(counts[1]), int(counts[2])
+
+
+# ----------------------------------------------------------------------------------------------- after spending
+
+
+def judge(
+    frame: Atoms,
+    point: SinglePoint,
+    largest_force: float = np.inf,
+    moments: Mapping[str, float] | None = None,
+    largest_moment_change: float | None = None,
+) -> Atoms:
+    """Return a copy of the frame with the labels of its atoms, in the frame's order.
+
+    Parameters
+    ----------
+    largest_force
+        eV/A.
+    moments
+        Initial magnetic moment by species, mu_B.
+    largest_moment_change
+        mu_B per atom between initial and final total moment, whatever their signs.
+
+    Raises
+    ------
+    LabelError
+        If the result is not converged, not finite, of another configuration, if a force is too large, or the moment jumped.
+    """
+    if not point.converged:
+        raise LabelError(FailureKind.UNCONVERGED, "the self-consistent field did not converge")
+    order = _order(frame, point)
+    forces = np.asarray(point.forces, dtype=float)
+    if forces.shape != (len(frame), 3):
+        raise LabelError(FailureKind.TRUNCATED, f"expected forces on {len(frame)} atoms, got an array of shape {forces.shape}")
+    for name, values in (("energy", point.energy), ("forces", forces), ("stress", point.stress)):
+        if values is not None and not np.isfinite(values).all():
+            raise LabelError(FailureKind.FORCE, f"{name}: expected finite numbers, got NaN or infinity")
+    largest = float(np.linalg.norm(forces, axis=1).max())
+    if largest > largest_force:
+        raise LabelError(FailureKind.FORCE, f"largest force {largest:.3g} eV/A is above {largest_force:g} eV/A")
+    if largest_moment_change is not None:
+        _same_moment(frame, point.moment, moments or {}, largest_moment_change)
+    stress = None
+    if point.stress is not None and frame.pbc.all():
+        full = np.asarray(point.stress, dtype=float)
+        stress = 0.5 * (full + full.T)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
+    return attach_labels(frame, point.energy, forces[order], stress)
+
+
+def _order(frame: Atoms, point: SinglePoint) -> np.ndarray:
+    """Return for each atom of the frame its place in the result."""
+    if len(point.symbols) != len(frame):
+        raise LabelError(FailureKind.SPECIES, f"the result has {len(point.symbols)} atoms, expected {len(frame)}")
+    seen = Atoms(symbols=list(point.symbols), positions=point.positions, cell=point.cell, pbc=frame.pbc)
+    if sorted(seen.numbers) != sorted(frame.numbers):
+        expected, got = frame.get_chemical_formula(), seen.get_chemical_formula()
+        raise LabelError(FailureKind.SPECIES, f"the result is of other species: expected {expected}, got {got}")
+    order = pair_up(frame, seen, SAME_PLACE)
+    if order is None:
+        raise LabelError(
+            FailureKind.SPECIES, f"the result is of another structure: cell or positions differ by more than {SAME_PLACE:g} A"
+        )
+    return order
+
+
+def _same_moment(frame: Atoms, found: float | None, moments: Mapping[str, float], largest: float) -> None:
+    if found is None:
+        raise LabelError(FailureKind.SPIN, "largest_moment_change: the result has no magnetic moment to compare")
+    before = sum(moments.get(symbol, 0.0) for symbol in frame.get_chemical_symbols())
+    change = abs(abs(found) - abs(before)) / len(frame)
+    if change > largest:
+        raise LabelError(
+            FailureKind.SPIN,
+            f"the total moment went from {before:.2f} to {found:.2f} mu_B: {change:.2f} mu_B per atom, above {largest:g}",
+        )
+
+
+def labelled(frames: FramesData, index: int, point: SinglePoint, limits: Mapping[str, Any], header: dict[str, Any]) -> Any:
+    """Return what a conversion returns: one labelled frame with its origin, or the exit code that says why there is none.
+
+    ``limits``: the keywords of :func:`judge`; ``header``: what defines the label.
+    """
+    try:
+        frame = judge(frames.get_frames()[index], point, **limits)
+    except LabelError as error:
+        return refusal(error)
+    node = FramesData.from_frames([frame], {"engine": header})
+    node.label = f"label of {frame_id(frame)}"
+    return node
+
+
+def refusal(error: LabelError) -> ExitCode:
+    """Return the exit code of a conversion that found no label to believe."""
+    return ExitCode(STATUS[error.kind], str(error), invalidates_cache=True)
+
+
+def converted(node: ProcessNode, frames: FramesData, index: int) -> Outcome:
+    """Return the outcome of a task of one frame whose conversion has ended."""
+    if node.is_finished_ok:
+        return Outcome(labelled=node.outputs.result)
+    kinds = {status: kind for kind, status in STATUS.items()}
+    return failed(frames, index, kinds.get(node.exit_status, FailureKind.TRUNCATED), node.exit_message or "no label")
+
+
+def failed(frames: FramesData, index: int, kind: FailureKind, reason: str) -> Outcome:
+    """Return the outcome of a task whose one frame has no label."""
+    return Outcome(failures=[{"index": index, "id": frames.ids[index], "kind": str(kind), "reason": reason}])
