@@ -145,7 +145,7 @@ def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
             current = found
         tagged = [m for m in current if "name" in m.model_fields and m.model_fields["name"].default == part]
         current = tagged or current
-    return {key for candidate in current for key in candidate.model_fields}
+    return {info.alias or key for candidate in current for key, info in candidate.model_fields.items()}
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

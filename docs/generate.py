@@ -96,7 +96,7 @@ def default_text(info: FieldInfo) -> str:
 def fields(model: type[BaseModel]) -> Iterator[str]:
     """Yield the table of a class's keys."""
     rows = [
-        (f"`{name}`", type_text(info.annotation), default_text(info), info.description or "")
+        (f"`{info.alias or name}`", type_text(info.annotation), default_text(info), info.description or "")
         for name, info in model.model_fields.items()
     ]
     yield from table(("key", "value", "default", "meaning"), rows)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.calculators.engines import ENGINES, Engine
+from alworkflows.calculators.base import Engine, Work
+from alworkflows.calculators.engines import ENGINES
+from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, MissingExtraError, unknown
-from alworkflows.settings import CalculatorSettings, parse
+from alworkflows.settings import CalculatorSettings, LabelSettings, parse
 
 if TYPE_CHECKING:
+    from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-__all__ = ["available", "create", "describe", "parameters"]
+__all__ = ["available", "check_frames", "configured", "create", "describe", "make", "parameters", "remedies"]
 
 
 def parameters(settings: CalculatorSettings) -> Engine:
@@ -37,12 +40,55 @@ def parameters(settings: CalculatorSettings) -> Engine:
 
 
 def available() -> dict[str, tuple[str, bool]]:
-    """Return for every calculator its title, and whether the package it needs is installed."""
-    return {name: (engine.title, importlib.util.find_spec(engine.module) is not None) for name, engine in ENGINES.items()}
+    """Return for every calculator its title, and whether the package or program it needs is installed."""
+    return {name: (engine.title, engine.found()) for name, engine in ENGINES.items()}
 
 
-def create(settings: CalculatorSettings) -> Calculator:
-    """Return the ASE calculator that ``settings`` names.
+def remedies(settings: CalculatorSettings, kind: FailureKind | str) -> list[str]:
+    """Return the names of what may help against a kind of failure, in the order in which to try them, one at a time."""
+    return parameters(settings).remedies_for(FailureKind(kind))
+
+
+def configured(settings: LabelSettings, remedy: str | None = None) -> Engine:
+    """Return the checked parameters of the calculator that labels, with a remedy applied, once it is known to be installed.
+
+    Raises
+    ------
+    InputError
+        As :func:`parameters`; and if there is no such remedy, or the calculator takes no moments but some are given.
+    MissingExtraError
+        As :func:`create`.
+    """
+    engine = _installed(settings.calculator)
+    if settings.moments and not engine.magnetic:
+        raise InputError(f"label: moments: the calculator '{settings.calculator.name}' has no magnetic moments; leave them out")
+    return engine.with_remedy(remedy) if remedy else engine
+
+
+def check_frames(engine: Engine, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None) -> None:
+    """Raise if settings contradict a frame, before any frame is paid for.
+
+    Raises
+    ------
+    InputError
+        One error for all: the first frame that is contradicted and why, and how many there are.
+    """
+    from alworkflows.calculators.label import bare
+
+    problems = []
+    for number, frame in enumerate(frames):
+        try:
+            engine.check(bare(frame, settings.moments))
+        except InputError as error:
+            problems.append((indices[number] if indices is not None else number, str(error)))
+    if problems:
+        index, reason = problems[0]
+        more = f" ({len(problems)} of {len(frames)} frames have such a problem)" if len(problems) > 1 else ""
+        raise InputError(f"label: frame {index}: {reason}{more}")
+
+
+def create(settings: CalculatorSettings, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+    """Return the ASE calculator that ``settings`` names; some are made for one frame.
 
     Raises
     ------
@@ -51,18 +97,28 @@ def create(settings: CalculatorSettings) -> Calculator:
     MissingExtraError
         If its package is not installed; the message is the pip command.
     """
-    engine = _installed(settings)
+    return make(_installed(settings), frame, work)
+
+
+def make(engine: Engine, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+    """Return the calculator of checked parameters.
+
+    Raises
+    ------
+    MissingExtraError
+        If a package that its package needs is not installed.
+    """
     try:
-        return engine.make()
+        return engine.make(frame, work)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"the calculator '{settings.name}'", error.name or engine.packages[0]) from error
+        raise MissingExtraError(f"the calculator '{type(engine).__name__}'", error.name or engine.packages[0]) from error
 
 
-def describe(settings: CalculatorSettings) -> dict[str, Any]:
+def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None = None) -> dict[str, Any]:
     """Return what defines a label, as a JSON dictionary: labels whose dictionaries differ must not be mixed.
 
-    It holds the calculator's name, all its parameters that change a label (a file by the SHA-256 of its content), and the
-    versions of its packages. Nothing heavy is imported.
+    It holds the calculator's name, which energy it gives, all its parameters that change a label (a file by the SHA-256 of its
+    content), initial moments if there are any, and the versions of its packages and data. Nothing heavy is imported.
 
     Raises
     ------
@@ -73,14 +129,23 @@ def describe(settings: CalculatorSettings) -> dict[str, Any]:
     values = engine.model_dump(mode="json", exclude=set(engine.neutral))
     for key in engine.files:
         values[key] = "sha256:" + hashlib.sha256(Path(values[key]).read_bytes()).hexdigest()
-    versions = {package: _version(package) for package in engine.packages}
-    return {"engine": "ase", "calculator": settings.name, "parameters": values, "packages": versions}
+    told = {
+        "engine": "ase",
+        "calculator": settings.name,
+        "energy": engine.which_energy(),
+        "parameters": values,
+        "packages": {package: _version(package) for package in engine.distributions()},
+        **engine.identity(),
+    }
+    if moments:
+        told["moments"] = dict(sorted(moments.items()))
+    return told
 
 
 def _installed(settings: CalculatorSettings) -> Engine:
     engine = parameters(settings)
-    if importlib.util.find_spec(engine.module) is None:
-        raise MissingExtraError(f"the calculator '{settings.name}'", engine.packages[0], engine.extra)
+    if not engine.installed():
+        raise engine.missing(settings.name)
     return engine
 
 

@@ -1,104 +1,103 @@
-"""Label frames with an ASE calculator, one by one, so that one frame's failure is one frame's loss.
-
-Batches are no faster: CHGNet on one thread took as long for sixteen frames of 64 atoms in one batch as for sixteen alone.
-"""
+"""One frame's label: computed, checked, and refused if it is not one to train on."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
-from alworkflows.calculators.factory import create
-from alworkflows.errors import InputError, unknown
-from alworkflows.frames import attach_labels, frame_id
-from alworkflows.settings import LabelSettings
+from alworkflows.calculators.base import Engine
+from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.frames import attach_labels
 
-__all__ = ["label", "label_frame"]
-
-
-class _RefusedError(ValueError):
-    """A label that came, but is not one to train on."""
+__all__ = ["bare", "label_frame"]
 
 
-def label(
-    frames: Sequence[Atoms],
-    settings: LabelSettings,
-    keep: Callable[[Atoms], None],
-    progress: Callable[[str], None] | None = None,
-    calculator: Calculator | None = None,
-) -> list[dict[str, Any]]:
-    """Label frames with energy, forces and, where the calculator has it and the cell is periodic, stress.
-
-    Parameters
-    ----------
-    keep : callable
-        Gets every labelled frame, with the origin it came with, as soon as it is made.
-    progress : callable, optional
-        Gets a line of text after every frame.
-    calculator : Calculator, optional
-        In place of the one that ``settings`` names.
-
-    Returns
-    -------
-    failures : list of dict
-        ``id``, ``index`` and ``reason`` of every frame that could not be labelled.
-
-    Raises
-    ------
-    InputError, MissingExtraError
-        If there is no frame or no such engine or calculator; never because of a single frame.
-    """
-    if settings.engine != "ase":
-        raise unknown("label engine", settings.engine, ["ase"])
-    if not frames:
-        raise InputError("label: expected at least one frame, got none")
-    calculator = calculator or create(settings.calculator)
-    failures = []
-    for index, frame in enumerate(frames):
-        began = time.perf_counter()
-        try:
-            labelled = label_frame(frame, calculator, settings.largest_force)
-        except Exception as error:  # whatever an engine raises is this frame's failure, kept with its reason
-            reason = str(error) if isinstance(error, _RefusedError) else f"{type(error).__name__}: {error}"
-            failures.append({"id": frame_id(frame), "index": index, "reason": reason})
-            calculator.reset()
-        else:
-            keep(labelled)
-        if progress:
-            seconds = time.perf_counter() - began
-            progress(f"label: {index + 1}/{len(frames)} frames, {len(failures)} failed, {seconds:.2f} s")
-    return failures
+def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
+    """Return the configuration alone, with the initial magnetic moment (mu_B) of each species."""
+    atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
+    if moments:
+        atoms.set_initial_magnetic_moments([moments.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()])
+    return atoms
 
 
-def label_frame(frame: Atoms, calculator: Calculator, largest_force: float = np.inf) -> Atoms:
-    """Return a copy of one frame with its labels.
+def label_frame(
+    frame: Atoms,
+    calculator: Calculator,
+    largest_force: float = np.inf,
+    *,
+    engine: Engine | None = None,
+    moments: Mapping[str, float] | None = None,
+    largest_moment_change: float | None = None,
+) -> Atoms:
+    """Return a copy of one frame with its labels: energy, forces and, where there is one, stress.
 
     The energy is the one whose derivative the forces are (the free energy, where a calculator has electronic smearing).
 
+    Parameters
+    ----------
+    largest_force : float
+        eV/A.
+    engine : Engine, optional
+        Asked whether the label is converged.
+    moments : mapping, optional
+        Initial magnetic moment by species, mu_B.
+    largest_moment_change : float, optional
+        mu_B per atom by which the total moment may differ from that of the initial moments.
+
     Raises
     ------
-    ValueError
-        If a label is not finite or a force is larger than ``largest_force`` (eV/A).
+    LabelError
+        If a label is not converged, not finite, for other atoms, if a force is larger than ``largest_force``, or the
+        moment has jumped.
     Exception
         Whatever the calculator raises.
     """
-    atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
+    atoms = bare(frame, moments)
     atoms.calc = calculator
     forces = np.array(atoms.get_forces(), dtype=float)
     energy = float(calculator.results.get("free_energy", atoms.get_potential_energy()))
     stress = _stress(atoms)
+    if engine is not None and engine.converged(calculator) is False:
+        raise LabelError(FailureKind.UNCONVERGED, "the self-consistent field did not converge")
+    _same_atoms(frame, calculator, forces)
     for name, values in (("energy", energy), ("forces", forces), ("stress", stress)):
         if values is not None and not np.isfinite(values).all():
-            raise _RefusedError(f"{name}: expected finite numbers, got NaN or infinity")
+            raise LabelError(FailureKind.FORCE, f"{name}: expected finite numbers, got NaN or infinity")
     largest = float(np.linalg.norm(forces, axis=1).max())
     if largest > largest_force:
-        raise _RefusedError(f"largest force {largest:.3g} eV/A is above {largest_force:g} eV/A")
+        raise LabelError(FailureKind.FORCE, f"largest force {largest:.3g} eV/A is above {largest_force:g} eV/A")
+    if largest_moment_change is not None:
+        _same_moment(atoms, largest_moment_change)
     return attach_labels(frame, energy, forces, stress)
+
+
+def _same_atoms(frame: Atoms, calculator: Calculator, forces: np.ndarray) -> None:
+    """Refuse a result for other atoms, or for the same in another order."""
+    if forces.shape != (len(frame), 3):
+        raise LabelError(FailureKind.SPECIES, f"expected forces on {len(frame)} atoms, got an array of shape {forces.shape}")
+    told = getattr(calculator, "atoms", None)
+    if not isinstance(told, Atoms):
+        return
+    if len(told) != len(frame) or (told.numbers != frame.numbers).any():
+        expected, got = frame.get_chemical_formula("reduce"), told.get_chemical_formula("reduce")
+        raise LabelError(FailureKind.SPECIES, f"the result is for other atoms or another order: expected {expected}, got {got}")
+
+
+def _same_moment(atoms: Atoms, largest: float) -> None:
+    """Refuse a total moment too far from that of the initial moments, of either sign."""
+    found = atoms.calc.results.get("magmom")
+    if found is None:
+        raise LabelError(FailureKind.SPIN, "largest_moment_change: the calculator gives no magnetic moment to compare")
+    before = float(atoms.get_initial_magnetic_moments().sum())
+    change = abs(abs(float(found)) - abs(before)) / len(atoms)
+    if change > largest:
+        raise LabelError(
+            FailureKind.SPIN,
+            f"the total moment went from {before:.2f} to {float(found):.2f} mu_B: {change:.2f} mu_B per atom, above {largest:g}",
+        )
 
 
 def _stress(atoms: Atoms) -> np.ndarray | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from alworkflows.errors import suggest
 from alworkflows.schema import Count, Force, Fraction, PositiveLength, Settings
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 
@@ -60,4 +61,20 @@ class LabelSettings(Settings):
                 raise ValueError(f"{block}: settings of the engine '{engine}', but engine is '{self.engine}'")
             if getattr(self, block) is None and self.engine == engine:
                 raise ValueError(f"{block}: the engine '{engine}' expects its settings here")
+        return self
+
+    @field_validator("moments")
+    @classmethod
+    def _symbols(cls, value: dict[str, float]) -> dict[str, float]:
+        from ase.data import chemical_symbols
+
+        for symbol in value:
+            if symbol not in chemical_symbols[1:]:
+                raise ValueError(f"unknown chemical symbol '{symbol}'{suggest(symbol, chemical_symbols[1:])}")
+        return value
+
+    @model_validator(mode="after")
+    def _spin(self) -> LabelSettings:
+        if self.largest_moment_change is not None and not self.moments:
+            raise ValueError("largest_moment_change: expected 'moments' to compare with, got none")
         return self

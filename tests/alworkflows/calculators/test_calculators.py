@@ -58,7 +58,12 @@ def test_labels_are_those_of_the_calculator_and_the_origin_stays():
         np.testing.assert_allclose(labels(made).forces, reference.get_forces())
         assert labels(made).energy == pytest.approx(reference.get_potential_energy())
         np.testing.assert_allclose(labels(made).stress, reference.get_stress())
-        assert made.info["origin"] == frame.info["origin"]
+        origin = dict(made.info["origin"])
+        how = origin.pop("label")
+        assert origin == frame.info["origin"]
+        assert how["remedy"] is None
+        assert how["cores"] == 1
+        assert how["seconds"] >= 0
         assert frame_id(made) == frame_id(frame)
 
 
@@ -67,6 +72,8 @@ def test_a_frame_that_fails_never_blocks_the_rest():
     failures = label(frames, EMT_LABELS, kept.append, None, calculator=Broken())
     assert [item["id"] for item in failures] == [frame_id(frame) for frame in frames[1:4]]
     reasons = [item["reason"] for item in failures]
+    assert [item["kind"] for item in failures] == ["unconverged", "force", "force"]
+    assert [item["index"] for item in failures] == [1, 2, 3]
     assert "SCF did not converge" in reasons[0]
     assert "forces: expected finite numbers" in reasons[1]
     assert "is above 100 eV/A" in reasons[2]
@@ -80,7 +87,11 @@ def test_no_frames():
 
 @pytest.mark.parametrize("name", ENGINES)
 def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name, tmp_path):
-    needed = {"mace": {"checkpoint": str(tmp_path / "w")}, "ensemble": {"file": str(tmp_path / "w")}}.get(name, {})
+    needed = {
+        "ase": {"class": "ase.calculators.emt:EMT", "package": "ase", "energy": "potential"},
+        "ensemble": {"file": str(tmp_path / "w")},
+        "mace": {"checkpoint": str(tmp_path / "w")},
+    }.get(name, {})
     (tmp_path / "w").write_bytes(b"weights")
     settings = CalculatorSettings(name=name, parameters=needed)
     if importlib.util.find_spec(ENGINES[name].module) is None:

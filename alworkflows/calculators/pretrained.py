@@ -1,0 +1,126 @@
+"""Calculators that are pretrained potentials, ours among them. Nothing is imported until a calculator is made."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from alworkflows.calculators.base import Engine
+from alworkflows.schema import Count
+
+if TYPE_CHECKING:
+    from ase import Atoms
+    from ase.calculators.calculator import Calculator
+
+    from alworkflows.calculators.base import Work
+
+__all__ = ["Chgnet", "EnsembleMean", "Mace", "Sevennet"]
+
+
+class _TorchEngine(Engine):
+    threads: Count = Field(1, description="threads of one job; jobs run side by side, so more is rarely faster")
+
+    def _limit_threads(self) -> None:
+        import torch
+
+        torch.set_num_threads(self.threads)
+
+
+class Chgnet(_TorchEngine):
+    """CHGNet: a universal potential trained on density functional theory; its weights come in the package."""
+
+    title: ClassVar[str] = "CHGNet, a universal potential (Materials Project, GGA/GGA+U); weights in its package"
+    packages: ClassVar[tuple[str, ...]] = ("chgnet",)
+    module: ClassVar[str] = "chgnet"
+    extra: ClassVar[str | None] = "universal"
+
+    model: Literal["0.3.0", "0.2.0", "r2scan"] = Field("0.3.0", description="which of the weights in the package")
+
+    def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+        """Return the calculator, on the CPU, in single precision as it was trained."""
+        with _quiet():
+            from chgnet.model.dynamics import CHGNetCalculator
+            from chgnet.model.model import CHGNet
+
+            class WithoutMoments(CHGNetCalculator):
+                """CHGNet that leaves out magnetic moments, which are no label here."""
+
+                def calculate(
+                    self, atoms: Any = None, properties: Any = None, system_changes: Any = None, task: Any = "efs"
+                ) -> None:
+                    """Fill energy, forces and stress."""
+                    with _quiet():
+                        super().calculate(atoms, properties, system_changes, task=task)
+
+            self._limit_threads()
+            weights = CHGNet.load(model_name=self.model, use_device="cpu", verbose=False)
+            # an isolated atom has no graph: an error, which the labeller records, and not a wrong number
+            return WithoutMoments(weights, use_device="cpu", on_isolated_atoms="error")
+
+
+class Sevennet(_TorchEngine):
+    """SevenNet: an equivariant universal potential; its weights come in the package."""
+
+    title: ClassVar[str] = "SevenNet, an equivariant universal potential; weights in its package"
+    packages: ClassVar[tuple[str, ...]] = ("sevenn",)
+    module: ClassVar[str] = "sevenn"
+
+    model: str = Field("7net-0", description="name of weights that the package holds")
+
+    def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+        """Return the calculator, on the CPU."""
+        with _quiet():
+            from sevenn.calculator import SevenNetCalculator
+
+            self._limit_threads()
+            return SevenNetCalculator(self.model, device="cpu")
+
+
+class Mace(_TorchEngine):
+    """MACE with weights of the user's own."""
+
+    title: ClassVar[str] = "MACE, with a checkpoint file of your own"
+    packages: ClassVar[tuple[str, ...]] = ("mace-torch",)
+    module: ClassVar[str] = "mace"
+    files: ClassVar[tuple[str, ...]] = ("checkpoint",)
+
+    checkpoint: str = Field(description="path of the weights")
+    precision: Literal["float32", "float64"] = "float64"
+
+    def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+        """Return the calculator, on the CPU."""
+        with _quiet():
+            from mace.calculators import MACECalculator
+
+            self._limit_threads()
+            return MACECalculator(model_paths=self.checkpoint, device="cpu", default_dtype=self.precision)
+
+
+class EnsembleMean(Engine):
+    """The mean of an ensemble of ours."""
+
+    title: ClassVar[str] = "the mean of an ensemble that alworkflows trained"
+    packages: ClassVar[tuple[str, ...]] = ("alworkflows",)
+    module: ClassVar[str] = "alworkflows"
+    files: ClassVar[tuple[str, ...]] = ("file",)
+
+    file: str = Field(description="path of the ensemble")
+
+    def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+        """Return the calculator."""
+        from alworkflows.models import Ensemble
+
+        return Ensemble.load(self.file).calculator()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the greetings and warnings of a package that loads weights off the screen."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
