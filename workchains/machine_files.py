@@ -1,10 +1,11 @@
-"""The files of a machine: profile, computer, code and job options, with every key's default and meaning in one place."""
+"""The files of a machine: profile, computer, codes and job options, with every key's default and meaning in one place."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,106 +13,112 @@ from typing import Any
 from pydantic import Field
 
 from alworkflows.errors import InputError, unknown
-from alworkflows.settings import Settings, parse, read_yaml
+from alworkflows.schema import Count, Settings
+from alworkflows.settings import parse, read_yaml
+from workchains.machine_options import OptionsFile
+from workchains.machine_programs import PROGRAMS
 from workchains.session import PROFILE
 
-__all__ = ["CodeFile", "ComputerFile", "Machine", "OptionsFile", "ProfileFile", "load_machine", "machines"]
+__all__ = ["CodeFile", "ComputerFile", "Machine", "ProfileFile", "copy_machine", "load_machine", "machines"]
 
 BUILTIN = Path(__file__).parent / "profiles"
+
+#: what stands in a built-in machine where only its owner knows the value
+PLACEHOLDER = re.compile(r"<[A-Z][A-Z_ ]*[A-Z]>")
 
 
 class ProfileFile(Settings):
     """``profile.yaml``."""
 
-    name: str = Field(PROFILE, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    name: str = Field(PROFILE, pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="name of the AiiDA profile")
     storage: str = Field("core.sqlite_dos", description="AiiDA storage plugin")
-    storage_config: dict[str, Any] = Field(default_factory=dict)
+    storage_config: dict[str, Any] = Field(
+        default_factory=dict,
+        description="as `verdi profile setup` knows it; knows {aiida_path} and {profile}; $NAME is read from the environment",
+    )
     broker: str | None = Field("core.zeromq", description="AiiDA broker plugin; none: no daemon")
-    broker_config: dict[str, Any] = Field(default_factory=dict)
-    email: str = "alworkflows@localhost"
-    daemon_workers: int = Field(1, ge=1)
-    options: dict[str, Any] = Field(default_factory=dict, description="as `verdi config set` knows them")
+    broker_config: dict[str, Any] = Field(
+        default_factory=dict, description="as `verdi profile configure-broker` knows it; $NAME is read from the environment"
+    )
+    email: str = Field("alworkflows@localhost", description="of the profile's user")
+    daemon_workers: int = Field(1, ge=1, description="processes that run work chains")
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="as `verdi config set` knows them; in a profile that exists, those it has not set"
+    )
 
 
 class ComputerFile(Settings):
     """``computer.yaml``."""
 
-    label: str = Field(min_length=1)
-    hostname: str = Field(min_length=1)
+    label: str = Field(pattern=r"^[^@\s]+$", description="AiiDA's name of the computer; default: the folder's name")
+    hostname: str = Field(min_length=1, description="its address; for `core.ssh_async` also a Host of ~/.ssh/config")
     description: str = ""
     transport: str = Field("core.local", description="AiiDA transport plugin")
-    transport_config: dict[str, Any] = Field(default_factory=dict, description="as `verdi computer configure` knows them")
-    scheduler: str = Field("core.direct", description="AiiDA scheduler plugin")
+    transport_config: dict[str, Any] = Field(default_factory=dict, description="as `verdi computer configure` knows it")
+    scheduler: str = Field(description="AiiDA scheduler plugin; core.direct: none, jobs start at once")
     work_dir: str = Field(
         "{aiida_path}/scratch/{profile}", description="where jobs run; knows {aiida_path}, {profile}, {username}"
     )
-    shebang: str = "#!/bin/bash"
-    mpirun_command: str = "mpirun -np {tot_num_mpiprocs}"
-    mpiprocs_per_machine: int = Field(1, ge=1)
-    prepend_text: str = ""
-    append_text: str = ""
+    max_jobs: Count | None = Field(None, description="most jobs in flight on this computer, over all campaigns; none: no cap")
+    shebang: str = Field("#!/bin/bash", pattern=r"^#!", description="first line of job scripts")
+    mpirun_command: str = Field("mpirun -np {tot_num_mpiprocs}", description="what starts a program that runs under MPI")
+    mpiprocs_per_machine: int = Field(1, ge=1, description="processes on a node where nothing else is said")
+    prepend_text: str = Field("", description="lines of every job script before the program")
+    append_text: str = Field("", description="lines of every job script after it")
     safe_interval: float = Field(10.0, ge=0, description="s between two connections")
     poll_interval: float = Field(10.0, ge=0, description="s between two looks at the jobs")
 
 
 class CodeFile(Settings):
-    """``code.yaml``."""
+    """``codes/NAME.yaml``, where NAME is the program."""
 
-    label: str = Field("alworkflows", pattern=r"^[^@\s]+$")
+    label: str = Field(pattern=r"^[^@\s]+$", description="AiiDA's name of the code; default: the program")
     description: str = ""
-    executable: str = Field("auto", description="absolute path on the computer; auto: the one beside this Python")
-    prepend_text: str = ""
-    append_text: str = ""
-
-
-class OptionsFile(Settings):
-    """``options.yaml``: ``metadata.options`` per step, over those of ``default``."""
-
-    default: dict[str, Any] = Field(default_factory=dict)
-    sample: dict[str, Any] = Field(default_factory=dict)
-    deviate: dict[str, Any] = Field(default_factory=dict)
-    label: dict[str, Any] = Field(default_factory=dict)
-    fit: dict[str, Any] = Field(default_factory=dict)
-    evaluate: dict[str, Any] = Field(default_factory=dict)
+    executable: str = Field("auto", description="absolute path on the computer; auto: looked for on this machine")
+    plugin: str | None = Field(description="AiiDA calculation plugin it is for; default: by program")
+    with_mpi: bool = Field(description="whether it is started by `mpirun_command`; default: true for vasp and pw")
+    prepend_text: str = Field("", description="lines of the job script before the program, such as `module load vasp`")
+    append_text: str = Field("", description="lines of the job script after it")
+    version: str | None = Field(None, description="the program's version: part of what tells labels apart")
+    optional: bool = Field(False, description="on this machine: skip the code if the program is not installed")
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The four files of a machine, checked."""
+    """The files of a machine, checked; ``codes`` by program."""
 
     name: str
     profile: ProfileFile
     computer: ComputerFile
-    code: CodeFile
+    codes: dict[str, CodeFile]
     options: OptionsFile
 
-    def executable(self) -> str:
-        """Return the absolute path of the executable on the computer."""
-        given = self.code.executable
+    @property
+    def local(self) -> bool:
+        """Whether jobs run on this very machine."""
+        return self.computer.transport == "core.local"
+
+    def executable(self, program: str) -> str:
+        """Return the absolute path of a program on the computer.
+
+        Raises
+        ------
+        InputError
+            If it is not given, or is not there on this machine.
+        """
+        where, given = f"codes/{program}.yaml: executable", self.codes[program].executable
         if given != "auto":
             if not os.path.isabs(given):
-                raise InputError(f"code.yaml: executable: expected an absolute path or 'auto', got '{given}'")
-            if self.computer.transport == "core.local" and not os.access(given, os.X_OK):
-                raise InputError(f"code.yaml: executable: expected a program that can be run, got '{given}'")
+                raise InputError(f"{where}: expected an absolute path or 'auto', got '{given}'")
+            if self.local and not os.access(given, os.X_OK):
+                raise InputError(f"{where}: expected a program that can be run, got '{given}'")
             return given
-        if self.computer.transport != "core.local":
-            raise InputError(f"code.yaml: executable: 'auto' is for this machine; give the path on {self.computer.hostname}")
-        found = shutil.which("alworkflows", path=os.path.dirname(sys.executable)) or shutil.which("alworkflows")
-        if found is None:
-            raise InputError(
-                f"no 'alworkflows' executable beside {sys.executable} or on the PATH; install the package with: pip install ."
-            )
-        return os.path.abspath(found)
-
-    def check_options(self) -> None:
-        """See that every option is one AiiDA's jobs know."""
-        from aiida.engine import CalcJob
-
-        known = set(CalcJob.spec().inputs["metadata"]["options"])  # type: ignore[index, arg-type]
-        for step, options in self.options.model_dump().items():
-            for key in options:
-                if key not in known:
-                    raise unknown(f"job option (options.yaml, {step})", key, known)
+        if not self.local:
+            raise InputError(f"{where}: 'auto' is for this machine; give the path on {self.computer.hostname}")
+        try:
+            return PROGRAMS[program].find()
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
 
 
 def machines() -> dict[str, Path]:
@@ -125,23 +132,80 @@ def load_machine(machine: str | Path) -> Machine:
     Raises
     ------
     InputError
-        If there is no such machine, or one of its files is missing or wrong.
-
+        If there is no such machine, one of its files is missing or wrong, or something is still to be filled in.
     """
-    folder = Path(machine)
-    if not folder.is_dir():
-        known = machines()
-        if str(machine) not in known:
-            raise unknown("machine (and no such folder)", machine, known)
-        folder = known[str(machine)]
-
-    def part(model: type[Any], name: str) -> Any:
-        return parse(model, read_yaml(folder / name), str(folder / name))
-
-    return Machine(
-        name=folder.name,
-        profile=part(ProfileFile, "profile.yaml"),
-        computer=part(ComputerFile, "computer.yaml"),
-        code=part(CodeFile, "code.yaml"),
-        options=part(OptionsFile, "options.yaml"),
+    folder = _folder(machine)
+    profile, computer, options = (read_yaml(folder / name) for name in ("profile.yaml", "computer.yaml", "options.yaml"))
+    codes = {path.stem: read_yaml(path) for path in sorted((folder / "codes").glob("*.yaml"))}
+    if (folder / "code.yaml").exists():
+        raise InputError(f"{folder / 'code.yaml'}: a machine has one file a program; move it to codes/alworkflows.yaml")
+    for program in codes:
+        if program not in PROGRAMS:
+            raise unknown(f"program ({folder}/codes)", program, PROGRAMS)
+    if "alworkflows" not in codes:
+        raise InputError(f"{folder / 'codes' / 'alworkflows.yaml'}: no such file; it says where the alworkflows executable is")
+    files = {"profile.yaml": profile, "computer.yaml": computer, "options.yaml": options}
+    _refuse_placeholders({**files, **{f"codes/{program}.yaml": data for program, data in codes.items()}}, folder)
+    loaded = Machine(
+        name=folder.resolve().name,
+        profile=parse(ProfileFile, profile, str(folder / "profile.yaml")),
+        computer=parse(ComputerFile, {"label": folder.resolve().name, **computer}, str(folder / "computer.yaml")),
+        codes={
+            program: parse(CodeFile, {**PROGRAMS[program].defaults(program), **data}, str(folder / "codes" / f"{program}.yaml"))
+            for program, data in codes.items()
+        },
+        options=parse(OptionsFile, options, str(folder / "options.yaml")),
     )
+    for program in loaded.options.programs:
+        if program not in PROGRAMS:
+            raise unknown(f"program ({folder / 'options.yaml'}, programs)", program, PROGRAMS)
+    return loaded
+
+
+def copy_machine(machine: str, destination: str | Path) -> Path:
+    """Copy a built-in machine to a folder that is to be edited, and return the folder.
+
+    Raises
+    ------
+    InputError
+        If there is no such machine, or the folder exists and is not empty.
+    """
+    known = machines()
+    if machine not in known:
+        raise unknown("machine", machine, known)
+    folder = Path(destination)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder}: expected a folder that does not exist or is empty")
+    shutil.copytree(known[machine], folder, dirs_exist_ok=True)
+    return folder
+
+
+def _folder(machine: str | Path) -> Path:
+    folder = Path(machine)
+    # a built-in name is that, whatever folders are about; `./slurm` is one's own
+    known = machines()
+    if isinstance(machine, str) and machine in known:
+        return known[machine]
+    if folder.is_dir():
+        return folder
+    raise unknown("machine (and no such folder)", machine, known)
+
+
+def _refuse_placeholders(files: dict[str, Any], folder: Path) -> None:
+    """Say what is still to be filled in."""
+    found = [f"{name}: {key}: {text}" for name, data in files.items() for key, text in _placeholders(data)]
+    if not found:
+        return
+    built_in = folder.parent == BUILTIN
+    how = f"; copy it first: alworkflows setup --copy {folder.name} my-cluster/" if built_in else ""
+    raise InputError(f"{folder}: {len(found)} values are yours to fill in{how}\n  " + "\n  ".join(found))
+
+
+def _placeholders(data: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(data, str):
+        if match := PLACEHOLDER.search(data):
+            yield key, match.group()
+        return
+    items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
+    for name, value in items:
+        yield from _placeholders(value, f"{key}.{name}" if key else str(name))

@@ -1,55 +1,51 @@
-"""Machines: from a folder of YAML files to an AiiDA profile, computer and code. Doing it again changes nothing that is right.
+"""Machines: from a folder of YAML files to an AiiDA profile, computer and codes. Doing it again changes nothing that is right.
 
-A machine is a folder with ``profile.yaml``, ``computer.yaml``, ``code.yaml`` and ``options.yaml`` (``metadata.options`` of each
-step's jobs); the built-in ones are in ``profiles/``. Existing profiles, computers and codes are not changed: one that contradicts
-its file is an error, a code whose executable has moved is set aside and made anew. The jobs' options are renewed each time.
+A machine is a folder with ``profile.yaml``, ``computer.yaml``, ``codes/NAME.yaml`` for each program and ``options.yaml`` (what
+the jobs of each step ask for); the built-in ones are in ``profiles/``. A computer that contradicts its file is an error, a code
+whose executable has moved is set aside and made anew. What else the files say of the computer and its jobs is renewed each time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.errors import InputError, unknown
-from alworkflows.settings import merge
+from alworkflows.errors import InputError, suggest, unknown
 from workchains import session
-from workchains.machine_files import CodeFile, ComputerFile, Machine, ProfileFile, load_machine, machines
+from workchains.machine_files import Machine, copy_machine, load_machine, machines
+from workchains.machine_options import STEPS, tables
+from workchains.machine_programs import PROGRAMS
+from workchains.machine_setup import (
+    MACHINE_KEY,
+    MAX_JOBS_KEY,
+    OPTIONS_KEY,
+    PROGRAM_KEY,
+    SIZED_KEY,
+    SetupReport,
+    make_codes,
+    make_computer,
+    make_profile,
+)
 
 if TYPE_CHECKING:
     from aiida.orm import Computer, InstalledCode
 
-__all__ = ["SetupReport", "job_options", "load_code", "load_machine", "machines", "setup"]
-
-OPTIONS_KEY = "alworkflows_options"
-
-
-@dataclass
-class SetupReport:
-    """What setting up a machine found and made.
-
-    Attributes
-    ----------
-    aiida_path
-        The AiiDA directory, as ``AIIDA_PATH`` takes it.
-    profile
-        Name of the profile.
-    code
-        Full label of the code, ``alworkflows@localhost``.
-    created, found
-        One line a thing.
-
-    """
-
-    aiida_path: Path
-    profile: str
-    code: str
-    created: list[str] = field(default_factory=list)
-    found: list[str] = field(default_factory=list)
+__all__ = [
+    "SetupReport",
+    "copy_machine",
+    "job_cap",
+    "job_options",
+    "load_code",
+    "load_machine",
+    "machine_of",
+    "machines",
+    "options_for",
+    "setup",
+]
 
 
 def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Path | None = None) -> SetupReport:
-    """Make the profile, computer and code of a machine, whatever of it is not there yet, and load the profile.
+    """Make the profile, computer and codes of a machine, whatever of it is not there yet, and load the profile.
 
     Parameters
     ----------
@@ -63,177 +59,158 @@ def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Pat
     Raises
     ------
     InputError
-        If the machine is unknown or one of its files wrong, something exists that contradicts them, or there is no executable.
-
+        If the machine is unknown or one of its files wrong, something exists that contradicts them, a program is missing that is
+        not optional, or a service refuses.
     """
     files = load_machine(machine)
-    executable = files.executable()
+    executables, skipped = _executables(files)
     name = profile or files.profile.name
     folder = session.use_directory(aiida_path)
-    report = SetupReport(folder.parent, name, f"{files.code.label}@{files.computer.label}")
-    _profile(files.profile, name, report)
-    files.check_options()
-    computer = _computer(files, name, report)
-    _code(files.code, computer, executable, report)
+    _check(files)
+    report = SetupReport(folder.parent, name, files.name, files.computer.label, skipped=skipped)
+    make_profile(files.profile, name, report)
+    computer = make_computer(files, report)
+    make_codes(files, executables, computer, report)
     return report
 
 
-def load_code(label: str | None = None) -> InstalledCode:
-    """Return the code that runs the compute verbs; None: the only one, or that of the first machine set up.
+def _check(files: Machine) -> None:
+    """Refuse what AiiDA would refuse, before anything is made."""
+    from aiida.common.exceptions import EntryPointError
+    from aiida.plugins import SchedulerFactory, TransportFactory
+
+    for key, factory in (("transport", TransportFactory), ("scheduler", SchedulerFactory)):
+        try:
+            factory(getattr(files.computer, key))
+        except EntryPointError as error:
+            raise InputError(f"computer.yaml: {key}: AiiDA has no '{getattr(files.computer, key)}': {error}") from error
+    tables(files.options, files.computer.scheduler)
+
+
+def _executables(files: Machine) -> tuple[dict[str, str], list[str]]:
+    """Return the path of each program, and a line for each that is optional and not there."""
+    found, skipped = {}, []
+    for program, code in files.codes.items():
+        try:
+            found[program] = files.executable(program)
+        except InputError as error:
+            if not (code.optional and files.local):
+                raise
+            skipped.append(f"code {code.label}: {str(error).split(': ', 2)[-1]}")
+    return found, skipped
+
+
+# ------------------------------------------------------------------------------------------------ what was set up
+
+
+def load_code(label: str | None = None, machine: str | None = None, program: str = "alworkflows") -> InstalledCode:
+    """Return a code: by its full label, else the program of a machine.
+
+    Parameters
+    ----------
+    label
+        As `verdi code list` shows it; it goes before the others.
+    machine
+        Name of a machine that was set up; None: the first one.
+    program
+        Such as ``alworkflows``, ``gpaw``, ``vasp``.
 
     Raises
     ------
     InputError
-        If there is none.
-
+        If there is no such code, no such machine was set up in this profile, or it has no such program.
     """
+    from aiida.orm import InstalledCode, QueryBuilder
+
+    if label is not None:
+        return _by_label(label)
+    query = QueryBuilder().append(InstalledCode, tag="code").order_by({"code": {"id": "asc"}})
+    every = [code for code in query.all(flat=True) if not code.is_hidden]
+    codes = [(code.computer, code) for code in every if OPTIONS_KEY in (code.computer.metadata or {})]
+    if not codes:
+        name = machine or "laptop"
+        raise InputError(f"no machine is set up in this profile; set it up with: alworkflows setup {name}")
+    if machine is None:
+        chosen = codes[0][0]
+    else:
+        named = {machine_of(computer): computer for computer, _ in codes}
+        if machine not in named:
+            names = sorted(name for name in named if name)
+            raise InputError(
+                f"machine '{machine}' is not set up in this profile{suggest(machine, names)}, which has: "
+                f"{', '.join(names) or 'none'}; set it up with: alworkflows setup {machine}"
+            )
+        chosen = named[machine]
+    own = {code.base.extras.get(PROGRAM_KEY, None): code for computer, code in codes if computer.pk == chosen.pk}
+    if program not in own:
+        name = machine_of(chosen) or chosen.label
+        programs = sorted(item for item in own if item)
+        raise InputError(
+            f"machine '{name}' has no program '{program}' (it has: {', '.join(programs) or 'none'}); say where it is in the file "
+            f"codes/{program}.yaml of the machine's folder, and run: alworkflows setup {name}"
+        )
+    return own[program]
+
+
+def _by_label(label: str) -> InstalledCode:
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
     from aiida.orm import InstalledCode, QueryBuilder
     from aiida.orm import load_code as load_any_code
 
-    codes = [
-        code
-        for (code,) in QueryBuilder().append(InstalledCode).order_by({InstalledCode: {"id": "asc"}}).iterall()
-        if not code.is_hidden and OPTIONS_KEY in (code.computer.metadata or {})
-    ]
-    labels = [code.full_label for code in codes]
-    if label is None:
-        if not codes:
-            raise InputError("the profile has no code that runs alworkflows; make one with: alworkflows setup laptop")
-        return codes[0]
     try:
         code = load_any_code(label)
     except (NotExistent, MultipleObjectsError) as error:
-        raise unknown("code", label, labels) from error
+        codes = QueryBuilder().append(InstalledCode).all(flat=True)
+        raise unknown("code", label, [code.full_label for code in codes if not code.is_hidden]) from error
     if not isinstance(code, InstalledCode):
         raise InputError(f"code {label}: expected an installed code, got a {type(code).__name__}")
     return code
 
 
+def machine_of(computer: Computer) -> str | None:
+    """Return the name of the machine a computer was set up from; None: it was not set up by us."""
+    return (computer.metadata or {}).get(MACHINE_KEY)
+
+
+def job_cap(computer: Computer) -> int | None:
+    """Return how many jobs may be in flight on a computer, over all campaigns; None: any number."""
+    return (computer.metadata or {}).get(MAX_JOBS_KEY)
+
+
 def job_options(computer: Computer) -> dict[str, dict[str, Any]]:
     """Return ``metadata.options`` per step, as ``options.yaml`` gave them at the last setup; empty if there was none."""
-    return (computer.metadata or {}).get(OPTIONS_KEY, {})
+    known = (computer.metadata or {}).get(OPTIONS_KEY, {})
+    return {step: options for step, options in known.items() if step in STEPS}
 
 
-# ------------------------------------------------------------------------------------------------ the parts
+def options_for(computer: Computer, step: str, atoms: int | None = None) -> dict[str, Any]:
+    """Return ``metadata.options`` of a step's jobs, or of the jobs of a program that labels.
 
+    Parameters
+    ----------
+    computer
+        Where the jobs run.
+    step
+        A step, or a program such as ``vasp``: the options of ``label``, and those of ``programs.vasp``, if any, over them.
+    atoms
+        Atoms of the (largest) frame: the first entry of ``by_atoms`` that is large enough is laid over the rest, beyond the last
+        the last; None: none is.
 
-def _profile(files: ProfileFile, name: str, report: SetupReport) -> None:
-    """Make the profile if it is not there, and load it."""
-    from aiida.common.exceptions import EntryPointError, StorageMigrationError
-    from aiida.manage.configuration import create_profile, get_config
-
-    config = get_config(create=True)
-    if name in config.profile_names:
-        report.found.append(f"profile {name}")
-        session.activate(name)
-        return
-    broker_config = files.broker_config
-    if files.broker is not None and not broker_config:
-        from aiida.plugins import BrokerFactory
-
-        broker_config = BrokerFactory(files.broker).get_default_config()
-    try:
-        create_profile(
-            config,
-            name=name,
-            email=files.email,
-            storage_backend=files.storage,
-            storage_config=files.storage_config,
-            broker_backend=files.broker,
-            broker_config=broker_config,
-        )
-        for option, value in {**files.options, "daemon.default_workers": files.daemon_workers}.items():
-            config.set_option(option, value, scope=name)
-    except (ValueError, TypeError, EntryPointError, StorageMigrationError) as error:
-        raise InputError(f"profile.yaml: AiiDA cannot make this profile: {error}") from error
-    config.set_default_profile(name, overwrite=False)  # the default of a directory used for other work stays
-    config.store()
-    report.created.append(f"profile {name} ({files.storage}, {files.broker or 'no broker'}) in {report.aiida_path}")
-    session.activate(name)
-
-
-def _computer(files: Machine, profile: str, report: SetupReport) -> Computer:
-    """Make the computer if it is not there, see that an existing one is the same machine, and write down the jobs' options."""
-    from aiida.common.exceptions import NotExistent
-    from aiida.orm import Computer
-
-    wanted = files.computer
-    try:
-        computer = Computer.collection.get(label=wanted.label)
-    except NotExistent:
-        computer = _new_computer(wanted, profile, report.aiida_path)
-        report.created.append(
-            f"computer {wanted.label} ({wanted.transport}, {wanted.scheduler}), jobs in {computer.get_workdir()}"
-        )
-    else:
-        for key, value in (
-            ("hostname", wanted.hostname),
-            ("transport_type", wanted.transport),
-            ("scheduler_type", wanted.scheduler),
-        ):
-            if getattr(computer, key) != value:
-                raise InputError(
-                    f"computer.yaml: profile '{profile}' has another computer '{wanted.label}', whose {key} is "
-                    f"{getattr(computer, key)}, not {value}; give this one another label"
-                )
-        report.found.append(f"computer {wanted.label}")
-    if not computer.is_configured:
-        computer.configure(safe_interval=wanted.safe_interval, **wanted.transport_config)
-    steps = files.options.model_dump()
-    default = steps.pop("default")
-    computer.set_property(OPTIONS_KEY, {step: merge(default, options) for step, options in steps.items()})
-    return computer
-
-
-def _new_computer(wanted: ComputerFile, profile: str, aiida_path: Path) -> Computer:
-    """Store a computer as its file describes it."""
-    from aiida.common.exceptions import ValidationError
-    from aiida.orm import Computer
-
-    # {username} is AiiDA's own, and stays
-    work_dir = wanted.work_dir.replace("{aiida_path}", str(aiida_path)).replace("{profile}", profile)
-    computer = Computer(
-        label=wanted.label,
-        hostname=wanted.hostname,
-        description=wanted.description,
-        transport_type=wanted.transport,
-        scheduler_type=wanted.scheduler,
-        workdir=work_dir,
-    )
-    computer.set_shebang(wanted.shebang)
-    computer.set_mpirun_command(wanted.mpirun_command.split())
-    computer.set_default_mpiprocs_per_machine(wanted.mpiprocs_per_machine)
-    computer.set_prepend_text(wanted.prepend_text)
-    computer.set_append_text(wanted.append_text)
-    computer.set_minimum_job_poll_interval(wanted.poll_interval)
-    try:
-        return computer.store()
-    except ValidationError as error:
-        how = f"transport {wanted.transport}, scheduler {wanted.scheduler}, work_dir {work_dir}"
-        raise InputError(f"computer.yaml: AiiDA cannot make this computer ({how}): {error}") from error
-
-
-def _code(wanted: CodeFile, computer: Computer, executable: str, report: SetupReport) -> None:
-    """Make the code if it is not there; one whose executable is another is hidden under a label that tells it apart."""
-    from aiida.orm import InstalledCode, QueryBuilder
-
-    query = QueryBuilder().append(type(computer), filters={"id": computer.pk}, tag="computer")
-    query.append(InstalledCode, with_computer="computer", filters={"label": wanted.label})
-    for (code,) in query.all():
-        if str(code.filepath_executable) == executable:
-            report.found.append(f"code {code.full_label}")
-            return
-        code.is_hidden = True
-        code.label = f"{wanted.label}-{code.pk}"
-        report.created.append(f"label {code.full_label} for the code whose executable was {code.filepath_executable}")
-    code = InstalledCode(
-        computer=computer,
-        filepath_executable=executable,
-        label=wanted.label,
-        description=wanted.description,
-        prepend_text=wanted.prepend_text,
-        append_text=wanted.append_text,
-        with_mpi=False,
-    ).store()
-    report.created.append(f"code {code.full_label} ({executable})")
+    Raises
+    ------
+    InputError
+        If there is no such step and no such program.
+    """
+    metadata = computer.metadata or {}
+    known = metadata.get(OPTIONS_KEY, {})
+    if step not in STEPS and step not in PROGRAMS:
+        raise unknown("step or program", step, [*STEPS, *PROGRAMS])
+    name = step if step in STEPS or step in known else "label"
+    if atoms is not None:
+        sized = metadata.get(SIZED_KEY, {}).get(name, [])
+        for limit, options in sized:
+            if atoms <= limit:
+                return options
+        if sized:
+            return sized[-1][1]
+    return known.get(name, {})

@@ -58,8 +58,10 @@ def make_frames():
 
 @pytest.fixture
 def alworkflows_code(aiida_profile_clean, aiida_code_installed):
-    """Return a code that stands for the executable; it runs nothing."""
-    return aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
+    """Return a code that stands for the executable, as setup would have made it; it runs nothing."""
+    code = aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
+    code.base.extras.set("alworkflows_program", "alworkflows")
+    return code
 
 
 @pytest.fixture
