@@ -13,12 +13,13 @@ STAMP := .venv/.installed
 SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*.c alworkflows/*/*.h)
 DEMO_ENV := AIIDA_PATH=$(DEMO)
 
-.PHONY: help install demo test check format bench clean distclean
+.PHONY: help install install-services demo test test-services check format bench clean distclean
 
 help:
 	@echo "make install    install into .venv, with the versions that were tested"
 	@echo "make demo       a zinc-oxide campaign from setup to report, in demo/ (at most 5 minutes on 2 cores)"
-	@echo "make test       all tests"
+	@echo "make test       all tests but those that need services"
+	@echo "make test-services  tests on PostgreSQL, RabbitMQ and Slurm, which it installs if they are missing (Debian, as root)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff format and sort imports"
 	@echo "make bench      side-by-side measurements"
@@ -52,6 +53,12 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+install-services:
+	tests/services/install.sh
+
+test-services: install install-services
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/services
 
 check: install
 	$(BIN)/ruff check .
