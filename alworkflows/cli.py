@@ -101,8 +101,9 @@ def run(verb: str, path: str) -> None:
     This is what jobs call on a compute node; results go to output.json and files beside the input.
     """
     from alworkflows import verbs
+    from alworkflows.deadline import process_age
 
-    verbs.run(verb, path)
+    verbs.run(verb, path, process_age())
 
 
 @group.command()

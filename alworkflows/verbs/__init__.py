@@ -3,6 +3,9 @@
 A job's folder holds ``input.json`` and the files it names; the verb writes ``output.json`` and its own files there. Each verb is
 a function ``run(spec, folder) -> dict``, whose result becomes ``output.json``. An :class:`~alworkflows.errors.InputError` is
 reported in ``output.json`` under ``error`` (exit status 2); anything else that goes wrong leaves a traceback (exit status 1).
+
+A verb may be given ``max_seconds``, its walltime. One that cannot end in time stops before, keeps what is needed to go on in the
+folder ``checkpoint``, and says ``out_of_time`` in its result; the same verb on the same input, with that folder, goes on from it.
 """
 
 from __future__ import annotations
@@ -29,8 +32,17 @@ VERBS = {
 }
 
 
-def run(verb: str, path: str | os.PathLike[str]) -> dict[str, Any]:
+def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, Any]:
     """Run a verb on an input file and write ``output.json`` beside it; return what was written.
+
+    Parameters
+    ----------
+    verb
+        One of :data:`VERBS`.
+    path
+        The input file.
+    age
+        Seconds of ``max_seconds`` that have gone already.
 
     Raises
     ------
@@ -44,6 +56,8 @@ def run(verb: str, path: str | os.PathLike[str]) -> dict[str, Any]:
     folder = path.parent
     try:
         spec = _read(path)
+        if spec.get("max_seconds") is not None:
+            spec["max_seconds"] = _seconds(path, spec["max_seconds"]) - age
         function: Callable[[dict[str, Any], Path], dict[str, Any]] = importlib.import_module(f"alworkflows.verbs.{verb}").run
         try:
             result = function(spec, folder)
@@ -78,6 +92,12 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(spec, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(spec).__name__}")
     return spec
+
+
+def _seconds(path: Path, given: Any) -> float:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not given > 0:
+        raise InputError(f"{path}: max_seconds: expected a number of seconds above 0, or null, got {given!r}")
+    return float(given)
 
 
 def _write(folder: Path, result: dict[str, Any]) -> None:

@@ -13,18 +13,20 @@ from alworkflows import frames as frames_io
 from workchains.data.frames import FramesData
 
 VERBS = ("sample", "deviate", "label", "fit", "evaluate")
+SLURM_LIMIT = "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***\n"
 
 
 @pytest.fixture
 def parse(aiida_profile_clean, aiida_localhost, tmp_path):
     """Return a function that parses what a job left: files of the retrieved folder, and files retrieved for the parser alone."""
 
-    def _parse(verb, retrieved=None, temporary=None, exit_status=None):
+    def _parse(verb, retrieved=None, temporary=None, exit_status=None, **options):
         node = CalcJobNode(computer=aiida_localhost, process_type=f"aiida.calculations:alworkflows.{verb}")
+        node.set_options({"scheduler_stdout": "_scheduler-stdout.txt", "scheduler_stderr": "_scheduler-stderr.txt", **options})
         node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 1})
         if exit_status:
             node.set_exit_status(exit_status)
-            node.set_exit_message("walltime exceeded")
+            node.set_exit_message("what the scheduler saw")
         node.store()
         folder = FolderData()
         for name, content in (retrieved or {}).items():
@@ -75,7 +77,7 @@ def test_broken_json_is_unreadable(parse, verb):
 def test_no_failure_of_a_job_is_reused_from_the_cache(verb, aiida_profile):
     codes = CalculationFactory(f"alworkflows.{verb}").exit_codes
     ours = [code for label, code in codes.items() if label.startswith("ERROR_") and 200 <= code.status < 500]
-    assert {210, 310, 311} <= {code.status for code in ours}
+    assert {210, 310, 311, 312, 400} <= {code.status for code in ours}
     assert all(code.invalidates_cache for code in ours)
 
 
@@ -88,10 +90,85 @@ def test_a_dead_job_hands_over_its_frames(parse, verb, output, file):
     assert len(outputs[output]) == 3
 
 
-def test_a_status_of_the_scheduler_is_kept(parse):
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("status", [110, 140])
+def test_a_status_of_the_scheduler_is_kept(parse, verb, status):
+    _, code = parse(verb, {"_scheduler-stderr.txt": SLURM_LIMIT}, exit_status=status)
+    assert code.status == status
+    assert code.message == "what the scheduler saw"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_stopped_in_time_is_out_of_walltime(parse, verb):
+    outputs, code = parse(verb, {"output.json": json.dumps({"out_of_time": True, "steps": 7})}, max_wallclock_seconds=3600)
+    assert code.status == 400
+    assert "the walltime of 3600 s was reached" in code.message
+    assert outputs["report"]["steps"] == 7
+
+
+def test_frames_of_a_job_out_of_walltime_are_kept(parse):
+    outputs, code = parse("sample", {"output.json": json.dumps({"out_of_time": True})}, {"candidates.npz": crystals})
+    assert code.status == 400
+    assert "walltime of unknown s" in code.message
+    assert len(outputs["candidates"]) == 3
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "starting\nslurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***\n",
+        "=>> PBS: job killed: walltime 3641 exceeded limit 3600\n",
+        "job 12.1 exceeded hard wallclock time - initiate terminate method\n",
+        "TERM_RUNLIMIT: job killed after reaching LSF run time limit.\n",
+    ],
+)
+@pytest.mark.parametrize("output", [None, {"terminated": True}])
+def test_a_job_that_the_scheduler_ended_at_its_walltime(parse, written, output):
+    files = {"_scheduler-stderr.txt": written} | ({"output.json": json.dumps(output)} if output else {})
+    outputs, code = parse("sample", files, {"candidates.npz": crystals}, max_wallclock_seconds=3600)
+    assert code.status == 400
+    assert len(outputs["candidates"]) == 3
+
+
+def test_a_job_of_which_the_accounting_says_out_of_walltime(parse):
     outputs, code = parse("sample", {}, {"candidates.npz": crystals}, exit_status=120)
-    assert code.status == 120
-    assert "walltime" in code.message
+    assert code.status == 400
+    assert len(outputs["candidates"]) == 3
+
+
+def test_a_file_cut_off_at_the_walltime_is_no_reason_to_give_up(parse):
+    files = {"_scheduler-stderr.txt": SLURM_LIMIT, "output.json": '{"verb": '}
+    _, code = parse("sample", files, {"candidates.npz": lambda path: path.write_bytes(b"PK")})
+    assert code.status == 400
+
+
+@pytest.mark.parametrize(
+    ("files", "status"),
+    [
+        ({"_scheduler-stderr.txt": "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01T00:00:00 ***\n"}, 310),
+        ({"_scheduler-stderr.txt": "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01 DUE TO PREEMPTION ***\n"}, 310),
+        ({"errors.txt": SLURM_LIMIT}, 310),
+        ({"_scheduler-stderr.txt": "requested walltime 3600\nKilled\n"}, 310),
+        ({"output.json": json.dumps({"terminated": True})}, 312),
+        ({"output.json": json.dumps({"error": "no"}), "_scheduler-stderr.txt": SLURM_LIMIT}, 210),
+    ],
+    ids=["cancelled", "preempted", "words of the job's own", "killed", "told to end", "refused"],
+)
+def test_other_ends_do_not_look_like_walltime(parse, files, status):
+    _, code = parse("sample", files, max_wallclock_seconds=3600)
+    assert code.status == status
+
+
+def test_told_to_end_by_a_scheduler_that_says_why(parse):
+    _, code = parse("sample", {"output.json": json.dumps({"terminated": True})}, exit_status=110)
+    assert code.status == 110
+
+
+@pytest.mark.parametrize("status", [None, 120])
+def test_a_complete_result_counts_whatever_the_clock_says(parse, status):
+    files = {"output.json": json.dumps({"stopped": None}), "_scheduler-stderr.txt": SLURM_LIMIT}
+    outputs, code = parse("sample", files, {"candidates.npz": crystals}, exit_status=status)
+    assert code is None or code.status == 0
     assert len(outputs["candidates"]) == 3
 
 
@@ -160,3 +237,51 @@ def test_frames_data_refuses_a_repeated_frame(aiida_profile_clean):
 
     with pytest.raises(InputError, match="expected each frame once, got 1 repeated"):
         FramesData.from_frames([bulk("Cu"), bulk("Cu")])
+
+
+@pytest.fixture
+def prepared(alworkflows_code, make_frames, tmp_path):
+    """Return a function that prepares a sampling job and returns its input and what AiiDA is told to do with files."""
+    from aiida.common.folders import Folder
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+    from aiida.orm import Dict
+
+    def _prepared(options=None, **inputs):
+        process = instantiate_process(
+            get_manager().get_runner(),
+            CalculationFactory("alworkflows.sample"),
+            code=alworkflows_code,
+            structures=FramesData.from_frames(make_frames(1)),
+            sampler=Dict({"name": "melt"}),
+            run=Dict({"structure": "copper", "seed": 1}),
+            metadata={"options": options or {}},
+            **inputs,
+        )
+        info = process.prepare_for_submission(Folder(tmp_path))
+        return json.loads((tmp_path / "input.json").read_text()), info
+
+    return _prepared
+
+
+def test_a_job_knows_its_walltime(prepared):
+    assert prepared({"max_wallclock_seconds": 600})[0]["max_seconds"] == 600
+    assert "max_seconds" not in prepared()[0]
+
+
+def test_a_job_goes_on_from_the_checkpoint_of_another(prepared, aiida_localhost):
+    from aiida.orm import RemoteData
+
+    parent = RemoteData(remote_path="/scratch/ab/cd", computer=aiida_localhost).store()
+    _, info = prepared(parent_folder=parent)
+    assert info.remote_copy_list == [(aiida_localhost.uuid, "/scratch/ab/cd/checkpoint", "checkpoint")]
+    assert not prepared()[1].remote_copy_list
+
+
+def test_a_folder_that_was_removed_is_refused(prepared, aiida_localhost):
+    from aiida.orm import RemoteData
+
+    parent = RemoteData(remote_path="/scratch/ab/cd", computer=aiida_localhost).store()
+    parent.base.extras.set(RemoteData.KEY_EXTRA_CLEANED, True)
+    with pytest.raises(ValueError, match="expected the folder of a job, got one that was removed"):
+        prepared(parent_folder=parent)
