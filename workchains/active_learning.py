@@ -7,25 +7,28 @@ from typing import Any
 
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode, Int, List
+from aiida.orm import Computer, Dict, InstalledCode, Int, List
 
 from alworkflows.selection.levels import resolve
-from alworkflows.settings import Campaign, Stage, TermsRule, parse
-from workchains.base import KeyedWorkChain, derive_seed, ending, link_key, numbered
+from alworkflows.settings import Approval, Campaign, Stage, TermsRule, parse
+from workchains.approval import answer, estimate, put_question
+from workchains.base import derive_seed, ending, link_key, numbered
 from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.functions import build_structures, select_frames
 from workchains.labelling import LabelWorkChain
+from workchains.machines import options_for
 from workchains.ports import declare
+from workchains.queueing import QueueingWorkChain, is_stopping
 from workchains.sampling import SampleWorkChain
 from workchains.training import TrainWorkChain
 
 __all__ = ["ActiveLearningWorkChain"]
 
 
-class ActiveLearningWorkChain(KeyedWorkChain):
+class ActiveLearningWorkChain(QueueingWorkChain):
     """Sample, deviate, select, label, refit; stage after stage, until each ensemble agrees on what its sampler visits.
 
     What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has.
@@ -42,12 +45,14 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             while_(steps.should_iterate)(
                 steps.run_sample,
                 steps.inspect_sample,
-                if_(steps.is_going_on)(steps.run_deviate, steps.inspect_deviate),
-                if_(steps.is_going_on)(steps.run_select, steps.run_label, steps.inspect_label),
+                if_(steps.is_going_on)(while_(steps.should_deviate)(steps.run_deviate), steps.inspect_deviate),
+                if_(steps.is_going_on)(
+                    steps.run_select, while_(steps.should_wait)(steps.run_ask), steps.run_label, steps.inspect_label
+                ),
                 if_(steps.should_train)(steps.run_train, steps.inspect_train),
                 steps.finish_iteration,
             ),
-            if_(steps.should_evaluate)(steps.run_evaluate, steps.inspect_evaluate),
+            if_(steps.has_judgement)(while_(steps.should_evaluate)(steps.run_evaluate), steps.inspect_evaluate),
             steps.results,
         )
 
@@ -126,7 +131,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
         if not built.is_finished_ok:
-            self.fail("ERROR_STRUCTURES_REFUSED", message=ending(built))
+            self.end_with("ERROR_STRUCTURES_REFUSED", message=ending(built))
             return
         self.ctx.structures = built.outputs.result
         self.out("structures", self.ctx.structures)
@@ -135,9 +140,12 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Go on until the stages are done or something ended the campaign; begin the next iteration."""
         if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
             return False
+        if is_stopping(self.node):
+            self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
+            return False
         limit = self.campaign.budget.labels
         if limit is not None and self.labels_paid() >= limit:
-            self.fail("WARNING_BUDGET_EXHAUSTED", paid=self.labels_paid(), limit=limit, stage=self.stage.name)
+            self.end_with("WARNING_BUDGET_EXHAUSTED", paid=self.labels_paid(), limit=limit, stage=self.stage.name)
             return False
         self.ctx.iteration += 1
         self.ctx.stage_iteration += 1
@@ -172,35 +180,39 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Keep the candidates."""
         node = self.ctx.sample
         if "candidates" not in node.outputs:
-            self.fail("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
+            self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.candidates = node.outputs.candidates
         self.out(f"candidates.{self.key}", self.ctx.candidates)
 
     # ------------------------------------------------------------------------------------------------ choose
 
+    def should_deviate(self) -> bool:
+        """The candidates are not described yet."""
+        return self.ended(f"{self.key}_deviate") is None
+
     def run_deviate(self) -> ToContext:
         """Measure what selection needs to know of each candidate."""
-        campaign = self.campaign
+        return self.run_one(f"{self.key}_deviate", self.computer, self.make_deviate)
+
+    def make_deviate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+        """Return the job that describes the candidates."""
+        limits = self.campaign.limits(self.stage).model_dump(mode="json")
         inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
-        settings = Dict({"species": list(campaign.species), "geometry": campaign.limits(self.stage).model_dump(mode="json")})
-        node = self.submit_once(
-            f"{self.key}_deviate",
-            DeviateJob,
-            label=f"{self.key}: deviate {len(self.ctx.candidates)} candidates",
-            code=self.inputs.code,
-            candidates=self.ctx.candidates,
-            settings=settings,
-            metadata={"options": self.options("deviate").get_dict()},
-            **inputs,
-        )
-        return ToContext(deviate=node)
+        inputs |= {
+            "label": f"{self.key}: deviate {len(self.ctx.candidates)} candidates",
+            "code": self.inputs.code,
+            "candidates": self.ctx.candidates,
+            "settings": Dict({"species": list(self.campaign.species), "geometry": limits}),
+            "metadata": {"options": self.job_options("deviate")},
+        }
+        return DeviateJob, inputs, {}
 
     def inspect_deviate(self) -> None:
         """See that every candidate was described."""
-        node = self.ctx.deviate
+        node = self.ctx.deviate = self.ended(f"{self.key}_deviate")
         if not node.is_finished_ok:
-            self.fail("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
+            self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
@@ -225,7 +237,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             **self.ctx.marks,
         )
         if not chosen.is_finished_ok:
-            self.fail("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
+            self.end_with("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
             return
         outputs = chosen.outputs
         self.ctx.marks = {**self.ctx.marks, self.key: outputs.fingerprints}
@@ -237,15 +249,34 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
         if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
             upper = self.ctx.selection["window"][1]
-            self.fail("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
+            self.end_with("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
         if not counts["valid"]:
-            self.fail("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
+            self.end_with("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
 
     # ------------------------------------------------------------------------------------------------ label
+
+    def should_wait(self) -> bool:
+        """A person wants to be asked before these labels are paid for, and has not answered."""
+        wanted = self.campaign.label.approval
+        if wanted is Approval.NEVER or not self.is_going_on() or not self.chosen() or is_stopping(self.node):
+            return False
+        said = answer(self.node, self.key)
+        if said is False:
+            self.end_with("WARNING_NOT_APPROVED", stage=self.stage.name, labels=sum(map(len, self.chosen())))
+        first = wanted is Approval.FIRST and answer(self.node) is True
+        return said is None and not first
+
+    def run_ask(self) -> None:
+        """Say what the labels would cost, and pause until `alworkflows approve` answers."""
+        question = estimate(self.chosen(), self.campaign.label, self.label_code)
+        put_question(self.node, self.key, question)
+        self.report(f"{self.key}: waiting for approval: {question['text']}; answer with: alworkflows approve {self.node.pk}")
+        self.pause(f"waiting for approval: {question['text']}")
 
     def run_label(self) -> ToContext:
         """Label the chosen frames and the test frames."""
         settings = Dict(self.campaign.label.model_dump(mode="json"))
+        geometry = Dict(self.campaign.limits(self.stage).model_dump(mode="json"))
         nodes = {}
         for name, frames in (("label", self.ctx.selected), ("label_test", self.ctx.test)):
             if frames is not None and self.is_going_on():
@@ -253,9 +284,10 @@ class ActiveLearningWorkChain(KeyedWorkChain):
                     f"{self.key}_{name}",
                     LabelWorkChain,
                     label=f"{self.key}: label {len(frames)} {'chosen' if name == 'label' else 'test'} frames",
-                    code=self.inputs.get("label_code", self.inputs.code),
+                    code=self.label_code,
                     frames=frames,
                     settings=settings,
+                    geometry=geometry,
                     options=self.options("label"),
                 )
         self.ctx.labelling = list(nodes)
@@ -276,7 +308,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
             if name == "label" and "failures" in node.outputs:
                 self.out(f"failures.{self.key}", node.outputs.failures)
             if not node.is_finished_ok and name == "label":
-                self.fail("ERROR_LABELLING_FAILED", stage=self.stage.name, message=ending(node))
+                self.end_with("ERROR_LABELLING_FAILED", stage=self.stage.name, message=ending(node))
             elif not node.is_finished_ok:
                 self.report(f"labelling the test frames failed: {ending(node)}")
 
@@ -315,7 +347,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Hand over the new ensemble."""
         node = self.ctx.train
         if not node.is_finished_ok:
-            self.fail("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
+            self.end_with("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.ensembles[self.key] = node.outputs.ensemble
         self.out(f"ensembles.{self.key}", node.outputs.ensemble)
@@ -343,31 +375,38 @@ class ActiveLearningWorkChain(KeyedWorkChain):
 
     # ------------------------------------------------------------------------------------------------ end
 
-    def should_evaluate(self) -> bool:
+    def has_judgement(self) -> bool:
         """There is something to judge, and something to judge it on."""
         return bool(self.ctx.ensembles and self.ctx.tests)
 
+    def should_evaluate(self) -> bool:
+        """The ensembles are not judged yet."""
+        return self.ended("evaluate") is None
+
     def run_evaluate(self) -> ToContext:
         """Judge every iteration's ensemble on the final test set."""
-        node = self.submit_once(
-            "evaluate",
-            EvaluateJob,
-            label=f"judge {len(self.ctx.ensembles)} ensembles",
-            code=self.inputs.code,
-            ensembles=dict(self.ctx.ensembles),
-            tests={f"test_{name}": node for name, node in self.ctx.tests.items()},
-            groups=Dict({f"test_{name}": self.ctx.groups[name] for name in self.ctx.tests}),
-            metadata={"options": self.options("evaluate").get_dict()},
-        )
-        return ToContext(evaluate=node)
+        return self.run_one("evaluate", self.computer, self.make_evaluate)
+
+    def make_evaluate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+        """Return the job that judges."""
+        inputs = {
+            "label": f"judge {len(self.ctx.ensembles)} ensembles",
+            "code": self.inputs.code,
+            "ensembles": dict(self.ctx.ensembles),
+            "tests": {f"test_{name}": node for name, node in self.ctx.tests.items()},
+            "groups": Dict({f"test_{name}": self.ctx.groups[name] for name in self.ctx.tests}),
+            "metadata": {"options": self.job_options("evaluate")},
+        }
+        return EvaluateJob, inputs, {}
 
     def inspect_evaluate(self) -> None:
         """Hand over the judgement."""
-        node = self.ctx.evaluate
+        node = self.ended("evaluate")
+        assert node is not None
         if node.is_finished_ok:
             self.out("evaluation", node.outputs.report)
         elif self.ctx.failure is None:
-            self.fail("ERROR_EVALUATION_FAILED", message=ending(node))
+            self.end_with("ERROR_EVALUATION_FAILED", message=ending(node))
 
     def results(self) -> ExitCode | None:
         """Hand over the last ensemble, and say how the campaign ended."""
@@ -381,7 +420,7 @@ class ActiveLearningWorkChain(KeyedWorkChain):
 
     # ------------------------------------------------------------------------------------------------ small things
 
-    def fail(self, label: str, **values: Any) -> None:
+    def end_with(self, label: str, **values: Any) -> None:
         """Remember how the campaign ends; what is there is still judged and handed over."""
         self.ctx.failure = (label, values)
         self.report(getattr(self.exit_codes, label).format(**values).message)
@@ -402,6 +441,24 @@ class ActiveLearningWorkChain(KeyedWorkChain):
         """Return the seed of one use in this iteration."""
         return derive_seed(self.campaign.seed, self.stage.name, self.ctx.stage_iteration, use)
 
+    def chosen(self) -> list[FramesData]:
+        """Return the frames to be labelled in this iteration."""
+        return [frames for frames in (self.ctx.selected, self.ctx.test) if frames is not None]
+
+    @property
+    def computer(self) -> Computer:
+        """Where all but the labels are computed."""
+        return self.inputs.code.computer
+
+    @property
+    def label_code(self) -> InstalledCode:
+        """The program that labels."""
+        return self.inputs.get("label_code", self.inputs.code)
+
     def options(self, step: str) -> Dict:
-        """Return the job options of a step."""
+        """Return the job options of a step that were given with the campaign; those of the machine are asked of it."""
         return Dict(self.inputs.options.get_dict().get(step, {}))
+
+    def job_options(self, step: str) -> dict[str, Any]:
+        """Return all options of a step's job."""
+        return {**options_for(self.computer, step), **self.options(step).get_dict()}

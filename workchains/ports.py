@@ -35,6 +35,8 @@ EXIT_CODES = (
     ),
     (415, "ERROR_EVALUATION_FAILED", "judging the ensembles failed: {message}"),
     (701, "WARNING_BUDGET_EXHAUSTED", "stage {stage}: the budget of {limit} labels is used up ({paid} paid)"),
+    (702, "WARNING_STOPPED", "stage {stage}: stopped as asked, with {labels} labels; what was in flight was waited for"),
+    (703, "WARNING_NOT_APPROVED", "stage {stage}: {labels} labels were not approved"),
 )
 
 
@@ -44,7 +46,13 @@ def declare(spec: WorkChainSpec) -> None:
     spec.input("label_code", valid_type=InstalledCode, required=False, help="the program that labels; default: code")
     spec.input("campaign", valid_type=Dict, validator=validate_campaign, help="the whole campaign file, protocol merged")
     spec.input_namespace("files", valid_type=FramesData, dynamic=True, required=False, help="structures read from files, by name")
-    spec.input("options", valid_type=Dict, default=lambda: Dict({}), validator=validate_options, help="metadata.options per step")
+    spec.input(
+        "options",
+        valid_type=Dict,
+        default=lambda: Dict({}),
+        validator=validate_options,
+        help="metadata.options per step, laid over those of the machine",
+    )
     spec.output("structures", valid_type=FramesData, required=False, help="starting structures")
     spec.output("ensemble", valid_type=EnsembleData, required=False, help="the last ensemble")
     spec.output_namespace("candidates", valid_type=FramesData, dynamic=True, help="what was sampled, by iteration")
@@ -63,7 +71,8 @@ def declare(spec: WorkChainSpec) -> None:
 def validate_campaign(value: Dict, _: Any) -> str | None:
     """Refuse a campaign that the schema does not know, or that names a sampler or an engine that does not exist."""
     try:
-        engine(parse(Campaign, value.get_dict(), "campaign").label.engine)
+        settings = parse(Campaign, value.get_dict(), "campaign").label
+        engine(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,11 @@ __all__ = ["MARK", "QueueingWorkChain", "in_flight", "is_stopping"]
 MARK = "alworkflows"
 #: extra of a work chain that was asked to begin nothing new
 STOP = "alworkflows_stop"
+
+#: returns process class, inputs, and what the process works on (it goes into its extra), for a key
+Make = Callable[[str], tuple[type, dict[str, Any], dict[str, Any]]]
+#: where in the context processes stand of which the first is awaited
+FIRST = ("jobs.", "others.")
 
 ENDED = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
 
@@ -66,7 +71,12 @@ class QueueingWorkChain(KeyedWorkChain):
     """
 
     def submit_some(
-        self, computer: Computer, waiting: Mapping[str, tuple[type, dict[str, Any], dict[str, Any]]], running: dict[str, int]
+        self,
+        computer: Computer,
+        waiting: Sequence[str],
+        make: Make,
+        running: dict[str, int],
+        elsewhere: Iterable[int] = (),
     ) -> ToContext:
         """Submit as many of the waiting jobs, in their order, as there are free slots, and await the first end of any.
 
@@ -75,34 +85,45 @@ class QueueingWorkChain(KeyedWorkChain):
         computer
             Where the jobs run.
         waiting
-            Process class, inputs, and what the process works on (goes into its extra), by key.
+            Keys of the jobs.
+        make
+            Returns process class, inputs and what the process works on, for a key.
         running
             PKs of the jobs in flight, by key; those submitted now are added.
+        elsewhere
+            PKs of processes of others to be awaited too.
         """
         cap = job_cap(computer)
-        submitted: set[str] = set()
-        for key in waiting:
-            existing = self.child(key)
-            if existing is not None:  # made before this step was interrupted: it has its slot
-                running[key] = int(existing.pk or 0)
-                submitted.add(key)
+        others = set(elsewhere)
         with _taking():
             taken = in_flight(computer) if cap is not None else []
-            for key, (process, inputs, about) in waiting.items():
-                if key in submitted:
-                    continue
+            for key in waiting:
                 if cap is not None and len(taken) >= cap:
+                    # whose end frees a slot
+                    others.update(taken)
                     break
+                process, inputs, about = make(key)
+                # a child made before this step was interrupted is adopted, and has its slot
                 node = self.submit_once(key, process, **inputs)
                 node.base.extras.set(MARK, {"queue": computer.uuid, **about})
                 running[key] = int(node.pk or 0)
-                taken.append(node.pk)
-                submitted.add(key)
+                if node.pk not in taken:
+                    taken.append(node.pk)
         awaited = {f"jobs.{key}": load_node(pk) for key, pk in running.items()}
-        if len(submitted) < len(waiting):
-            mine = set(running.values())
-            awaited.update({f"others.pk_{pk}": load_node(pk) for pk in taken if pk not in mine})
+        awaited.update({f"others.pk_{pk}": load_node(pk) for pk in others - set(running.values())})
         return ToContext(**awaited)
+
+    def run_one(self, key: str, computer: Computer, make: Make) -> ToContext:
+        """Submit a single job as soon as there is a slot; to be called until :meth:`ended` returns its node."""
+        existing = self.child(key)
+        if existing is not None:
+            return ToContext(**{f"jobs.{key}": existing})
+        return self.submit_some(computer, [key], make, {})
+
+    def ended(self, key: str) -> ProcessNode | None:
+        """Return the child with this key if it has ended."""
+        node = self.child(key)
+        return node if node is not None and node.is_terminated else None
 
     # ------------------------------------------------------------- what AiiDA's work chain does for all, here for the first
 
@@ -112,16 +133,18 @@ class QueueingWorkChain(KeyedWorkChain):
         for awaitable in self._awaitables:
             if awaitable.pk not in heard:
                 heard.add(awaitable.pk)
-                callback = functools.partial(self.call_soon, self._on_first_finished, awaitable.pk)
+                callback = functools.partial(self.call_soon, self._on_one_finished, awaitable.pk)
                 self.runner.call_on_process_finish(awaitable.pk, callback)
 
-    def _on_first_finished(self, pk: int) -> None:
-        """Go on with the next step, and leave the other processes to be awaited again."""
+    def _on_one_finished(self, pk: int) -> None:
+        """Go on when all are done that are awaited together, or the first of those awaited as ``jobs`` or ``others``."""
+        self.__dict__["_heard"].discard(pk)
         found = [awaitable for awaitable in self._awaitables if awaitable.pk == pk]
         if not found:
-            return  # it ended while nobody waited, and was seen then
+            return  # it ended between two steps; whoever awaits it now listens anew, and hears at once
         for awaitable in found:
             self._resolve_awaitable(awaitable, load_node(pk))
-        self._awaitables.clear()
-        if self.state == ProcessState.WAITING:
+        if any(awaitable.key.startswith(FIRST) for awaitable in found):
+            self._awaitables = [awaitable for awaitable in self._awaitables if not awaitable.key.startswith(FIRST)]
+        if self.state == ProcessState.WAITING and not self._awaitables:
             self.resume()

@@ -23,6 +23,8 @@ class FailureKind(StrEnum):
 
     #: atoms too close, or out of the box: no setting helps
     GEOMETRY = "geometry"
+    #: the same configuration as an earlier frame of the batch
+    DUPLICATE = "duplicate"
     #: the self-consistent field did not converge
     UNCONVERGED = "unconverged"
     #: a force, energy or stress that is absurdly large or not finite
@@ -43,6 +45,8 @@ class FailureKind(StrEnum):
     TRUNCATED = "truncated"
     #: the job is gone without a word
     LOST = "lost"
+    #: not begun, because a person said so
+    CANCELLED = "cancelled"
 
 
 class LabelError(RuntimeError):

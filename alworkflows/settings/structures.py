@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.schema import Count, PositiveLength, Settings
+from alworkflows.schema import Count, Density, Length, PositiveLength, Settings
 
 __all__ = ["CrystalSettings", "GeometryLimits", "ParticleSettings", "StructureSettings"]
 
@@ -96,13 +96,28 @@ class GeometryLimits(Settings):
     """Which frames may be labelled: nothing fused, nothing flown apart."""
 
     shortest: PositiveLength = Field(0.6, description="shortest allowed distance over the sum of covalent radii (ratio)")
+    pairs: dict[str, PositiveLength] = Field(
+        default_factory=dict,
+        description="shortest allowed distance of a pair of species, such as 'O-Zn: 1.4 A', in place of shortest",
+    )
     volume_per_atom: tuple[float, float] = Field((3.0, 400.0), description="allowed range, A^3 (slabs include their vacuum)")
+    density: tuple[Density, Density] | None = Field(None, description="allowed range, g/cm^3; none: any")
+    vacuum: tuple[Length, Length] | None = Field(
+        None, description="allowed range of the widest empty slice between two planes of atoms, A; none: any"
+    )
 
     @model_validator(mode="after")
     def _range(self) -> GeometryLimits:
-        low, high = self.volume_per_atom
-        if not 0 <= low < high:
-            raise ValueError(f"expected volume_per_atom as [smallest, largest], got {[low, high]}")
+        from ase.data import atomic_numbers
+
+        for name in ("volume_per_atom", "density", "vacuum"):
+            given = getattr(self, name)
+            if given is not None and not 0 <= given[0] < given[1]:
+                raise ValueError(f"expected {name} as [smallest, largest], got {list(given)}")
+        for pair in self.pairs:
+            symbols = pair.split("-")
+            if len(symbols) != 2 or any(symbol not in atomic_numbers for symbol in symbols):
+                raise ValueError(f"pairs: expected two chemical symbols such as 'O-Zn', got '{pair}'")
         return self
 
     def in_a_box(self) -> GeometryLimits:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols, covalent_radii
+from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
 from alworkflows.errors import InputError, suggest
 from alworkflows.settings import GeometryLimits
@@ -15,6 +15,8 @@ __all__ = ["MIN_VACUUM", "check", "close_pairs", "geometry_flags", "is_isolated"
 
 #: Least empty space (A) for a structure to count as a slab: the two surfaces are then beyond each other's cutoff in most models.
 MIN_VACUUM = 6.0
+#: g/cm^3 of one atomic mass unit in a cubic Angstrom
+AMU_PER_A3 = 1.66053906660
 
 
 def close_pairs(
@@ -168,16 +170,40 @@ def _flag(atoms: Atoms, limits: GeometryLimits) -> str | None:
     cell = np.asarray(atoms.cell)
     if not (np.isfinite(atoms.positions).all() and np.isfinite(cell).all()):
         return "NaN or infinity in positions or cell"
-    low, high = limits.volume_per_atom
-    volume = abs(np.linalg.det(cell)) / len(atoms)
-    if np.any(atoms.pbc) and not low <= volume <= high:
-        return f"volume per atom {volume:.2f} A^3 is not between {low:g} and {high:g}"
-    i, j, distance = close_pairs(atoms.numbers, atoms.positions, cell, atoms.pbc, limits.shortest)
-    if len(distance) == 0:
-        return None
-    first, second = (chemical_symbols[atoms.numbers[k[0]]] for k in (i, j))
-    allowed = limits.shortest * (covalent_radii[atoms.numbers[i[0]]] + covalent_radii[atoms.numbers[j[0]]])
-    return (
-        f"atoms {i[0]} ({first}) and {j[0]} ({second}) are fused: {distance[0]:.3f} A, "
-        f"below {limits.shortest:g} of the sum of covalent radii ({allowed:.3f} A)"
-    )
+    if np.any(atoms.pbc):
+        volume = abs(np.linalg.det(cell))
+        low, high = limits.volume_per_atom
+        if not low <= volume / len(atoms) <= high:
+            return f"volume per atom {volume / len(atoms):.2f} A^3 is not between {low:g} and {high:g}"
+        if limits.density is not None:
+            low, high = limits.density
+            density = float(atoms.get_masses().sum()) / volume * AMU_PER_A3
+            if not low <= density <= high:
+                return f"density {density:.3f} g/cm^3 is not between {low:g} and {high:g}"
+        if limits.vacuum is not None:
+            low, high = limits.vacuum
+            empty = vacuum(atoms)
+            if not low <= empty <= high:
+                return f"the widest empty slice, {empty:.2f} A, is not between {low:g} and {high:g}"
+    return _near_pair(atoms, cell, limits)
+
+
+def _near_pair(atoms: Atoms, cell: np.ndarray, limits: GeometryLimits) -> str | None:
+    """Return which pair is too near: by its species where a distance is given, else by covalent radii."""
+    own = {tuple(sorted(atomic_numbers[symbol] for symbol in pair.split("-"))): length for pair, length in limits.pairs.items()}
+    # far enough out to see every pair that has a distance of its own
+    widest = max([limits.shortest, *(length / covalent_radii[list(pair)].sum() for pair, length in own.items())])
+    i, j, distance = close_pairs(atoms.numbers, atoms.positions, cell, atoms.pbc, widest)
+    for first, second, length in zip(i, j, distance, strict=True):
+        numbers = tuple(sorted((int(atoms.numbers[first]), int(atoms.numbers[second]))))
+        radii = covalent_radii[list(numbers)].sum()
+        allowed = own.get(numbers, limits.shortest * radii)
+        if length >= allowed:
+            continue
+        names = (
+            f"atoms {first} ({chemical_symbols[atoms.numbers[first]]}) and {second} ({chemical_symbols[atoms.numbers[second]]})"
+        )
+        if numbers in own:
+            return f"{names} are too near: {length:.3f} A, below {allowed:g} A"
+        return f"{names} are fused: {length:.3f} A, below {limits.shortest:g} of the sum of covalent radii ({allowed:.3f} A)"
+    return None

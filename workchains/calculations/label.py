@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,14 @@ from workchains.data.frames import FramesData
 
 __all__ = ["LabelJob", "LabelParser"]
 
-LABELLED = "labelled.npz"
+LABELLED, FAILURES, CURRENT = "labelled.npz", "failures.json", "current.json"
 
 
 class LabelJob(ComputeJob):
-    """Label a slice of frames."""
+    """Label some of a set of frames."""
 
     VERB = "label"
-    RETRIEVE = (LABELLED,)
+    RETRIEVE = (LABELLED, FAILURES, CURRENT)
 
     @classmethod
     def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
@@ -29,10 +30,13 @@ class LabelJob(ComputeJob):
         super().define(spec)
         spec.input("frames", valid_type=FramesData, help="frames to label")
         spec.input("settings", valid_type=Dict, help="label settings: calculator, largest_force, ...")
-        spec.input("run", valid_type=Dict, help="this job's share of the frames: start, stop")
+        spec.input(
+            "run", valid_type=Dict, help="this job's share: indices of the frames; remedy: name of the one in force, or null"
+        )
         spec.output(
             "labelled", valid_type=FramesData, required=False, help="frames with energy (eV), forces (eV/A), stress (eV/A^3)"
         )
+        spec.output("progress", valid_type=Dict, required=False, help="of a job that died: failures so far, current frame")
         spec.exit_code(
             421, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
         )
@@ -51,8 +55,18 @@ class LabelParser(ComputeParser):
         path = folder / LABELLED
         if path.exists():
             self.out("labelled", FramesData.from_file(path))
-        elif report is not None:
+        if report is None:
+            found = {name.removesuffix(".json"): _read(folder / name) for name in (FAILURES, CURRENT)}
+            self.out("progress", Dict({"failures": found["failures"] or [], "current": found["current"]}))
+        elif not path.exists() and report["failures"] and not report.get("unreached"):
             failures = report["failures"]
-            message = failures[0]["reason"] if failures else "no frames came"
-            return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=len(failures), message=message)
+            return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=len(failures), message=failures[0]["reason"])
+        return None
+
+
+def _read(path: Path) -> Any:
+    """Return what a file of a dead job holds, or None: it may have been cut off while it was written."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
         return None

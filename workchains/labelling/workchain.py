@@ -1,32 +1,37 @@
-"""``LabelWorkChain``: labels for a set of frames, by any engine."""
+"""``LabelWorkChain``: labels for a set of frames, by any engine; nothing is lost, and nothing is paid for twice."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any
 
-from aiida.engine import ExitCode, ToContext, calcfunction
+from aiida.engine import ExitCode, ToContext, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode
+from aiida.orm import Dict, InstalledCode, ProcessNode, load_node
+from ase import Atoms
 
+from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
-from alworkflows.settings import LabelSettings, parse
-from workchains.base import KeyedWorkChain
-from workchains.data.frames import FramesData
-from workchains.functions import merge_frames
-from workchains.labelling.engines import engine
+from alworkflows.settings import GeometryLimits, LabelSettings, parse
+from workchains.base import numbered
+from workchains.data.frames import FramesData, engine_key
+from workchains.folders import clean
+from workchains.labelling.engines import LabelEngine, Outcome, Task, engine
+from workchains.labelling.gather import gather_labels, tell_failures
+from workchains.labelling.screen import find_labelled, find_underway, reuse_labels, screen_frames
+from workchains.machines import options_for
+from workchains.queueing import QueueingWorkChain, is_stopping
 
 __all__ = ["LabelWorkChain"]
 
 
-@calcfunction
-def gather_failures(frames: FramesData, **reports: Dict) -> Dict:
-    """Return the frames without a label, each with its reason, and the share that succeeded."""
-    failures = [item for key in sorted(reports) for item in reports[key]["failures"]]
-    return Dict({"total": len(frames), "failed": len(failures), "failures": failures})
+class LabelWorkChain(QueueingWorkChain):
+    """Label frames; a frame that fails is kept with its reason and never blocks the rest.
 
-
-class LabelWorkChain(KeyedWorkChain):
-    """Label frames; a frame that fails is kept with its reason and never blocks the rest."""
+    The context holds ``waiting`` (tasks by key, in order), ``running`` (PKs by key; their ``tasks``), ``deferred`` (frames whose
+    twin is being labelled elsewhere: PKs of those processes), ``parts`` (labels by key), ``log`` (failed attempts).
+    """
 
     @classmethod
     def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
@@ -34,14 +39,30 @@ class LabelWorkChain(KeyedWorkChain):
         super().define(spec)
         spec.input("code", valid_type=InstalledCode, help="the program that labels")
         spec.input("frames", valid_type=FramesData, validator=validate_frames, help="frames to label")
+        spec.input("settings", valid_type=Dict, validator=validate_settings, help="label settings: engine, calculator, ...")
         spec.input(
-            "settings", valid_type=Dict, validator=validate_settings, help="label settings: engine, calculator, chunk, ..."
+            "geometry",
+            valid_type=Dict,
+            validator=validate_geometry,
+            default=lambda: Dict({}),
+            help="which frames may be labelled",
         )
-        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the jobs")
+        spec.input(
+            "options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the jobs, over those of the machine"
+        )
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
-        spec.outline(steps.run_jobs, steps.inspect_jobs)
-        spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames: one immutable batch")
-        spec.output("failures", valid_type=Dict, help="total, failed, failures: id and reason of each")
+        spec.outline(
+            steps.setup,
+            steps.run_screen,
+            steps.run_look_up,
+            while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs),
+            steps.results,
+        )
+        spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames, in the order of the frames given")
+        spec.output("failures", valid_type=Dict, help="total, failed, reused; failures: id, kind, reason and attempts of each")
+        spec.exit_code(
+            202, "ERROR_SETTINGS_REFUSED", message="the label settings do not suit the frames: {message}", invalidates_cache=True
+        )
         spec.exit_code(
             402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
         )
@@ -52,44 +73,234 @@ class LabelWorkChain(KeyedWorkChain):
             invalidates_cache=True,
         )
 
-    def run_jobs(self) -> ToContext:
-        """Submit the engine's processes."""
-        settings = self.inputs.settings.get_dict()
-        wanted = engine(settings["engine"]).jobs(self.inputs.frames, settings, self.inputs.code, self.inputs.options.get_dict())
-        self.ctx.job_keys = sorted(wanted)
-        return ToContext(**{key: self.submit_once(key, process, **inputs) for key, (process, inputs) in wanted.items()})
+    @property
+    def settings(self) -> LabelSettings:
+        """The label settings."""
+        return parse(LabelSettings, self.inputs.settings.get_dict(), "label settings")
 
-    def inspect_jobs(self) -> ExitCode | None:
-        """Put all labels into one batch and all failures into one list."""
-        settings = self.inputs.settings.get_dict()
-        tool = engine(settings["engine"])
-        parts: dict[str, Any] = {}
-        reports: dict[str, Any] = {}
-        for key in self.ctx.job_keys:
-            node = self.ctx[key]
-            found = tool.labelled(node)
-            if found is not None:
-                parts[key] = found
-            reports[key] = tool.failures(node, self.inputs.frames)
-        gathered = self.call_once("failures", gather_failures, frames=self.inputs.frames, **reports).outputs.result
-        self.out("failures", gathered)
-        total, failed = gathered["total"], gathered["failed"]
-        if parts:
-            batch = (
-                parts[next(iter(parts))]
-                if len(parts) == 1
-                else self.call_once("merge", merge_frames, label="batch", **parts).outputs.result
+    @property
+    def tool(self) -> LabelEngine:
+        """The engine."""
+        return engine(self.settings.engine)(self.settings)
+
+    @cached_property
+    def frames(self) -> list[Atoms]:
+        """The frames to label."""
+        return self.inputs.frames.get_frames()
+
+    # -------------------------------------------------------------------------------------------- before anything is paid for
+
+    def setup(self) -> ExitCode | None:
+        """Begin with nothing; see that the settings suit the frames."""
+        self.ctx.waiting, self.ctx.running, self.ctx.tasks, self.ctx.deferred = {}, {}, {}, {}
+        self.ctx.parts, self.ctx.log, self.ctx.reused, self.ctx.number, self.ctx.look_ups = {}, [], 0, 0, 0
+        try:
+            self.tool.check(self.frames, self.inputs.code)
+        except InputError as error:
+            return self.exit_codes.ERROR_SETTINGS_REFUSED.format(message=str(error))
+        description = self.tool.describe(self.inputs.code)
+        self.ctx.engine = engine_key(description) if description is not None else None
+        return None
+
+    def run_screen(self) -> None:
+        """Set frames aside that must not be labelled."""
+        limits = {**self.inputs.geometry.get_dict(), "tolerance": self.settings.reuse_tolerance}
+        node = self.call_once("screen", screen_frames, label="screen", frames=self.inputs.frames, geometry=Dict(limits))
+        self.ctx.refused = node.outputs.result["refused"]
+        self.ctx.log += [{**item, "job": "screen", "remedy": None} for item in self.ctx.refused]
+
+    def run_look_up(self) -> None:
+        """Take over the labels that twins of the frames have; leave those to others that others are labelling."""
+        refused = {item["index"] for item in self.ctx.refused}
+        self.look_up([index for index in range(len(self.inputs.frames)) if index not in refused])
+
+    def look_up(self, indices: list[int]) -> None:
+        """Take over what is there of these frames, wait for what is coming, and queue the rest."""
+        if self.settings.reuse and self.ctx.engine is not None and indices:
+            indices = self.take_over(indices)
+            mine = set(self.ctx.running.values())
+            wanted = [self.frames[index] for index in indices]
+            coming = find_underway(wanted, self.ctx.engine, self.settings.reuse_tolerance, mine)
+            self.ctx.deferred.update({str(indices[number]): pks for number, pks in coming.items()})
+            indices = [index for number, index in enumerate(indices) if number not in coming]
+            if coming:
+                self.report(f"{len(coming)} frames are being labelled elsewhere: waiting for them")
+        self.queue(indices, Task(()))
+
+    def take_over(self, indices: list[int]) -> list[int]:
+        """Take over the labels that are there; return the frames that have none."""
+        tolerance = self.settings.reuse_tolerance
+        sources = find_labelled([self.frames[index] for index in indices], self.ctx.engine, tolerance)
+        if not sources:
+            return indices
+        self.ctx.look_ups += 1
+        key = numbered("reuse", self.ctx.look_ups)
+        node = self.call_once(
+            key,
+            reuse_labels,
+            label="take over labels that are there",
+            frames=self.inputs.frames,
+            wanted=Dict({"indices": indices, "tolerance": tolerance}),
+            **{f"source_{number:03d}": source for number, source in enumerate(sources)},
+        )
+        hits = {int(index) for index in node.outputs.hits["hits"]}
+        if hits:
+            self.ctx.parts[key] = node.outputs.reused
+            self.report(f"{len(hits)} of {len(indices)} frames were labelled before with these settings: not labelled again")
+        return [index for index in indices if index not in hits]
+
+    # ------------------------------------------------------------------------------------------------------------- the queue
+
+    def has_work(self) -> bool:
+        """Something waits, runs, or is made elsewhere; once asked to stop, what waits is let go of."""
+        if is_stopping(self.node) and (self.ctx.waiting or self.ctx.deferred):
+            let_go = [index for task in self.ctx.waiting.values() for index in task["indices"]] + list(self.ctx.deferred)
+            self.log_failures("queue", None, [self.failure(int(index), "cancelled", "not begun: cancelled") for index in let_go])
+            self.ctx.waiting, self.ctx.deferred = {}, {}
+        return bool(self.ctx.waiting or self.ctx.running or self.ctx.deferred)
+
+    def run_jobs(self) -> ToContext:
+        """Submit what fits; go on when the first job ends."""
+        elsewhere = {pk for pks in self.ctx.deferred.values() for pk in pks}
+        awaited = self.submit_some(self.inputs.code.computer, list(self.ctx.waiting), self.make, self.ctx.running, elsewhere)
+        for key in [key for key in self.ctx.waiting if key in self.ctx.running]:
+            self.ctx.tasks[key] = self.ctx.waiting.pop(key)
+        return awaited
+
+    def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+        """Return process class, inputs and content of a waiting task."""
+        task, code = Task.from_dict(self.ctx.waiting[key]), self.inputs.code
+        frames = [self.frames[index] for index in task.indices]
+        options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
+        options.update(self.inputs.options.get_dict())
+        process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options)
+        return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
+
+    def inspect_jobs(self) -> None:
+        """See what became of the jobs that ended, and of the frames that others labelled."""
+        for key, pk in list(self.ctx.running.items()):
+            node = load_node(pk)
+            if node.is_terminated:
+                task = Task.from_dict(self.ctx.tasks[key])
+                del self.ctx.running[key]
+                self.inspect(key, node, task)
+        made = [index for index, pks in self.ctx.deferred.items() if all(load_node(pk).is_terminated for pk in pks)]
+        for index in made:
+            del self.ctx.deferred[index]
+        if made:
+            self.look_up([int(index) for index in made])
+
+    def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
+        """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
+        found = self.tool.outcome(node, self.inputs.frames, task, self.call_once)
+        if found.interrupted is None and len(found.unreached) == len(task.indices):
+            # a job that did not even begin must not be submitted for ever
+            found.interrupted = found.unreached.pop(0)
+        if found.labelled is not None:
+            self.ctx.parts[key] = found.labelled
+            self.drop_other_versions(found.labelled)
+        self.queue(found.unreached, Task((), task.remedies, 0, None))
+        if found.interrupted is not None:
+            self.go_on(key, node, task, found)
+        if found.failures:
+            self.try_remedies(key, task, found.failures)
+        if self.settings.clean and found.interrupted is None:
+            self.tidy(node)
+
+    def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
+        """Continue a frame that the walltime stopped, in a job that begins with its charge density or wave functions."""
+        index = found.interrupted
+        assert index is not None
+        restarts = task.restarts + 1 if index == task.indices[0] else 1
+        if restarts > self.settings.restarts:
+            reason = (
+                f"not finished after {restarts} jobs, each to its walltime: raise walltime of label in the machine's options.yaml"
             )
+            self.log_failures(key, task, [self.failure(index, "walltime", reason)])
+            return
+        self.report(f"{key}: the walltime stopped frame {index}: restart {restarts} of at most {self.settings.restarts}")
+        self.queue([index], Task((), task.remedies, restarts, node.pk), one_each=True)
+
+    def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]]) -> None:
+        """Queue each failed frame with its next remedy, if there is one; write down the failure either way."""
+        self.log_failures(key, task, failures)
+        groups: dict[str, list[int]] = {}
+        for item in failures:
+            remedy = self.tool.remedy(item["kind"], task.remedies) if self.settings.remedies else None
+            if remedy is not None:
+                groups.setdefault(remedy, []).append(item["index"])
+        for remedy, indices in groups.items():
+            self.report(f"{key}: {len(indices)} frames failed and are tried again. Action taken: {remedy}")
+            self.queue(indices, Task((), (*task.remedies, remedy)))
+
+    def drop_other_versions(self, labelled: FramesData) -> None:
+        """Label anew what was taken over, if the first new label shows that the program is another one by now."""
+        key = engine_key(labelled.engine or {})
+        stale = [
+            name
+            for name, part in self.ctx.parts.items()
+            if name.startswith("reuse") and part.base.attributes.get("engine_key") != key
+        ]
+        for name in stale:
+            part = self.ctx.parts.pop(name)
+            self.report(f"{len(part)} labels taken over are of another version of {self.settings.engine}: labelled anew")
+            ids = self.inputs.frames.ids
+            self.queue([ids.index(identity) for identity in part.ids], Task(()))
+        if stale or self.ctx.engine is None:
+            self.ctx.engine = key
+
+    # ------------------------------------------------------------------------------------------------------------ small things
+
+    def queue(self, indices: Iterable[int], like: Task, one_each: bool = False) -> None:
+        """Queue frames, those of largest disagreement first, in as many tasks as the engine wants."""
+        origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
+        ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
+        for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
+            task = Task(tuple(group), like.remedies, like.restarts, like.parent)
+            self.ctx.waiting[numbered("label", self.ctx.number, 3)] = task.as_dict()
+            self.ctx.number += 1
+
+    def failure(self, index: int, kind: str, reason: str) -> dict[str, Any]:
+        """Return the record of a failure."""
+        return {"index": index, "id": self.inputs.frames.ids[index], "kind": kind, "reason": reason}
+
+    def log_failures(self, key: str, task: Task | None, failures: list[dict[str, Any]]) -> None:
+        """Write down failed attempts."""
+        remedy = task.remedies[-1] if task is not None and task.remedies else None
+        self.ctx.log += [{**item, "job": key, "remedy": remedy} for item in failures]
+
+    def tidy(self, node: ProcessNode) -> None:
+        """Remove what a finished process left on its machine."""
+        message = clean(node)
+        if message:
+            self.report(f"a folder stays on the machine: {message}")
+
+    # -------------------------------------------------------------------------------------------------------------------- end
+
+    def results(self) -> ExitCode | None:
+        """Put all labels into one batch and all failures into one list."""
+        frames, parts = self.inputs.frames, dict(self.ctx.parts)
+        told = self.call_once(
+            "failures", tell_failures, frames=frames, log=Dict({"attempts": self.ctx.log}), **parts
+        ).outputs.result
+        self.out("failures", told)
+        if parts:
+            batch = next(iter(parts.values()))
+            if len(parts) > 1 or batch.ids != [identity for identity in frames.ids if identity in set(batch.ids)]:
+                batch = self.call_once("batch", gather_labels, label="batch", frames=frames, **parts).outputs.result
             self.out("batch", batch)
-        if failed:
-            first = gathered["failures"][0]
-            self.report(f"{failed} of {total} labels failed; first: {first['id']}: {first['reason']}")
-            if not parts:
-                return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=total, message=first["reason"])
-            if total - failed < settings["success_share"] * total:
-                return self.exit_codes.ERROR_TOO_MANY_LABELS_FAILED.format(
-                    failed=failed, total=total, allowed=round(1 - settings["success_share"], 3), message=first["reason"]
-                )
+        total, failed = told["total"], told["failed"]
+        if not failed:
+            return None
+        first = told["failures"][0]
+        self.report(f"{failed} of {total} labels failed; first: {first['id']}: {first['reason']}")
+        if not parts:
+            return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=total, message=first["reason"])
+        if total - failed < self.settings.success_share * total:
+            allowed = round(1 - self.settings.success_share, 3)
+            return self.exit_codes.ERROR_TOO_MANY_LABELS_FAILED.format(
+                failed=failed, total=total, allowed=allowed, message=first["reason"]
+            )
         return None
 
 
@@ -101,7 +312,17 @@ def validate_frames(value: FramesData, _: Any) -> str | None:
 def validate_settings(value: Dict, _: Any) -> str | None:
     """Refuse settings that the schema or the engine registry does not know."""
     try:
-        engine(parse(LabelSettings, value.get_dict(), "label settings").engine)
+        settings = parse(LabelSettings, value.get_dict(), "label settings")
+        engine(settings.engine)(settings).check([])
+    except InputError as error:
+        return str(error)
+    return None
+
+
+def validate_geometry(value: Dict, _: Any) -> str | None:
+    """Refuse limits that the schema does not know."""
+    try:
+        parse(GeometryLimits, value.get_dict(), "geometry")
     except InputError as error:
         return str(error)
     return None

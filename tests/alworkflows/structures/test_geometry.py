@@ -1,5 +1,7 @@
 """Distances against ASE's neighbour list, and every reason to refuse a structure."""
 
+import re
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -73,3 +75,33 @@ def test_flags_say_why_and_leave_sound_frames_alone():
     assert "NaN" in flags[2]
     strict = GeometryLimits(volume_per_atom=(3.0, 12.0))
     assert "volume per atom 12.41" in geometry_flags([crystal("zno-wurtzite")], strict)[0]
+
+
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        ({"pairs": {"Cu-Cu": "2.7 A"}}, r"atoms 0 \(Cu\) and . \(Cu\) are too near: 2\.5\d+ A, below 2\.7 A"),
+        ({"pairs": {"Cu-O": "2.7 A"}}, None),
+        ({"density": [5.0, 8.0]}, r"density 8\.9\d+ g/cm\^3 is not between 5 and 8"),
+        ({"density": [8.0, 10.0]}, None),
+        ({"vacuum": [10.0, 20.0]}, r"the widest empty slice, 1\.8\d A, is not between 10 and 20"),
+        ({"vacuum": [0.0, 3.0]}, None),
+    ],
+)
+def test_limits_of_pairs_density_and_vacuum(limits, reason):
+    atoms = bulk("Cu", cubic=True)
+    (found,) = geometry_flags([atoms], GeometryLimits(**limits))
+    assert (found is None) if reason is None else re.fullmatch(reason, found), found
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"pairs": {"Cu": 1.0}}, "two chemical symbols"),
+        ({"density": [3.0, 1.0]}, "expected density as"),
+        ({"vacuum": [-1, 2]}, "vacuum"),
+    ],
+)
+def test_limits_that_make_no_sense(limits, message):
+    with pytest.raises(ValueError, match=message):
+        GeometryLimits(**limits)
