@@ -1,60 +1,11 @@
 """A directory of its own for AiiDA, and the executable as a person types it."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
-
-EXECUTABLE = Path(sys.executable).with_name("alworkflows")
-
-
-class Shell:
-    """Type ``alworkflows ...`` in a folder, with an AiiDA directory of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        path = f"{EXECUTABLE.parent}{os.pathsep}{os.environ['PATH']}"
-        self.environment = {
-            **os.environ,
-            "AIIDA_PATH": str(folder / "aiida"),
-            "PATH": path,
-            "OMP_NUM_THREADS": "1",
-            "COLUMNS": "100",
-        }
-
-    def __call__(self, *arguments, status=0, program=EXECUTABLE, timeout=900):
-        done = subprocess.run(
-            [program, *map(str, arguments)],
-            cwd=self.folder,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
-        assert done.returncode == status, f"{arguments} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout if status == 0 else done.stderr
-
-    def json(self, *arguments):
-        return json.loads(self(*arguments, "--json"))
-
-    def python(self, code):
-        """Run a piece of Python with the profile loaded; it prints JSON."""
-        start = "from workchains.session import activate; activate(); import json\n"
-        return json.loads(self("-W", "ignore", "-c", start + code, program=sys.executable).splitlines()[-1])
+from shell import set_up
 
 
 @pytest.fixture(scope="session")
 def shell(tmp_path_factory):
     """A shell on a fresh machine: set up, and the daemon ended when the tests are."""
-    typed = Shell(tmp_path_factory.mktemp("user"))
-    typed("setup", "laptop")
-    yield typed
-    subprocess.run(
-        [EXECUTABLE.with_name("verdi"), "-p", "alworkflows", "daemon", "stop"],
-        env=typed.environment,
-        capture_output=True,
-        check=False,
-    )
+    with set_up(tmp_path_factory.mktemp("user"), "laptop") as typed:
+        yield typed

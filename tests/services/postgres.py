@@ -33,16 +33,14 @@ class Postgres:
     role: str = "aiida"
     password: str = "aiida"
 
-    def storage_config(self, repository):
-        """Return the configuration of AiiDA's ``core.psql_dos`` with the file repository in a folder."""
+    def storage_config(self):
+        """Return the configuration of AiiDA's ``core.psql_dos``; where files go is left to the profile."""
         return {
-            "database_engine": "postgresql_psycopg",
             "database_hostname": "127.0.0.1",
             "database_port": self.port,
             "database_username": self.role,
             "database_password": self.password,
             "database_name": self.name,
-            "repository_uri": Path(repository).resolve().as_uri(),
         }
 
     def query(self, statement):
