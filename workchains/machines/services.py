@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from alworkflows.errors import InputError, unknown
-from workchains.machine_files import ComputerFile, ProfileFile
+from workchains.machines.files import ComputerFile, ProfileFile
 
 __all__ = ["broker_config", "check_broker", "check_connection", "check_storage", "ssh_address", "storage_config"]
 

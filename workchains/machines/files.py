@@ -15,13 +15,13 @@ from pydantic import Field
 from alworkflows.errors import InputError, unknown
 from alworkflows.schema import Count, Settings
 from alworkflows.settings import parse, read_yaml
-from workchains.machine_options import OptionsFile
-from workchains.machine_programs import PROGRAMS
+from workchains.machines.options import OptionsFile
+from workchains.machines.programs import PROGRAMS
 from workchains.session import PROFILE
 
 __all__ = ["CodeFile", "ComputerFile", "Machine", "ProfileFile", "copy_machine", "load_machine", "machines"]
 
-BUILTIN = Path(__file__).parent / "profiles"
+BUILTIN = Path(__file__).parents[1] / "profiles"
 
 #: what stands in a built-in machine where only its owner knows the value
 PLACEHOLDER = re.compile(r"<[A-Z][A-Z_ ]*[A-Z]>")

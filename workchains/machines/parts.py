@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError
-from workchains import machine_services as services
 from workchains import session
-from workchains.machine_files import ComputerFile, Machine, ProfileFile
-from workchains.machine_options import tables
+from workchains.machines import services
+from workchains.machines.files import ComputerFile, Machine, ProfileFile
+from workchains.machines.options import tables
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.config import Config

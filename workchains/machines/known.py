@@ -1,106 +1,18 @@
-"""Machines: from a folder of YAML files to an AiiDA profile, computer and codes. Doing it again changes nothing that is right.
-
-A machine is a folder with ``profile.yaml``, ``computer.yaml``, ``codes/NAME.yaml`` for each program and ``options.yaml`` (what
-the jobs of each step ask for); the built-in ones are in ``profiles/``. A computer that contradicts its file is an error, a code
-whose executable has moved is set aside and made anew. What else the files say of the computer and its jobs is renewed each time.
-"""
+"""What is known of machines that were set up, as the work chains ask for it."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError, suggest, unknown
-from workchains import session
-from workchains.machine_files import Machine, copy_machine, load_machine, machines
-from workchains.machine_options import STEPS, tables
-from workchains.machine_programs import PROGRAMS
-from workchains.machine_setup import (
-    MACHINE_KEY,
-    MAX_JOBS_KEY,
-    OPTIONS_KEY,
-    PROGRAM_KEY,
-    SIZED_KEY,
-    SetupReport,
-    make_codes,
-    make_computer,
-    make_profile,
-)
+from workchains.machines.options import STEPS
+from workchains.machines.parts import MACHINE_KEY, MAX_JOBS_KEY, OPTIONS_KEY, PROGRAM_KEY, SIZED_KEY
+from workchains.machines.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from aiida.orm import Computer, InstalledCode
 
-__all__ = [
-    "SetupReport",
-    "copy_machine",
-    "job_cap",
-    "job_options",
-    "load_code",
-    "load_machine",
-    "machine_of",
-    "machines",
-    "options_for",
-    "setup",
-]
-
-
-def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Path | None = None) -> SetupReport:
-    """Make the profile, computer and codes of a machine, whatever of it is not there yet, and load the profile.
-
-    Parameters
-    ----------
-    machine
-        Name of a built-in machine, or a folder with the same files.
-    profile
-        Name of the profile; None: that of ``profile.yaml``. An existing one is used as it is.
-    aiida_path
-        The AiiDA directory; None: that of ``AIIDA_PATH``, else ``~/.alworkflows``.
-
-    Raises
-    ------
-    InputError
-        If the machine is unknown or one of its files wrong, something exists that contradicts them, a program is missing that is
-        not optional, or a service refuses.
-    """
-    files = load_machine(machine)
-    executables, skipped = _executables(files)
-    name = profile or files.profile.name
-    folder = session.use_directory(aiida_path)
-    _check(files)
-    report = SetupReport(folder.parent, name, files.name, files.computer.label, skipped=skipped)
-    make_profile(files.profile, name, report)
-    computer = make_computer(files, report)
-    make_codes(files, executables, computer, report)
-    return report
-
-
-def _check(files: Machine) -> None:
-    """Refuse what AiiDA would refuse, before anything is made."""
-    from aiida.common.exceptions import EntryPointError
-    from aiida.plugins import SchedulerFactory, TransportFactory
-
-    for key, factory in (("transport", TransportFactory), ("scheduler", SchedulerFactory)):
-        try:
-            factory(getattr(files.computer, key))
-        except EntryPointError as error:
-            raise InputError(f"computer.yaml: {key}: AiiDA has no '{getattr(files.computer, key)}': {error}") from error
-    tables(files.options, files.computer.scheduler)
-
-
-def _executables(files: Machine) -> tuple[dict[str, str], list[str]]:
-    """Return the path of each program, and a line for each that is optional and not there."""
-    found, skipped = {}, []
-    for program, code in files.codes.items():
-        try:
-            found[program] = files.executable(program)
-        except InputError as error:
-            if not (code.optional and files.local):
-                raise
-            skipped.append(f"code {code.label}: {str(error).split(': ', 2)[-1]}")
-    return found, skipped
-
-
-# ------------------------------------------------------------------------------------------------ what was set up
+__all__ = ["job_cap", "job_options", "load_code", "machine_of", "options_for"]
 
 
 def load_code(label: str | None = None, machine: str | None = None, program: str = "alworkflows") -> InstalledCode:

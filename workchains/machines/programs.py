@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,11 +27,19 @@ class Program:
         AiiDA calculation plugin it is for; None: several.
     with_mpi
         Whether it is started by the computer's ``mpirun_command``.
+    version, banner
+        Patterns of its version and of its first words, in what it writes when it is started with nothing to compute; None: it is
+        an alworkflows executable.
+    files
+        What it must find to get as far as that.
     """
 
     find: Callable[[], str]
     plugin: str | None = None
     with_mpi: bool = False
+    version: str | None = None
+    banner: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
     def defaults(self, name: str) -> dict[str, Any]:
         """Return what ``codes/NAME.yaml`` says where it says nothing."""
@@ -73,6 +81,19 @@ PROGRAMS: dict[str, Program] = {
     "alworkflows": Program(_alworkflows),
     "gpaw": Program(_gpaw, "alworkflows.label"),
     "cp2k": Program(_cp2k, "alworkflows.label"),
-    "vasp": Program(lambda: _on_path("vasp_std", "vasp"), "vasp.vasp", with_mpi=True),
-    "pw": Program(lambda: _on_path("pw.x"), "quantumespresso.pw", with_mpi=True),
+    "vasp": Program(
+        lambda: _on_path("vasp_std", "vasp"),
+        "vasp.vasp",
+        with_mpi=True,
+        version=r"vasp\.(\d[\w.]*)",
+        banner=r"running on\s+\d+ total cores|running\s+\d+ mpi-ranks",
+        files={"INCAR": "SYSTEM = probe\n"},
+    ),
+    "pw": Program(
+        lambda: _on_path("pw.x"),
+        "quantumespresso.pw",
+        with_mpi=True,
+        version=r"Program PWSCF v\.?\s*(\S+)",
+        banner=r"Program PWSCF",
+    ),
 }
