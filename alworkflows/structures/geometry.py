@@ -11,7 +11,7 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 from alworkflows.errors import InputError, suggest
 from alworkflows.settings import GeometryLimits
 
-__all__ = ["MIN_VACUUM", "check", "close_pairs", "geometry_flags", "is_isolated", "shortest_distance", "vacuum"]
+__all__ = ["MIN_VACUUM", "check", "close_pairs", "gaps", "geometry_flags", "is_isolated", "shortest_distance", "vacuum"]
 
 #: Least empty space (A) for a structure to count as a slab: the two surfaces are then beyond each other's cutoff in most models.
 MIN_VACUUM = 6.0
@@ -106,15 +106,15 @@ def shortest_distance(atoms: Atoms, limit: float = 1.5) -> float:
 
 def vacuum(atoms: Atoms) -> float:
     """Return the widest empty slice (A) between two neighbouring planes of atoms, along whichever lattice vector it is widest."""
-    return float(_gaps(atoms).max())
+    return float(gaps(atoms).max())
 
 
 def is_isolated(atoms: Atoms) -> bool:
     """Return whether there is vacuum along all three lattice vectors, or no periodicity at all."""
-    return not atoms.pbc.any() or bool(_gaps(atoms).min() >= MIN_VACUUM)
+    return not atoms.pbc.any() or bool(gaps(atoms).min() >= MIN_VACUUM)
 
 
-def _gaps(atoms: Atoms) -> np.ndarray:
+def gaps(atoms: Atoms) -> np.ndarray:
     """Return the widest empty slice along each lattice vector, (3,) in A."""
     cell = np.asarray(atoms.cell)
     heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
