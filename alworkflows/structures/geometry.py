@@ -121,8 +121,8 @@ def gaps(atoms: Atoms) -> np.ndarray:
     widest = np.zeros(3)
     for axis, fractional in enumerate(np.linalg.solve(cell.T, atoms.positions.T)):
         heights_sorted = np.sort(fractional % 1.0)
-        gaps = np.diff(np.append(heights_sorted, heights_sorted[0] + 1.0))
-        widest[axis] = gaps.max() * heights[axis]
+        between = np.diff(np.append(heights_sorted, heights_sorted[0] + 1.0))
+        widest[axis] = between.max() * heights[axis]
     return widest
 
 
