@@ -1,9 +1,10 @@
 """Services for a session, and shells on machines that use them for a module: an idle daemon slows the next module's."""
 
 import pytest
+from shell import set_up
+
 from services import postgres, rabbitmq, slurm, sshd
 from services.machines import write_machine
-from shell import set_up
 
 
 @pytest.fixture(scope="session")
