@@ -16,6 +16,7 @@ from alworkflows.content import pair_up
 from alworkflows.errors import InputError
 from alworkflows.frames import attach_labels, frame_id
 from alworkflows.structures import MIN_VACUUM
+from alworkflows.structures.geometry import gaps
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Outcome
 
@@ -27,8 +28,9 @@ __all__ = [
     "kpoints_mesh",
     "labelled",
     "open_directions",
+    "refusal",
     "require_box",
-    "require_species",
+    "require_mesh",
 ]
 
 #: A; what input files of programs round off, and more
@@ -89,23 +91,21 @@ def require_box(frames: Sequence[Atoms], program: str) -> None:
             )
 
 
-def require_species(frames: Sequence[Atoms], given: Mapping[str, Any], what: str) -> None:
-    """Raise an ``InputError`` if ``given`` has a species that no frame has."""
-    present = {symbol for frame in frames for symbol in frame.get_chemical_symbols()}
-    for symbol in sorted(set(given) - present):
-        raise InputError(f"{what}: expected species of the frames ({', '.join(sorted(present))}), got '{symbol}'")
+def require_mesh(frames: Sequence[Atoms], mesh: Sequence[int] | None, where: str) -> None:
+    """Raise an ``InputError`` if a mesh of k-points has more than one along a direction in which a frame has but vacuum."""
+    if mesh is None:
+        return
+    for index, frame in enumerate(frames):
+        for axis in np.flatnonzero(open_directions(frame) & (np.array(mesh) > 1)):
+            raise InputError(
+                f"{where}: expected 1 along {'abc'[axis]}, where frame {index} has vacuum, got {mesh[axis]}; "
+                "with kpoints_spacing it is 1 there, and what is needed along the others"
+            )
 
 
 def open_directions(frame: Atoms) -> np.ndarray:
     """Return along which lattice vectors (3,) there is nothing to disperse: not periodic, or at least 6 A of vacuum."""
-    cell = np.asarray(frame.cell)
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    found = ~np.asarray(frame.pbc, dtype=bool)
-    for axis, fractional in enumerate(np.linalg.solve(cell.T, frame.positions.T)):
-        ordered = np.sort(fractional % 1.0)
-        widest = np.diff(np.append(ordered, ordered[0] + 1.0)).max() * heights[axis]
-        found[axis] |= widest >= MIN_VACUUM
-    return found
+    return ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM)
 
 
 def kpoints_mesh(frame: Atoms, spacing: float | None) -> tuple[int, int, int]:
