@@ -17,9 +17,17 @@ __all__ = ["NEUTRAL", "REMEDIES", "by_species", "defining", "merged", "protocols
 
 #: tags that change how a label is reached and what it costs, not what it is
 NEUTRAL = frozenset(
-    "ALGO IALGO AMIN AMIX AMIX_MAG BMIX BMIX_MAG IMIX INIMIX LDIAG LMAXMIX MAXMIX MIXPRE NELM NELMDL NELMIN TIME WC "
-    "KPAR LPLANE LSCAAWARE LSCALAPACK LSCALU NBLK NCORE NPAR NSIM "
-    "LAECHG LCHARG LELF LORBIT LVHAR LVTOT LWAVE NWRITE SYSTEM".split()
+    (
+        # how the ground state is reached
+        *("ALGO", "IALGO", "LDIAG", "NELM", "NELMDL", "NELMIN", "TIME", "WC", "LMAXMIX"),
+        *("AMIN", "AMIX", "AMIX_MAG", "BMIX", "BMIX_MAG", "IMIX", "INIMIX", "MAXMIX", "MIXPRE"),
+        # how the work is spread
+        *("KPAR", "LPLANE", "LSCAAWARE", "LSCALAPACK", "LSCALU", "NBLK", "NCORE", "NPAR", "NSIM"),
+        # what is written
+        *("LAECHG", "LCHARG", "LELF", "LORBIT", "LVHAR", "LVTOT", "LWAVE", "NWRITE", "SYSTEM"),
+        # the same single point with each value that is allowed
+        *("IBRION", "ISIF", "NSW"),
+    )
 )
 
 #: tags that the engine sets or that would make something else than a single point with collinear moments, and why
@@ -42,7 +50,7 @@ _FIXED = {"NSW": (0,), "IBRION": (-1,), "ISIF": (2, 3)}
 #: algorithms that reach a ground state; others (NONE, EXACT, GW0, ...) answer other questions
 _ALGORITHMS = ("NORMAL", "FAST", "VERYFAST", "VERY_FAST", "CONJUGATE", "ALL", "DAMPED", "SUBROT")
 #: tags that VASP reads as a list by species, in the order of POSCAR, which differs from frame to frame
-_BY_SPECIES = frozenset("LDAUL LDAUU LDAUJ RWIGS ROPT POMASS ZVAL".split())
+_BY_SPECIES = frozenset(["LDAUL", "LDAUU", "LDAUJ", "RWIGS", "ROPT", "POMASS", "ZVAL"])
 
 #: change to INCAR by remedy, and the kind of failure that it is for, in the order in which they are tried
 REMEDIES: dict[str, tuple[FailureKind, str]] = {
@@ -187,14 +195,14 @@ def remedied(incar: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     if name not in REMEDIES:
         raise unknown("remedy", name, REMEDIES)
     if name == "mixing":
-        changed.update(AMIX=0.2, BMIX=0.0001)
+        changed.update(AMIX=0.5 * incar.get("AMIX", 0.4), BMIX=0.0001)
         if incar["ISPIN"] == 2:
-            # for spin VASP wants both pairs, or screens the one that is left
-            changed.update(AMIX_MAG=0.8, BMIX_MAG=0.0001)
+            # the spin density has a pair of its own, which would go on being screened
+            changed.update(AMIX_MAG=0.5 * incar.get("AMIX_MAG", 1.6), BMIX_MAG=0.0001)
     elif name == "algorithm":
         changed["ALGO"] = "Normal" if str(incar["ALGO"]).upper() in ("ALL", "CONJUGATE") else "All"
     elif name == "steps":
         changed["NELM"] = 2 * int(incar["NELM"])
     else:
-        changed.update(AMIX_MAG=0.4, BMIX_MAG=0.0001)
+        changed.update(AMIX_MAG=0.25 * incar.get("AMIX_MAG", 1.6), BMIX_MAG=0.0001)
     return changed
