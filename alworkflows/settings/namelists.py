@@ -64,6 +64,8 @@ def _checked(namelist: str, tag: str, value: Any) -> str:
         raise ValueError(f"{namelist}.{tag}: expected a tag without an index; by species: {bare}: {{species: value}}")
     if tag == "disk_io" and value not in ("low", "medium", "high"):
         raise ValueError(f"CONTROL.disk_io: expected low, medium or high, which leave a state to go on from, got {value!r}")
+    if tag == "startingwfc" and value == "file":
+        raise ValueError("ELECTRONS.startingwfc: cannot be 'file', it follows from whether a job goes on")
     if tag == "electron_maxstep" and (not isinstance(value, int) or value < 1):
         raise ValueError(f"ELECTRONS.electron_maxstep: expected a whole number of at least 1, got {value!r}")
     return tag

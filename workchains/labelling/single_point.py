@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from aiida.engine import ExitCode
-from aiida.orm import ProcessNode
+from aiida.orm import CalcJobNode, ProcessNode, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind, LabelError
@@ -24,13 +26,16 @@ __all__ = [
     "SinglePoint",
     "converted",
     "failed",
+    "frame_of",
     "judge",
     "kpoints_mesh",
     "labelled",
+    "last_job",
     "open_directions",
     "refusal",
     "require_box",
     "require_mesh",
+    "told_by_queue",
 ]
 
 #: A; what input files of programs round off, and more
@@ -43,6 +48,14 @@ STATUS = {
     FailureKind.FORCE: 511,
     FailureKind.SPECIES: 512,
     FailureKind.SPIN: 513,
+}
+
+#: what queues write into a job's error file
+_TOLD = {
+    FailureKind.WALLTIME: r"due to time limit|walltime \S+ exceeded limit|TERM_RUNLIMIT|exceeded hard wallclock|"
+    r"job killed: walltime",
+    FailureKind.MEMORY: r"oom[- _]?kill|out of memory|exceeded.{0,20}memory limit|TERM_MEMLIMIT|insufficient virtual memory|"
+    r"cannot allocate memory|signal 9 \(killed\)",
 }
 
 
@@ -74,6 +87,32 @@ class SinglePoint:
     cell: np.ndarray
     converged: bool
     moment: float | None = None
+
+
+@lru_cache(maxsize=2)
+def _frames(uuid: str) -> list[Atoms]:
+    """Return the frames of a stored node, which never change; they are asked for once a frame."""
+    return load_node(uuid).get_frames()
+
+
+def frame_of(frames: FramesData, index: int) -> Atoms:
+    """Return a copy of one frame of a stored node."""
+    return _frames(frames.uuid)[index].copy()
+
+
+def last_job(node: ProcessNode) -> CalcJobNode | None:
+    """Return the last job that a work chain called."""
+    jobs = [called for called in node.called if isinstance(called, CalcJobNode)]
+    return max(jobs, key=lambda job: job.pk or 0) if jobs else None
+
+
+def told_by_queue(text: str) -> tuple[FailureKind, str] | None:
+    """Return what the error file of a job says about its end, if it does: walltime or memory, and the words."""
+    for kind, words in _TOLD.items():
+        found = re.search(words, text, re.IGNORECASE)
+        if found:
+            return kind, found.group()
+    return None
 
 
 # ---------------------------------------------------------------------------------------------- before spending
@@ -196,17 +235,30 @@ def _same_moment(frame: Atoms, found: float | None, moments: Mapping[str, float]
         )
 
 
-def labelled(frames: FramesData, index: int, point: SinglePoint, limits: Mapping[str, Any], header: dict[str, Any]) -> Any:
-    """Return what a conversion returns: one labelled frame with its origin, or the exit code that says why there is none.
+def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, version: str, **notes: Any) -> FramesData:
+    """Return one labelled frame, its origin kept.
 
-    ``limits``: the keywords of :func:`judge`; ``header``: what defines the label.
+    Parameters
+    ----------
+    frames
+        The node that holds the frame.
+    about
+        ``index`` of the frame; ``limits``, the keywords of :func:`judge`; ``engine``, what defines the label, its version apart;
+        ``label``, what is kept of the process with the frame's origin.
+    version
+        Of the program.
+    notes
+        What else is kept with the origin.
+
+    Raises
+    ------
+    LabelError
+        If the result is no label to believe.
     """
-    try:
-        frame = judge(frames.get_frames()[index], point, **limits)
-    except LabelError as error:
-        return refusal(error)
-    node = FramesData.from_frames([frame], {"engine": header})
-    node.label = f"label of {frame_id(frame)}"
+    made = judge(frame_of(frames, about["index"]), point, **about["limits"])
+    made.info["origin"] = {**made.info.get("origin", {}), "label": {**about["label"], **notes}}
+    node = FramesData.from_frames([made], {"engine": {**about["engine"], "version": version}})
+    node.label = f"label of {frame_id(made)}"
     return node
 
 
