@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from alworkflows.calculators.any_ase import AnyAse
 from alworkflows.calculators.base import Engine
+from alworkflows.calculators.cp2k import Cp2k
+from alworkflows.calculators.gpaw import Gpaw
 from alworkflows.calculators.pretrained import Chgnet, EnsembleMean, Mace, Sevennet
 from alworkflows.calculators.tight_binding import Tblite
 from alworkflows.calculators.trials import Classical, Emt, LennardJones, Morse
@@ -17,8 +19,10 @@ ENGINES: dict[str, type[Engine]] = {
     "ase": AnyAse,
     "chgnet": Chgnet,
     "classical": Classical,
+    "cp2k": Cp2k,
     "emt": Emt,
     "ensemble": EnsembleMean,
+    "gpaw": Gpaw,
     "lennard-jones": LennardJones,
     "mace": Mace,
     "morse": Morse,

@@ -67,6 +67,7 @@ _BY_NAME = {
     "OutOfMemoryError": FailureKind.MEMORY,
     "ReadError": FailureKind.TRUNCATED,
     "PropertyNotPresent": FailureKind.TRUNCATED,
+    "LinAlgError": FailureKind.CRASH,  # a matrix that is not what it must be; as a ValueError it would count as refused
     "CalculationFailed": FailureKind.CRASH,
     "CalculatorSetupError": FailureKind.REFUSED,
     "InputError": FailureKind.REFUSED,
