@@ -26,6 +26,11 @@ FAULTS: tuple[tuple[str, str], ...] = (
         r"attempting to run as root|mpirun has detected an attempt to run as root",
         "MPI refuses to run as root: run as a user, or set with_mpi to false in {file}",
     ),
+    (
+        r"OPAL ERROR: Unreachable|PMI2?_Init failed|not built with SLURM's PMI|MPI plugin .* not found",
+        "its MPI does not know this way to be started: as mpirun_command in computer.yaml, use `srun --mpi=pmix -n "
+        "{{tot_num_mpiprocs}}` or its own `mpirun -np {{tot_num_mpiprocs}}`",
+    ),
     (r"not enough slots available", "MPI counts fewer slots than tasks_per_node asks for: correct options.yaml"),
     (r"ModuleNotFoundError: No module named '([^']+)'", "its Python lacks the package {0}: install it there"),
     (r"([^\s:'\"]+): Permission denied", "{0} may not be run by this user: chmod +x, or check who may use it"),
@@ -45,7 +50,8 @@ FAULTS: tuple[tuple[str, str], ...] = (
         "the queue does not allow that long a walltime: correct walltime in options.yaml",
     ),
     (
-        r"Requested node configuration is not available|More processors requested than permitted|CPU count per node can not",
+        r"PartitionNodeLimit|BadConstraints|Requested node configuration is not available"
+        r"|More processors requested than permitted|CPU count per node can not",
         "no node has what is asked for: correct nodes, tasks_per_node, cores_per_task or memory in options.yaml",
     ),
     (r"Memory specification can not be satisfied", "no node has that much memory: correct memory in options.yaml"),
@@ -59,6 +65,7 @@ FAULTS: tuple[tuple[str, str], ...] = (
         r"[Uu]nable to contact slurm controller|slurm_load|cannot connect to server|error: commlib",
         "the scheduler does not answer",
     ),
+    (r"^(?:Resources|Priority)$", "the queue is full; wait longer with --timeout"),
     # files
     (r"[Nn]o space left on device|[Dd]isk quota exceeded", "the file system of work_dir is full: make room, or use another"),
     (r"[Rr]ead-only file system", "work_dir cannot be written on the nodes: choose another in computer.yaml"),

@@ -130,7 +130,7 @@ def _outcome(program: str, node: CalcJobNode, late: bool) -> tuple[str, bool]:
         return _blame(node, file), False
     if problem := _transport_problem(node):
         # AiiDA would try again for hours; here one wants to know at once
-        return _told(problem, file, f"it could not be handed to the scheduler: {_last_line(problem)}"), False
+        return _told(problem, file, f"the job could not be handed over: {problem[:300]}"), False
     return (_waiting(node), False) if late else ("", False)
 
 
@@ -173,11 +173,15 @@ def _told(text: str, file: str, said: str) -> str:
 
 
 def _transport_problem(node: CalcJobNode) -> str:
-    """Return what went wrong with upload, submission or a look at the queue, or an empty text."""
+    """Return what went wrong with upload, submission or a look at the queue, on one line, or an empty text."""
     from aiida.orm import Log
 
-    logs = Log.collection.get_logs_for(node)
-    return "\n".join(f"{log.message}\n{log.metadata.get('exc_info', '')}" for log in logs if "excepted" in log.message)
+    for log in Log.collection.get_logs_for(node):
+        if log.levelname == "ERROR":
+            # of a traceback, what follows the exception's name; of a scheduler's refusal, what it said
+            text = re.split(r"^[\w.]*(?:Error|Exception)\w*: ", log.message, flags=re.M)[-1].split("stderr=")[-1]
+            return "; ".join(line.strip() for line in text.splitlines() if line.strip()) or "no reason given"
+    return ""
 
 
 def _waiting(node: CalcJobNode) -> str:
@@ -209,8 +213,10 @@ def _last_line(text: str) -> str:
 
 
 def _stop(node: CalcJobNode) -> None:
-    """End a job and its process; one that does not listen is told of, no more."""
-    from aiida.engine.processes.control import ProcessTimeoutException, kill_processes
+    """End a job and its process; one that does not listen, such as one whose connection is being tried again, ends by itself."""
+    from concurrent.futures import TimeoutError as FutureTimeoutError
 
-    with suppress(ProcessTimeoutException):
-        kill_processes([node], msg_text="test of the machine is over", timeout=5)
+    from aiida.manage import get_manager
+
+    with suppress(FutureTimeoutError):
+        get_manager().get_process_controller().kill_process(node.pk, msg_text="the test of the machine is over").result(5)

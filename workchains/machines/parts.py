@@ -127,8 +127,15 @@ def _new_profile(config: Config, files: ProfileFile, name: str, report: SetupRep
 # ------------------------------------------------------------------------------------------------ computer
 
 
-def make_computer(files: Machine, report: SetupReport) -> Computer:
+def make_computer(files: Machine, report: SetupReport, connected: bool = False) -> Computer:
     """Make the computer if it is not there, see that an existing one is the same machine, and bring the rest up to the file.
+
+    Parameters
+    ----------
+    files, report
+        The machine, and what is told.
+    connected
+        Whether a connection as the files describe it was made already.
 
     Raises
     ------
@@ -146,7 +153,8 @@ def make_computer(files: Machine, report: SetupReport) -> Computer:
     try:
         computer = Computer.collection.get(label=wanted.label)
     except NotExistent:
-        services.check_connection(wanted)
+        if not connected:
+            services.check_connection(wanted)
         computer = _new_computer(wanted, work_dir, properties)
         report.created.append(f"computer {wanted.label} ({wanted.transport}, {wanted.scheduler}), jobs in {work_dir}")
     else:

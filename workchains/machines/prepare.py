@@ -10,6 +10,7 @@ from pathlib import Path
 
 from alworkflows.errors import InputError
 from workchains import session
+from workchains.machines import services
 from workchains.machines.files import Machine, load_machine
 from workchains.machines.options import tables
 from workchains.machines.parts import SetupReport, make_codes, make_computer, make_profile
@@ -40,9 +41,11 @@ def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Pat
     name = profile or files.profile.name
     folder = session.use_directory(aiida_path)
     _check(files)
+    # of what cannot be reached, not even the profile is made
+    connected = not _exists(name) and bool(services.check_connection(files.computer))
     report = SetupReport(folder.parent, name, files.name, files.computer.label, skipped=skipped)
     make_profile(files.profile, name, report)
-    computer = make_computer(files, report)
+    computer = make_computer(files, report, connected)
     make_codes(files, executables, computer, report)
     return report
 
@@ -50,14 +53,20 @@ def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Pat
 def _check(files: Machine) -> None:
     """Refuse what AiiDA would refuse, before anything is made."""
     from aiida.common.exceptions import EntryPointError
-    from aiida.plugins import SchedulerFactory, TransportFactory
+    from aiida.plugins import SchedulerFactory
 
-    for key, factory in (("transport", TransportFactory), ("scheduler", SchedulerFactory)):
-        try:
-            factory(getattr(files.computer, key))
-        except EntryPointError as error:
-            raise InputError(f"computer.yaml: {key}: AiiDA has no '{getattr(files.computer, key)}': {error}") from error
+    services.check_transport(files.computer)
+    try:
+        SchedulerFactory(files.computer.scheduler)
+    except EntryPointError as error:
+        raise InputError(f"computer.yaml: scheduler: AiiDA has no '{files.computer.scheduler}': {error}") from error
     tables(files.options, files.computer.scheduler)
+
+
+def _exists(profile: str) -> bool:
+    from aiida.manage.configuration import get_config
+
+    return profile in get_config(create=True).profile_names
 
 
 def _executables(files: Machine) -> tuple[dict[str, str], list[str]]:

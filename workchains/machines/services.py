@@ -15,7 +15,14 @@ from typing import Any, TypeVar
 from alworkflows.errors import InputError, unknown
 from workchains.machines.files import ComputerFile, ProfileFile
 
-__all__ = ["broker_config", "check_broker", "check_connection", "check_storage", "ssh_address", "storage_config"]
+__all__ = [
+    "broker_config",
+    "check_broker",
+    "check_connection",
+    "check_storage",
+    "check_transport",
+    "storage_config",
+]
 
 Result = TypeVar("Result")
 
@@ -135,7 +142,7 @@ def check_broker(broker: str | None, config: dict[str, Any]) -> None:
 # ------------------------------------------------------------------------------------------------ transport
 
 
-def ssh_address(computer: ComputerFile) -> str:
+def _address(computer: ComputerFile) -> str:
     """Return ``user@host:port`` as SSH will use it: of its own configuration, and of ``transport_config``."""
     config = computer.transport_config
     host = str(config.get("host", computer.hostname))
@@ -149,29 +156,40 @@ def ssh_address(computer: ComputerFile) -> str:
     return f"{found['user'] or '(your user)'}@{found['hostname']}:{found['port'] or 22}"
 
 
-def check_connection(computer: ComputerFile) -> str:
-    """Connect to a computer as jobs will, and return who one is there.
+def check_transport(computer: ComputerFile) -> None:
+    """See that AiiDA has the transport, and that the transport knows its configuration; nothing is connected.
 
     Raises
     ------
     InputError
-        If the transport does not know a key of its configuration, or the computer cannot be reached, or refuses; with host,
-        user and what to check.
+        If not.
     """
     from aiida.common.exceptions import EntryPointError
     from aiida.plugins import TransportFactory
 
     try:
-        transport_class: Any = TransportFactory(computer.transport)
+        known = TransportFactory(computer.transport).get_valid_auth_params()
     except EntryPointError as error:
         raise InputError(f"computer.yaml: transport: AiiDA has no '{computer.transport}': {error}") from error
     for key in computer.transport_config:
-        if key not in (known := transport_class.get_valid_auth_params()):
+        if key not in known:
             raise unknown(f"key for {computer.transport} (computer.yaml, transport_config)", key, known)
+
+
+def check_connection(computer: ComputerFile) -> str:
+    """Connect to a computer as jobs will, and return who one is there; an empty text for this very machine.
+
+    Raises
+    ------
+    InputError
+        If it cannot be reached, or refuses; with host, user and what to check.
+    """
+    from aiida.plugins import TransportFactory
+
     if computer.transport == "core.local":
         return ""
     try:
-        transport = transport_class(machine=computer.hostname, **computer.transport_config)
+        transport: Any = TransportFactory(computer.transport)(machine=computer.hostname, **computer.transport_config)
         return _in_a_loop(_who(transport))
     except Exception as error:  # whatever a transport's libraries raise, the user has one question: why can I not connect
         raise InputError(_why(computer, error)) from error
@@ -187,7 +205,7 @@ async def _who(transport: Any) -> str:
 
 def _why(computer: ComputerFile, error: Exception) -> str:
     """Return why a connection failed, in words."""
-    address, text = ssh_address(computer), f"{type(error).__name__}: {error}".rstrip(": ")
+    address, text = _address(computer), f"{type(error).__name__}: {error}".rstrip(": ")
     host = computer.transport_config.get("host", computer.hostname)
     if re.search(r"host key|HostKey|known_hosts", text, re.I):
         what = f"its host key is not known here; log in once by hand, and check the key: ssh {host}"
