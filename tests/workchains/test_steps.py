@@ -12,7 +12,6 @@ from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from workchains.data.frames import FramesData
 from workchains.functions import merge_frames
-from workchains.labelling import ENGINES, LabelEngine, LabelWorkChain, engine
 from workchains.sampling import SampleWorkChain
 from workchains.training import TrainWorkChain
 
@@ -86,84 +85,6 @@ def test_every_run_failed(sampling):
 def test_no_structure_is_refused(code):
     with pytest.raises(ValueError, match="at least one structure"):
         make(SampleWorkChain, code=code, structures=frames(), names=List([]), sampler=Dict({}), run=Dict({"seed": 1}))
-
-
-# ---------------------------------------------------------------------------------------------------- labelling
-
-
-@pytest.fixture
-def labelling(code):
-    made = make(
-        LabelWorkChain,
-        code=code,
-        frames=frames(10),
-        settings=Dict({"engine": "ase", "calculator": EMT, "chunk": 4, "jobs": 1, "success_share": 0.5}),
-    )
-    made.ctx.job_keys = ["label_000"]
-    return made
-
-
-@pytest.mark.parametrize("name", ENGINES)
-def test_every_engine_covers_each_frame_once(name, code):
-    tool = engine(name)
-    assert isinstance(tool, LabelEngine)
-    node = frames(10).store()
-    for chunk, jobs in ((4, 1), (100, 1), (100, 3), (1, 1), (100, 50)):
-        wanted = tool.jobs(node, {"engine": name, "calculator": EMT, "chunk": chunk, "jobs": jobs}, code, {})
-        covered = [index for _, inputs in wanted.values() for index in range(inputs["run"]["start"], inputs["run"]["stop"])]
-        assert covered == list(range(10))
-        assert all(inputs["run"]["stop"] - inputs["run"]["start"] <= chunk for _, inputs in wanted.values())
-
-
-def test_an_engine_that_does_not_exist():
-    with pytest.raises(InputError, match=r"unknown label engine 'asee' \(did you mean 'ase'\?\)"):
-        engine("asee")
-
-
-def test_few_failures_are_kept_and_do_not_stop(labelling):
-    failures = [{"id": labelling.inputs.frames.ids[0], "reason": "forces above 100 eV/A"}]
-    labelling.ctx.label_000 = job(labelled=frames(9, EMT), report=Dict({"failures": failures}))
-    assert labelling.inspect_jobs() is None
-    assert labelling.outputs["failures"]["failures"] == failures
-    assert len(labelling.outputs["batch"]) == 9
-
-
-def test_too_many_failures(labelling):
-    failures = [{"id": identity, "reason": "no convergence"} for identity in labelling.inputs.frames.ids[:6]]
-    labelling.ctx.label_000 = job(labelled=frames(4, EMT), report=Dict({"failures": failures}))
-    code = labelling.inspect_jobs()
-    assert code.status == 403
-    assert "6 of 10" in code.message
-    assert len(labelling.outputs["batch"]) == 4
-
-
-def test_a_dead_job_leaves_its_labels_and_names_what_it_did_not_reach(labelling):
-    node = labelling.inputs.frames
-    done = FramesData.from_frames(
-        [frames_io.attach_labels(frame, -1.0, np.zeros((4, 3))) for frame in node.get_frames()[:7]], {"engine": EMT}
-    )
-    labelling.ctx.label_000 = job(310, "Killed", inputs={"run": Dict({"start": 0, "stop": 10})}, labelled=done)
-    assert labelling.inspect_jobs() is None
-    failures = labelling.outputs["failures"]["failures"]
-    assert [item["id"] for item in failures] == node.ids[7:]
-    assert "Killed" in failures[0]["reason"]
-
-
-def test_all_labels_failed(labelling):
-    labelling.ctx.label_000 = job(310, "Killed", inputs={"run": Dict({"start": 0, "stop": 10})})
-    code = labelling.inspect_jobs()
-    assert code.status == 402
-    assert "none of 10" in code.message
-
-
-def test_no_frame_to_label_is_refused(code):
-    with pytest.raises(ValueError, match="at least one frame"):
-        make(LabelWorkChain, code=code, frames=FramesData.from_frames([]), settings=Dict({}))
-
-
-def test_label_settings_are_checked(code):
-    with pytest.raises(ValueError, match="did you mean 'chunk'"):
-        make(LabelWorkChain, code=code, frames=frames(), settings=Dict({"chunck": 3}))
 
 
 # ---------------------------------------------------------------------------------------------------- training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from workchains.calculations.label import LabelJob
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
 from workchains.labelling.versions import known_versions, remember_versions
-from workchains.machine_programs import PROGRAMS
+from workchains.machines.programs import PROGRAMS
 
 __all__ = ["AseEngine"]
 
@@ -49,10 +50,8 @@ class AseEngine(LabelEngine):
     def describe(self, code: InstalledCode) -> dict[str, Any] | None:
         """Return what defines the labels: asked of this environment if the jobs run in it, else of the jobs before."""
         if _is_here(code):
-            try:
+            with contextlib.suppress(InputError, MissingExtraError):  # a job may find what is not to be found here
                 return describe(self.settings.calculator, self.settings.moments)
-            except (InputError, MissingExtraError):
-                return None
         return known_versions(code, self.program, self._key())
 
     def split(self, indices: Sequence[int]) -> list[list[int]]:
@@ -84,7 +83,7 @@ class AseEngine(LabelEngine):
     def outcome(self, node: ProcessNode, frames: FramesData, task: Task, call: Call) -> Outcome:
         """Read the job's report; of a dead job, the frame it was at is to blame unless the walltime or a node is."""
         labelled = node.outputs.labelled if "labelled" in node.outputs else None
-        if labelled is not None and not _is_here(node.inputs.code):
+        if labelled is not None:
             remember_versions(node.inputs.code, self.program, self._key(), labelled.engine)
         done = set(labelled.ids) if labelled is not None else set()
         report = node.outputs.report.get_dict() if "report" in node.outputs else {}

@@ -1,0 +1,450 @@
+"""``LabelWorkChain`` step by step, with finished jobs put in place of running ones."""
+
+import numpy as np
+import pytest
+from aiida.common import LinkType
+from aiida.engine.utils import instantiate_process
+from aiida.manage import get_manager
+from aiida.orm import CalcJobNode, Dict
+from ase.build import bulk
+
+from alworkflows import frames as frames_io
+from alworkflows.calculators import describe
+from alworkflows.errors import InputError
+from alworkflows.settings import CalculatorSettings, LabelSettings
+from workchains.data.frames import FramesData, engine_key
+from workchains.labelling import ENGINES, LabelWorkChain, engine
+from workchains.labelling.engines import LabelEngine, Task
+from workchains.queueing import MARK, STOP
+
+EMT = {"name": "emt", "parameters": {}}
+
+
+#: tests share a profile, so each has frames of its own
+TESTS = [0]
+
+
+@pytest.fixture
+def code(aiida_profile, aiida_code_installed):
+    TESTS[0] += 1
+    return aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
+
+
+def atoms(first, count, disagreement=None):
+    made = []
+    for index in range(first, first + count):
+        frame = bulk("Cu", cubic=True)
+        frame.rattle(0.05, seed=1000 * TESTS[0] + index)
+        if disagreement is not None:
+            frame.info["origin"] = {"chosen": {"disagreement": disagreement[index - first]}}
+        made.append(frame)
+    return made
+
+
+def labelled(frames, made_by=EMT, energy=-1.0):
+    done = [frames_io.attach_labels(frame, energy, np.full((len(frame), 3), 0.1), np.zeros(6)) for frame in frames]
+    return FramesData.from_frames(done, {"engine": made_by})
+
+
+@pytest.fixture
+def chain(code):
+    """Return a function that makes a work chain over ten frames, set up and screened, with its first tasks marked as running."""
+
+    def _chain(frames=None, geometry=None, start=True, **settings):
+        given = FramesData.from_frames(frames or atoms(0, 10)).store()
+        values = {"engine": "ase", "calculator": EMT, "chunk": 4, "clean": False, "reuse": False, **settings}
+        inputs = {"code": code, "frames": given, "settings": Dict(values), "geometry": Dict(geometry or {})}
+        made = instantiate_process(get_manager().get_runner(), LabelWorkChain, **inputs)
+        assert made.setup() is None
+        made.run_screen()
+        made.run_look_up()
+        made.numbers = iter(range(100))
+        if start:
+            begin(made)
+        return made
+
+    return _chain
+
+
+def begin(made):
+    """Let all that waits be in flight."""
+    for key in list(made.ctx.waiting):
+        made.ctx.tasks[key] = made.ctx.waiting.pop(key)
+        made.ctx.running[key] = None
+
+
+def end(made, key, status=0, message=None, **outputs):
+    """Put a finished job in the place of one in flight, and let the work chain see it."""
+    node = CalcJobNode()
+    for name, value in {"code": made.inputs.code}.items():
+        node.base.links.add_incoming(value, link_type=LinkType.INPUT_CALC, link_label=name)
+    node.set_exit_status(status)
+    node.set_process_state("finished")
+    if message:
+        node.set_exit_message(message)
+    node.store()
+    for name, value in outputs.items():
+        value.base.links.add_incoming(node, link_type=LinkType.CREATE, link_label=name)
+        value.store()
+    made.inspect(key, node, Task.from_dict(made.ctx.tasks[key]))
+    made.ctx.running.pop(key)
+    return node
+
+
+def fail(made, index, kind, reason="no luck"):
+    return {"index": index, "id": made.inputs.frames.ids[index], "kind": kind, "reason": reason}
+
+
+def share(made, key):
+    return [made.inputs.frames.get_frames()[index] for index in made.ctx.tasks[key]["indices"]]
+
+
+def report(failures=(), unreached=(), interrupted=None):
+    return Dict({"failures": list(failures), "unreached": list(unreached), "interrupted": interrupted})
+
+
+# ------------------------------------------------------------------------------------------------------------- engines
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_keeps_the_contract(name):
+    assert issubclass(engine(name), LabelEngine)
+
+
+def test_an_engine_that_does_not_exist():
+    with pytest.raises(InputError, match=r"unknown label engine 'asee' \(did you mean 'ase'\?\)"):
+        engine("asee")
+
+
+@pytest.mark.parametrize(("chunk", "jobs", "sizes"), [(4, 1, [3, 4, 3]), (100, 1, [10]), (100, 3, [10]), (1, 1, [1] * 10)])
+def test_frames_are_cut_into_slices(chunk, jobs, sizes):
+    tool = engine("ase")(LabelSettings(calculator=EMT, chunk=chunk, jobs=jobs))
+    parts = tool.split(range(10))
+    assert [len(part) for part in parts] == sizes
+    assert [index for part in parts for index in part] == list(range(10))
+
+
+def test_the_most_wanted_frames_go_first(chain):
+    made = chain(atoms(0, 5, [0.1, 0.5, 0.2, 0.9, 0.5]), chunk=2)
+    assert [index for task in made.ctx.tasks.values() for index in task["indices"]] == [3, 1, 4, 2, 0]
+
+
+# ------------------------------------------------------------------------------------------------------------- failures
+
+
+def test_all_goes_well(chain):
+    made = chain()
+    for key in ("label_002", "label_000", "label_001"):  # as they come
+        end(made, key, labelled=labelled(share(made, key)), report=report())
+    assert not made.has_work()
+    assert made.results() is None
+    assert made.outputs["batch"].ids == made.inputs.frames.ids
+    assert made.outputs["batch"].creator.process_label == "gather_labels"
+    assert made.outputs["failures"]["failed"] == 0
+
+
+def test_few_failures_are_kept_and_do_not_stop(chain):
+    made = chain(chunk=10)
+    failures = [fail(made, 0, "force", "largest force 200 eV/A")]
+    end(made, "label_000", labelled=labelled(share(made, "label_000")[1:]), report=report(failures))
+    assert not made.has_work()
+    assert made.results() is None
+    (told,) = made.outputs["failures"]["failures"]
+    assert (told["kind"], told["reason"]) == ("force", "largest force 200 eV/A")
+    assert made.outputs["failures"]["kinds"] == {"force": 1}
+    assert len(made.outputs["batch"]) == 9
+
+
+def test_too_many_failures(chain):
+    made = chain(chunk=10)
+    failures = [fail(made, index, "force") for index in range(6)]
+    end(made, "label_000", labelled=labelled(share(made, "label_000")[6:]), report=report(failures))
+    code = made.results()
+    assert code.status == 403
+    assert "6 of 10" in code.message
+    assert len(made.outputs["batch"]) == 4
+
+
+def test_all_labels_failed(chain):
+    made = chain(chunk=10)
+    end(made, "label_000", 310, "Killed")
+    assert not made.has_work()
+    code = made.results()
+    assert code.status == 402
+    assert "none of 10" in code.message
+    assert "Killed" in code.message
+    assert made.outputs["failures"]["kinds"] == {"crash": 10}
+
+
+def test_the_frame_that_killed_its_job_fails_and_the_rest_is_labelled(chain):
+    made = chain(chunk=10)
+    frames = share(made, "label_000")
+    progress = Dict({"failures": [fail(made, 2, "force")], "current": {"index": 4, "id": "x"}})
+    end(made, "label_000", 310, "Segmentation fault", labelled=labelled([*frames[:2], frames[3]]), progress=progress)
+    (task,) = made.ctx.waiting.values()
+    assert task["indices"] == [5, 6, 7, 8, 9]
+    begin(made)
+    end(made, "label_001", labelled=labelled(frames[5:]), report=report())
+    made.results()
+    told = {item["index"]: item for item in made.outputs["failures"]["failures"]}
+    assert {index: item["kind"] for index, item in told.items()} == {2: "force", 4: "crash"}
+    assert "Segmentation fault" in told[4]["reason"]
+    assert len(made.outputs["batch"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (110, "The job ran out of memory.", "memory"),
+        (310, "last words: MemoryError", "memory"),
+        (310, "Killed", "crash"),
+        (210, "the input was refused: no such calculator", "refused"),
+    ],
+)
+def test_how_a_job_died_is_told_and_not_taken_for_the_walltime(chain, status, message, kind):
+    made = chain(chunk=10)
+    end(made, "label_000", status, message, progress=Dict({"failures": [], "current": {"index": 0, "id": "x"}}))
+    waiting = [index for task in made.ctx.waiting.values() for index in task["indices"]]
+    assert waiting == list(range(1, 10))
+    assert all(task["parent"] is None and task["restarts"] == 0 for task in made.ctx.waiting.values())
+    assert [item["kind"] for item in made.ctx.log] == [kind]
+
+
+# ------------------------------------------------------------------------------------------------------------- walltime
+
+
+def test_a_job_at_its_walltime_is_continued_from_its_folder(chain):
+    made = chain(chunk=10)
+    frames = share(made, "label_000")
+    node = end(made, "label_000", 400, "walltime", labelled=labelled(frames[:3]), report=report((), range(4, 10), 3))
+    tasks = list(made.ctx.waiting.values())
+    assert [task["indices"] for task in tasks] == [list(range(4, 10)), [3]]
+    assert (tasks[1]["parent"], tasks[1]["restarts"]) == (node.pk, 1)
+    assert made.ctx.log == []
+
+
+def test_a_job_that_the_scheduler_killed_at_its_walltime(chain):
+    made = chain(chunk=10)
+    frames = share(made, "label_000")
+    progress = Dict({"failures": [], "current": {"index": 3, "id": "x"}})
+    end(made, "label_000", 400, "walltime", labelled=labelled(frames[:3]), progress=progress)
+    assert [task["indices"] for task in made.ctx.waiting.values()] == [list(range(4, 10)), [3]]
+
+
+def test_restarts_end_some_day(chain):
+    made = chain(atoms(0, 1), restarts=2)
+    for number in range(3):
+        end(made, f"label_{number:03d}", 400, "walltime", report=report((), (), 0))
+        begin(made)
+    assert not made.has_work()
+    assert made.results().status == 402
+    (told,) = made.outputs["failures"]["failures"]
+    assert told["kind"] == "walltime"
+    assert "raise walltime of label in the machine's options.yaml" in told["reason"]
+
+
+def test_a_job_that_never_begins_a_frame_ends_some_day(chain):
+    made = chain(atoms(0, 2), restarts=1, chunk=2)
+    rounds = 0
+    while made.has_work() and rounds < 20:
+        rounds += 1
+        begin(made)
+        for key in list(made.ctx.running):
+            end(made, key, 400, "walltime", report=report((), made.ctx.tasks[key]["indices"]))
+    assert rounds < 15
+    assert made.results().status == 402
+
+
+# ------------------------------------------------------------------------------------------------------------- remedies
+
+
+@pytest.fixture
+def with_remedies(monkeypatch):
+    """Give the engine two remedies for what did not converge, as a density functional code has."""
+    from workchains.labelling.ase import AseEngine
+
+    order = {"unconverged": ["mixing", "algorithm"]}
+    monkeypatch.setattr(
+        AseEngine, "remedy", lambda self, kind, used: next((n for n in order.get(kind, []) if n not in used), None)
+    )
+
+
+def test_remedies_are_tried_one_at_a_time_and_recorded(chain, with_remedies):
+    made = chain(chunk=10)
+    frames = share(made, "label_000")
+    end(made, "label_000", labelled=labelled(frames[3:]), report=report([fail(made, i, "unconverged") for i in range(3)]))
+    (task,) = made.ctx.waiting.values()
+    assert (task["indices"], task["remedies"]) == ([0, 1, 2], ["mixing"])
+    begin(made)
+    end(made, "label_001", labelled=labelled(frames[:1]), report=report([fail(made, i, "unconverged") for i in (1, 2)]))
+    begin(made)
+    assert made.ctx.tasks["label_002"]["remedies"] == ["mixing", "algorithm"]
+    end(made, "label_002", labelled=labelled(frames[1:2]), report=report([fail(made, 2, "unconverged")]))
+    assert not made.has_work()
+    assert made.results() is None
+    told = made.outputs["failures"].get_dict()
+    assert (told["failed"], told["recovered"]) == (1, 2)
+    assert [item["remedy"] for item in told["failures"][0]["attempts"]] == [None, "mixing", "algorithm"]
+
+
+def test_without_remedies_a_failure_is_final(chain, with_remedies):
+    made = chain(chunk=10, remedies=False)
+    end(made, "label_000", labelled=labelled(share(made, "label_000")[1:]), report=report([fail(made, 0, "unconverged")]))
+    assert not made.has_work()
+
+
+# ------------------------------------------------------------------------------------------- filter, duplicates, twins
+
+
+def test_frames_that_must_not_be_labelled_are_set_aside_with_the_reason(chain):
+    frames = atoms(0, 3)
+    fused = atoms(3, 1)[0]
+    fused.positions[1] = fused.positions[0] + 0.3
+    twin = frames[1][[2, 0, 3, 1]]
+    twin.positions += np.asarray(twin.cell)[0]
+    made = chain([*frames, fused, twin], chunk=10)
+    assert made.ctx.tasks["label_000"]["indices"] == [0, 1, 2]
+    end(made, "label_000", labelled=labelled(frames), report=report())
+    assert made.results() is None
+    told = {item["index"]: item for item in made.outputs["failures"]["failures"]}
+    assert {index: item["kind"] for index, item in told.items()} == {3: "geometry", 4: "duplicate"}
+    assert "fused" in told[3]["reason"]
+    assert "the same configuration as frame 1" in told[4]["reason"]
+
+
+def test_geometry_limits_are_the_callers(chain):
+    made = chain(geometry={"pairs": {"Cu-Cu": 2.9}}, start=False)
+    assert not made.has_work()
+    assert made.results().status == 402
+
+
+@pytest.fixture
+def here(monkeypatch):
+    """Let the code of these tests be that of this environment, whose versions are known."""
+    monkeypatch.setattr("workchains.labelling.ase._is_here", lambda code: True)
+    return describe(CalculatorSettings.model_validate(EMT))
+
+
+def test_a_twin_with_a_label_is_not_labelled_again(chain, here):
+    frames = atoms(0, 6)
+    order = np.array([2, 0, 3, 1])
+    known = [frame[order] for frame in frames[:4]]
+    for number, frame in enumerate(known):
+        frame.positions += number * np.asarray(frame.cell)[1]
+    forces = np.arange(12.0).reshape(4, 3)
+    source = FramesData.from_frames([frames_io.attach_labels(f, -2.0, forces, np.zeros(6)) for f in known], {"engine": here})
+    source.store()
+    made = chain(frames, reuse=True, chunk=10)
+    assert made.ctx.tasks["label_000"]["indices"] == [4, 5]
+    end(made, "label_000", labelled=labelled(frames[4:], here), report=report())
+    assert made.results() is None
+    assert made.outputs["failures"]["reused"] == 4
+    first = made.outputs["batch"].get_frames()[0]
+    np.testing.assert_array_equal(first.get_forces()[order], forces)
+    assert first.info["origin"]["label"]["reused_from"] == {"node": source.uuid, "frame": frames_io.frame_id(known[0])}
+
+
+@pytest.mark.parametrize("other", [{"parameters": {"asap_cutoff": True}}, {"packages": {"ase": "0.0"}}])
+def test_labels_of_other_settings_or_versions_are_not_taken(chain, here, other):
+    labelled(atoms(0, 6), {**here, **other}).store()
+    made = chain(atoms(0, 6), reuse=True)
+    assert "label_000" in made.ctx.tasks
+    assert made.ctx.parts == {}
+
+
+def test_reuse_can_be_switched_off(chain, here):
+    labelled(atoms(0, 6), here).store()
+    assert chain(atoms(0, 6), reuse=False).ctx.parts == {}
+
+
+def test_labels_taken_over_are_dropped_if_the_program_has_changed(chain, here):
+    labelled(atoms(0, 6), here).store()
+    made = chain(reuse=True, chunk=10)
+    assert made.ctx.tasks["label_000"]["indices"] == [6, 7, 8, 9]
+    newer = {**here, "packages": {"ase": "99"}}
+    end(made, "label_000", labelled=labelled(share(made, "label_000"), newer), report=report())
+    waiting = [task["indices"] for task in made.ctx.waiting.values()]
+    begin(made)
+    assert waiting == [list(range(6))]
+    for key in list(made.ctx.running):
+        end(made, key, labelled=labelled(share(made, key), newer), report=report())
+    assert made.results() is None
+    assert made.outputs["batch"].engine == newer
+
+
+def test_a_frame_that_another_campaign_is_labelling_is_waited_for(chain, here):
+    job = CalcJobNode()
+    job.set_process_state("running")
+    job.store()
+    frames = atoms(0, 3)
+    from alworkflows.content import coarse_key
+
+    job.base.extras.set(MARK, {"queue": "x", "engine": engine_key(here), "contents": [coarse_key(frames[1])]})
+    made = chain(frames, reuse=True, chunk=10)
+    assert made.ctx.tasks["label_000"]["indices"] == [0, 2]
+    assert made.ctx.deferred == {"1": [job.pk]}
+    end(made, "label_000", labelled=labelled([frames[0], frames[2]], here), report=report())
+    assert made.has_work()
+    labelled([frames[1]], here).store()
+    job.set_process_state("finished")
+    made.inspect_jobs()
+    assert not made.has_work()
+    made.results()
+    assert (len(made.outputs["batch"]), made.outputs["failures"]["reused"]) == (3, 1)
+
+
+# ------------------------------------------------------------------------------------------------------------- the rest
+
+
+def test_once_asked_to_stop_nothing_new_is_begun(chain):
+    made = chain(start=False)
+    key = next(iter(made.ctx.waiting))
+    made.ctx.tasks[key] = made.ctx.waiting.pop(key)
+    made.ctx.running[key] = None
+    made.node.base.extras.set(STOP, True)
+    assert made.has_work()
+    assert made.ctx.waiting == {}
+    end(made, key, labelled=labelled(share(made, key)), report=report())
+    assert not made.has_work()
+    made.results()
+    assert len(made.outputs["batch"]) == 3
+    assert made.outputs["failures"]["kinds"] == {"cancelled": 7}
+
+
+def test_settings_that_do_not_suit_the_frames_end_before_anything_is_paid_for(code, monkeypatch):
+    from workchains.labelling.ase import AseEngine
+
+    def refuse(self, frames, code=None):
+        if frames:
+            raise InputError("k-points along vacuum")
+
+    monkeypatch.setattr(AseEngine, "check", refuse)
+    inputs = {"code": code, "frames": FramesData.from_frames(atoms(0, 2)), "settings": Dict({"calculator": EMT})}
+    made = instantiate_process(get_manager().get_runner(), LabelWorkChain, **inputs)
+    found = made.setup()
+    assert found.status == 202
+    assert "k-points along vacuum" in found.message
+
+
+def test_no_frame_to_label_is_refused(code):
+    with pytest.raises(ValueError, match="at least one frame"):
+        instantiate_process(
+            get_manager().get_runner(), LabelWorkChain, code=code, frames=FramesData.from_frames([]), settings=Dict({})
+        )
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"settings": {"chunck": 3}}, "did you mean 'chunk'"),
+        ({"settings": {"engine": "vasp"}}, "expects its settings here"),
+        ({"settings": {"calculator": {"name": "emd"}}}, "did you mean 'emt'"),
+        ({"geometry": {"shortes": 0.5}}, "did you mean 'shortest'"),
+    ],
+)
+def test_inputs_are_checked(code, inputs, message):
+    values = {"settings": Dict(inputs.get("settings", {})), "geometry": Dict(inputs.get("geometry", {}))}
+    with pytest.raises(ValueError, match=message):
+        instantiate_process(
+            get_manager().get_runner(), LabelWorkChain, code=code, frames=FramesData.from_frames(atoms(0, 1)), **values
+        )
