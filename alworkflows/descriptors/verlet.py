@@ -37,12 +37,25 @@ class VerletList:
         """
         deform = self._deformation(cell)
         if self._pairs is None or deform is None or not np.array_equal(pbc, self._pbc) or self._stale(positions, deform):
-            self._pairs = neighbours(positions, cell, pbc, self.cutoff + self.skin, offsets=True)
-            self._positions, self._cell, self._pbc = positions.copy(), np.array(cell), np.array(pbc)
-            self._inverse = np.linalg.inv(self._cell) if self._pbc.all() else None
-            self.builds += 1
             deform = np.eye(3)
+            return self._build(positions, cell, pbc), deform
         return self._pairs, deform
+
+    def _build(self, positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray) -> Neighbours:
+        self._pairs = neighbours(positions, cell, pbc, self.cutoff + self.skin, offsets=True)
+        self._positions, self._cell, self._pbc = positions.copy(), np.array(cell), np.array(pbc)
+        self._inverse = np.linalg.inv(self._cell) if self._pbc.all() else None
+        self.builds += 1
+        return self._pairs
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the list was made of: the order of its pairs, and with it the last bits of a sum over them, follow."""
+        return {} if self._pairs is None else {"positions": self._positions, "cell": self._cell, "pbc": self._pbc}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Make the list again that had this state."""
+        if state:
+            self._build(state["positions"], state["cell"], state["pbc"])
 
     def _deformation(self, cell: np.ndarray) -> np.ndarray | None:
         if np.array_equal(cell, self._cell):

@@ -52,6 +52,14 @@ class EnsembleCalculator(Calculator):
         """Return the deviation of each atom's force over the members, (N,) in eV/A."""
         return deviation(self._evaluate(self._committee, atoms)[1])
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the last bits of its results follow from besides the atoms: what the neighbour list was made of."""
+        return self._list.state()
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state, so that the same atoms give the same bits as then."""
+        self._list.restore(state)
+
     def _evaluate(self, committee: Committee, atoms: Atoms) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if not np.array_equal(atoms.numbers, self._numbers):
             self._kinds, self._numbers = kinds_of(atoms, self.ensemble.species), atoms.numbers.copy()

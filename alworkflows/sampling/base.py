@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
+from alworkflows.sampling.checkpoint import OUT_OF_TIME, Checkpoint, Saved
 from alworkflows.settings import Dynamics
 
 __all__ = [
@@ -41,6 +42,12 @@ class Driver(Protocol):
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of the members' forces at each atom (N,), eV/A."""
 
+    def state(self) -> dict[str, np.ndarray]:
+        """Return what the last bits of results follow from besides the atoms, such as a neighbour list; nothing: an empty one."""
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        """Go on from a state."""
+
 
 @dataclass(frozen=True)
 class SampleReport:
@@ -65,7 +72,8 @@ class Task:
 
     ``name``: of the structure, for the frames' origin; ``seed``: the same one gives the same frames; ``keep``: gets every frame
     as soon as it is made; ``driver``: the ensemble, for samplers that it drives; ``upper``: disagreement (eV/A) above which such
-    a run stops, None: it is not watched; ``progress``: gets a line of text now and then.
+    a run stops, None: it is not watched; ``progress``: gets a line of text now and then; ``checkpoint``: where the run goes on
+    from and when it must stop.
     """
 
     name: str
@@ -74,6 +82,7 @@ class Task:
     driver: Driver | None = None
     upper: float | None = None
     progress: Progress | None = None
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
 
     def say(self, message: str) -> None:
         """Report progress, if anyone listens."""
@@ -85,7 +94,7 @@ class Keeper:
     """Hand frames over as they are made, each with its origin, and count them."""
 
     def __init__(self, task: Task, sampler: str, timestep: float) -> None:
-        self._keep, self._timestep = task.keep, timestep
+        self._keep, self._timestep = task.checkpoint.keeping(task.keep), timestep
         self._origin = {"structure": task.name, "sampler": sampler, "seed": int(task.seed)}
         self._sampler = sampler
         self.label = f"{sampler} {task.name}"
@@ -108,6 +117,22 @@ class Keeper:
         self._keep(frame)
         self.frames += 1
         self.last_step = step
+
+    def load(self, task: Task) -> Saved | None:
+        """Return where an earlier process left the run, whose frames are handed over and counted; None if it has not begun."""
+        saved = task.checkpoint.load(self._again)
+        if saved:
+            task.say(f"{self.label}: goes on from step {saved.values['step']}, {self.frames} frames")
+        return saved
+
+    def _again(self, frame: Atoms) -> None:
+        self._keep(frame)
+        self.frames += 1
+        self.last_step = frame.info["origin"]["step"]
+
+    def out_of_time(self, steps: int, planned: int) -> SampleReport:
+        """Return the report of a run that goes on in another process."""
+        return self.report(steps, planned, OUT_OF_TIME, f"step {steps} of {planned}: out of time, to be gone on with")
 
     def report(self, steps: int, planned: int, stopped: str | None = None, message: str = "") -> SampleReport:
         """Return the report of the run that ends here."""

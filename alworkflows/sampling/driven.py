@@ -9,17 +9,22 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.sampling.base import Driver, Keeper, SampleReport, Task
+from alworkflows.sampling.checkpoint import Saved
 from alworkflows.settings import DrivenDynamics
 from alworkflows.simulation.dynamics import Langevin, State, evaluator, initial_state, kinetic_temperature, step
 from alworkflows.simulation.monitors import DisagreementMonitor, ExplosionMonitor, Stop
 
 __all__ = ["Phase", "drive", "require_driver"]
+
+#: arrays of a state
+_ARRAYS = ("positions", "velocities", "cell", "forces", "stress")
 
 
 @dataclass(frozen=True)
@@ -52,6 +57,18 @@ def require_driver(driver: Driver | None, sampler: str) -> Driver:
     return driver
 
 
+@dataclass(frozen=True)
+class _Sound:
+    """A state in which nothing was wrong: positions (N, 3) and cell (3, 3) in A, step, temperatures in K, more of its origin."""
+
+    positions: np.ndarray
+    cell: np.ndarray
+    step: int
+    target: float
+    kinetic: float
+    more: dict[str, Any]
+
+
 class _Run:
     """One run in progress: what is looked at every now and then, and the last states that were sound."""
 
@@ -60,11 +77,11 @@ class _Run:
         self.disagreement = None if upper is None else DisagreementMonitor(driver, upper)
         self.scratch = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         self.keeper = keeper
-        self.sound: deque[tuple[State, int, float, float, dict[str, object]]] = deque(maxlen=settings.before_stop)
+        self.sound: deque[_Sound] = deque(maxlen=settings.before_stop)
 
     def look(self, state: State, number: int, target: float, kinetic: float, phase: Phase) -> Stop | None:
         """Return why the run must end here, or remember the state as sound."""
-        self.place(state)
+        self.place(state.positions, state.cell)
         stop = self.explosion.fused(self.scratch)
         if stop:
             return stop
@@ -74,20 +91,46 @@ class _Run:
             more["disagreement"] = value
         if stop is None or not self.sound:
             # a first state on which the ensemble already disagrees is all there is to show
-            self.sound.append((state, number, target, kinetic, more))
+            self.sound.append(_Sound(state.positions, state.cell, number, target, kinetic, more))
         return stop
 
-    def place(self, state: State) -> None:
+    def place(self, positions: np.ndarray, cell: np.ndarray) -> None:
         """Put a state into the scratch atoms."""
-        self.scratch.arrays["positions"] = state.positions
-        self.scratch.cell.array[:] = state.cell
+        self.scratch.arrays["positions"] = positions
+        self.scratch.cell.array[:] = cell
 
     def keep_sound(self, stop: Stop | None = None) -> None:
         """Keep the last sound state, or all that are remembered if the run must stop; none is kept twice."""
-        for state, number, target, kinetic, more in list(self.sound) if stop else list(self.sound)[-1:]:
-            if number > self.keeper.last_step:
-                self.place(state)
-                self.keeper(self.scratch, number, target, kinetic, **more, **({"stopped": stop.reason} if stop else {}))
+        for one in list(self.sound) if stop else list(self.sound)[-1:]:
+            if one.step > self.keeper.last_step:
+                self.place(one.positions, one.cell)
+                marked = {"stopped": stop.reason} if stop else {}
+                self.keeper(self.scratch, one.step, one.target, one.kinetic, **one.more, **marked)
+
+    def save(self, state: State, number: int, driver: Driver, task: Task) -> None:
+        """Write where the run stands: all that the next step, the next look and the next frame follow from."""
+        arrays = {name: getattr(state, name) for name in _ARRAYS if getattr(state, name) is not None}
+        arrays.update({f"driver_{name}": array for name, array in driver.state().items()})
+        if self.sound:
+            arrays["sound_positions"] = np.array([one.positions for one in self.sound])
+            arrays["sound_cells"] = np.array([one.cell for one in self.sound])
+        values = {
+            "step": number,
+            "energy": state.energy,
+            "random": state.random.bit_generator.state,
+            "sound": [[one.step, one.target, one.kinetic, one.more] for one in self.sound],
+        }
+        task.checkpoint.save(arrays, values)
+
+    def restore(self, saved: Saved, random: np.random.Generator, driver: Driver) -> tuple[State, int]:
+        """Return the state and the step at which :meth:`save` was called."""
+        arrays, values = saved.arrays, saved.values
+        random.bit_generator.state = values["random"]
+        driver.restore({name.removeprefix("driver_"): array for name, array in arrays.items() if name.startswith("driver_")})
+        for k, (number, target, kinetic, more) in enumerate(values["sound"]):
+            self.sound.append(_Sound(arrays["sound_positions"][k], arrays["sound_cells"][k], number, target, kinetic, more))
+        kept = {name: arrays.get(name) for name in _ARRAYS}
+        return State(**kept, energy=values["energy"], random=random), int(values["step"])  # type: ignore[arg-type]
 
 
 def drive(
@@ -112,17 +155,21 @@ def drive(
     constant_volume = all(phase.pressure is None for phase in phases)
     evaluate = evaluator(driver, atoms, stress=not constant_volume)
     run = _Run(settings, atoms, driver, task.upper, keeper)
-    langevin = Langevin(masses, settings.timestep, settings.friction)
-    state = initial_state(atoms, langevin, evaluate, phases[0].start, random)
-    stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses), phases[0])
-    wanted, number = set(snapshots), 0
+    stop: Stop | None = None
+    saved = keeper.load(task)
+    if saved:
+        state, number = run.restore(saved, random, driver)
+    else:
+        langevin = Langevin(masses, settings.timestep, settings.friction)
+        state, number = initial_state(atoms, langevin, evaluate, phases[0].start, random), 0
+        stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses), phases[0])
+    wanted, begin = set(snapshots), 0
     report_every = max(1, planned // 20)
     for phase in phases:
         langevin = Langevin(masses, settings.timestep, settings.friction, phase.pressure)
-        for done in range(1, phase.steps + 1):
+        for done in range(number - begin + 1, phase.steps + 1):
             if stop:
-                run.keep_sound(stop)
-                return keeper.report(number, planned, stop.reason, f"step {number}: {stop.message}")
+                break
             target = phase.target(done)
             state = step(state, langevin, evaluate, target)
             number += 1
@@ -134,6 +181,11 @@ def drive(
                     run.keep_sound()
             if number % report_every == 0:
                 task.say(f"{keeper.label}: step {number}/{planned}, {kinetic:.0f} K, {keeper.frames}/{len(wanted)} frames")
+            if stop is None and task.checkpoint.due():
+                run.save(state, number, driver, task)
+                if task.checkpoint.ends() and number < planned:
+                    return keeper.out_of_time(number, planned)
+        begin += phase.steps
     if stop:
         run.keep_sound(stop)
         return keeper.report(number, planned, stop.reason, f"step {number}: {stop.message}")

@@ -4,9 +4,17 @@ Langevin dynamics in LAMMPS, the target temperature rising linearly from the fir
 (isotropic Nose-Hoover barostat) constant pressure. Snapshots are evenly spaced over the ramp after its first tenth, in which the
 crystal takes up its velocities, so that neighbours are apart by about duration / snapshots, many vibrations for picosecond ramps.
 A particle in a box neither drifts nor turns: its momenta are taken away now and then.
+
+The run is a chain of pieces of a fixed number of steps. Between two of them it goes through LAMMPS' restart file into a new
+LAMMPS instance, whose noise has a seed of its own. So each piece follows from the file before it alone, and a run that another
+process goes on with from its last file gives the same bits as one that was never interrupted.
 """
 
 from __future__ import annotations
+
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
 from ase import Atoms
@@ -29,6 +37,8 @@ HOTTEST = 4.0
 FUSED = 0.45
 #: Relaxation time of the barostat, fs.
 BAROSTAT = 1000.0
+#: Steps times atoms of a piece of the run, some seconds of work, and bounds for its steps: only whole pieces are kept.
+PIECE, SHORTEST, LONGEST = 300_000, 100, 5000
 
 
 def check(settings: MeltSettings, structure: Atoms, name: str) -> int:
@@ -63,40 +73,81 @@ def sample(settings: MeltSettings, structure: Atoms, task: Task) -> SampleReport
         If LAMMPS refuses before the first step; later on the run counts as exploded and keeps its frames.
     """
     planned = check(settings, structure, task.name)
-    keeper = Keeper(task, settings.name, settings.timestep)
-    first, last = settings.temperature
-    with LammpsSimulation(structure, resolve(settings.potential), name=task.name) as simulation:
-        simulation.commands(_dynamics(settings, np.random.default_rng(task.seed), is_isolated(structure)))
-        step = 0
-        for target in _snapshots(settings, planned):
-            try:
-                simulation.run(target - step, start=0, stop=planned)
-            except SimulationError as error:
-                if keeper.frames == 0:
-                    raise
-                return keeper.report(step, planned, EXPLODED, str(error))
-            step = target
-            kinetic, atoms = simulation.temperature(), simulation.atoms()
-            fault = _fault(atoms, kinetic, last)
-            if fault:
-                return keeper.report(step, planned, EXPLODED, f"step {step}: {fault}")
-            ramp = first + (last - first) * step / planned
-            keeper(atoms, step, ramp, kinetic)
-            task.say(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {keeper.frames}/{settings.snapshots} frames")
-    return keeper.report(planned, planned)
+    run = _Melt(settings, structure, task, planned)
+    with tempfile.TemporaryDirectory() as folder:
+        return run.through(Path(folder) / "melt.restart")
 
 
-def _dynamics(settings: MeltSettings, random: np.random.Generator, isolated: bool) -> list[str]:
-    """Return the LAMMPS commands of the thermostat, the integrator and the starting velocities (time in ps, pressure in bar)."""
+class _Melt:
+    """One run, piece by piece."""
+
+    def __init__(self, settings: MeltSettings, structure: Atoms, task: Task, planned: int) -> None:
+        self.settings, self.structure, self.task, self.planned = settings, structure, task, planned
+        self.keeper = Keeper(task, settings.name, settings.timestep)
+        self.targets = _snapshots(settings, planned)
+        self.steps = min(max(PIECE // len(structure), SHORTEST), LONGEST)
+
+    def through(self, file: Path) -> SampleReport:
+        """Run all pieces, ``file`` between each and the next."""
+        checkpoint, step, longest = self.task.checkpoint, 0, 0.0
+        if saved := self.keeper.load(self.task):
+            file.write_bytes(saved.arrays["lammps"].tobytes())
+            step = int(saved.values["step"])
+        while True:
+            began = time.monotonic()
+            end = min(step + self.steps, self.planned)
+            stopped = self._piece(step, end, file)
+            if stopped or end == self.planned:
+                return stopped or self.keeper.report(self.planned, self.planned)
+            step, longest = end, max(longest, time.monotonic() - began)
+            if checkpoint.due() or checkpoint.ends(longest):
+                checkpoint.save({"lammps": np.frombuffer(file.read_bytes(), dtype=np.uint8)}, {"step": step})
+            if checkpoint.ends(longest):
+                return self.keeper.out_of_time(step, self.planned)
+
+    def _piece(self, begin: int, end: int, file: Path) -> SampleReport | None:
+        """Run from step ``begin`` to ``end``; return a report if the run ends here by itself."""
+        settings, keeper, planned = self.settings, self.keeper, self.planned
+        first, last = settings.temperature
+        restart = file if begin else None
+        with LammpsSimulation(self.structure, resolve(settings.potential), name=self.task.name, restart=restart) as simulation:
+            simulation.commands(_dynamics(settings, self.task.seed, is_isolated(self.structure), begin // self.steps))
+            step = begin
+            for target in sorted({*(one for one in self.targets if begin < one <= end), end}):
+                try:
+                    simulation.run(target - step, start=0, stop=planned)
+                except SimulationError as error:
+                    if keeper.frames == 0:
+                        raise
+                    return keeper.report(step, planned, EXPLODED, str(error))
+                step = target
+                kinetic, atoms = simulation.temperature(), simulation.atoms()
+                fault = _fault(atoms, kinetic, last)
+                if fault:
+                    return keeper.report(step, planned, EXPLODED, f"step {step}: {fault}")
+                if step in self.targets:
+                    keeper(atoms, step, first + (last - first) * step / planned, kinetic)
+                    made = f"{keeper.frames}/{settings.snapshots} frames"
+                    self.task.say(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {made}")
+            if end < planned:
+                simulation.write_restart(file)
+        return None
+
+
+def _dynamics(settings: MeltSettings, seed: int, isolated: bool, piece: int) -> list[str]:
+    """Return the LAMMPS commands of the integrator, the thermostat and, for the first piece, velocities (time in ps, bar)."""
     first, last = settings.temperature
-    velocities, noise = (int(number) for number in random.integers(1, 900_000_000, 2))
+    velocities, noise = (int(number) for number in np.random.default_rng(seed).integers(1, 900_000_000, 2))
+    start = [f"velocity all create {first!r} {velocities} mom yes rot {'yes' if isolated else 'no'} dist gaussian loop all"]
+    if piece:
+        start, noise = [], int(np.random.default_rng([seed, piece]).integers(1, 900_000_000))
     integrator = "nve"
     if settings.pressure is not None:
         bar = settings.pressure * 1e4
         integrator = f"nph iso {bar!r} {bar!r} {BAROSTAT * 1e-3!r}"
     return [
         f"timestep {settings.timestep * 1e-3!r}",
-        f"velocity all create {first!r} {velocities} mom yes rot {'yes' if isolated else 'no'} dist gaussian loop all",
+        *start,
         f"fix integrate all {integrator}",
         f"fix heat all langevin {first!r} {last!r} {settings.friction * 1e-3!r} {noise} zero yes",
         *(["fix still all momentum 100 linear 1 1 1 angular rescale"] if isolated else []),

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from ase import Atoms
 
+from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError, unknown
 from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, Task
+from alworkflows.sampling.checkpoint import Checkpoint, fingerprint
 from alworkflows.settings import (
     CompressSettings,
     DimerSettings,
@@ -84,6 +87,8 @@ def sample(
     driver: Driver | None = None,
     upper: float | None = None,
     progress: Progress | None = None,
+    checkpoint: Path | None = None,
+    deadline: Deadline | None = None,
 ) -> SampleReport:
     """Run one sampler on one structure.
 
@@ -105,6 +110,11 @@ def sample(
         Disagreement (eV/A) above which a driven run stops; none: it is not watched.
     progress : callable, optional
         Gets a line of text now and then.
+    checkpoint : Path, optional
+        Folder from which a run by dynamics goes on if there is one, and where it is kept for another process to go on. A run that
+        was interrupted gives the same frames, bit for bit, as one that was not.
+    deadline : Deadline, optional
+        When a run with a checkpoint stops, to be gone on with; the report says so.
 
     Raises
     ------
@@ -117,7 +127,8 @@ def sample(
         if len(structure) != 1:
             raise InputError(f"{name}: the sampler '{settings.name}' expected one structure, got {len(structure)} frames")
         structure = structure[0]
-    report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(
-        settings, structure, Task(name, seed, keep, driver, upper, progress)
-    )
+    starts = [structure] if isinstance(structure, Atoms) else structure
+    run = fingerprint(settings.model_dump(mode="json"), name, int(seed), upper, *starts)
+    task = Task(name, seed, keep, driver, upper, progress, Checkpoint(checkpoint, run, deadline))
+    report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(settings, structure, task)
     return report

@@ -56,6 +56,10 @@ class LammpsSimulation:
         Must know all species.
     log : Path, optional
         File for LAMMPS' own log.
+    name : str
+        Of the structure, for messages.
+    restart : Path, optional
+        File that :meth:`write_restart` of a simulation of the same atoms wrote: goes on from there.
 
     Raises
     ------
@@ -65,7 +69,14 @@ class LammpsSimulation:
         If LAMMPS refuses; the message is LAMMPS' own.
     """
 
-    def __init__(self, atoms: Atoms, potential: PairPotential, log: Path | None = None, name: str = "structure") -> None:
+    def __init__(
+        self,
+        atoms: Atoms,
+        potential: PairPotential,
+        log: Path | None = None,
+        name: str = "structure",
+        restart: Path | None = None,
+    ) -> None:
         potential.check(atoms.get_chemical_symbols(), name)
         self.template = Atoms(numbers=atoms.numbers, cell=atoms.cell, pbc=True)
         self._species = sorted(set(atoms.get_chemical_symbols()))
@@ -76,7 +87,14 @@ class LammpsSimulation:
         # rows of the cell = rows of the lower triangle, rotated (or reflected, for a left-handed cell)
         self._rotation = np.linalg.solve(lower, np.asarray(atoms.cell))
         try:
-            self._create(atoms, lower, potential)
+            self.commands(["units metal", "atom_modify map array sort 0 0.0", "boundary p p p"])
+            if restart is None:
+                self._create(atoms, lower, potential)
+            else:
+                self.commands([f'read_restart "{restart}"'])
+            self.commands(
+                [*potential.commands(self._species), "neighbor 2.0 bin", "neigh_modify every 1 delay 0 check yes", "thermo 1000"]
+            )
         except BaseException:
             self.close()
             raise
@@ -86,10 +104,7 @@ class LammpsSimulation:
         box = [repr(float(lower[k])) for k in ((0, 0), (1, 1), (2, 2), (1, 0), (2, 0), (2, 1))]
         self.commands(
             [
-                "units metal",
                 f"atom_style {'charge' if charged else 'atomic'}",
-                "atom_modify map array sort 0 0.0",
-                "boundary p p p",
                 "box tilt large",
                 f"region box prism 0 {box[0]} 0 {box[1]} 0 {box[2]} {box[3]} {box[4]} {box[5]} units box",
                 f"create_box {len(self._species)} box",
@@ -106,9 +121,6 @@ class LammpsSimulation:
             self.commands([f"mass {number} {float(atomic_masses[atomic_numbers[symbol]])!r}"])
             if charged:
                 self.commands([f"set type {number} charge {potential.charge(symbol)!r}"])
-        self.commands(
-            [*potential.commands(self._species), "neighbor 2.0 bin", "neigh_modify every 1 delay 0 check yes", "thermo 1000"]
-        )
 
     def commands(self, lines: Sequence[str]) -> None:
         """Run LAMMPS commands."""
@@ -120,6 +132,14 @@ class LammpsSimulation:
         """Run ``steps`` time steps; thermostats ramp from step ``start`` to step ``stop`` (default: these steps alone)."""
         window = f" start {start} stop {stop}" if stop is not None else ""
         self.commands([f"run {steps}{window} post no"])
+
+    def write_restart(self, path: Path) -> None:
+        """Write positions, velocities, cell, step and the state of fixes that have one (the barostat, not Langevin's noise).
+
+        Writing and reading are not without effect: the atoms are wrapped and listed anew, so that later sums differ in their last
+        bits from those of a run that wrote nothing. Runs that are to be equal must all go through their files at the same steps.
+        """
+        self.commands([f'write_restart "{path}"'])
 
     def temperature(self) -> float:
         """Return the kinetic temperature, K."""

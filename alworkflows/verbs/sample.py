@@ -1,8 +1,9 @@
 """Verb ``sample``: run one sampler on one structure.
 
 Input: ``sampler`` (settings), ``structures`` (file), ``structure`` (name), ``seed``, optional ``ensemble``
-(file) and ``upper`` (eV/A).
-Output: ``candidates.npz``, written frame by frame; the sampler's report.
+(file), ``upper`` (eV/A) and ``max_seconds`` (walltime).
+Output: ``candidates.npz``, written frame by frame; the sampler's report; ``checkpoint/``, from which the same run goes on if it
+is there at the start: ``restarts`` says how many times it has, ``out_of_time`` that it must once more.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.deadline import CHECKPOINT, Deadline, count_restarts
 from alworkflows.errors import unknown
 
 __all__ = ["run"]
@@ -20,7 +22,7 @@ __all__ = ["run"]
 
 def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Make candidate frames; see the module."""
-    from alworkflows.sampling import parse_sampler, sample
+    from alworkflows.sampling import OUT_OF_TIME, parse_sampler, sample
 
     settings = parse_sampler(spec["sampler"])
     by_name: dict[str, list[Atoms]] = {}
@@ -35,8 +37,22 @@ def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
 
         driver = Ensemble.load(folder / spec["ensemble"]).calculator()
     writer = frames_io.FrameWriter(folder / "candidates.npz")
-    report = sample(settings, by_name[name], name, int(spec["seed"]), writer.append, driver, spec.get("upper"), print_progress)
-    return {"structure": name, **report.as_dict()}
+    with Deadline(spec.get("max_seconds")) as deadline:
+        restarts = count_restarts(folder)
+        report = sample(
+            settings,
+            by_name[name],
+            name,
+            int(spec["seed"]),
+            writer.append,
+            driver,
+            spec.get("upper"),
+            print_progress,
+            folder / CHECKPOINT,
+            deadline,
+        )
+    ended = deadline.outcome() if report.stopped == OUT_OF_TIME else {}
+    return {"structure": name, **report.as_dict(), "restarts": restarts, **ended}
 
 
 def print_progress(message: str) -> None:

@@ -46,6 +46,12 @@ class Committee(Calculator):
         mean = self.depths.mean()
         self.results = {"energy": mean * energy, "forces": mean * forces, "stress": mean * stress}
 
+    def state(self) -> dict[str, np.ndarray]:
+        return {"looks": np.array(self.looks)}
+
+    def restore(self, state: dict[str, np.ndarray]) -> None:
+        self.looks = int(state["looks"])
+
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         self.looks += 1
         _, forces, _ = self._pairs(atoms)
