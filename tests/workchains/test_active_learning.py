@@ -8,10 +8,16 @@ from aiida.manage import get_manager
 from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
 from ase.build import bulk
 
+from alworkflows import frames as frames_io
+from alworkflows.calculators import describe
+from alworkflows.errors import InputError
+from alworkflows.settings import CalculatorSettings
 from workchains.active_learning import ActiveLearningWorkChain
+from workchains.approval import give_answer, open_question
 from workchains.base import derive_seed
 from workchains.data.frames import FramesData
 from workchains.ports import EXIT_CODES
+from workchains.queueing import STOP
 
 STAGE = {
     "name": "melt",
@@ -62,9 +68,11 @@ def frames(count=2, engine=None):
     return FramesData.from_frames(made, {"engine": engine}).store()
 
 
-def child(cls=WorkChainNode, status=0, message=None, **outputs):
-    """Return a finished child with outputs."""
+def child(cls=WorkChainNode, status=0, message=None, caller=None, key=None, **outputs):
+    """Return a finished child with outputs, called by a campaign under a key."""
     node = cls()
+    if caller is not None:
+        node.base.links.add_incoming(caller.node, link_type=LinkType.CALL_CALC, link_label=key)
     node.set_exit_status(status)
     node.set_process_state("finished")
     if message:
@@ -141,7 +149,9 @@ def test_selection_is_stored_with_its_reasons(process):
 
 def test_describing_that_fails(process):
     campaign = process()
-    campaign.ctx.deviate = child(CalcJobNode, status=310, message="Killed")
+    assert campaign.should_deviate()
+    child(CalcJobNode, status=310, message="Killed", caller=campaign, key="iteration_01_deviate")
+    assert not campaign.should_deviate()
     campaign.inspect_deviate()
     assert ended(campaign).status == 412
 
@@ -185,7 +195,9 @@ def test_a_fit_that_fails(process):
 
 def test_a_judgement_that_fails(process):
     campaign = process()
-    campaign.ctx.evaluate = child(CalcJobNode, status=310, message="Killed")
+    assert campaign.should_evaluate()
+    child(CalcJobNode, status=310, message="Killed", caller=campaign, key="evaluate")
+    assert not campaign.should_evaluate()
     campaign.inspect_evaluate()
     assert ended(campaign).status == 415
 
@@ -297,3 +309,87 @@ def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(process):
 def test_transfer_sets_that_make_no_sense_are_refused(process, change, message):
     with pytest.raises(ValueError, match=message):
         process(**change)
+
+
+# ------------------------------------------------------------------------------------------------- a person's word
+
+
+@pytest.fixture
+def asking(process, monkeypatch):
+    """Return a function that makes a campaign that chose frames, and whose pauses are counted."""
+
+    def _asking(approval):
+        campaign = process(label={"approval": approval, "calculator": {"name": "emt"}})
+        campaign.ctx.selected, campaign.ctx.test = frames(2), None
+        campaign.pauses = []
+        monkeypatch.setattr(campaign, "pause", campaign.pauses.append)
+        return campaign
+
+    return _asking
+
+
+def ask(campaign):
+    assert campaign.should_wait()
+    campaign.run_ask()
+
+
+def test_a_campaign_asks_before_its_first_labels_and_goes_on_when_approved(asking):
+    campaign = asking("first")
+    ask(campaign)
+    assert "waiting for approval: 2 labels, 8 atoms in all, cost unknown" in campaign.pauses[0]
+    assert open_question(campaign.node)["labels"] == 2
+    assert campaign.should_wait()  # it was played without an answer
+    give_answer(campaign.node, True, "me@here")
+    assert open_question(campaign.node) is None
+    assert not campaign.should_wait()
+    campaign.ctx.iteration = 2
+    assert not campaign.should_wait()
+    assert campaign.is_going_on()
+    with pytest.raises(InputError, match="waits for no approval"):
+        give_answer(campaign.node, True, "me@here")
+
+
+def test_a_campaign_can_ask_before_each_batch(asking):
+    campaign = asking("batch")
+    ask(campaign)
+    give_answer(campaign.node, True, "me@here")
+    assert not campaign.should_wait()
+    campaign.ctx.iteration = 2
+    assert campaign.should_wait()
+
+
+def test_labels_that_are_refused_are_not_paid_for(asking):
+    campaign = asking("first")
+    ask(campaign)
+    give_answer(campaign.node, False, "me@here")
+    assert not campaign.should_wait()
+    assert not campaign.is_going_on()
+    campaign.run_label()
+    assert campaign.ctx.labelling == []
+    code = ended(campaign)
+    assert code.status == 703
+    assert "2 labels were not approved" in code.message
+
+
+def test_the_price_is_known_from_earlier_labels(asking, monkeypatch):
+    monkeypatch.setattr("workchains.labelling.ase._is_here", lambda code: True)
+    atoms = frames_io.attach_labels(bulk("Cu", cubic=True), -1.0, np.zeros((4, 3)))
+    atoms.info["origin"] = {"label": {"seconds": 1800.0, "cores": 2}}
+    made_by = describe(CalculatorSettings(name="emt"))
+    campaign = asking("first")
+    FramesData.from_frames([atoms], {"engine": made_by}).store()
+    campaign.run_ask()
+    assert open_question(campaign.node)["core_hours"] == pytest.approx(2.0)
+
+
+def test_a_campaign_that_asks_never_does_not_wait(asking):
+    assert not asking("never").should_wait()
+
+
+def test_once_asked_to_stop_no_iteration_begins(process):
+    campaign = process()
+    campaign.node.base.extras.set(STOP, True)
+    assert not campaign.should_iterate()
+    code = ended(campaign)
+    assert code.status == 702
+    assert "stopped as asked" in code.message
