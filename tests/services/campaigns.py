@@ -4,7 +4,7 @@ import re
 import time
 from pathlib import Path
 
-__all__ = ["JOBS", "SMALL", "TINY", "launch"]
+__all__ = ["JOBS", "SMALL", "TINY", "ask", "launch"]
 
 #: of every part one, as small as it goes
 TINY = (Path(__file__).parents[1] / "integration" / "campaign.yaml").read_text()
@@ -46,3 +46,8 @@ def launch(shell, text):
     start = time.monotonic()
     told = shell("launch", "campaign.yaml", "--wait")
     return int(re.search(r"\b(?:PK|pk)\D{0,3}(\d+)", told).group(1)), time.monotonic() - start
+
+
+def ask(shell, code, **values):
+    """Run a piece of Python with these variables and the profile loaded; it prints JSON."""
+    return shell.python("".join(f"{name} = {value!r}\n" for name, value in values.items()) + code)

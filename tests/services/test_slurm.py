@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.campaigns import JOBS, TINY, launch
+from services.campaigns import JOBS, TINY, ask, launch
 from workchains.calculations.base import WALLTIME_WORDS
 
 #: of computer.yaml, see conftest.py
@@ -56,7 +56,7 @@ def test_no_more_jobs_than_the_cap_were_in_flight(cluster, jobs):
 
 # ------------------------------------------------------------------------------------------------ walltime
 
-START = """
+SUBMIT = """
 from aiida.engine import submit
 from aiida.orm import Dict
 from ase.build import bulk
@@ -65,95 +65,72 @@ from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain
 from workchains.machines import load_code
 
-def slow_frames(count, size):
-    made = []
-    for index in range(count):
-        atoms = bulk("Cu", cubic=True) * (size, size, size)
-        atoms.rattle(0.05, seed=index)
-        atoms.info["origin"] = {"structure": "copper"}
-        made.append(atoms)
-    return FramesData.from_frames(made)
-
-def options(seconds):
-    return {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": seconds}
-
+made = []
+for index in range(count):
+    atoms = bulk("Cu", cubic=True) * (size, size, size)
+    atoms.rattle(0.05, seed=index)
+    atoms.info["origin"] = {"structure": "copper"}
+    made.append(atoms)
 settings = {"calculator": {"name": "emt"}, "chunk": 1000, "remedies": False, "reuse": False, "clean": False}
+options = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": seconds}
+inputs = dict(code=load_code(), frames=FramesData.from_frames(made), settings=Dict(settings))
+if chain:
+    node = submit(LabelWorkChain, **inputs, options=Dict(options))
+else:
+    run = Dict({"indices": list(range(count)), "remedy": None})
+    node = submit(LabelJob, **inputs, run=run, metadata={"options": options})
+print(json.dumps(node.pk))
 """
 
-CHAIN = (
-    START
-    + """
-inputs = dict(code=load_code(), frames=slow_frames({count}, 4), settings=Dict(settings), options=Dict(options({seconds})))
-print(json.dumps(submit(LabelWorkChain, **inputs).pk))
-"""
-)
-
-JOB = (
-    START
-    + """
-run = Dict({{"indices": list(range({count})), "remedy": None}})
-inputs = dict(code=load_code(), frames=slow_frames({count}, 6), settings=Dict(settings), run=run)
-print(json.dumps(submit(LabelJob, **inputs, metadata={{"options": options({seconds})}}).pk))
-"""
-)
-
-WAIT = """
+WHERE = """
 import time
 from aiida.orm import load_node
-node, deadline = load_node({pk}), time.monotonic() + {seconds}
-while not node.is_terminated and time.monotonic() < deadline:
-    time.sleep(0.5)
-"""
-
-SUBMITTED = """
-import time
-from aiida.orm import load_node
-node, deadline = load_node({pk}), time.monotonic() + 60
+node, deadline = load_node(pk), time.monotonic() + seconds
 while not (node.get_job_id() and node.get_remote_workdir()) and time.monotonic() < deadline:
     time.sleep(0.5)
 print(json.dumps(dict(id=node.get_job_id(), folder=node.get_remote_workdir())))
 """
 
-TOLD = (
-    WAIT
-    + """
-def kept(item):
-    return len(item.outputs.labelled) if "labelled" in item.outputs else 0
-def words(item):
-    text = item.get_option("scheduler_stderr")
-    return item.outputs.retrieved.base.repository.get_object_content(text, "r")
-children = [item for item in node.called if item.process_label == "LabelJob"] if node.process_label != "LabelJob" else [node]
-print(json.dumps(dict(
-    state=node.process_state.value, status=node.exit_status, message=node.exit_message,
-    batch=node.outputs.batch.ids if "batch" in node.outputs else [],
-    jobs=[dict(id=item.get_job_id(), status=item.exit_status, kept=kept(item), words=words(item)) for item in children],
-)))
+END = """
+import time
+from aiida.orm import load_node
+node, deadline = load_node(pk), time.monotonic() + seconds
+while not node.is_terminated and time.monotonic() < deadline:
+    time.sleep(0.5)
+
+def told(job):
+    words = job.outputs.retrieved.base.repository.get_object_content(job.get_option("scheduler_stderr"), "r")
+    kept = len(job.outputs.labelled) if "labelled" in job.outputs else 0
+    return dict(id=job.get_job_id(), status=job.exit_status, kept=kept, words=words)
+
+jobs = [node] if node.process_label == "LabelJob" else [item for item in node.called if item.process_label == "LabelJob"]
+batch = node.outputs.batch.ids if "batch" in node.outputs else []
+print(json.dumps(dict(status=node.exit_status, message=node.exit_message, batch=batch, jobs=[told(job) for job in jobs])))
 """
-)
 
 
 def test_labels_go_on_in_further_jobs_when_a_job_reaches_its_walltime(queue):
-    count, seconds = 120, 16
-    pk = queue.python(CHAIN.format(count=count, seconds=seconds))
-    told = queue.python(TOLD.format(pk=pk, seconds=240))
+    count = 80
+    pk = ask(queue, SUBMIT, chain=True, count=count, size=6, seconds=16)
+    told = ask(queue, END, pk=pk, seconds=240)
     assert told["status"] == 0, told
     assert len(set(told["batch"])) == count
-    assert len(told["jobs"]) > 1
     # all but the last stopped in time by themselves; what they had counts
+    assert len(told["jobs"]) > 1
     assert [job["status"] for job in told["jobs"]] == [400] * (len(told["jobs"]) - 1) + [0]
     assert sum(job["kept"] for job in told["jobs"]) == count
 
 
 def test_a_job_killed_at_its_walltime_leaves_its_labels(queue, cluster):
     count = 400
-    pk = queue.python(JOB.format(count=count, seconds=600))
-    job = queue.python(SUBMITTED.format(pk=pk))
+    pk = ask(queue, SUBMIT, chain=False, count=count, size=6, seconds=600)
+    job = ask(queue, WHERE, pk=pk, seconds=60)
     deadline = time.monotonic() + 60
     while not (Path(job["folder"]) / "labelled.npz").exists():
         assert time.monotonic() < deadline
         time.sleep(0.5)
     cluster.expire(job["id"])
-    told = queue.python(TOLD.format(pk=pk, seconds=120))
+    told = ask(queue, END, pk=pk, seconds=120)
     assert remembered(cluster, [job["id"]])[job["id"]][0] == "TIMEOUT"
     assert told["status"] == 400, told
     assert 0 < told["jobs"][0]["kept"] < count
