@@ -13,6 +13,7 @@ from ase import Atoms
 from threadpoolctl import threadpool_limits
 
 import alworkflows
+from alworkflows.deadline import TimeIsUp
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.models.accumulate import accumulate
@@ -27,6 +28,7 @@ from alworkflows.models.regression import Candidate, Regression, Sums, regressio
 from alworkflows.models.rows import RowMaker
 from alworkflows.models.sample import Checked, Sample, species_of
 from alworkflows.models.table import Errors, PathRow, PathTable
+from alworkflows.models.unfinished import Unfinished
 from alworkflows.settings import FitSettings, ModelSettings, TermsRule
 
 __all__ = ["Fit"]
@@ -60,6 +62,8 @@ class Fit:
         Called with a line of text now and then.
     cache
         Where sums of earlier fits are kept; None: nowhere. By default that of this computer.
+    unfinished
+        Checkpoint of the job, whose deadline ends the fit before its path is made.
 
     Attributes
     ----------
@@ -81,11 +85,13 @@ class Fit:
         references: Sequence[Atoms] | None = None,
         progress: Callable[[str], None] | None = None,
         cache: Cache | str | None = "default",
+        unfinished: Unfinished | None = None,
     ) -> None:
         start = time.perf_counter()
         self.settings, self.seed = settings or ModelSettings(), seed
         self._say = progress or (lambda message: None)
         self._cache = Cache.of_environment() if isinstance(cache, str) else cache
+        self._unfinished = unfinished
         batches = Batches(frames, "training frames")
         self.species = tuple(species) if species else species_of(batches)
         self._references = list(references or [])
@@ -98,6 +104,8 @@ class Fit:
         self._sums = self._accumulate(batches)
         self._tests = {name: self._forces_of(source, f"test {name}") for name, source in (tests or {}).items()}
         self._transfers = {name: self._forces_of(source, f"transfer {name}") for name, source in (transfers or {}).items()}
+        if unfinished is not None and unfinished.ends():
+            raise TimeIsUp("all frames are summed, to be gone on with")
         accumulated = time.perf_counter()
         with threadpool_limits(1, "blas"):  # vectors this short take longer on many threads
             self._regression: Regression = regression(self._sums, self.settings.fit, self._say)
@@ -116,8 +124,8 @@ class Fit:
         fit, members = self.settings.fit, self.settings.members
         sample = Sample(self.seed, self.settings.folds, members)
         checked = Checked(batches, fit.quantities, sample, self._baseline)
-        key = self._key(fit, {"seed": self.seed, "folds": self.settings.folds, "members": members})
-        groups = accumulate(checked, self._maker(fit), sample.group, members + 1, self._say, self._cache, key)
+        key = {"seed": self.seed, "folds": self.settings.folds, "members": members}
+        groups = self._sum(checked, fit, sample.group, members + 1, key)
         if not checked.frames:
             raise InputError("training frames: expected at least one frame, got none")
         total = groups[0]
@@ -146,12 +154,16 @@ class Fit:
         """Return sums over the forces of a set to judge on, each counted once."""
         fit = FitSettings(quantities=("forces",))
         checked = Checked(Batches(source, where), ("forces",))
-        found = accumulate(checked, self._maker(fit), lambda atoms: 0, 1, self._say, self._cache, self._key(fit, {"set": True}))[
-            0
-        ]
+        found = self._sum(checked, fit, lambda atoms: 0, 1, {"set": True})[0]
         if not checked.frames:
             raise InputError(f"{where}: expected at least one frame, got none")
         return found
+
+    def _sum(
+        self, batches: Batches, fit: FitSettings, group: Callable[[Atoms], int], groups: int, more: dict[str, Any]
+    ) -> list[Normal]:
+        key = self._key(fit, more)
+        return accumulate(batches, self._maker(fit), group, groups, self._say, self._cache, key, self._unfinished)
 
     def _key(self, fit: FitSettings, more: dict[str, Any]) -> dict[str, Any]:
         return {

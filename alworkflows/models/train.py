@@ -27,6 +27,8 @@ def train(
     ------
     InputError
         If a frame lacks what is fitted, or there are too few frames for members to differ.
+    TimeIsUp
+        If there is a deadline, and it came first.
     """
     fit = Fit(frames, settings, species, seed, progress=progress, **more)
     ensemble = fit.ensemble()

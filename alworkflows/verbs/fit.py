@@ -1,8 +1,10 @@
 """Verb ``fit``: fit an ensemble to labelled batches and judge it on the test frames there are.
 
 Input: ``batches`` and ``tests`` (files), ``model`` (settings), ``species``, ``seed``; optional ``transfers`` (mapping of the
-name of a set to files) and ``references`` (files whose energies the energies of the species are shifted to meet).
-Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames.
+name of a set to files), ``references`` (files whose energies the energies of the species are shifted to meet) and
+``max_seconds`` (walltime).
+Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames. If the
+walltime is too short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.deadline import CHECKPOINT, Deadline, TimeIsUp, count_restarts
 from alworkflows.errors import InputError
 from alworkflows.settings import ModelSettings, parse
 from alworkflows.verbs.sample import print_progress
@@ -23,7 +26,18 @@ __all__ = ["read_batches", "run"]
 
 def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
     """Fit an ensemble; see the module."""
+    with Deadline(spec.get("max_seconds")) as deadline:
+        restarts = count_restarts(folder)
+        try:
+            return {**_fit(spec, folder, deadline), "restarts": restarts}
+        except TimeIsUp as reason:
+            print_progress(str(reason))
+            return {"restarts": restarts, "message": str(reason), **deadline.outcome()}
+
+
+def _fit(spec: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
     from alworkflows.models import force_errors, train
+    from alworkflows.models.unfinished import Unfinished
 
     transfers: dict[str, list[str]] = spec.get("transfers") or {}
     tests: list[str] = spec.get("tests") or []
@@ -39,6 +53,7 @@ def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
         tests={"test": [batches[name] for name in tests]} if testing else {},
         transfers={group: [batches[name] for name in files] for group, files in transfers.items()},
         references=[frame for name in spec.get("references") or [] for frame in frames_io.load(folder / name)[0]],
+        unfinished=Unfinished(folder / CHECKPOINT, deadline),
     )
     ensemble.save(folder / "ensemble.npz")
     errors = force_errors(ensemble, testing)["summary"] if testing else None
