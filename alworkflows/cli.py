@@ -21,6 +21,8 @@ __all__ = ["main"]
 
 #: commands for files, in the order one uses them; each is a function in the module of its name
 BY_HAND = ("sample", "fit", "evaluate", "insight")
+#: commands for files that other packages add: what they do is recorded
+RECORDED = ("label",)
 
 
 def _plugins() -> dict[str, EntryPoint]:
@@ -45,15 +47,19 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by what they work on."""
+        plugins = _plugins()
         sections = {
             "On files, without a database": list(BY_HAND),
-            "Campaigns": sorted(_plugins()),
+            "On files, by jobs that are recorded": [name for name in RECORDED if name in plugins],
+            "Campaigns": sorted(set(plugins) - set(RECORDED)),
             "Others": super().list_commands(ctx),
         }
         width = max(len(name) for names in sections.values() for name in names)
         for title, names in sections.items():
             found = {name: command for name in names if (command := self.get_command(ctx, name)) is not None}
             limit = formatter.width - 6 - width
+            if not found:
+                continue
             with formatter.section(title):
                 formatter.write_dl([(name.ljust(width), command.get_short_help_str(limit)) for name, command in found.items()])
 
@@ -80,12 +86,15 @@ def group() -> None:
       alworkflows check zno.yaml            what it would do, and does each part work
       alworkflows launch zno.yaml --wait    run it; Ctrl-C leaves it running
       alworkflows status                    how far it is
+      alworkflows approve                   let campaigns go on that ask before they pay for labels
+      alworkflows cancel PK                 end it; labels that came are kept, and never bought again
       alworkflows report PK -o report/      a page with plots
       alworkflows export PK -o potential/   the potential, for ASE and LAMMPS
 
     \b
-    By hand, from labelled frames in any file that ASE reads:
-      alworkflows fit frames.xyz -o model.npz                a committee of sparse potentials, chosen along a path
+    By hand, from frames in any file that ASE reads:
+      alworkflows label frames.xyz --calculator chgnet -o labelled.xyz
+      alworkflows fit labelled.xyz -o model.npz              a committee of sparse potentials, chosen along a path
       alworkflows evaluate model.npz test.xyz                its errors
       alworkflows insight model.npz frames.xyz -o insight/   what it is made of
       alworkflows export model.npz -o potential/             for LAMMPS

@@ -141,7 +141,7 @@ class ActiveLearningWorkChain(QueueingWorkChain):
         if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
             return False
         if is_stopping(self.node):
-            self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
+            self.end_as_asked()
             return False
         limit = self.campaign.budget.labels
         if limit is not None and self.labels_paid() >= limit:
@@ -152,7 +152,9 @@ class ActiveLearningWorkChain(QueueingWorkChain):
         return True
 
     def is_going_on(self) -> bool:
-        """Nothing has ended the campaign."""
+        """Nothing has ended the campaign, and nobody has asked it to begin nothing new."""
+        if self.ctx.failure is None and is_stopping(self.node):
+            self.end_as_asked()
         return self.ctx.failure is None
 
     # ------------------------------------------------------------------------------------------------ sample
@@ -311,6 +313,9 @@ class ActiveLearningWorkChain(QueueingWorkChain):
                 self.end_with("ERROR_LABELLING_FAILED", stage=self.stage.name, message=ending(node))
             elif not node.is_finished_ok:
                 self.report(f"labelling the test frames failed: {ending(node)}")
+        if is_stopping(self.node):
+            # labels that were let go of are no failure of the campaign
+            self.end_as_asked()
 
     # ------------------------------------------------------------------------------------------------ train
 
@@ -424,6 +429,10 @@ class ActiveLearningWorkChain(QueueingWorkChain):
         """Remember how the campaign ends; what is there is still judged and handed over."""
         self.ctx.failure = (label, values)
         self.report(getattr(self.exit_codes, label).format(**values).message)
+
+    def end_as_asked(self) -> None:
+        """Remember that a person asked to begin nothing new."""
+        self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
 
     def ensemble(self) -> EnsembleData:
         """Return the last ensemble."""

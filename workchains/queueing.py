@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from aiida.common.links import LinkType
 from aiida.engine import ToContext
-from aiida.orm import Computer, ProcessNode, QueryBuilder, load_node
+from aiida.orm import Computer, ProcessNode, QueryBuilder, WorkChainNode, load_node
 from plumpy import ProcessState
 
 from workchains.base import KeyedWorkChain
 from workchains.machines import job_cap
 
-__all__ = ["MARK", "QueueingWorkChain", "in_flight", "is_stopping"]
+__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping"]
 
 #: extra of a process that takes a slot: ``queue`` (UUID of the computer) and what it works on
 MARK = "alworkflows"
@@ -46,8 +47,35 @@ def in_flight(computer: Computer, project: str = "id") -> list[Any]:
 
 
 def is_stopping(node: ProcessNode) -> bool:
-    """Whether a work chain was asked to begin nothing new."""
-    return bool(node.base.extras.get(STOP, False))
+    """Whether a work chain, or one above it, was asked to begin nothing new."""
+    current: ProcessNode | None = node
+    while current is not None:
+        if current.base.extras.get(STOP, False):
+            return True
+        current = current.caller
+    return False
+
+
+def ask_to_stop(node: ProcessNode) -> list[int]:
+    """Ask a work chain, and every live one below it, to begin nothing new; what is in flight runs to its end.
+
+    Returns
+    -------
+    asked : list of int
+        PKs of the work chains that were asked, ``node`` first. One notices when it is woken, by the end of a job at the latest.
+    """
+    asked: list[int] = []
+    level = [node]
+    while level:
+        for chain in level:
+            chain.base.extras.set(STOP, True)
+        asked += [int(chain.pk or 0) for chain in level]
+        query = QueryBuilder()
+        query.append(WorkChainNode, filters={"id": {"in": [chain.pk for chain in level]}}, tag="caller")
+        live = {"attributes.process_state": {"!in": ENDED}}
+        query.append(WorkChainNode, with_incoming="caller", edge_filters={"type": LinkType.CALL_WORK.value}, filters=live)
+        level = query.all(flat=True)
+    return asked
 
 
 @contextmanager

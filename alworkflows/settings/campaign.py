@@ -46,6 +46,9 @@ class Campaign(Settings):
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     description: str = ""
     seed: int = Field(1, ge=0, lt=2**31)
+    machine: str | None = Field(
+        None, description="where it runs, by the name of a machine that `alworkflows setup` made; none: the first one made"
+    )
     species: tuple[str, ...] = Field(min_length=1, max_length=8, description="chemical symbols")
     structures: dict[str, StructureSettings] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1)

@@ -10,9 +10,10 @@ from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains import campaigns, session
 from workchains.cli.campaign import check, new
-from workchains.cli.dryrun import dry_run, shorten
+from workchains.cli.dryrun import dry_run
 from workchains.cli.forecast import forecast
 from workchains.cli.launch import launch
+from workchains.cli.toy import shorten
 
 COPPER = {
     "name": "copper",

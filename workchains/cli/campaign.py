@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.commands.output import console, json_option, plain, print_json, print_table
-from workchains.cli.common import duration
+from workchains.cli.common import duration, profile_option
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from alworkflows.settings import Campaign
     from workchains.cli.dryrun import DryRun, Item
     from workchains.cli.forecast import Forecast
+    from workchains.cli.ready import Codes
 
 __all__ = ["check", "new"]
 
@@ -67,13 +70,18 @@ def _list(as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path())
 @click.option("--run/--no-run", default=True, help="Run samplers and calculator for real, but tiny.  [default: run]")
+@click.option("--code", "label", metavar="LABEL", help="Code that would run the jobs, as for launch.")
+@profile_option
 @json_option
-def check(file: str, run: bool, as_json: bool) -> None:
+def check(file: str, run: bool, label: str | None, profile: str | None, as_json: bool) -> None:
     """Check a campaign FILE: is it valid, what will it take, does each part work.
 
-    Predicts jobs and labels (upper bounds), builds all structures, labels a frame, and runs each stage's sampler for a few
-    hundred steps; stages that an ensemble drives get a toy one. Nothing is stored or submitted. Exit status 2 if something is
-    wrong.
+    Predicts jobs and labels (upper bounds), builds all structures, sees whether the label settings suit them, labels a frame,
+    and runs each stage's sampler for a few hundred steps; stages that an ensemble drives get a toy one. Nothing is stored or
+    submitted. Exit status 2 if something is wrong.
+
+    A file that names a machine, or an engine such as vasp, is also checked against the profile: machines, programs, and the
+    potentials that the label settings name. What vasp and quantum-espresso would say is not tried: they run as jobs.
 
     \b
     Examples:
@@ -89,7 +97,8 @@ def check(file: str, run: bool, as_json: bool) -> None:
     expected = forecast(campaign)
     if not as_json:
         _show_forecast(campaign, expected)
-    result = dry_run(campaign, Path(file).parent, (lambda item: None) if as_json else _show_item, run)
+    find = _finder(campaign, label, profile)
+    result = dry_run(campaign, Path(file).parent, (lambda item: None) if as_json else _show_item, run, find)
     if as_json:
         print_json(
             {
@@ -103,6 +112,22 @@ def check(file: str, run: bool, as_json: bool) -> None:
     else:
         _show_verdict(campaign, expected, result, file)
     sys.exit(0 if result.ok else 2)
+
+
+def _finder(campaign: Campaign, label: str | None, profile: str | None) -> Callable[[], Codes] | None:
+    """Return what finds the campaign's codes; None for a campaign that names no machine: it needs no profile to be checked."""
+    named = [campaign.machine, campaign.label.machine, label, profile]
+    if campaign.label.engine == "ase" and not any(named):
+        return None
+
+    def find() -> Codes:
+        from workchains.cli.ready import find_codes
+        from workchains.session import activate
+
+        activate(profile)
+        return find_codes(campaign, label)
+
+    return find
 
 
 def _known_names(campaign: Campaign) -> None:
@@ -138,7 +163,7 @@ def _show_forecast(campaign: Campaign, expected: Forecast) -> None:
     print_table(columns, lines, title="Upper bounds: iterations of a stage, the rest per iteration", left=2)
     click.echo(
         f"In all at most {expected.iterations} iterations, {expected.candidates} candidates, {expected.labels} labels, "
-        f"{expected.jobs} jobs.\n"
+        f"{expected.jobs} jobs.\nLabels that are there already are not bought again; failed ones may be tried once more.\n"
     )
 
 
@@ -155,17 +180,25 @@ def _show_item(item: Item) -> None:
 
 
 def _cost(campaign: Campaign, expected: Forecast, result: DryRun) -> dict[str, float | None]:
-    """Return the mean time of a label and of all, s, one after another; time is taken to grow as the number of atoms."""
-    if result.seconds_per_atom is None:
-        return {"seconds_per_label": None, "label_seconds": None}
+    """Return what a label costs in the mean and all together; time is taken to grow as the number of atoms.
+
+    Keys: ``seconds_per_label`` and ``label_seconds`` (one after another, as timed here), ``label_core_hours`` (of all, as labels
+    of the same settings took before); None where it is not known.
+    """
     atoms = labels = 0.0
     for stage, bounds in zip(campaign.stages, expected.stages, strict=True):
         sizes = [result.atoms[name] for name in stage.structures if name in result.atoms]
         if sizes:
             labels += bounds.total_labels
             atoms += bounds.total_labels * sum(sizes) / len(sizes)
-    each = result.seconds_per_atom * atoms / labels if labels else 0.0
-    return {"seconds_per_label": each, "label_seconds": each * expected.labels}
+    mean = atoms / labels if labels else 0.0
+    each = None if result.seconds_per_atom is None else result.seconds_per_atom * mean
+    hours = result.core_hours_per_atom
+    return {
+        "seconds_per_label": each,
+        "label_seconds": None if each is None else each * expected.labels,
+        "label_core_hours": None if hours is None else hours * mean * expected.labels,
+    }
 
 
 def _show_verdict(campaign: Campaign, expected: Forecast, result: DryRun, file: str) -> None:
@@ -175,6 +208,8 @@ def _show_verdict(campaign: Campaign, expected: Forecast, result: DryRun, file: 
             f"\nLabels: {cost['seconds_per_label']:.2f} s each on this machine, "
             f"at most {duration(cost['label_seconds'])} one after another."
         )
+    if cost["label_core_hours"] is not None:
+        click.echo(f"\nLabels: at most {cost['label_core_hours']:.3g} core-hours, going by those that are there.")
     wrong = sum(not item.ok for item in result.items)
     if wrong:
         click.secho(f"\n{wrong} of {len(result.items)} checks failed.", fg="red", err=True)

@@ -12,7 +12,7 @@ from alworkflows.errors import InputError
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-__all__ = ["duration", "load_campaign_node", "profile_option", "state_of"]
+__all__ = ["duration", "load_campaign_node", "load_labelling", "load_run", "profile_option", "start_or_find_daemon", "state_of"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -52,6 +52,47 @@ def load_campaign_node(text: str) -> ProcessNode:
     raise InputError(f"expected a campaign, got {describe(node)} <{node.pk}>{hint}")
 
 
+def load_labelling(text: str) -> ProcessNode:
+    """Return a set of labels by PK or UUID, of `alworkflows label` or of a campaign.
+
+    Raises
+    ------
+    InputError
+        If there is no such node, or it is something else.
+    """
+    from workchains.provenance import load_node
+    from workchains.provenance.ancestry import describe
+
+    node = load_node(text)
+    if getattr(node, "process_label", None) != "LabelWorkChain":
+        raise InputError(f"expected what `alworkflows label` submitted (a LabelWorkChain), got {describe(node)} <{node.pk}>")
+    return cast("ProcessNode", node)
+
+
+def load_run(text: str) -> ProcessNode:
+    """Return what a person submitted, by PK or UUID: a campaign, or labels for a file.
+
+    Raises
+    ------
+    InputError
+        If there is no such node, or it is something else (with the campaign it belongs to, if any).
+    """
+    from workchains.provenance import load_node
+
+    node = load_node(text)
+    if getattr(node, "process_label", None) == "LabelWorkChain" and cast("ProcessNode", node).caller is None:
+        return cast("ProcessNode", node)
+    return load_campaign_node(text)
+
+
+def start_or_find_daemon() -> tuple[bool, int]:
+    """Return whether the daemon had to be started, and how many workers it has."""
+    from workchains import session
+
+    running = session.daemon_status().running
+    return not running, session.start_daemon().workers
+
+
 def state_of(node: ProcessNode) -> str:
     """Return how a campaign is, in a word or two."""
     if node.is_finished_ok:
@@ -62,4 +103,8 @@ def state_of(node: ProcessNode) -> str:
         return "crashed"
     if node.is_killed:
         return "killed"
+    from workchains.approval import open_question
+
+    if open_question(node) is not None:
+        return "waits for approval"
     return "paused" if node.paused else "running"

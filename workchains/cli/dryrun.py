@@ -6,37 +6,20 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
-from alworkflows.settings import (
-    Campaign,
-    DrivenDynamics,
-    Dynamics,
-    MeltSettings,
-    ModelSettings,
-    QuenchSettings,
-    Stage,
-    SurfaceMeltSettings,
-    merge,
-    parse,
-)
+from alworkflows.settings import Campaign, ModelSettings, Stage, merge, parse
+from workchains.cli.toy import TOY, TOY_FRAMES, shorten, toy_labels
+
+if TYPE_CHECKING:
+    from aiida.orm import InstalledCode
+
+    from workchains.cli.ready import Codes
 
 __all__ = ["DryRun", "Item", "dry_run"]
-
-#: steps of a sampler's trial
-STEPS = 200
-#: frames the toy ensemble is fitted to: enough that its two members, each of which leaves out about half, differ
-TOY_FRAMES = 10
-#: what makes a toy of a model: few descriptors, two members
-TOY = {
-    "members": 2,
-    "folds": 2,
-    "descriptors": {"functions": [{"family": "gaussian", "centres": [1.0, 2.0, 3.0, 4.0], "widths": [1.0]}], "l": [0], "m": [4]},
-    "fit": {"quantities": ["forces"], "terms": 6, "max_terms": 6},
-}
 
 
 @dataclass(frozen=True)
@@ -59,12 +42,15 @@ class DryRun:
         In the order of trying.
     seconds_per_atom
         Time of a label over the frame's atoms, without loading the calculator; None if no label came.
+    core_hours_per_atom
+        Of labels with the same settings that are in the profile; None if none are, or it was not asked.
     atoms
         Atoms of each structure that could be built.
     """
 
     items: list[Item] = field(default_factory=list)
     seconds_per_atom: float | None = None
+    core_hours_per_atom: float | None = None
     atoms: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -77,7 +63,13 @@ class _TrialError(Exception):
     """A trial did not work; the rest goes on without it."""
 
 
-def dry_run(campaign: Campaign, base: Path, report: Callable[[Item], None], run: bool = True) -> DryRun:
+def dry_run(
+    campaign: Campaign,
+    base: Path,
+    report: Callable[[Item], None],
+    run: bool = True,
+    find: Callable[[], Codes] | None = None,
+) -> DryRun:
     """Try every part of a campaign.
 
     Parameters
@@ -90,9 +82,12 @@ def dry_run(campaign: Campaign, base: Path, report: Callable[[Item], None], run:
         Gets each item as soon as it was tried.
     run
         Whether samplers and calculator run; if not, structures are built and checked only.
+    find
+        Returns the campaign's codes; None: the profile is not asked.
     """
     trial = _Trial(campaign, base, report)
     trial.build_structures()
+    trial.try_settings(find)
     if run:
         trial.try_calculator()
         for stage in campaign.stages:
@@ -146,10 +141,72 @@ class _Trial:
         lengths = " x ".join(f"{length:.1f}" for length in atoms.cell.lengths())
         return f"{atoms.get_chemical_formula()},{polar} {lengths} A"
 
-    # -------------------------------------------------------------------------------------------- calculator
+    # -------------------------------------------------------------------------------------------- labels
+
+    def try_settings(self, find: Callable[[], Codes] | None) -> None:
+        """See that the machines have the programs, and that the label settings suit the structures and what the profile holds."""
+        codes: list[Codes] = []
+        if find is not None:
+
+            def look() -> str:
+                codes.append(find())
+                found = codes[0]
+                same = found.code.pk == found.label_code.pk
+                return found.code.full_label + ("" if same else f"; labels by {found.label_code.full_label}")
+
+            self.attempt("machines", look)
+        self.attempt("label settings", lambda: self._settings(codes[0].label_code if codes else None))
+
+    def _settings(self, code: InstalledCode | None) -> str:
+        from alworkflows.calculators import parameters
+
+        frames = list(self.structures.values())
+        settings = self.campaign.label
+        if settings.engine == "ase":
+            engine = parameters(settings.calculator)
+            for name, frame in self.structures.items():
+                try:
+                    engine.check(frame)
+                except InputError as error:
+                    raise _TrialError(f"structure {name}: {error}") from error
+        else:
+            from workchains.cli.ready import require_labels
+
+            require_labels(self.campaign, frames, code)
+        if code is not None and frames:
+            self._price(frames, code)
+        told = "" if code is not None or settings.engine == "ase" else "; potentials not looked for, see above"
+        return f"suit {len(frames)} structures{told}"
+
+    def _price(self, frames: list[Atoms], code: InstalledCode) -> None:
+        """Ask the profile what labels of the same settings took."""
+        from workchains.approval import estimate
+        from workchains.data.frames import FramesData
+
+        told = estimate([FramesData.from_frames([frame]) for frame in frames], self.campaign.label, code)
+        if told["core_hours"] is not None:
+            self.result.core_hours_per_atom = told["core_hours"] / told["atoms"]
+
+    @property
+    def runs_here(self) -> bool:
+        """Whether the calculator can be tried in this process: programs that run as jobs cannot, nor what is elsewhere alone."""
+        from alworkflows.calculators import parameters
+
+        settings = self.campaign.label
+        if settings.engine != "ase":
+            return False
+        elsewhere = settings.machine or self.campaign.machine
+        return elsewhere is None or parameters(settings.calculator).installed()
 
     def try_calculator(self) -> None:
         """Load the calculator, label a frame, and label it again to see what one costs once all is loaded."""
+        if not self.runs_here:
+            settings = self.campaign.label
+            name = settings.calculator.name if settings.engine == "ase" else settings.engine
+            where = settings.machine or self.campaign.machine
+            on = f" on {where}" if where else ""
+            self.attempt(f"labels by {name}", lambda: f"not tried here: they run as jobs{on}; try them with alworkflows label")
+            return
         self.attempt(f"calculator {self.campaign.label.calculator.name}", self._label)
 
     def _label(self) -> str:
@@ -211,7 +268,8 @@ class _Trial:
         from alworkflows.models import train
 
         model = parse(ModelSettings, merge(self.campaign.model.model_dump(mode="json"), TOY), "toy model")
-        frames = self._labelled(self.frames[: TOY_FRAMES // 2] + list(self._rattled(TOY_FRAMES - TOY_FRAMES // 2)))
+        chosen = self.frames[: TOY_FRAMES // 2] + list(self._rattled(TOY_FRAMES - TOY_FRAMES // 2))
+        frames = self._labelled(chosen) if self.runs_here else toy_labels(chosen, self.campaign)
         return train(frames, model, self.campaign.species, self.campaign.seed)[0]
 
     def _rattled(self, count: int) -> Iterator[Atoms]:
@@ -220,25 +278,3 @@ class _Trial:
             atoms = source.copy()
             atoms.rattle(0.05 + 0.05 * index, seed=self.campaign.seed + index)
             yield atoms
-
-
-def shorten(sampler: Any) -> Any:
-    """Return a sampler's settings with durations cut so that all takes a few hundred steps and leaves a few frames."""
-    changes: dict[str, Any] = {"snapshots": min(sampler.snapshots, 4)}
-    if not isinstance(sampler, Dynamics):
-        return sampler.model_copy(update=changes)
-    short = STEPS * sampler.timestep
-    if isinstance(sampler, QuenchSettings):
-        first, last = sampler.temperature
-        part = short / 4
-        changes |= {
-            "melt_duration": min(sampler.melt_duration, part),
-            "equilibrate": min(sampler.equilibrate, part),
-            "hold": min(sampler.hold, part),
-            "rate": max(sampler.rate, (first - last) / part * 1e3),
-        }
-    elif isinstance(sampler, MeltSettings | SurfaceMeltSettings):
-        changes["duration"] = min(sampler.duration, short)
-    if isinstance(sampler, DrivenDynamics):
-        changes["watch_every"] = min(sampler.watch_every, 20)
-    return sampler.model_copy(update=changes)

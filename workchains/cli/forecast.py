@@ -45,7 +45,7 @@ class StageForecast:
 
 @dataclass(frozen=True)
 class Forecast:
-    """Upper bounds of a campaign; ``labels`` respects the campaign's budget."""
+    """Upper bounds of a campaign; ``labels`` respects the campaign's budget, ``jobs`` leaves out second tries."""
 
     stages: tuple[StageForecast, ...]
     iterations: int
@@ -84,4 +84,6 @@ def _stage(stage: Stage, campaign: Campaign) -> StageForecast:
 
 
 def _label_jobs(frames: int, settings: LabelSettings) -> int:
+    if settings.engine != "ase":
+        return frames  # the program itself runs on one frame at a time
     return min(max(-(-frames // settings.chunk), settings.jobs), frames) if frames else 0

@@ -24,12 +24,15 @@ __all__ = ["launch"]
 @click.argument("file", type=click.Path())
 @click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
 @click.option(
-    "--code", "label", metavar="LABEL", help="Code that runs the jobs, as `verdi code list` shows it; default: that of setup."
+    "--code", "label", metavar="LABEL", help="Code that runs the jobs, as `verdi code list` shows it; default: the machine's."
 )
 @profile_option
 @json_option
 def launch(file: str, wait: bool, label: str | None, profile: str | None, as_json: bool) -> None:
     """Run the campaign in FILE under the daemon, and return at once.
+
+    It runs on the machine that the file names (`machine`, and `label: {machine: ...}` for the labels), else on the first one
+    that setup made. Labels that are there already, of whichever campaign of the profile, are taken over and not bought again.
 
     The daemon is started if it does not run. With --wait the exit status is 0 if the campaign ends well or with a warning
     (7xx), 1 if not, 130 if you leave.
@@ -74,8 +77,12 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
 
 
 def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilder:
+    """Return what is to be submitted; what can be wrong with codes, structures and label settings is known before."""
     from workchains.active_learning import ActiveLearningWorkChain
-    from workchains.machines import job_options, load_code
+    from workchains.cli.ready import find_codes, require_labels, starting_frames
 
-    code = load_code(label)
-    return ActiveLearningWorkChain.get_builder_from_campaign(code, campaign, job_options(code.computer), base)
+    found = find_codes(campaign, label)
+    require_labels(campaign, starting_frames(campaign, base), found.label_code)
+    builder = ActiveLearningWorkChain.get_builder_from_campaign(found.code, campaign, base=base)
+    builder.label_code = found.label_code
+    return builder

@@ -16,10 +16,14 @@ __all__ = ["show", "status"]
 @click.command()
 @click.argument("campaign", required=False, metavar="[PK]")
 @click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@click.option("--disk", is_flag=True, help="Ask its machines what the folders that its jobs left take, and what is free.")
 @profile_option
 @json_option
-def status(campaign: str | None, wait: bool, profile: str | None, as_json: bool) -> None:
+def status(campaign: str | None, wait: bool, disk: bool, profile: str | None, as_json: bool) -> None:
     """List campaigns, newest first; with a PK, show how that one stands.
+
+    That is: its iterations; labels done, in flight and queued, taken over from before, and failed, by kind with a reason; jobs in
+    flight on each machine against its cap; what waits for a person; what to do next.
 
     With --wait the exit status is 0 if the campaign ends well or with a warning (7xx), 1 if not, 130 if you leave.
 
@@ -28,13 +32,14 @@ def status(campaign: str | None, wait: bool, profile: str | None, as_json: bool)
       alworkflows status                all campaigns
       alworkflows status 1234           iterations, labels, errors, what to do next
       alworkflows status 1234 --wait    watch it
+      alworkflows status 1234 --disk    and what its jobs left on the machines
     """
     from workchains.session import activate
 
     activate(profile)
     if campaign is None:
-        if wait:
-            raise click.UsageError("--wait needs the PK of a campaign")
+        if wait or disk:
+            raise click.UsageError(f"--{'wait' if wait else 'disk'} needs the PK of a campaign")
         _list(as_json)
         return
     from workchains.cli.common import load_campaign_node
@@ -48,14 +53,14 @@ def status(campaign: str | None, wait: bool, profile: str | None, as_json: bool)
         if ended is not None:
             show(ended, as_json)
         sys.exit(exit_code(ended))
-    show(standing(node), as_json)
+    show(standing(node, disk), as_json)
 
 
 def show(now: Any, as_json: bool) -> None:
     """Print how a campaign stands."""
     from rich.text import Text
 
-    from workchains.cli.summary import COLUMNS, LEGEND, rows
+    from workchains.cli.summary import COLUMNS, LEGEND, details, rows
 
     if as_json:
         print_json(now)
@@ -67,10 +72,27 @@ def show(now: Any, as_json: bool) -> None:
         screen.print(Text(LEGEND, style="dim"))
         screen.print()
     screen.print(Text(now.sentence))
+    for line in details(now):
+        screen.print(Text(line))
     if now.failures:
-        print_table(("failures", "count"), now.failures.items())
+        print_table(("failed", "count", "for example"), [(item.what, item.count, item.example) for item in now.failures], left=3)
+    if any(item.disk for item in now.folders):
+        _show_disks(now)
     for index, line in enumerate(now.advice):
         screen.print(Text(("Next: " if index == 0 else "      ") + line), soft_wrap=True)
+
+
+def _show_disks(now: Any) -> None:
+    from workchains.cli.summary import size
+
+    columns = ("folders on", "folders", "size", "files", "free", "free files")
+    lines = [
+        (item.machine, item.count, size(item.disk.used_bytes), item.disk.used_inodes, size(item.disk.free_bytes),
+         "-" if item.disk.free_inodes is None else item.disk.free_inodes)
+        for item in now.folders
+        if item.disk
+    ]  # fmt: skip
+    print_table(columns, lines)
 
 
 def _list(as_json: bool) -> None:

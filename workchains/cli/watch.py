@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.commands.output import console, table
-from workchains.cli.summary import COLUMNS, Standing, rows, standing
+from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -77,7 +77,12 @@ def _picture(node: ProcessNode, now: Standing, daemon: bool) -> Any:
             ProgressBar(max(last.jobs, 1), last.jobs_done, width=30),
             f"{last.jobs_done}/{last.jobs}",
         )
+        tally = last.labelling
+        if tally is not None and tally.live:
+            coming = f"{tally.labels}/{tally.total}, {tally.in_flight} in flight, {tally.queued} queued"
+            bar.add_row(Text("labels of this iteration"), ProgressBar(max(tally.total, 1), tally.labels, width=30), coming)
         parts += [bar, table(COLUMNS, rows(now.iterations[-12:]), left=3)]
+        parts += [Text(line) for line in details(now)]
     message = last_message(node)
     if message:
         parts.append(Text(f"last message: {message}", style="dim"))
@@ -104,6 +109,9 @@ def _lines(node: ProcessNode) -> Standing:
     while True:
         now = standing(node)
         line = now.sentence.rpartition(", ")[0] if not node.is_terminated else ""
+        live = now.labelling
+        if line and live is not None and live.live:
+            line += f"; labelling: {live.labels} of {live.total} done, {live.in_flight} in flight, {live.queued} queued"
         if line and line != shown:
             click.echo(line)
             shown = line

@@ -17,33 +17,44 @@
 from workchains.provenance.ancestry import Relative, ancestry, uses
 from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
 from workchains.provenance.iterations import IterationRecord, evaluation, iterations
+from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, label_tally, labelled_frames, together
+from workchains.provenance.leftovers import Disk, disk, folders_left
 from workchains.provenance.lineage import Event, FrameLineage, frame_lineage
 from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
 from workchains.provenance.tree import Step, campaign_of, is_campaign, load_node, outputs_of, steps_below
 
 __all__ = [
+    "Disk",
     "Event",
     "FrameLineage",
     "FrameLocation",
     "IdleShare",
     "Interval",
     "IterationRecord",
+    "LabelTally",
     "Relative",
     "Step",
     "ancestry",
     "campaign_of",
+    "disk",
     "evaluation",
     "find_frame",
+    "folders_left",
     "frame_lineage",
     "idle_share",
     "is_campaign",
     "is_frame_id",
+    "is_labelling",
     "iterations",
+    "label_tallies",
+    "label_tally",
+    "labelled_frames",
     "load_node",
     "outputs_of",
     "resolve_frame",
     "span",
     "steps_below",
     "timeline",
+    "together",
     "uses",
 ]

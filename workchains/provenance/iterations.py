@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida import orm
 
+from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, together
 from workchains.provenance.tree import Step, outputs_of, pk_of, steps_below
 
 __all__ = ["IterationRecord", "evaluation", "iterations"]
@@ -52,6 +53,9 @@ class IterationRecord:
         Frames picked to train on, and at random to test on.
     labels, test_labels
         How many of them have labels.
+    labelling
+        What became of the frames of both, new labels and those taken over, failures by kind; None before labels are asked for.
+        It counts while labels are made, so its labels may be more than those in ``labels`` and ``test_labels``.
     failed_labels
         How many of both have none; ``failures`` counts them by reason.
     training_frames
@@ -86,6 +90,7 @@ class IterationRecord:
     test: int | None = None
     labels: int = 0
     test_labels: int = 0
+    labelling: LabelTally | None = None
     failed_labels: int = 0
     failures: dict[str, int] = field(default_factory=dict)
     training_frames: int | None = None
@@ -114,9 +119,19 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
     children = _by_iteration(steps, pk_of(node))
     outputs = outputs_of([step.pk for group in children.values() for step in group.values()])
     final = _final_errors(node)
+    chains = [step for group in children.values() for step in group.values() if is_labelling(step)]
+    tallies = label_tallies(chains, steps)
+    jobs: dict[str, list[Step]] = {key: [] for key in children}
+    for step in steps:
+        match = _KEY.match(step.path)
+        if step.kind == "job" and match is not None:
+            jobs.setdefault(match.group(1), []).append(step)
     records = []
     for key, group in sorted(children.items()):
-        record = _record(key, group, outputs, steps, node)
+        record = _record(key, group, outputs, jobs[key], node)
+        own = [tallies[step.pk] for step in group.values() if step.pk in tallies]
+        if own:
+            record = _with(record, labelling=together(own))
         records.append(record if key not in final else _with(record, final_error=final[key]))
     return records
 
@@ -135,11 +150,10 @@ def _by_iteration(steps: list[Step], parent: int) -> dict[str, dict[str, Step]]:
 
 
 def _record(
-    key: str, group: dict[str, Step], outputs: dict[int, dict[str, int]], steps: list[Step], node: orm.ProcessNode
+    key: str, group: dict[str, Step], outputs: dict[int, dict[str, int]], jobs: list[Step], node: orm.ProcessNode
 ) -> IterationRecord:
     stage = _stage(group, node)
     nodes = _nodes(group, outputs)
-    jobs = [step for step in steps if step.kind == "job" and step.path.startswith(f"{key}_")]
     values: dict[str, Any] = {
         "stage": stage["name"],
         "sampler": stage["sampler"],

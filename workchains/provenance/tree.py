@@ -11,7 +11,7 @@ from aiida.common.links import LinkType
 
 from alworkflows.errors import InputError
 
-__all__ = ["Kind", "Step", "campaign_of", "ending", "is_campaign", "load_node", "outputs_of", "pk_of", "steps_below"]
+__all__ = ["AT_ONCE", "Kind", "Step", "campaign_of", "ending", "is_campaign", "load_node", "outputs_of", "pk_of", "steps_below"]
 
 Kind = str
 
@@ -22,6 +22,9 @@ KINDS: dict[str, Kind] = {
     "WorkChainNode": "workchain",
     "WorkFunctionNode": "workchain",
 }
+
+#: how many values go into one filter; databases limit them
+AT_ONCE = 5000
 
 ENDED = frozenset({"finished", "excepted", "killed"})
 
@@ -52,6 +55,10 @@ class Step:
         Of its node, in UTC; an ended process is not modified again but by a user.
     info
         What the scheduler said of a job: ``job_state`` (of AiiDA), ``scheduler_state``, ``last_job_info``.
+    paused
+        It waits to be played: a person, or AiiDA after a connection had failed several times, has paused it.
+    process_status
+        What it says it is doing.
     """
 
     pk: int
@@ -66,6 +73,8 @@ class Step:
     created: dt.datetime
     modified: dt.datetime
     info: dict[str, Any]
+    paused: bool = False
+    process_status: str | None = None
 
     @property
     def ended(self) -> bool:
@@ -91,6 +100,8 @@ _FIELDS = {
     "attributes.state": "job_state",
     "attributes.scheduler_state": "scheduler_state",
     "attributes.last_job_info": "last_job_info",
+    "attributes.paused": "paused",
+    "attributes.process_status": "process_status",
 }
 
 
@@ -121,6 +132,13 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
 
 
 def _children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
+    rows: list[tuple[int, str, dict[str, Any]]] = []
+    for start in range(0, len(parents), AT_ONCE):
+        rows += _some_children(parents[start : start + AT_ONCE])
+    return rows
+
+
+def _some_children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={"id": {"in": parents}}, project="id", tag="parent")
     calls = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
@@ -140,6 +158,7 @@ def _children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
         values.update(pk=pk, kind=kind, label=label, created=created, modified=modified, info=info)
         values["process"] = values["process"] or ""
         values["state"] = values["state"] or "created"
+        values["paused"] = bool(values["paused"])
         rows.append((parent, link, values))
     return rows
 

@@ -1,0 +1,288 @@
+"""What became of the frames to be labelled: counted with a few queries, however many jobs there are, also while they run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+from ase import Atoms
+
+from workchains.data.frames import FramesData
+from workchains.labelling.single_point import STATUS
+from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
+from workchains.queueing import MARK
+
+__all__ = ["LabelTally", "is_labelling", "label_tallies", "label_tally", "labelled_frames", "together"]
+
+#: link label under which a calcfunction of a labelling step hands over labels that were there before
+REUSED = "reused"
+#: calcfunctions of a labelling step that only put together what others made
+GATHER = ("gather_labels", "merge_frames")
+
+
+@dataclass(frozen=True)
+class LabelTally:
+    """What became of the frames of labelling steps, or is becoming of them.
+
+    Attributes
+    ----------
+    total
+        Frames to be labelled.
+    done
+        That have a new label.
+    reused
+        Whose label was there before and was taken over.
+    failed
+        That have none: for good once all has ended, so far until then.
+    in_flight
+        In jobs that have not ended.
+    recovered
+        That failed at first, and have a label by a remedy or in a further job; 0 until the end.
+    kinds
+        Of the failed ones by kind, see :class:`alworkflows.calculators.failures.FailureKind`.
+    examples
+        A reason of each kind.
+    live
+        Whether more is to come.
+    """
+
+    total: int = 0
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+    in_flight: int = 0
+    recovered: int = 0
+    kinds: dict[str, int] = field(default_factory=dict)
+    examples: dict[str, str] = field(default_factory=dict)
+    live: bool = False
+
+    @property
+    def labels(self) -> int:
+        """Labels there are, new and taken over."""
+        return self.done + self.reused
+
+    @property
+    def queued(self) -> int:
+        """Frames that wait for a free slot, for a remedy's turn, or for a twin that is labelled elsewhere; 0 at the end."""
+        return max(self.total - self.labels - self.failed - self.in_flight, 0) if self.live else 0
+
+
+def together(tallies: Sequence[LabelTally]) -> LabelTally:
+    """Return the sum of several."""
+    kinds: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for tally in tallies:
+        kinds.update(tally.kinds)
+        examples = {**tally.examples, **examples}
+    names = ("total", "done", "reused", "failed", "in_flight", "recovered")
+    sums: dict[str, Any] = {name: sum(getattr(tally, name) for tally in tallies) for name in names}
+    return LabelTally(**sums, kinds=dict(kinds.most_common()), examples=examples, live=any(tally.live for tally in tallies))
+
+
+def is_labelling(step: Step) -> bool:
+    """Whether a step labels a set of frames."""
+    return step.process == "LabelWorkChain"
+
+
+def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, LabelTally]:
+    """Return what became of the frames of each labelling step, by its PK.
+
+    Parameters
+    ----------
+    chains
+        The labelling steps.
+    steps
+        All processes below them, as :func:`~workchains.provenance.steps_below` returns them.
+    """
+    told = _told([chain.pk for chain in chains])
+    found = {}
+    for chain in chains:
+        if chain.pk in told:
+            values = told[chain.pk]
+            examples = {item["kind"]: item["reason"] for item in reversed(values["failures"])}
+            failed, reused = values["failed"], values["reused"]
+            found[chain.pk] = LabelTally(
+                total=values["total"],
+                done=values["total"] - failed - reused,
+                reused=reused,
+                failed=failed,
+                recovered=values["recovered"],
+                kinds=dict(Counter(values["kinds"]).most_common()),
+                examples=examples,
+            )
+    rest = {chain.pk: chain for chain in chains if chain.pk not in told}
+    if rest:
+        found.update(_counted(rest, [step for step in steps if step.parent in rest]))
+    return found
+
+
+def label_tally(node: orm.ProcessNode) -> LabelTally:
+    """Return what became of the frames of one labelling step."""
+    state = node.process_state.value if node.process_state else "created"
+    step = Step(
+        pk=pk_of(node),
+        parent=0,
+        path="",
+        kind="workchain",
+        process=str(node.process_label),
+        label=node.label,
+        state=state,
+        exit_status=node.exit_status,
+        exit_message=node.exit_message,
+        created=node.ctime,
+        modified=node.mtime,
+        info={},
+    )
+    return label_tallies([step], [] if "failures" in _returned(node) else steps_below(node, depth=1))[step.pk]
+
+
+def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] | None]:
+    """Return the labelled frames of a labelling step, in the order of the frames it was given, and what made the labels.
+
+    Of a step that runs, or was killed, those that came so far.
+    """
+    if "batch" in _returned(node):
+        return node.outputs.batch.get_frames(), node.outputs.batch.engine
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"id": node.pk}, tag="chain")
+    makers = {"attributes.process_label": {"!in": list(GATHER)}}
+    query.append(orm.ProcessNode, with_incoming="chain", filters=makers, tag="process")
+    query.append(FramesData, with_incoming="process", edge_filters={"type": LinkType.CREATE.value}, tag="frames")
+    parts = query.order_by({"frames": {"id": "asc"}}).distinct().all(flat=True)
+    if not parts:
+        return [], None
+    engine = parts[-1].engine  # labels of a version before, if any, are being made anew
+    found = {}
+    for part in parts:
+        if part.engine == engine:
+            found.update(zip(part.ids, part.get_frames(), strict=True))
+    return [found[identity] for identity in node.inputs.frames.ids if identity in found], engine
+
+
+def _returned(node: orm.ProcessNode) -> list[str]:
+    return node.base.links.get_outgoing(link_type=LinkType.RETURN).all_link_labels()
+
+
+def _told(chains: list[int]) -> dict[int, dict[str, Any]]:
+    """Return what labelling steps that came to their end say of themselves."""
+    if not chains:
+        return {}
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
+    edge = {"type": LinkType.RETURN.value, "label": "failures"}
+    query.append(orm.Dict, with_incoming="chain", edge_filters=edge, project="attributes")
+    return dict(query.all())
+
+
+def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTally]:
+    """Return the tallies of steps that have not come to their end, from what their children made."""
+    totals = _totals(list(chains))
+    parent = {child.pk: child.parent for child in children}
+    ended = [child.pk for child in children if child.ended and child.process not in GATHER]
+    marks = _marks([child.pk for child in children if child.kind != "function"])
+    counts: dict[int, Counter[str]] = {pk: Counter() for pk in chains}
+    labelled: dict[int, set[str]] = {pk: set() for pk in chains}
+    makers = set()
+    for process, link, ids in _labels_of(ended):
+        counts[parent[process]]["reused" if link == REUSED else "done"] += len(ids)
+        labelled[parent[process]] |= set(ids)
+        makers.add(process)
+    for child in children:
+        if not child.ended:
+            counts[child.parent]["in_flight"] += len(marks.get(child.pk, ()))
+    failures: dict[int, dict[str, tuple[str, str]]] = {pk: {} for pk in chains}
+    for process, items in _failures_of(ended):
+        for item in items:
+            if item["id"] not in labelled[parent[process]]:
+                failures[parent[process]][item["id"]] = (item["kind"], item["reason"])
+    for child, key, kind in _single_failures(children, marks, makers):
+        failures[child.parent][key] = (kind, child.exit_message or f"{child.process} {child.pk} ended: {child.state}")
+    found = {}
+    for pk, chain in chains.items():
+        kinds = Counter(kind for kind, _ in failures[pk].values())
+        found[pk] = LabelTally(
+            total=totals.get(pk, 0),
+            failed=len(failures[pk]),
+            kinds=dict(kinds.most_common()),
+            examples=dict(reversed(failures[pk].values())),
+            live=not chain.ended,
+            **counts[pk],
+        )
+    return found
+
+
+def _single_failures(children: list[Step], marks: dict[int, list[str]], makers: set[int]) -> list[tuple[Step, str, str]]:
+    """Return frames that failed in processes of one frame each, which write no report: process, key of the frame, kind.
+
+    Frames are told apart by their content's key; one that is tried again right now, or has its label by now, is not among them.
+    """
+    reading = {child.key: child for child in children if child.kind == "function"}
+    tries: dict[tuple[int, str], list[Step]] = {}
+    settled = set()
+    for child in children:
+        if child.process == "LabelJob" or len(marks.get(child.pk, ())) != 1:
+            continue
+        frame = (child.parent, marks[child.pk][0])
+        read = reading.get(f"read_{child.pk}")
+        if not child.ended or (read is not None and read.pk in makers):
+            settled.add(frame)
+        tries.setdefault(frame, []).append(read if read is not None and read.ended else child)
+    kinds = {status: str(kind) for kind, status in STATUS.items()}
+    last = {frame: tried[-1] for frame, tried in tries.items() if frame not in settled}
+    return [(step, key, kinds.get(step.exit_status or 0, "crash")) for (_, key), step in last.items()]
+
+
+def _totals(chains: list[int]) -> dict[int, int]:
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
+    query.append(FramesData, with_outgoing="chain", edge_filters={"label": "frames"}, project="attributes.n_frames")
+    return dict(query.all())
+
+
+def _labels_of(processes: list[int]) -> list[tuple[int, str, dict[str, int]]]:
+    """Return what labels processes made: process, link label, ids of the frames."""
+    found = []
+    for start in range(0, len(processes), AT_ONCE):
+        query = orm.QueryBuilder()
+        some = processes[start : start + AT_ONCE]
+        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
+        query.append(
+            FramesData,
+            with_incoming="process",
+            edge_filters={"type": LinkType.CREATE.value},
+            edge_project="label",
+            project="attributes.ids",
+        )
+        found += [(process, link, ids) for process, ids, link in query.all()]
+    return found
+
+
+def _marks(processes: list[int]) -> dict[int, list[str]]:
+    """Return the keys of the frames that each process is to label."""
+    found = {}
+    for start in range(0, len(processes), AT_ONCE):
+        filters = {"id": {"in": processes[start : start + AT_ONCE]}}
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
+        found.update({pk: contents for pk, contents in query.all() if contents})
+    return found
+
+
+def _failures_of(processes: list[int]) -> list[tuple[int, list[dict[str, Any]]]]:
+    """Return the failures that jobs, and the screening before them, report."""
+    found = []
+    for start in range(0, len(processes), AT_ONCE):
+        query = orm.QueryBuilder()
+        some = processes[start : start + AT_ONCE]
+        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
+        query.append(
+            orm.Dict,
+            with_incoming="process",
+            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "result"]}},
+            project=["attributes.failures", "attributes.refused"],
+        )
+        found += [(process, failures or refused) for process, failures, refused in query.all() if failures or refused]
+    return found
