@@ -88,7 +88,8 @@ def store(
     node.base.attributes.set_many(attributes)
     calculates = cls in (orm.CalcJobNode, orm.CalcFunctionNode)
     for name, data in (inputs or {}).items():
-        node.base.links.add_incoming(data.store(), LinkType.INPUT_CALC if calculates else LinkType.INPUT_WORK, name)
+        stored = data if data.is_stored else data.store()  # some nodes cannot be stored twice
+        node.base.links.add_incoming(stored, LinkType.INPUT_CALC if calculates else LinkType.INPUT_WORK, name)
     if caller is not None:
         node.base.links.add_incoming(caller, LinkType.CALL_CALC if calculates else LinkType.CALL_WORK, key)
     node.store()
@@ -198,8 +199,8 @@ class HandMade:
         set_times(made["retrieved"], self.time(end - 1), self.time(end - 1))
         return node
 
-    def chain(self, label, key, begin, end, **options):
-        return self.child(self.orm.WorkChainNode, label, key, begin, end, {}, {}, **options)
+    def chain(self, label, key, begin, end, given=None, **options):
+        return self.child(self.orm.WorkChainNode, label, key, begin, end, given or {}, {}, **options)
 
     def returned(self, name, data):
         data.store().base.links.add_incoming(self.node, LinkType.RETURN, name)
@@ -246,10 +247,13 @@ class HandMade:
             "test": self.labelled[3:4] if number == 1 else self.labelled[5:],
         }
         for name, step, output in (("selected", "label", "batch"), ("test", "label_test", "tests")):
-            failed = (
-                [{"id": nodes[name, number].ids[-1], "reason": "force 123.4 eV/A"}] if (name, number) == ("selected", 1) else []
+            failed = []
+            if (name, number) == ("selected", 1):
+                told = {"kind": "force", "reason": "force 123.4 eV/A"}
+                failed = [{"id": nodes[name, number].ids[-1], "index": 2, **told}]
+            chain = self.chain(
+                "LabelWorkChain", f"{key}_{step}", at, at + 10, name=f"{key}: label", given={"frames": nodes[name, number]}
             )
-            chain = self.chain("LabelWorkChain", f"{key}_{step}", at, at + 10)
             batch = self.frames_type.from_frames(labels[name], {"engine": engine})
             nodes[output, number] = batch
             self.job(
@@ -263,8 +267,20 @@ class HandMade:
                 report={"failures": failed},
             )
             batch.base.links.add_incoming(chain, LinkType.RETURN, "batch")
-            failures = orm.Dict({"total": len(nodes[name, number]), "failed": len(failed), "failures": failed}).store()
-            failures.base.links.add_incoming(chain, LinkType.RETURN, "failures")
+            self.tell(nodes[name, number], batch, failed, chain, at + 10)
+
+    def tell(self, frames, batch, failed, chain, at):
+        """Store what a labelling step says at its end of the frames without a label."""
+        orm = self.orm
+        attempts = [{**item, "job": "label_000", "remedy": None} for item in failed]
+        told = [{**item, "attempts": [{k: v for k, v in try_.items() if k not in ("id", "index")}]}
+                for item, try_ in zip(failed, attempts, strict=True)]  # fmt: skip
+        kinds = {item["kind"]: 1 for item in failed}
+        summary = {"total": len(frames), "failed": len(failed), "reused": 0, "recovered": 0, "kinds": kinds, "failures": told}
+        result = orm.Dict(summary)
+        inputs = {"frames": frames, "log": orm.Dict({"attempts": attempts}), "label_000": batch}
+        self.child(orm.CalcFunctionNode, "tell_failures", "failures", at, at, inputs, {"result": result}, chain)
+        result.base.links.add_incoming(chain, LinkType.RETURN, "failures")
 
     def train(self, number, at):
         nodes, key = self.nodes, f"iteration_{number:02d}"

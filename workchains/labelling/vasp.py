@@ -7,7 +7,6 @@ is tried after a failure, and what goes on after the walltime, is decided once, 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any
 
 from aiida.orm import Bool, Dict, InstalledCode, Int, ProcessNode, Str, load_node
@@ -19,10 +18,9 @@ from alworkflows.errors import InputError, unknown
 from alworkflows.settings import VaspSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
-from workchains.labelling.single_point import converted, failed, require_box
+from workchains.labelling.single_point import converted, failed, frame_of, last_job, require_box, require_mesh
 from workchains.labelling.vasp_incar import REMEDIES, by_species, defining, merged, remedied
 from workchains.labelling.vasp_inputs import (
-    check_kpoints,
     describe_potential,
     kpoints,
     potentials,
@@ -30,7 +28,7 @@ from workchains.labelling.vasp_inputs import (
     stop_in_time,
     structure,
 )
-from workchains.labelling.vasp_results import diagnose, last_job, read_run, vasp_labels
+from workchains.labelling.vasp_results import diagnose, read_run, vasp_labels
 
 __all__ = ["VERSION", "VaspEngine"]
 
@@ -57,12 +55,6 @@ _SETTINGS = {
     "poscar_precision": 14,
     "no_default_monitors": True,
 }
-
-
-@lru_cache(maxsize=2)
-def _frames(uuid: str) -> list[Atoms]:
-    """Return the frames of a stored node, which never change; they are asked for once a frame."""
-    return load_node(uuid).get_frames()
 
 
 class VaspEngine(LabelEngine):
@@ -99,7 +91,7 @@ class VaspEngine(LabelEngine):
                     f"label.vasp.potential_mapping: expected the POTCAR of each species, got none for {', '.join(missing)}, "
                     f"which frame {index} has; such as {missing[0]}: {missing[0]}"
                 )
-        check_kpoints(frames, self.vasp)
+        require_mesh(frames, self.vasp.kpoints, "label.vasp.kpoints")
         if code is not None:
             potentials(self.vasp, incar.get("GGA"))
 
@@ -137,7 +129,7 @@ class VaspEngine(LabelEngine):
 
         (index,) = task.indices
         identity = frames.ids[index]
-        atoms = sorted_atoms(_frames(frames.uuid)[index])
+        atoms = sorted_atoms(frame_of(frames, index))
         symbols = atoms.get_chemical_symbols()
         incar = by_species(
             remedied(merged(self.settings), task.remedies[-1] if task.remedies else None), list(dict.fromkeys(symbols))

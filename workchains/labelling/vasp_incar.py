@@ -104,8 +104,6 @@ def merged(settings: LabelSettings) -> dict[str, Any]:
             "label.moments: expected the initial moment of each magnetic species, since ISPIN is 2; without them VASP starts "
             "every atom from 1 mu_B"
         )
-    elif settings.largest_moment_change is not None:
-        raise InputError("label.largest_moment_change: expected label.moments with it, got a calculation without spin")
     return dict(sorted(incar.items()))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,9 @@ from ase import Atoms
 
 from alworkflows.errors import InputError, suggest, unknown
 from alworkflows.settings import VaspSettings
-from workchains.labelling.single_point import kpoints_mesh, open_directions
+from workchains.labelling.single_point import kpoints_mesh
 
-__all__ = ["check_kpoints", "kpoints", "potentials", "sorted_atoms", "stop_in_time", "structure"]
+__all__ = ["describe_potential", "kpoints", "potentials", "sorted_atoms", "stop_in_time", "structure"]
 
 #: first word of a POTCAR's TITEL, and the functional it was made with, as GGA names it
 _MADE_WITH = {"PAW_PBE": "PE", "PAW_GGA": "91", "PAW": "CA"}
@@ -36,18 +36,6 @@ def structure(atoms: Atoms, label: str) -> StructureData:
     node = StructureData(ase=atoms)
     node.label = label
     return node
-
-
-def check_kpoints(frames: Sequence[Atoms], settings: VaspSettings) -> None:
-    """Raise an ``InputError`` if a mesh has more than one point along a direction in which a frame has nothing but vacuum."""
-    if settings.kpoints is None:
-        return
-    for index, frame in enumerate(frames):
-        for axis in np.flatnonzero(open_directions(frame) & (np.array(settings.kpoints) > 1)):
-            raise InputError(
-                f"label.vasp.kpoints: expected 1 along {'abc'[axis]}, where frame {index} has vacuum, "
-                f"got {settings.kpoints[axis]}; with kpoints_spacing it is 1 there, and what is needed along the others"
-            )
 
 
 def kpoints(frame: Atoms, settings: VaspSettings) -> KpointsData:

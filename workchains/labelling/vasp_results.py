@@ -17,21 +17,15 @@ from aiida.orm import CalcJobNode, Dict, FolderData, ProcessNode, StructureData
 from ase.units import GPa
 
 from alworkflows.calculators.failures import FailureKind, LabelError
-from alworkflows.frames import frame_id
 from workchains.base import ending
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import SinglePoint, judge, refusal
+from workchains.labelling.single_point import SinglePoint, frame_of, labelled, refusal, told_by_queue
 
-__all__ = ["Run", "diagnose", "last_job", "read_point", "read_run", "vasp_labels"]
+__all__ = ["Run", "diagnose", "read_point", "read_run", "vasp_labels"]
 
 #: kB in eV/A^3; VASP's stress is positive under pressure, ASE's under tension
 KILOBAR = 0.1 * GPa
 
-#: what queues write into the job's error file
-_TIME = r"due to time limit|walltime \S+ exceeded limit|TERM_RUNLIMIT|exceeded hard wallclock|job killed: walltime"
-_MEMORY = (
-    r"oom[- _]?kill|out of memory|exceeded.{0,20}memory limit|TERM_MEMLIMIT|insufficient virtual memory|cannot allocate memory"
-)
 #: what VASP writes where it does not want to go on
 _REFUSED = r"I REFUSE TO CONTINUE|VERY BAD NEWS|Error reading item|POTCAR.*(?:incompatible|wrong)|ERROR: .*"
 
@@ -80,12 +74,6 @@ class Run:
     finished: bool
     whole: bool
     told: str
-
-
-def last_job(node: ProcessNode) -> CalcJobNode | None:
-    """Return the last job that a work chain called."""
-    jobs = [called for called in node.called if isinstance(called, CalcJobNode)]
-    return max(jobs, key=lambda job: job.pk or 0) if jobs else None
 
 
 def read_run(retrieved: FolderData) -> Run:
@@ -146,18 +134,17 @@ def _of_job(job: CalcJobNode, run: Run | None) -> tuple[FailureKind, str]:
         return FailureKind.FORCE, "VASP wrote NaN or infinity"
     if not job.is_finished or run is None:
         return FailureKind.LOST, "the job was killed" if job.is_killed else "the job left nothing behind"
-    told = re.search(_MEMORY, run.told, re.IGNORECASE)
-    if told or job.exit_status == 110:
-        return FailureKind.MEMORY, f"no memory left ({told.group()})" if told else "no memory left"
-    told = re.search(_TIME, run.told, re.IGNORECASE)
-    if told or job.exit_status == 120:
+    told = told_by_queue(run.told)
+    kind = told[0] if told else _STATUS.get(job.exit_status)
+    if kind is FailureKind.MEMORY:
+        return kind, f"no memory left ({told[1]})" if told else "no memory left"
+    if kind is FailureKind.WALLTIME:
         limit = job.get_option("max_wallclock_seconds")
-        return FailureKind.WALLTIME, (
+        return kind, (
             f"the walltime of {limit} s ended VASP before it wrote its wave functions: raise walltime of label in the machine's "
             "options.yaml, or label.vasp.stop_margin"
         )
-    if job.exit_status in _STATUS:
-        kind = _STATUS[job.exit_status]
+    if kind is not None:
         return kind, {
             FailureKind.UNCONVERGED: "the self-consistent field did not converge",
             FailureKind.FORCE: "numbers too large for the columns of VASP's output",
@@ -166,9 +153,9 @@ def _of_job(job: CalcJobNode, run: Run | None) -> tuple[FailureKind, str]:
         noted = [item["name"] for item in job.outputs.misc.get_dict().get("notifications", [])]
         kinds = [_NOTED[name] for name in noted if name in _NOTED]
         return (kinds[0] if kinds else FailureKind.REFUSED), f"VASP gave up: {', '.join(noted)}"
-    told = re.search(_REFUSED, run.told)
-    if told:
-        return FailureKind.REFUSED, f"VASP refuses: {told.group().strip()}"
+    refused = re.search(_REFUSED, run.told)
+    if refused:
+        return FailureKind.REFUSED, f"VASP refuses: {refused.group().strip()}"
     if run.finished != run.whole:
         return FailureKind.TRUNCATED, f"{'vasprun.xml' if run.finished else 'OUTCAR'} is incomplete"
     last = [line for line in run.told.splitlines() if line.strip()][-1:]
@@ -220,20 +207,14 @@ def read_point(misc: Mapping[str, Any], seen: StructureData, run: Run) -> Single
 def vasp_labels(frames: FramesData, about: Dict, misc: Dict, structure: StructureData, retrieved: FolderData) -> Any:
     """Return one labelled frame, or the exit code that says why what VASP made is no label.
 
-    ``about``: ``index`` of the frame; ``limits`` (keywords of :func:`judge`); ``engine`` (what defines the label, its version
-    apart); ``label`` (what is kept with the frame's origin). ``structure``: the atoms as vasprun.xml has them.
+    ``about``: see :func:`workchains.labelling.single_point.labelled`; ``structure``: the atoms as vasprun.xml has them.
     """
     told, values = about.get_dict(), misc.get_dict()
-    frame = frames.get_frames()[told["index"]]
     try:
         point = read_point(values, structure, read_run(retrieved))
-        if np.linalg.det(point.cell) * np.linalg.det(np.asarray(frame.cell)) < 0:
+        if np.linalg.det(point.cell) * np.linalg.det(np.asarray(frame_of(frames, told["index"]).cell)) < 0:
             point.cell[:] *= -1.0  # a left-handed cell went in with its vectors turned round
-        made = judge(frame, point, **told["limits"])
+        seconds = values.get("run_stats", {}).get("elapsed_time")
+        return labelled(frames, told, point, values["version"], seconds=seconds)
     except LabelError as error:
         return refusal(error)
-    label = {**told["label"], "seconds": values.get("run_stats", {}).get("elapsed_time")}
-    made.info["origin"] = {**frame.info.get("origin", {}), "label": label}
-    node = FramesData.from_frames([made], {"engine": {**told["engine"], "version": values["version"]}})
-    node.label = f"label of {frame_id(frame)}"
-    return node
