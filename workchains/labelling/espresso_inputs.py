@@ -116,8 +116,6 @@ def check_parameters(settings: LabelSettings) -> None:
         raise InputError(f"{where}.noncolin: expected no label.moments, which are collinear, got {settings.moments}")
     if settings.moments and system["occupations"] == "fixed" and "tot_magnetization" not in system:
         raise InputError(f"{where}: label.moments expects occupations 'smearing', or 'fixed' with tot_magnetization; got 'fixed'")
-    if settings.largest_moment_change is not None and not settings.moments:
-        raise InputError("label.largest_moment_change: expected label.moments with it, got none")
 
 
 def remedied(namelists: Mapping[str, dict[str, Any]], remedy: str | None) -> dict[str, dict[str, Any]]:
