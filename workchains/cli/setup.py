@@ -90,7 +90,7 @@ def setup(
     if as_json:
         print_json({**vars(report), "tests": trials} if test else report)
     elif not test:
-        _print_next(report, profile)
+        _print_next(report)
     if not all(trial.ok for trial in trials):
         sys.exit(2)
 
@@ -127,11 +127,13 @@ def _print(report: SetupReport) -> None:
             click.echo(f"{word} {line}")
 
 
-def _print_next(report: SetupReport, profile: str | None) -> None:
+def _print_next(report: SetupReport) -> None:
+    from workchains.session import PROFILE
+
     click.echo(f"\nAiiDA directory: {report.aiida_path}")
     if str(report.aiida_path) != _default_path():
         click.echo(f"In other terminals, first: export AIIDA_PATH={report.aiida_path}")
-    named = "" if profile is None else f" --profile {profile}"
+    named = "" if report.profile == PROFILE else f" --profile {report.profile}"
     click.echo(f"`verdi -p {report.profile}` shows what is in it, with AIIDA_PATH={report.aiida_path}.")
     click.echo(f"\nNext: alworkflows new zno > zno.yaml\n      alworkflows launch zno.yaml --wait{named}")
 

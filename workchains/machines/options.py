@@ -216,24 +216,24 @@ def _finish(layers: list[Table], scheduler: str, where: str) -> Table:
 
 
 def _resources(words: Table, given: Table, scheduler: str, where: str) -> Table:
-    nodes, tasks, cores = words.get("nodes", 1), words.get("tasks_per_node", 1), words.get("cores_per_task")
+    nodes, tasks, cores = words.get("nodes", 1), words.get("tasks_per_node", 1), words.get("cores_per_task", 1)
     if scheduler == "core.sge":
         if "parallel_env" not in words and "parallel_env" not in given:
             raise InputError(f"{where}: parallel_env: missing; SGE needs the name of one, as `qconf -spl` lists them")
-        if cores and nodes * tasks > 1:
+        if cores > 1 and nodes * tasks > 1:
             raise InputError(
                 f"{where}: cores_per_task: AiiDA starts one MPI process in each slot of SGE; expected it with one task, "
                 f"got {nodes * tasks} tasks of {cores} cores"
             )
         # a program without MPI uses its slots as cores
         environment = {"parallel_env": words["parallel_env"]} if "parallel_env" in words else {}
-        return {**environment, "tot_num_mpiprocs": cores or nodes * tasks}
+        return {**environment, "tot_num_mpiprocs": nodes * tasks * cores}
     if "parallel_env" in words:
         raise InputError(f"{where}: parallel_env: is for SGE alone; the scheduler is {scheduler}")
     if scheduler == "core.lsf":
         return {"tot_num_mpiprocs": nodes * tasks}
     found = {"num_machines": nodes, "num_mpiprocs_per_machine": tasks}
-    return {**found, "num_cores_per_mpiproc": cores} if cores else found
+    return {**found, "num_cores_per_mpiproc": cores} if "cores_per_task" in words else found
 
 
 def _lines(words: Table, options: Table, scheduler: str, where: str) -> list[str]:

@@ -128,7 +128,8 @@ def check_broker(broker: str | None, config: dict[str, Any]) -> None:
     except ConnectionError as error:
         text = f"{type(error.__cause__).__name__}: {error.__cause__}"
         where = f"RabbitMQ at {host}:{port}"
-        if re.search(r"ACCESS_REFUSED|Authentication|NOT_ALLOWED", text):
+        # the last one is what an unknown virtual host comes to
+        if re.search(r"ACCESS_REFUSED|Authentication|NOT_ALLOWED|AMQPInternalError", text):
             raise InputError(
                 f"{where} refuses user '{user}' (virtual host '{config.get('broker_virtual_host', '')}'): {text}; check "
                 "broker_username, broker_password and broker_virtual_host (profile.yaml: broker_config); `guest` may log in "
@@ -244,7 +245,7 @@ def _filled(config: dict[str, Any], where: str, names: dict[str, str]) -> dict[s
             variable = match.group(1)
             if variable not in os.environ:
                 raise InputError(
-                    f"profile.yaml: {where}.{key}: the environment variable {variable} is not set; it holds the value"
+                    f"profile.yaml: {where}.{key}: expected in the environment variable {variable}, which is not set"
                 )
             found[key] = os.environ[variable]
     return found
