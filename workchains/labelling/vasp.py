@@ -145,16 +145,18 @@ class VaspEngine(LabelEngine):
             "potential_mapping": Dict(dict(self.vasp.potential_mapping)),
             "settings": Dict(_SETTINGS),
             "calc": {"metadata": {"options": stop_in_time(options, self.vasp.stop_margin)}},
-            "max_iterations": Int(1),
+            # one more than are made: at the last, aiida-vasp says that there were too many, whatever the failure
+            "max_iterations": Int(2),
             "handler_overrides": Dict({name: {"enabled": False} for name in _SWITCHED_OFF}),
             # a job that was stopped looks finished to aiida-vasp, which would remove the wave functions with its folder
             "clean_workdir": Bool(False),
             "metadata": {"label": f"label frame {index}", "description": f"frame {identity}"},
         }
-        before = last_job(load_node(task.parent)) if task.parent is not None else None
-        if before is not None:
-            inputs["restart_folder"] = before.outputs.remote_folder
-        return WorkflowFactory("vasp.v2.vasp"), inputs
+        before: Any = load_node(task.parent) if task.parent is not None else None
+        if before is not None and (job := last_job(before)) is not None:
+            inputs["restart_folder"] = job.outputs.remote_folder
+        chain: Any = WorkflowFactory("vasp.v2.vasp")
+        return chain, inputs
 
     # -------------------------------------------------------------------------------------------------- after spending
 

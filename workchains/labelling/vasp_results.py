@@ -135,7 +135,7 @@ def _of_job(job: CalcJobNode, run: Run | None) -> tuple[FailureKind, str]:
     if not job.is_finished or run is None:
         return FailureKind.LOST, "the job was killed" if job.is_killed else "the job left nothing behind"
     told = told_by_queue(run.told)
-    kind = told[0] if told else _STATUS.get(job.exit_status)
+    kind = told[0] if told else _STATUS.get(job.exit_status or 0)
     if kind is FailureKind.MEMORY:
         return kind, f"no memory left ({told[1]})" if told else "no memory left"
     if kind is FailureKind.WALLTIME:

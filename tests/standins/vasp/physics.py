@@ -24,7 +24,7 @@ class Pairs(Calculator):
     ``stiffness`` multiplies all D.
     """
 
-    implemented_properties: ClassVar[list[str]] = ["energy", "forces", "stress"]
+    implemented_properties: ClassVar[list[str]] = ["energy", "free_energy", "forces", "stress"]
 
     def __init__(self, stiffness: float = 1.0) -> None:
         super().__init__()
@@ -45,8 +45,10 @@ class Pairs(Calculator):
         np.add.at(forces, i, pull[:, None] * vector)
         # each pair is listed from both its ends
         stress = 0.5 * np.einsum("p,pa,pb->ab", pull, vector, vector) / self.atoms.get_volume()
+        energy = 0.5 * float((value * fade).sum())
         self.results = {
-            "energy": 0.5 * float((value * fade).sum()),
+            "energy": energy,
+            "free_energy": energy,
             "forces": forces,
             "stress": full_3x3_to_voigt_6_stress(stress),
         }

@@ -83,7 +83,10 @@ def refuse(reason: str) -> None:
 def mode_of(atoms: Atoms) -> str:
     path = os.environ.get("VASP_STANDIN_MODES")
     modes = json.loads(Path(path).read_text()) if path else {}
-    return modes.get(coarse_key(atoms), os.environ.get("VASP_STANDIN", "normal"))
+    turned = atoms.copy()
+    turned.set_cell(-np.array(atoms.cell))  # how a left-handed cell goes in
+    keys = [key for key in (coarse_key(atoms), coarse_key(turned)) if key in modes]
+    return modes[keys[0]] if keys else os.environ.get("VASP_STANDIN", "normal")
 
 
 def rate(mode: str, incar: dict) -> float:

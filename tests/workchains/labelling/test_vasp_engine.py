@@ -186,7 +186,6 @@ def test_inputs_have_sorted_atoms_and_a_mesh_and_leave_failures_to_us(code):
     assert inputs["kpoints"].get_kpoints_mesh()[0] == [5, 5, 3]
     incar = inputs["parameters"]["incar"]
     assert (incar["nelm"], incar.get("amix"), incar["ldauu"]) == (200, None, [0, 7.5])
-    assert inputs["max_iterations"].value == 1
     assert not inputs["clean_workdir"].value
     assert inputs["handler_overrides"]["handler_electronic_conv"] == {"enabled": False}
     assert "restart_folder" not in inputs
