@@ -1,4 +1,4 @@
-"""Pages of the reference that follow from the code: campaign file, commands, calculators, potentials, crystals, exit codes.
+"""Pages of the reference that follow from the code: campaign, machine, commands, calculators, potentials, crystals, exit codes.
 
 A default, a description or an exit code is written once, in the code; Sphinx calls :func:`generate` before it reads its sources.
 """
@@ -26,6 +26,7 @@ def generate(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, make in {
         "campaign": campaign,
+        "machine": machine,
         "commands": commands,
         "calculators": calculators,
         "potentials": potentials,
@@ -117,7 +118,25 @@ def campaign() -> Iterator[str]:
     yield ""
     units = [(kind, ", ".join(f"`{unit}`" for unit in known)) for kind, known in schema._UNITS.items()]
     yield from table(("quantity", "units"), units)
-    queue: list[type[BaseModel]] = [Campaign]
+    yield from classes([Campaign])
+
+
+def machine() -> Iterator[str]:
+    """Yield the page on the files of a machine."""
+    from workchains.machines.files import CodeFile, ComputerFile, ProfileFile
+    from workchains.machines.options import OptionsFile
+
+    yield "# The files of a machine"
+    yield ""
+    yield "Four kinds of YAML files in a folder, read with every key checked. `alworkflows setup --copy NAME DIR` copies those of"
+    yield "a built-in machine; [the how-to](../../howto/machines.md) says what to do with them."
+    yield ""
+    yield from classes([ProfileFile, ComputerFile, CodeFile, OptionsFile])
+
+
+def classes(queue: list[type[BaseModel]]) -> Iterator[str]:
+    """Yield a section for each class, and for those that their fields follow."""
+    queue = list(queue)
     done: list[type[BaseModel]] = []
     while queue:
         model = queue.pop(0)

@@ -50,7 +50,7 @@ class ProfileFile(Settings):
 class ComputerFile(Settings):
     """``computer.yaml``."""
 
-    label: str = Field(pattern=r"^[^@\s]+$", description="AiiDA's name of the computer; default: the folder's name")
+    label: str = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the computer; not given: the folder's name")
     hostname: str = Field(min_length=1, description="its address; for `core.ssh_async` also a Host of ~/.ssh/config")
     description: str = ""
     transport: str = Field("core.local", description="AiiDA transport plugin")
@@ -72,11 +72,11 @@ class ComputerFile(Settings):
 class CodeFile(Settings):
     """``codes/NAME.yaml``, where NAME is the program."""
 
-    label: str = Field(pattern=r"^[^@\s]+$", description="AiiDA's name of the code; default: the program")
+    label: str = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the code; not given: the program")
     description: str = ""
     executable: str = Field("auto", description="absolute path on the computer; auto: looked for on this machine")
-    plugin: str | None = Field(description="AiiDA calculation plugin it is for; default: by program")
-    with_mpi: bool = Field(description="whether it is started by `mpirun_command`; default: true for vasp and pw")
+    plugin: str | None = Field(None, description="AiiDA calculation plugin it is for; not given: by program")
+    with_mpi: bool = Field(False, description="whether it is started by `mpirun_command`; not given: true for vasp and pw")
     prepend_text: str = Field("", description="lines of the job script before the program, such as `module load vasp`")
     append_text: str = Field("", description="lines of the job script after it")
     version: str | None = Field(None, description="the program's version: part of what tells labels apart")
