@@ -36,7 +36,7 @@ class GpawConvergence(Settings):
     """When the self-consistent field is converged; all criteria have to be met."""
 
     energy: float = Field(1e-5, gt=0, description="eV per valence electron, change over three steps")
-    density: float = Field(1e-5, gt=0, description="electrons per valence electron")
+    density: float = Field(1e-6, gt=0, description="electrons per valence electron; 1e-5 leaves 1 meV/A in forces, 1e-6 a tenth")
     eigenstates: float = Field(4e-8, gt=0, description="eV^2 per valence electron")
     forces: float | None = Field(
         None, gt=0, description="eV/A, change of forces over two steps; forces at each step are not free"
@@ -71,7 +71,7 @@ class Gpaw(Engine):
         ),
     }
 
-    cutoff: float = Field(400.0, gt=0, description="of the plane waves, eV")
+    cutoff: float = Field(600.0, gt=0, description="of the plane waves, eV; a stress needs more than forces")
     xc: str = Field("PBE", description="functional that there are PAW data sets for: LDA, PBE, RPBE, revPBE, ...")
     kpoints: tuple[Count, Count, Count] | None = Field(None, description="points of a mesh with Gamma; none: by kpoints_spacing")
     kpoints_spacing: float | None = Field(
