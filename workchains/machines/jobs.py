@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from workchains.machines.faults import explain
 
@@ -79,11 +79,11 @@ def _builder(program: str, code: InstalledCode) -> ProcessBuilder:
 
     step = "label" if program == "alworkflows" else program
     options = options_for(code.computer, step, atoms=1)
-    builder = _probe(program, code) if program not in LABELS else _label(program, code)
+    builder: Any = _probe(program, code) if program not in LABELS else _label(program, code)
     appended = "\n".join(filter(None, [options.get("append_text", ""), builder.metadata.options.get("append_text", "")]))
     builder.metadata.options.update({**options, "append_text": appended})
     builder.metadata.label = f"test of {code.full_label}"
-    return builder
+    return cast("ProcessBuilder", builder)
 
 
 def _label(program: str, code: InstalledCode) -> ProcessBuilder:

@@ -263,7 +263,7 @@ def make_codes(files: Machine, executables: dict[str, str], computer: Computer, 
         wanted = files.codes[program]
         query = QueryBuilder().append(type(computer), filters={"id": computer.pk}, tag="computer")
         query.append(InstalledCode, with_computer="computer", filters={"label": wanted.label})
-        attributes = {
+        attributes: dict[str, Any] = {
             "filepath_executable": executable,
             "default_calc_job_plugin": wanted.plugin,
             "with_mpi": wanted.with_mpi,

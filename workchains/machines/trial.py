@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError
 from workchains.machines.jobs import Trial, run_jobs
+from workchains.machines.known import load_code
 from workchains.machines.parts import SetupReport
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def try_machine(report: SetupReport, timeout: float, show: Callable[[Trial], Non
     trials
         In the order of trying; what depends on something that does not work is not tried.
     """
-    from aiida.orm import Computer, load_code
+    from aiida.orm import Computer
 
     trials: list[Trial] = []
 
