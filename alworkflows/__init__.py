@@ -15,7 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alworkflows.calculators.label import label
+    from alworkflows.calculators.run import label
     from alworkflows.frames import read, write
     from alworkflows.insight import force_shares, look_into
     from alworkflows.models import Ensemble, Fit, force_errors

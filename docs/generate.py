@@ -168,6 +168,11 @@ def calculators() -> Iterator[str]:
         yield ""
         if engine.model_fields:
             yield from fields(engine)
+        if engine.remedies:
+            yield "What is tried when a label fails, one at a time; none changes what a label is:"
+            yield ""
+            rows = [(f"`{key}`", ", ".join(remedy.kinds), remedy.title) for key, remedy in engine.remedies.items()]
+            yield from table(("remedy", "against", "what it changes"), rows)
 
 
 def potentials() -> Iterator[str]:

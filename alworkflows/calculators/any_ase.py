@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -33,9 +33,7 @@ class AnyAse(Engine):
     path: str = Field(alias="class", description="module:Class, such as ase.calculators.emt:EMT")
     arguments: dict[str, Any] = Field(default_factory=dict, description="what the class is called with; part of the label")
     package: str = Field(description="the package, by its name in pip, whose version is part of the label")
-    energy: EnergyKind = Field(
-        description="which energy its labels are: of smeared electrons, extrapolated to none, or a potential's"
-    )
+    energy: Literal["free", "potential"] = Field(description="which its labels are: electrons' free energy, or a potential's")
 
     @field_validator("path")
     @classmethod

@@ -137,7 +137,10 @@ class Cp2k(Engine):
 
     def close(self, calculator: Calculator) -> None:
         """End CP2K."""
-        calculator.end()
+        from alworkflows.calculators.cp2k_run import Cp2kSinglePoint
+
+        if isinstance(calculator, Cp2kSinglePoint):
+            calculator.end()
 
     def launch(self) -> str:
         """Return the command with its processes."""

@@ -56,7 +56,7 @@ class Cp2kSinglePoint(Calculator):
         name = f"{self.work.name if self.work is not None else 'frame'}.cp2k"
         output = folder.resolve() / f"{name}.out"
         output.unlink(missing_ok=True)  # CP2K would append, and an earlier run's words be taken for this one's
-        frame = self.atoms.copy()
+        frame: Atoms = self.atoms.copy()  # type: ignore[union-attr]
         frame.pbc = True  # it repeats its cell; the frame has been checked for vacuum where it is open
         engine = self.engine
         environment = f"cd {shlex.quote(str(output.parent))} && OMP_NUM_THREADS={engine.threads}"

@@ -53,20 +53,20 @@ class GpawSinglePoint(Calculator):
 
         super().calculate(atoms, properties, system_changes)
         self.converged = False
+        frame: Atoms = self.atoms.copy()  # type: ignore[union-attr]
         with threadpool_limits(self.engine.threads):
-            program, frame = self._begin()
-            self._run(program, frame)
+            self._run(self._begin(frame), frame)
         self.converged = True
 
-    def _begin(self) -> tuple[Any, Atoms]:
-        """Return GPAW, from a state on disk if there is one of the same settings, and the atoms it works on."""
+    def _begin(self, frame: Atoms) -> Any:
+        """Return GPAW, from a state on disk if there is one of the same settings."""
         from gpaw.dft import GPAW
 
         text = None if self.work is None else str(self.work.folder / f"{self.work.name}.gpaw.txt")
         state, told = self._state()
         if self.work is not None and state is not None and told is not None and state.exists() and told.exists():
             known = json.loads(told.read_text())
-            if known["settings"] == self._settings():
+            if known["settings"] == self._settings(frame):
                 try:
                     program = GPAW(state, txt=text)
                 except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -74,9 +74,9 @@ class GpawSinglePoint(Calculator):
                 else:
                     self.work.notes["resumed"] = True
                     self._before = float(known["seconds"])
-                    return program, self.atoms.copy()
+                    return program
         self._before = 0.0
-        return GPAW(txt=text, **self.engine.keywords(self.atoms)), self.atoms.copy()
+        return GPAW(txt=text, **self.engine.keywords(frame))
 
     def _run(self, program: Any, frame: Atoms) -> None:
         began = last = time.monotonic()
@@ -89,7 +89,7 @@ class GpawSinglePoint(Calculator):
             deadline = self.work.deadline if self.work is not None else None
             over = deadline is not None and not deadline.allows(SPARE * longest)
             if over or step.niter % self.engine.checkpoint_every == 0:
-                self._keep(program, now - began)
+                self._keep(program, frame, now - began)
             if over:
                 raise OutOfTime
 
@@ -103,7 +103,7 @@ class GpawSinglePoint(Calculator):
         if self.work is not None and self._before:
             self.work.notes["seconds_before"] = round(self._before, 3)
 
-    def _keep(self, program: Any, seconds: float) -> None:
+    def _keep(self, program: Any, frame: Atoms, seconds: float) -> None:
         """Write density and wave functions, whole or not at all."""
         state, told = self._state()
         if state is None or told is None:
@@ -113,7 +113,7 @@ class GpawSinglePoint(Calculator):
         program.write(partial, mode="all")
         os.replace(partial, state)
         # the state without its settings is no use, and the other way round: the order does not matter
-        told.write_text(json.dumps({"settings": self._settings(), "seconds": self._before + seconds}))
+        told.write_text(json.dumps({"settings": self._settings(frame), "seconds": self._before + seconds}))
 
     def _state(self) -> tuple[Path | None, Path | None]:
         """Return the places of the state and of what it belongs to."""
@@ -121,10 +121,10 @@ class GpawSinglePoint(Calculator):
             return None, None
         return self.work.checkpoint / f"{self.work.name}.gpw", self.work.checkpoint / f"{self.work.name}.json"
 
-    def _settings(self) -> str:
+    def _settings(self, frame: Atoms) -> str:
         """Return what a state must have been made with: all keywords, and GPAW's version."""
         import gpaw
 
-        told = {"gpaw": gpaw.__version__, "moments": self.atoms.get_initial_magnetic_moments().tolist()}
-        text = json.dumps({**told, **self.engine.keywords(self.atoms)}, sort_keys=True)
+        told = {"gpaw": gpaw.__version__, "moments": frame.get_initial_magnetic_moments().tolist()}
+        text = json.dumps({**told, **self.engine.keywords(frame)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

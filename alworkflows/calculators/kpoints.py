@@ -12,9 +12,13 @@ from alworkflows.structures.geometry import gaps
 __all__ = ["check_mesh", "mesh", "open_directions", "require_box"]
 
 
+#: A; a box made with just enough vacuum has just enough.
+ROUNDING = 1e-6
+
+
 def open_directions(frame: Atoms) -> np.ndarray:
     """Return along which lattice vectors (3,) there is nothing to disperse: not periodic, or at least 6 A of vacuum."""
-    found: np.ndarray = ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM)
+    found: np.ndarray = ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM - ROUNDING)
     return found
 
 
@@ -56,7 +60,7 @@ def require_box(frame: Atoms, program: str) -> None:
             f"{program} repeats a cell: expected three lattice vectors, got {np.round(np.asarray(frame.cell), 3).tolist()}; "
             "put a molecule or particle into a box with vacuum"
         )
-    narrow = ~frame.pbc & (gaps(frame) < MIN_VACUUM)
+    narrow = ~frame.pbc & (gaps(frame) < MIN_VACUUM - ROUNDING)
     for axis in np.flatnonzero(narrow):
         raise InputError(
             f"{program} repeats its cell in all directions: expected at least {MIN_VACUUM:g} A of vacuum along lattice vector "

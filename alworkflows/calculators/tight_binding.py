@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.base import Engine
+from alworkflows.calculators.base import EnergyKind, Engine
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -23,6 +23,8 @@ class Tblite(Engine):
     title: ClassVar[str] = "extended tight binding GFN1-xTB or GFN2-xTB (tblite)"
     packages: ClassVar[tuple[str, ...]] = ("tblite",)
     module: ClassVar[str] = "tblite"
+    extra: ClassVar[str | None] = "tblite"
+    energy_kind: ClassVar[EnergyKind] = "free"
 
     method: Literal["GFN1-xTB", "GFN2-xTB"] = "GFN1-xTB"
     accuracy: float = Field(1.0, gt=0)
