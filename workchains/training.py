@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ExitCode, ToContext
+from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import ModelSettings, parse
-from workchains.base import KeyedWorkChain, ending
+from workchains.base import ending, numbered
 from workchains.calculations.fit import FitJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.restarting import RestartingWorkChain
 
 __all__ = ["TrainWorkChain"]
 
 
-class TrainWorkChain(KeyedWorkChain):
+class TrainWorkChain(RestartingWorkChain):
     """Fit an ensemble to labelled batches and judge it on the test frames there are."""
 
     @classmethod
@@ -40,35 +41,51 @@ class TrainWorkChain(KeyedWorkChain):
         spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the job")
         spec.inputs.validator = validate_batches
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
-        spec.outline(steps.run_fit, steps.inspect_fit)
+        spec.outline(steps.setup, while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs), steps.results)
         spec.output("ensemble", valid_type=EnsembleData, required=False, help="the fitted ensemble")
         spec.output("report", valid_type=Dict, required=False, help="errors on held-out and test frames (eV/A), terms, times")
         spec.exit_code(404, "ERROR_FIT_FAILED", message="the fit failed: {message}", invalidates_cache=True)
+        spec.exit_code(
+            405,
+            "ERROR_FIT_OUT_OF_WALLTIME",
+            message="the fit did not end in {jobs} jobs, each to its walltime: "
+            "raise walltime of fit in the machine's options.yaml",
+            invalidates_cache=True,
+        )
 
-    def run_fit(self) -> ToContext:
-        """Submit the fit."""
+    def runs(self) -> list[str]:
+        """Return the one run there is."""
+        return ["fit"]
+
+    def key(self, run: str, attempt: int) -> str:
+        """Return the key of a job: ``fit``, ``fit_01``, ..."""
+        return numbered(run, attempt) if attempt else run
+
+    def job(self, run: str) -> tuple[type, dict[str, Any]]:
+        """Return the inputs of the fit."""
         more: dict[str, Any] = {name: dict(self.inputs[name]) for name in ("tests", "transfers") if self.inputs.get(name)}
         if "groups" in self.inputs:
             more["groups"] = self.inputs.groups
-        job = self.submit_once(
-            "fit",
-            FitJob,
-            label=f"fit {len(self.inputs.batches)} batches",
-            code=self.inputs.code,
-            batches=dict(self.inputs.batches),
-            settings=self.inputs.settings,
-            metadata={"options": self.inputs.options.get_dict()},
+        return FitJob, {
+            "label": f"fit {len(self.inputs.batches)} batches",
+            "code": self.inputs.code,
+            "batches": dict(self.inputs.batches),
+            "settings": self.inputs.settings,
+            "metadata": {"options": self.inputs.options.get_dict()},
             **more,
-        )
-        return ToContext(fit=job)
+        }
 
-    def inspect_fit(self) -> ExitCode | None:
+    def results(self) -> ExitCode | None:
         """Hand over the ensemble."""
-        job = self.ctx.fit
-        if not job.is_finished_ok:
-            return self.exit_codes.ERROR_FIT_FAILED.format(message=ending(job))
-        self.out("ensemble", job.outputs.ensemble)
-        self.out("report", job.outputs.report)
+        jobs = self.jobs("fit")
+        if self.ctx.let_go:
+            return self.exit_codes.ERROR_FIT_FAILED.format(message="not begun: asked to begin nothing new")
+        if self.is_out_of_walltime(jobs[-1]):
+            return self.exit_codes.ERROR_FIT_OUT_OF_WALLTIME.format(jobs=len(jobs))
+        if not jobs[-1].is_finished_ok:
+            return self.exit_codes.ERROR_FIT_FAILED.format(message=ending(jobs[-1]))
+        self.out("ensemble", jobs[-1].outputs.ensemble)
+        self.out("report", jobs[-1].outputs.report)
         return None
 
 

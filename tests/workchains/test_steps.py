@@ -66,20 +66,44 @@ def sampling(code):
     )
 
 
+def ended(chain, **jobs):
+    """Put ended jobs in place of those that the chain would run."""
+    chain.setup()
+    chain.ctx.waiting = []
+    chain.ctx.ended = {run: [node.pk for node in nodes] for run, nodes in jobs.items()}
+    return chain
+
+
 def test_a_failed_run_does_not_stop_the_others(sampling):
-    sampling.ctx.sample_00 = job(310, "Killed", candidates=frames(1))
-    sampling.ctx.sample_01 = job(candidates=frames(3, first=5), report=Dict({"stopped": None}))
-    assert sampling.inspect_jobs() is None
+    failed = job(310, "Killed", candidates=frames(1))
+    assert ended(sampling, sample_00=[failed], sample_01=[sampled(3, first=5)]).results() is None
     assert len(sampling.outputs["candidates"]) == 4
 
 
+def sampled(count, first=0, status=0, message=None):
+    return job(status, message, candidates=frames(count, first=first), report=Dict({"stopped": None}))
+
+
+def test_the_frames_of_a_run_in_many_jobs_are_taken_once(sampling):
+    first = [sampled(2, status=400, message="the walltime was reached"), sampled(4, status=400), sampled(6)]
+    # the last job died before it had read what those before had made
+    second = [sampled(3, first=10, status=400), job(310, "Killed", candidates=frames(1, first=10))]
+    assert ended(sampling, sample_00=first, sample_01=second).results() is None
+    assert len(sampling.outputs["candidates"]) == 9
+
+
 def test_every_run_failed(sampling):
-    sampling.ctx.sample_00 = job(310, "Killed")
-    sampling.ctx.sample_01 = job(420, "exploded")
-    code = sampling.inspect_jobs()
+    code = ended(sampling, sample_00=[job(310, "Killed")], sample_01=[job(420, "exploded")]).results()
     assert code.status == 401
     assert "none of 2" in code.message
     assert "Killed" in code.message
+
+
+def test_every_run_is_out_of_walltime(sampling):
+    jobs = [job(400, "the walltime of 60 s was reached") for _ in range(4)]
+    code = ended(sampling, sample_00=jobs, sample_01=jobs).results()
+    assert code.status == 401
+    assert "a: the walltime of 60 s was reached, 4 times; raise walltime of sample in the machine's options.yaml" in code.message
 
 
 def test_no_structure_is_refused(code):
@@ -92,12 +116,33 @@ def test_no_structure_is_refused(code):
 SETTINGS = {"model": {}, "species": ["Cu"], "seed": 1}
 
 
-def test_a_fit_that_failed(code):
-    training = make(TrainWorkChain, code=code, batches={"one": frames(4, EMT)}, settings=Dict(SETTINGS))
-    training.ctx.fit = job(210, "the input was refused: too few frames")
-    result = training.inspect_fit()
+@pytest.fixture
+def training(code):
+    return make(TrainWorkChain, code=code, batches={"one": frames(4, EMT)}, settings=Dict(SETTINGS))
+
+
+def test_a_fit_that_failed(training):
+    result = ended(training, fit=[job(210, "the input was refused: too few frames")]).results()
     assert result.status == 404
     assert "too few frames" in result.message
+
+
+def test_a_fit_that_its_walltime_ended_each_time(training):
+    result = ended(training, fit=[job(400), job(400)]).results()
+    assert result.status == 405
+    assert "in 2 jobs" in result.message
+    assert "raise walltime of fit in the machine's options.yaml" in result.message
+
+
+def test_a_fit_that_failed_otherwise_after_a_restart(training):
+    result = ended(training, fit=[job(400), job(110, "out of memory")]).results()
+    assert result.status == 404
+    assert "out of memory" in result.message
+
+
+def test_a_negative_number_of_restarts_is_refused(code):
+    with pytest.raises(ValueError, match="restarts of 0 or more, got -1"):
+        make(TrainWorkChain, code=code, batches={"one": frames(4, EMT)}, settings=Dict(SETTINGS), restarts=-1)
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,12 @@ from aiida.parsers import Parser
 from alworkflows.deadline import CHECKPOINT
 from workchains.data.files import FileData
 
-__all__ = ["ComputeJob", "ComputeParser"]
+__all__ = ["OUT_OF_WALLTIME", "ComputeJob", "ComputeParser"]
 
 INPUT, OUTPUT, STDOUT, STDERR = "input.json", "output.json", "progress.txt", "errors.txt"
 
+#: exit status of a job whose walltime was reached
+OUT_OF_WALLTIME = 400
 #: AiiDA's own exit code for a job of which the scheduler's accounting says that it ran out of its walltime
 SCHEDULER_OUT_OF_WALLTIME = 120
 #: What schedulers write into a job's streams when they end it at its walltime: Slurm; PBS; SGE; LSF.
@@ -74,7 +76,7 @@ class ComputeJob(CalcJob):
             invalidates_cache=True,
         )
         spec.exit_code(
-            400,
+            OUT_OF_WALLTIME,
             "ERROR_OUT_OF_WALLTIME",
             message="the walltime of {seconds} s was reached; what was done is kept",
             invalidates_cache=True,
