@@ -156,6 +156,12 @@ def load_machine(machine: str | Path) -> Machine:
         },
         options=parse(OptionsFile, options, str(folder / "options.yaml")),
     )
+    for program, code in loaded.codes.items():
+        if code.with_mpi and PROGRAMS[program].version is None:
+            raise InputError(
+                f"{folder / 'codes' / program}.yaml: with_mpi: expected false: mpirun would start the alworkflows executable, "
+                "and so the whole job, several times"
+            )
     for program in loaded.options.programs:
         if program not in PROGRAMS:
             raise unknown(f"program ({folder / 'options.yaml'}, programs)", program, PROGRAMS)

@@ -24,7 +24,7 @@ VERSION = "version.txt"
 #: what an alworkflows executable labels: calculator, its parameters, one frame
 LABELS: dict[str, tuple[str, dict[str, Any], str]] = {
     "alworkflows": ("emt", {}, "Cu"),
-    "gpaw": ("gpaw", {}, "H2"),
+    "gpaw": ("gpaw", {"cutoff": 300.0}, "H2"),
     "cp2k": ("cp2k", {}, "H2"),
 }
 
@@ -140,7 +140,8 @@ def _praise(program: str, node: CalcJobNode) -> str:
         notes = {"vasp": _potcar_note()}.get(program, "")
         return f"{version or 'of unknown version'}; it starts, and stops for want of input{notes}"
     calculator, _, what = LABELS[program]
-    packages = node.outputs.labelled.base.attributes.get("engine", {}).get("packages", {})
+    engine = node.outputs.labelled.base.attributes.get("engine", {})
+    packages = {**engine.get("programs", {}), **engine.get("packages", {})}
     version = re.search(r"version (\S+)", _content(node, VERSION))
     described = ", ".join(f"{name} {number}" for name, number in packages.items())
     return f"alworkflows {version.group(1) if version else 'of unknown version'}; a label of {what} by {calculator} ({described})"

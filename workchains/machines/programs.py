@@ -65,7 +65,7 @@ def _gpaw() -> str:
 
 def _cp2k() -> str:
     """Return the alworkflows executable, if there is a CP2K for it to talk to."""
-    _on_path("cp2k_shell", "cp2k_shell.psmp", "cp2k_shell.ssmp", "cp2k.psmp", "cp2k.ssmp", "cp2k")
+    _on_path("cp2k_shell")
     return _alworkflows()
 
 

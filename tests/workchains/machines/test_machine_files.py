@@ -88,6 +88,7 @@ class TestFiles:
             ({"options": {"lable": {}}}, r"options\.yaml: unknown key 'lable' \(did you mean 'label'\?\)"),
             ({"options": {"programs": {"vaps": {}}}}, r"program .*options\.yaml, programs\) 'vaps' \(did you mean 'vasp'\?\)"),
             ({"code": {"label": "a@b"}}, r"codes/alworkflows\.yaml: label: .*got 'a@b'"),
+            ({"gpaw": {"with_mpi": True}}, r"codes/gpaw\.yaml: with_mpi: expected false: mpirun would start .* several times"),
             ({"pw": {"with_mpl": True}}, r"codes/pw\.yaml: unknown key 'with_mpl' \(did you mean 'with_mpi'\?\)"),
         ],
     )

@@ -164,23 +164,30 @@ def test_a_job_that_never_starts(job: Any, monkeypatch: pytest.MonkeyPatch) -> N
     assert _waiting(job).startswith("the daemon does not run")
 
 
-def test_connection_scheduler_and_folder(aiida_localhost: Any, aiida_code_installed: Any, tmp_path: Path) -> None:
+@pytest.fixture
+def here(aiida_localhost: Any) -> Any:
+    """This machine, by a shell that prints nothing of its own."""
+    aiida_localhost.configure(use_login_shell=False)
+    return aiida_localhost
+
+
+def test_connection_scheduler_and_folder(here: Any, aiida_code_installed: Any, tmp_path: Path) -> None:
     codes = {
         "pw": aiida_code_installed(filepath_executable="/bin/true", label="pw"),
         "vasp": aiida_code_installed(filepath_executable="/nowhere/vasp_std", label="vasp"),
     }
     missing: dict[str, str] = {}
-    trials = try_connection(aiida_localhost, codes, missing)
+    trials = try_connection(here, codes, missing)
     assert [(trial.what, trial.ok) for trial in trials] == [("connection", True), ("scheduler", True), ("work_dir", True)]
     assert missing == {
         "vasp": "localhost has no program /nowhere/vasp_std that may be run; correct executable in codes/vasp.yaml"
     }
 
 
-def test_a_folder_that_cannot_be_written(aiida_localhost: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_that_cannot_be_written(here: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(type(aiida_localhost), "get_workdir", lambda self: str(tmp_path / "file" / "scratch"))
-    trial = try_connection(aiida_localhost, {}, {})[-1]
+    monkeypatch.setattr(type(here), "get_workdir", lambda self: str(tmp_path / "file" / "scratch"))
+    trial = try_connection(here, {}, {})[-1]
     assert (trial.what, trial.ok) == ("work_dir", False)
     assert f"{tmp_path}/file/scratch cannot be written: " in trial.message
     assert trial.message.endswith("correct work_dir in computer.yaml")
