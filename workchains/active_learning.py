@@ -174,6 +174,7 @@ class ActiveLearningWorkChain(QueueingWorkChain):
             sampler=Dict(stage.sampler.model_dump(mode="json")),
             run=Dict({"seed": self.seed("sample"), "upper": self.levels()[1] if driven else None}),
             options=self.options("sample"),
+            clean=self.campaign.label.clean,
             **inputs,
         )
         return ToContext(sample=node)
@@ -344,6 +345,7 @@ class ActiveLearningWorkChain(QueueingWorkChain):
             batches={f"batch_{name}": node for name, node in self.ctx.batches.items()},
             settings=Dict({"model": model, "species": list(campaign.species), "seed": campaign.seed}),
             options=self.options("fit"),
+            clean=campaign.label.clean,
             **more,
         )
         return ToContext(train=node)

@@ -13,6 +13,7 @@ from workchains.calculations.sample import SampleJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.functions import merge_frames
+from workchains.machines import options_for
 from workchains.restarting import RestartingWorkChain
 
 __all__ = ["SampleWorkChain"]
@@ -31,7 +32,7 @@ class SampleWorkChain(RestartingWorkChain):
         spec.input("sampler", valid_type=Dict, help="settings of the sampler")
         spec.input("run", valid_type=Dict, help="seed; upper: disagreement in eV/A at which a run stops, or null")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="the potential that drives the dynamics")
-        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the jobs")
+        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options, over those of the machine")
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(steps.setup, while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs), steps.results)
         spec.output("candidates", valid_type=FramesData, required=False, help="all frames, without labels")
@@ -57,7 +58,7 @@ class SampleWorkChain(RestartingWorkChain):
             "structures": self.inputs.structures,
             "sampler": self.inputs.sampler,
             "run": Dict({"structure": name, "seed": derive_seed(given["seed"], index), "upper": given.get("upper")}),
-            "metadata": {"options": self.inputs.options.get_dict()},
+            "metadata": {"options": {**options_for(self.inputs.code.computer, "sample"), **self.inputs.options.get_dict()}},
             **inputs,
         }
 

@@ -14,6 +14,7 @@ from workchains.base import ending, numbered
 from workchains.calculations.fit import FitJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.machines import options_for
 from workchains.restarting import RestartingWorkChain
 
 __all__ = ["TrainWorkChain"]
@@ -38,7 +39,7 @@ class TrainWorkChain(RestartingWorkChain):
         spec.input(
             "settings", valid_type=Dict, validator=validate_settings, help="model (settings), species (list), seed (of the folds)"
         )
-        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options of the job")
+        spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options, over those of the machine")
         spec.inputs.validator = validate_batches
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(steps.setup, while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs), steps.results)
@@ -71,7 +72,7 @@ class TrainWorkChain(RestartingWorkChain):
             "code": self.inputs.code,
             "batches": dict(self.inputs.batches),
             "settings": self.inputs.settings,
-            "metadata": {"options": self.inputs.options.get_dict()},
+            "metadata": {"options": {**options_for(self.inputs.code.computer, "fit"), **self.inputs.options.get_dict()}},
             **more,
         }
 
