@@ -133,6 +133,30 @@ def campaign(aiida_profile, make_frames):
     return HandMade(make_frames, first=100 + 10 * next(COUNTER))
 
 
+def begun(name, state="running", **inputs):
+    """Return a campaign that has no step yet."""
+    from aiida import orm
+
+    stage = {"name": "melt", "sampler": {"name": "melt"}, "structures": ["copper"], "iterations": 1}
+    settings = {"name": name, "stages": [stage, {**stage, "name": "surface", "sampler": {"name": "surface-melt"}}]}
+    node = orm.WorkChainNode(label=name)
+    node.set_process_label("ActiveLearningWorkChain")
+    node.set_process_state(state)
+    for key, data in {"campaign": orm.Dict(settings), **inputs}.items():
+        node.base.links.add_incoming(data.store(), LinkType.INPUT_WORK, key)
+    return node.store()
+
+
+@pytest.fixture
+def bare(aiida_profile, make_frames):
+    """Return a function that makes a campaign that has no step yet, made faster than one by :class:`HandMade`."""
+
+    def _bare(name="bare", state="running", **inputs):
+        return begun(name, state, **inputs)
+
+    return _bare
+
+
 class HandMade:
     """A campaign of two iterations; ``node`` is the work chain, ``nodes`` all else by name, times in seconds after ``start``.
 
@@ -148,13 +172,7 @@ class HandMade:
         self.orm, self.frames_type, self.first = orm, FramesData, first
         self.start = dt.datetime(2025, 1, 1, 12, tzinfo=dt.UTC)
         self.nodes = {}
-        stage = {"name": "melt", "sampler": {"name": "melt"}, "structures": ["copper"], "iterations": 1}
-        settings = {"name": "hand-made", "stages": [stage, {**stage, "name": "surface", "sampler": {"name": "surface-melt"}}]}
-        self.node = orm.WorkChainNode(label="hand-made")
-        self.node.set_process_label("ActiveLearningWorkChain")
-        self.node.set_process_state("running")
-        self.node.base.links.add_incoming(orm.Dict(settings).store(), LinkType.INPUT_WORK, "campaign")
-        self.node.store()
+        self.node = begun("hand-made")
         base = make_frames(1, structure="copper")
         base[0].info["origin"] = {"structure": "copper"}
         self.structures = FramesData.from_frames(base)
@@ -240,7 +258,7 @@ class HandMade:
         self.child(orm.CalcFunctionNode, "select_frames", f"{key}_select", at, at + 2, inputs, outputs)
 
     def label(self, number, at):
-        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        nodes, key = self.nodes, f"iteration_{number:02d}"
         engine = {"engine": "ase", "calculator": "emt"}
         labels = {
             "selected": self.labelled[:2] if number == 1 else self.labelled[4:5],

@@ -59,7 +59,10 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
     assert "2+1" in text  # labels to train on and to test on
     assert "0.200*" in text  # the last ensemble on the final test set
     assert "Done: 5 labels, 1 min 46 s; force error 0.200 eV/A on test frames." in text
-    assert "force … eV/A" in text
+    assert "label: force" in text
+    assert "force 123.4 eV/A" in text
+    assert "Labels: 5 new, 1 failed." in text
+    assert "Folders of jobs left: 10 on nowhere" in text
     assert f"alworkflows export {finished.node.pk}" in text
     found = json.loads(typed(status, finished.node.pk, "--json"))
     assert [record["stage"] for record in found["iterations"]] == ["melt", "surface"]

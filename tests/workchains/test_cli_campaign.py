@@ -106,6 +106,12 @@ def test_forecast_counts_what_the_loop_would_do():
     assert expected.jobs == 2 * 8 + 7 + 1
 
 
+def test_forecast_of_a_program_that_labels_one_frame_a_job():
+    espresso = {"engine": "quantum-espresso", "espresso": {"pseudo_family": "SSSP", "species": ["Cu"]}}
+    melt = forecast(parse(Campaign, {**COPPER, "label": espresso})).stages[0]
+    assert melt.jobs == 1 + 1 + 10 + 2 + 1
+
+
 def test_forecast_respects_the_budget_of_the_campaign():
     limited = forecast(parse(Campaign, {**COPPER, "budget": {"labels": 15}}))
     assert limited.labels == 15 + 2
@@ -125,7 +131,8 @@ def test_check_tries_every_part_and_spends_nothing(file, monkeypatch):
     assert "calculator emt" in text
     assert "stage melt: melt: 200 steps of cell, 4 frames" in text
     assert "stage amorphous: quench" in text
-    assert "All 4 checks passed." in text
+    assert "label settings: suit 1 structures" in text
+    assert "All 5 checks passed." in text
 
 
 def test_check_as_json(file):
@@ -133,6 +140,7 @@ def test_check_as_json(file):
     assert found["ok"] is True
     assert [item["what"] for item in found["items"]] == [
         "structure cell",
+        "label settings",
         "calculator emt",
         "stage melt: melt",
         "stage amorphous: quench",
@@ -142,7 +150,7 @@ def test_check_as_json(file):
 
 def test_check_without_running_builds_structures_only(file):
     found = json.loads(typed(check, file(), "--no-run", "--json"))
-    assert [item["what"] for item in found["items"]] == ["structure cell"]
+    assert [item["what"] for item in found["items"]] == ["structure cell", "label settings"]
     assert found["label_seconds"] is None
 
 
@@ -169,6 +177,7 @@ def test_check_says_when_a_label_cannot_be_made(file):
     assert not result.ok
     assert {item.what: item.ok for item in result.items} == {
         "structure cell": True,
+        "label settings": True,
         "calculator emt": False,
         "stage melt: melt": False,  # the potential is for copper
         "stage amorphous: quench": False,
@@ -179,9 +188,43 @@ def test_check_says_when_a_label_cannot_be_made(file):
 def test_check_says_that_nothing_is_left_to_try(file):
     campaign = parse(Campaign, {**COPPER, "structures": {"cell": {"file": "missing.xyz"}}})
     result = dry_run(campaign, file().parent, lambda item: None)
-    assert [item.ok for item in result.items] == [False] * 4
+    assert [item.ok for item in result.items] == [False, True, False, False, False]
     assert "missing.xyz: no such file" in result.items[0].message
-    assert all("not tried" in item.message for item in result.items[1:])
+    assert all("not tried" in item.message for item in result.items[2:])
+
+
+ESPRESSO = {"engine": "quantum-espresso", "espresso": {"pseudo_family": "SSSP/1.3/PBE/efficiency", "species": ["Cu"]}}
+
+
+def test_check_of_a_program_that_runs_as_jobs_says_so_and_looks_for_it_in_the_profile(file, aiida_profile_clean, monkeypatch):
+    monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
+    found = json.loads(typed(check, file(label=ESPRESSO), "--json", code=2))
+    verdicts = {item["what"]: item for item in found["items"]}
+    assert "no machine is set up in this profile" in verdicts["machines"]["message"]
+    assert verdicts["label settings"]["ok"]  # as far as they can be seen without a profile
+    assert "not tried here: they run as jobs" in verdicts["labels by quantum-espresso"]["message"]
+    assert verdicts["stage amorphous: quench"]["ok"]  # driven by a toy ensemble of the classical potential
+
+
+def test_check_says_when_a_machine_lacks_the_program(file, machine):
+    found = json.loads(typed(check, file(label=ESPRESSO, machine="laptop"), "--no-run", "--json", code=2))
+    assert "machine 'laptop' has no program 'pw'" in found["items"][1]["message"]
+
+
+def test_check_says_when_pseudopotentials_are_missing(file, machine, aiida_code_installed):
+    pw = aiida_code_installed(default_calc_job_plugin="quantumespresso.pw", filepath_executable="/bin/true", label="pw")
+    pw.base.extras.set("alworkflows_program", "pw")
+    found = json.loads(typed(check, file(label=ESPRESSO), "--no-run", "--json", code=2))
+    verdicts = {item["what"]: item for item in found["items"]}
+    assert verdicts["machines"]["message"] == "alworkflows@localhost; labels by pw@localhost"
+    assert "SSSP/1.3/PBE/efficiency" in verdicts["label settings"]["message"]
+
+
+def test_check_says_which_structure_the_label_settings_do_not_suit(file):
+    found = json.loads(typed(check, file(label={**ESPRESSO, "espresso": {"pseudo_family": "x", "species": ["Au"]}}), "--no-run",
+                             "--json", code=2))  # fmt: skip
+    (item,) = [item for item in found["items"] if item["what"] == "label settings"]
+    assert "frame 0 has Cu too" in item["message"]
 
 
 @pytest.mark.parametrize(
@@ -223,6 +266,7 @@ def machine(aiida_profile_clean, alworkflows_code, monkeypatch):
     from workchains import machines
 
     alworkflows_code.computer.set_property(machines.OPTIONS_KEY, {"label": {"max_wallclock_seconds": 60}})
+    alworkflows_code.computer.set_property(machines.MACHINE_KEY, "laptop")
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
     monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
     monkeypatch.setattr(session, "start_daemon", lambda: session.DaemonStatus(True, 1, 2))
@@ -247,9 +291,45 @@ def test_launch_submits_the_campaign_with_code_options_and_files(machine, file):
     assert "started the daemon, 2 workers" in text
     assert "submitted campaign copper, PK" in text
     assert builder.campaign.get_dict()["species"] == ["Cu"]
-    assert builder.options.get_dict() == {"label": {"max_wallclock_seconds": 60}}
+    assert builder.options.get_dict() == {}  # those of the machine are asked of it when a job is made
     assert len(builder.files["cell"]) == 1
-    assert builder.code.label == "alworkflows"
+    assert (builder.code.label, builder.label_code.label) == ("alworkflows", "alworkflows")
+
+
+def test_launch_takes_codes_of_the_machines_that_the_file_names(machine, file, aiida_code_installed, aiida_computer_local):
+    from workchains import machines
+
+    cluster = aiida_computer_local(label="there")
+    cluster.set_property(machines.OPTIONS_KEY, {})
+    cluster.set_property(machines.MACHINE_KEY, "cluster")
+    for label, program in (("al", "alworkflows"), ("gpaw-there", "gpaw")):
+        code = aiida_code_installed(filepath_executable="/bin/true", label=label, computer=cluster)
+        code.base.extras.set("alworkflows_program", program)
+    typed(launch, file(machine="cluster"))
+    typed(launch, file(label={**COPPER["label"], "machine": "cluster"}))
+    typed(launch, file(label={"calculator": {"name": "gpaw"}}, machine="cluster"))
+    typed(launch, file(label={"calculator": {"name": "gpaw"}}))  # no GPAW of its own: in the environment of alworkflows
+    assert [(builder.code.full_label, builder.label_code.full_label) for builder in machine] == [
+        ("al@there", "al@there"),
+        ("alworkflows@localhost", "al@there"),
+        ("al@there", "gpaw-there@there"),
+        ("alworkflows@localhost", "alworkflows@localhost"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"machine": "laptob"}, "machine 'laptob' is not set up .*did you mean 'laptop'"),
+        ({"label": {**COPPER["label"], "machine": "cluster"}}, "machine 'cluster' is not set up"),
+        ({"label": ESPRESSO}, "machine 'laptop' has no program 'pw'"),
+        ({"structures": {"cell": {"file": "gone.xyz"}}}, "gone.xyz: no such file"),
+    ],
+)
+def test_launch_refuses_before_anything_is_stored(machine, file, changes, message):
+    with pytest.raises(InputError, match=message):
+        typed(launch, file(**changes))
+    assert not machine
 
 
 def test_launch_as_json(machine, file):

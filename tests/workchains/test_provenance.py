@@ -67,7 +67,8 @@ def test_timeline_gives_the_time_in_which_jobs_really_ran(finished):
     fit = intervals["iteration_01_train/fit"]
     assert (fit.start, fit.end, fit.kind, fit.process) == (finished.time(42), finished.time(52), "job", "FitJob")
     assert intervals["structures"].kind == "function"
-    assert len(intervals) == 13  # five jobs and a selection per iteration, and the structures
+    # five jobs, a selection and two words on failed labels per iteration, and the structures
+    assert len(intervals) == 17
 
 
 def test_a_job_never_runs_longer_than_until_it_was_fetched(campaign):
@@ -195,8 +196,50 @@ def test_lineage_of_a_frame_judged_by_an_ensemble(finished):
 def test_lineage_says_why_a_label_failed(finished):
     (found,) = provenance.frame_lineage(frame_id(finished.pool[2]))
     (label,) = [event for event in found.events if event.kind == "label"]
-    assert label.facts == {"failed": "force 123.4 eV/A"}
+    assert label.facts == {"failed": "force 123.4 eV/A", "kind": "force", "with_remedy": None}
     assert label.node is None
+    assert label.process == "LabelJob"
+
+
+def test_lineage_of_a_label_that_was_taken_over_goes_back_to_the_job_that_made_it(finished, make_frames, store_process):
+    from aiida import orm
+
+    from alworkflows.frames import attach_labels
+
+    def taken_over(source, identity):
+        frame = attach_labels(finished.labelled[0], -4.0, np.zeros((4, 3)))
+        frame.info["origin"] = {"label": {"seconds": 2.5, "cores": 4, "reused_from": {"node": source.uuid, "frame": identity}}}
+        return FramesData.from_frames([frame], {"engine": {"engine": "ase", "calculator": "emt"}})
+
+    identity = frame_id(finished.labelled[0])
+    first = taken_over(finished.nodes["batch", 1], identity)
+    store_process(orm.CalcFunctionNode, "reuse_labels", outputs={"reused": first})
+    gathered = taken_over(finished.nodes["batch", 1], identity)
+    store_process(orm.CalcFunctionNode, "gather_labels", inputs={"reuse_01": first}, outputs={"result": gathered})
+    second = taken_over(gathered, identity)
+    process = store_process(orm.CalcFunctionNode, "reuse_labels", outputs={"reused": second})
+    events = [event for found in provenance.frame_lineage(identity) for event in found.events if event.pk == process.pk]
+    facts = events[0].facts
+    assert (facts["taken_over_from"], facts["of_frame"]) == (gathered.pk, identity)
+    assert facts["computed_by"] == finished.nodes["batch", 1].creator.pk
+    assert facts["in_campaign"] == finished.node.pk
+    assert facts["seconds"] == 2.5
+
+
+def test_lineage_of_a_label_that_a_conversion_read_names_the_process_it_was_computed_by(
+    aiida_profile, make_frames, store_process
+):
+    from aiida import orm
+
+    (frame,) = make_frames(1, first=9100, labelled=True)
+    computed = store_process(orm.WorkChainNode, "VaspWorkChain")
+    frame.info["origin"] = {"label": {"process": computed.uuid, "remedies": ["mixing"], "remedy": "mixing", "restarts": 1}}
+    node = FramesData.from_frames([frame], {"engine": {"engine": "vasp"}})
+    store_process(orm.CalcFunctionNode, "vasp_labels", outputs={"result": node})
+    (found,) = provenance.frame_lineage(frame_id(frame))
+    (event,) = found.events
+    assert (event.kind, event.process, event.facts["computed_by"]) == ("label", "vasp_labels", computed.pk)
+    assert (event.facts["remedies"], event.facts["restarts"]) == (["mixing"], 1)
 
 
 def test_a_frame_in_no_campaign(aiida_profile, make_frames):
@@ -204,6 +247,161 @@ def test_a_frame_in_no_campaign(aiida_profile, make_frames):
     (found,) = provenance.frame_lineage(node.ids[0])
     assert found.campaign is None
     assert [(event.kind, event.process, event.node) for event in found.events] == [("structure", "stored by hand", node.pk)]
+
+
+# ------------------------------------------------------------------------------------------------ labels
+
+
+def test_tally_of_a_labelling_that_ended_is_what_it_says_of_itself(finished):
+    first, second = provenance.iterations(finished.node)
+    tally = first.labelling
+    assert (tally.total, tally.done, tally.reused, tally.failed, tally.in_flight, tally.queued) == (4, 3, 0, 1, 0, 0)
+    assert (tally.kinds, tally.examples) == ({"force": 1}, {"force": "force 123.4 eV/A"})
+    assert not tally.live
+    assert second.labelling.labels == 2
+
+
+HEADER = {"engine": {"engine": "ase", "calculator": "emt"}}
+
+
+@pytest.fixture
+def labelling(aiida_profile, make_frames, store_process):
+    """Return a function that stores a labelling of six frames that runs."""
+    from aiida import orm
+
+    def _labelling(**options):
+        frames = FramesData.from_frames(make_frames(6, first=9200))
+        return store_process(orm.WorkChainNode, "LabelWorkChain", inputs={"frames": frames}, state="waiting", **options)
+
+    return _labelling
+
+
+def marked(node, *contents):
+    """Let a process work on frames of these contents."""
+    from workchains.queueing import MARK
+
+    node.base.extras.set(MARK, {"queue": "", "contents": list(contents)})
+    return node
+
+
+def test_labelling_that_runs_is_counted_from_what_its_jobs_made(labelling, make_frames, store_process):
+    """Two frames are taken over, two labelled, one failed in a job, one is in flight."""
+    from aiida import orm
+
+    chain = labelling()
+    ids = chain.inputs.frames.ids
+    made = make_frames(6, first=9200, labelled=True)
+    reused, new = (FramesData.from_frames(made[part], HEADER) for part in (slice(2, 4), slice(0, 2)))
+    store_process(orm.CalcFunctionNode, "reuse_labels", caller=chain, key="reuse_01", outputs={"reused": reused})
+    failed = {"id": ids[4], "index": 4, "kind": "unconverged", "reason": "no convergence in 60 steps"}
+    report = orm.Dict({"failures": [failed]})
+    store_process(orm.CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": new, "report": report})
+    marked(store_process(orm.CalcJobNode, "LabelJob", caller=chain, key="label_001", state="waiting"), "0" * 16)
+    tally = provenance.label_tally(chain)
+    assert (tally.total, tally.done, tally.reused, tally.failed, tally.in_flight, tally.queued) == (6, 2, 2, 1, 1, 0)
+    assert (tally.kinds, tally.examples) == ({"unconverged": 1}, {"unconverged": "no convergence in 60 steps"})
+    assert tally.live
+    frames, engine = provenance.labelled_frames(chain)
+    assert [frame_id(frame) for frame in frames] == ids[:4]
+    assert engine == HEADER["engine"]
+
+
+def test_tally_of_an_engine_of_one_frame_a_process(labelling, make_frames, store_process):
+    """A frame counts as failed once its last try has ended badly, not while it is tried again or has its label by then."""
+    from aiida import orm
+
+    chain = labelling()
+
+    def one(number, content, **options):
+        return marked(
+            store_process(orm.WorkChainNode, "VaspWorkChain", caller=chain, key=f"label_{number:03d}", **options), content
+        )
+
+    def read(node, **options):
+        store_process(orm.CalcFunctionNode, "vasp_labels", caller=chain, key=f"read_{node.pk}", **options)
+
+    labels = [FramesData.from_frames(make_frames(1, first=9200 + n, labelled=True), HEADER) for n in (0, 1)]
+    read(one(0, "a"), outputs={"result": labels[0]})
+    read(one(1, "b"), status=510, message="not converged")
+    read(one(2, "b"), outputs={"result": labels[1]})  # a remedy helped
+    read(one(3, "c"), status=510, message="not converged after 60")
+    one(4, "c", state="waiting")  # is tried again
+    read(one(5, "d"), status=511, message="largest force 200 eV/A")
+    one(6, "e", status=700, message="died")
+    tally = provenance.label_tally(chain)
+    assert (tally.total, tally.done, tally.in_flight, tally.failed, tally.queued) == (6, 2, 1, 2, 1)
+    assert tally.kinds == {"force": 1, "crash": 1}
+    assert tally.examples["crash"] == "died"
+
+
+def test_a_thousand_jobs_are_counted_with_a_few_queries(labelling, bare):
+    """The record of a labelling of 1000 frames, one a job, is read in less than a few seconds, also while it runs."""
+    import time
+
+    from aiida import orm
+    from aiida.manage import get_manager
+    from aiida.orm.entities import EntityTypes
+
+    from workchains.queueing import MARK
+
+    node = bare()
+    chain = labelling(caller=node, key="iteration_01_label")
+    storage, user = get_manager().get_profile_storage(), orm.User.collection.get_default().pk
+    rows = [
+        {
+            "node_type": "process.calculation.calcjob.CalcJobNode.",
+            "user_id": user,
+            "attributes": {
+                "process_label": "LabelJob",
+                "process_state": "finished" if number < 900 else "waiting",
+                "exit_status": 0,
+            },
+            "extras": {MARK: {"queue": "", "contents": [f"{number:016x}"]}},
+        }
+        for number in range(1000)
+    ]
+    with storage.transaction():
+        jobs = storage.bulk_insert(EntityTypes.NODE, rows, allow_defaults=True)
+        links = [
+            {"input_id": chain.pk, "output_id": job, "label": f"label_{number:03d}", "type": "call_calc"}
+            for number, job in enumerate(jobs)
+        ]
+        storage.bulk_insert(EntityTypes.LINK, links, allow_defaults=True)
+    began = time.perf_counter()
+    (record,) = provenance.iterations(node)
+    took = time.perf_counter() - began
+    assert record.labelling.in_flight == 100
+    assert (record.jobs, record.jobs_done) == (1000, 900)
+    print(f"1000 jobs: {took:.2f} s")
+    assert took < 5  # 0.2 s where nothing else runs
+
+
+def test_folders_that_jobs_left_are_counted_until_they_are_cleaned(campaign):
+    from aiida import orm
+
+    jobs = [step.pk for step in provenance.steps_below(campaign.node) if step.kind == "job"]
+    (paths,) = provenance.folders_left(jobs).values()
+    assert len(paths) == 10
+    folder = orm.load_node(jobs[0]).outputs.remote_folder
+    folder.base.extras.set(folder.KEY_EXTRA_CLEANED, True)
+    assert len(provenance.folders_left(jobs)["nowhere"]) == 9
+
+
+def test_disk_counts_bytes_and_inodes_and_what_is_free(aiida_profile, aiida_localhost, tmp_path):
+    (tmp_path / "job").mkdir()
+    (tmp_path / "job" / "WAVECAR").write_bytes(b"x" * 100_000)
+    found = provenance.disk(aiida_localhost.label, [str(tmp_path / "job"), str(tmp_path / "gone")])
+    assert 100_000 <= found.used_bytes < 200_000
+    assert found.used_inodes == 2
+    assert found.free_bytes > 0
+
+
+def test_a_machine_that_cannot_be_asked_about_its_disk(aiida_profile):
+    from conftest import computer
+
+    computer()
+    with pytest.raises(InputError, match="nowhere cannot be asked about its disk"):
+        provenance.disk("nowhere", ["/scratch"])
 
 
 # ------------------------------------------------------------------------------------------------ nodes

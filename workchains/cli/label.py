@@ -29,7 +29,7 @@ ENDINGS = (".xyz", ".extxyz", ".npz")
 @click.option("--calculator", metavar="NAME", help="Of the engine ase, as `alworkflows calculators` lists them.")
 @click.option("--settings", "source", metavar="FILE", type=click.Path(), help="The keys of `label` of a campaign, or a campaign.")
 @click.option(
-    "--set", "-s", "pairs", multiple=True, metavar="KEY=VALUE", help="One label setting, such as calculator.parameters.ecut=400."
+    "--set", "-s", "pairs", multiple=True, metavar="KEY=VALUE", help="A label setting, such as calculator.parameters.cutoff=500."
 )
 @click.option("--limit", "limits", multiple=True, metavar="KEY=VALUE", help="Which frames may be labelled: a key of `geometry`.")
 @click.option("--machine", metavar="NAME", help="Where to compute; default: that of the settings, else the first one set up.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.commands.files import count
 from alworkflows.commands.output import console, json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import profile_option
@@ -100,7 +101,8 @@ def _show_frame(found: FrameLineage) -> None:
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
     for event in found.events:
-        grid.add_row(Text(TITLES[event.kind], style="bold"), Text(_sentence(event)))
+        title = "not labelled" if event.kind == "label" and "failed" in event.facts else TITLES[event.kind]
+        grid.add_row(Text(title, style="bold"), Text(_sentence(event)))
     nodes = ", ".join(f"{place.pk}[{place.index}]" for place in found.nodes)
     grid.add_row(Text("held by", style="bold"), Text(f"nodes {nodes} (PK and index)"))
     screen.print(grid)
@@ -166,9 +168,20 @@ def _select(facts: dict[str, Any]) -> str:
 
 def _label(facts: dict[str, Any]) -> str:
     if "failed" in facts:
-        return f"failed: {facts['failed']}"
+        remedy = f", with the remedy {facts['with_remedy']}" if facts.get("with_remedy") else ""
+        return f"{facts['kind']}{remedy}: {facts['failed']}"
     engine = facts.get("engine") or {}
     named = _short(engine)
+    if "taken_over_from" in facts:
+        made = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
+        campaign = f" in campaign {facts['in_campaign']}" if facts.get("in_campaign") else ""
+        named = f"taken over from frame {facts['of_frame']} of node {facts['taken_over_from']}{made}{campaign}; {named}"
+    elif facts.get("computed_by"):
+        named = f"computed by {facts['computed_by']}; {named}"
+    if facts.get("remedy"):
+        named = f"with the remedy {facts['remedy']}; {named}"
+    if facts.get("seconds"):
+        named = f"{facts['seconds']:.3g} s on {count(facts.get('cores', 1), 'core')}; {named}"
     if "energy_eV" not in facts:
         return named
     return (

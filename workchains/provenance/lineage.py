@@ -13,6 +13,8 @@ from ase import Atoms
 from alworkflows.frames import labels
 from workchains.data.frames import FramesData
 from workchains.provenance.frames import FrameLocation, find_frame, resolve_frame
+from workchains.provenance.labels import GATHER
+from workchains.provenance.makers import maker_of_label, pk_of_uuid
 from workchains.provenance.tree import campaign_of, ending
 
 __all__ = ["Event", "FrameLineage", "frame_lineage"]
@@ -111,10 +113,12 @@ def _made(node: FramesData, frame: Atoms) -> list[Event]:
         "build_structures": _structure,
         "SampleJob": _sample,
         "select_frames": _select,
-        "LabelJob": _label,
+        "reuse_labels": _taken_over,
     }
-    # what merges nodes tells nothing new of a frame
-    return makers[creator.process_label](creator, node, frame) if creator.process_label in makers else []
+    if creator.process_label in makers:
+        return makers[creator.process_label](creator, node, frame)
+    # what puts nodes together tells nothing new of a frame; whatever else makes labels is an engine's job or conversion
+    return _label(creator, node, frame) if node.engine and creator.process_label not in GATHER else []
 
 
 def _origin(frame: Atoms) -> dict[str, Any]:
@@ -151,6 +155,31 @@ def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
 
 
 def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    """Return the label of a frame; a conversion names the process whose result it read."""
+    facts = _facts(node, frame)
+    told = frame.info.get("origin", {}).get("label", {})
+    if "process" in told:
+        facts["computed_by"] = pk_of_uuid(told["process"])
+    facts.update({name: told[name] for name in ("remedy", "remedies", "restarts", "seconds", "cores") if told.get(name)})
+    return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
+
+
+def _taken_over(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
+    """Return the label of a frame that a twin of it had: from which node and frame, and what had made it."""
+    source = frame.info["origin"]["label"]["reused_from"]
+    facts = _facts(node, frame)
+    facts["taken_over_from"] = pk_of_uuid(source["node"])
+    facts["of_frame"] = source["frame"]
+    maker = maker_of_label(source["node"], source["frame"])
+    if maker is not None:
+        facts["computed_by"] = maker.pk
+        campaign = campaign_of(maker)
+        if campaign is not None:
+            facts["in_campaign"] = campaign.pk
+    return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
+
+
+def _facts(node: FramesData, frame: Atoms) -> dict[str, Any]:
     stored = labels(frame)
     facts: dict[str, Any] = {"engine": node.engine}
     if stored.energy is not None:
@@ -158,23 +187,33 @@ def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Eve
         facts["energy_per_atom_eV"] = stored.energy / len(frame)
     if stored.forces is not None:
         facts["largest_force_eV_per_A"] = float(np.linalg.norm(stored.forces, axis=1).max())
-    return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
+    return facts
 
 
 # ------------------------------------------------------------------------------------------------ what used it
 
 
 def _used(node: FramesData, identity: str, index: int) -> list[Event]:
-    events = []
-    for link in node.base.links.get_outgoing(link_type=LinkType.INPUT_CALC).all():
-        process = link.node
+    query = orm.QueryBuilder()
+    query.append(FramesData, filters={"id": node.pk}, tag="frames")
+    query.append(
+        orm.ProcessNode,
+        with_incoming="frames",
+        edge_filters={"type": LinkType.INPUT_CALC.value},
+        edge_project="label",
+        filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "tell_failures"]}},
+        project="id",
+    )
+    events = _failed_in_jobs(node, identity)
+    for pk, link in sorted(query.all()):
+        process = orm.load_node(pk)
         assert isinstance(process, orm.ProcessNode)
         if process.process_label == "DeviateJob" and process.is_finished_ok:
             events.append(_deviate(process, index))
         elif process.process_label == "FitJob":
-            events.append(_fit(process, link.link_label))
-        elif process.process_label == "LabelJob":
-            events += _failed_label(process, identity)
+            events.append(_fit(process, link))
+        elif process.process_label == "tell_failures" and link == "frames":
+            events += _attempts(process, identity)
     return events
 
 
@@ -205,8 +244,38 @@ def _fit(process: orm.ProcessNode, link: str) -> Event:
     return Event(kind, process.pk, str(process.process_label), process.outputs.ensemble.pk, facts)
 
 
-def _failed_label(process: orm.ProcessNode, identity: str) -> list[Event]:
-    if "report" not in process.base.links.get_outgoing().all_link_labels():
-        return []
-    reasons = [item["reason"] for item in process.outputs.report["failures"] if item["id"] == identity]
-    return [Event("label", process.pk, str(process.process_label), None, {"failed": reason}) for reason in reasons]
+def _attempts(process: orm.ProcessNode, identity: str) -> list[Event]:
+    """Return the failed attempts at a frame's label, as the labelling step wrote them down at its end."""
+    chain = process.caller
+    keys: dict[str, tuple[int | None, str]] = {}
+    if chain is not None:
+        links = chain.base.links.get_outgoing(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK))
+        wanted = {item["job"] for item in process.inputs.log["attempts"] if item["id"] == identity}
+        keys = {
+            link.link_label: (link.node.pk, str(getattr(link.node, "process_label", "")))
+            for link in links.all()
+            if link.link_label in wanted
+        }
+    events = []
+    for item in process.inputs.log["attempts"]:
+        if item["id"] == identity:
+            pk, name = keys.get(item["job"], (None, item["job"]))
+            facts = {"failed": item["reason"], "kind": item["kind"], "with_remedy": item["remedy"]}
+            events.append(Event("label", pk, name, None, facts))
+    return events
+
+
+def _failed_in_jobs(node: FramesData, identity: str) -> list[Event]:
+    """Return what jobs report of a frame that failed in them, also before the labelling step came to its end."""
+    query = orm.QueryBuilder()
+    query.append(FramesData, filters={"id": node.pk}, tag="frames")
+    filters = {"attributes.process_label": "LabelJob"}
+    query.append(orm.CalcJobNode, with_incoming="frames", filters=filters, project="id", tag="job")
+    edge = {"type": LinkType.CREATE.value, "label": {"in": ["report", "progress"]}}
+    query.append(orm.Dict, with_incoming="job", edge_filters=edge, project="attributes.failures")
+    events = []
+    for pk, failures in query.all():
+        for item in failures or ():
+            if item["id"] == identity:
+                events.append(Event("label", pk, "LabelJob", None, {"failed": item["reason"], "kind": item["kind"]}))
+    return events

@@ -33,6 +33,13 @@ _TEXTS = {
         components of the standardised fingerprints). Look for chosen frames that cover the whole cloud of their stage,
         and for stages that bring regions of their own; a cloud without chosen frames is either known already or was
         missed.""",
+    "labels": """
+        Left: jobs that label, from their making to their end (in flight: uploaded, queued, running or fetched) and while they
+        ran. The cap is that of the machine and counts the jobs of all campaigns. Look for a flat top at the cap (a larger one
+        would help, if the machine allows it), and for a wide gap between the two: jobs wait in the machine's queue. Right: each
+        new label's own time, in the colours of the stages above. Look for single labels far above the rest, whose electrons
+        converge badly. Frames taken over were labelled before with the same settings, in this campaign or another, and cost
+        nothing.""",
     "timing": """
         Left: every job over wall time, coloured by step as on the right; numbers at the top are iterations, hatched jobs
         failed. The black strip marks the time in which no job ran. Look for the step that dominates (more computers, more

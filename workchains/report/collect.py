@@ -17,6 +17,7 @@ from workchains.active_learning import ActiveLearningWorkChain
 from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
 from workchains.report.failures import failures
+from workchains.report.labelling import labelling
 from workchains.report.projection import project
 from workchains.report.terms import describe_terms
 from workchains.report.text import plural
@@ -26,6 +27,7 @@ __all__ = ["collect"]
 KEPT = "What was made before is kept and shown here."
 
 _ITERATION = re.compile(r"iteration_(\d+)_")
+_LABEL = re.compile(r"iteration_\d+_label(_test)?/")
 
 
 def collect(node: orm.ProcessNode) -> Report:
@@ -60,6 +62,7 @@ def collect(node: orm.ProcessNode) -> Report:
         jobs=_jobs(node, steps),
         idle=idle_share(node).parts,
         failures=failures(records, steps),
+        labelling=labelling(node, records, stages),
         nodes=_nodes(node, steps),
         missing=_missing(node, records),
     )
@@ -147,6 +150,7 @@ def _missing(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> dict[
         "terms": f"There is no ensemble: {reason} was fitted.",
         "iterations": f"No iteration was begun: {reason}.",
         "jobs": f"No job ran: {reason}.",
+        "labels": f"No frame was to be labelled: {reason}.",
     }
 
 
@@ -265,15 +269,17 @@ def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
         step = by_pk[item.pk]
         number = _ITERATION.match(item.path)
         state = "finished" if step.ok else "failed" if step.ended else "running"
-        name = item.process.removesuffix("Job").lower()
+        # whatever program labels, its jobs are the label step's
+        name = "label" if _LABEL.match(item.path) else item.process.removesuffix("Job").lower()
         iteration = int(number[1]) if number else None
-        found.append(Job(item.pk, name, item.label, item.start, item.end if step.ended else None, state, iteration))
+        end, gone = (item.end, item.ended) if step.ended else (None, None)
+        found.append(Job(item.pk, name, item.label, item.start, end, state, iteration, item.created, gone))
     return tuple(found)
 
 
 def _nodes(node: orm.ProcessNode, steps: Sequence[Step]) -> dict[str, int]:
     """Return what the campaign as a whole was given and made, by name."""
-    found = {f"input {name}": node.inputs[name].pk for name in ("campaign", "code") if name in node.inputs}
+    found = {f"input {name}": node.inputs[name].pk for name in ("campaign", "code", "label_code") if name in node.inputs}
     assert node.pk is not None  # only stored nodes have a report
     links = outputs_of([node.pk])[node.pk]
     found.update({name: pk for name, pk in links.items() if "__" not in name})

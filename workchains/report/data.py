@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from alworkflows.insight import Insight
+    from workchains.report.labelling import Labelling
 
 __all__ = ["Evaluation", "Failure", "FrameMap", "Iteration", "Job", "Report", "Term", "Terms"]
 
@@ -135,7 +136,7 @@ class FrameMap:
 
 @dataclass(frozen=True)
 class Job:
-    """One job and when it ran; ``end`` is None while it runs."""
+    """One job and when it ran; ``end`` is None while it runs. ``made`` and ``gone``: of its node, before and after that."""
 
     pk: int
     step: str
@@ -144,6 +145,8 @@ class Job:
     end: datetime | None
     state: str = "finished"
     iteration: int | None = None
+    made: datetime | None = None
+    gone: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -243,6 +246,7 @@ class Report:
     jobs: tuple[Job, ...] = ()
     idle: Mapping[str, float] | None = None
     failures: tuple[Failure, ...] = ()
+    labelling: Labelling | None = None
     nodes: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -276,6 +280,7 @@ class Report:
             "idle_share": self.idle_share,
             "idle_seconds": None if self.idle is None else dict(self.idle),
             "labels": self.labels,
+            "labelling": None if self.labelling is None else self.labelling.summary(),
             "versions": dict(self.versions),
             "iterations": [_plain(asdict(row)) for row in self.iterations],
             "errors": None

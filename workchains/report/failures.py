@@ -30,6 +30,8 @@ def failures(records: Sequence[IterationRecord], steps: Sequence[Step]) -> tuple
             continue
         match = _ITERATION.match(step.path)
         place = (int(match[1]), match[2]) if match else (0, step.path.split("/")[0])
+        if place[1] in ("label", "label_test"):
+            continue  # what became of its frames is counted above; a job that failed may have been repeated, or labelled most
         if not step.ok:
             counts[(*place, f"{step.label or step.process} ended: {step.exit_message or step.state}")] += 1
         elif step.process == "SampleJob":

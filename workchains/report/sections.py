@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from alworkflows.insight.errors import plot_path
 from alworkflows.insight.plots import plot_pairs, plot_shares
@@ -12,33 +11,12 @@ from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.captions import CAPTIONS
 from workchains.report.data import LEVELS, Iteration, Report
+from workchains.report.label_section import labels
+from workchains.report.section import Section, Table
 from workchains.report.text import duration, number, percent, plural
 from workchains.report.timing import timing
 
-__all__ = ["SECTIONS", "Section", "Table", "sections"]
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table: its caption, its heads, its rows as text; ``words`` names the columns that hold words and not numbers."""
-
-    caption: str
-    heads: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: frozenset[int] = frozenset()
-
-
-@dataclass(frozen=True)
-class Section:
-    """One section: ``picture`` is SVG and ``alt`` says the same in words; ``missing`` is why there is nothing."""
-
-    anchor: str
-    title: str
-    caption: str = ""
-    picture: str | None = None
-    alt: str = ""
-    tables: Sequence[Table] = field(default_factory=list)
-    missing: str = ""
+__all__ = ["SECTIONS", "sections"]
 
 
 def sections(report: Report) -> list[Section]:
@@ -270,5 +248,5 @@ def failures(report: Report) -> Section:
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
     *(learning, per_iteration, parity, calibration, window),
-    *(frame_map, terms, path, shares, pairs, time, failures),
+    *(frame_map, terms, path, shares, pairs, labels, time, failures),
 )

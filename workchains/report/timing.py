@@ -13,7 +13,7 @@ from workchains.report.style import STEP_COLOURS
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["gaps", "lanes", "sums", "timing"]
+__all__ = ["gaps", "lanes", "sums", "timing", "unit_of_time"]
 
 
 def lanes(jobs: Sequence[Job], now: datetime) -> list[int]:
@@ -58,7 +58,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
     rows = lanes(jobs, ended)
     depth = max(rows, default=0) + 1
     made, (left, right) = figure(max(3.0, 1.7 + 0.26 * depth), (2.6, 1))
-    scale, unit = _unit((ended - started).total_seconds())
+    scale, unit = unit_of_time((ended - started).total_seconds())
 
     def at(moment: datetime) -> float:
         return (moment - started).total_seconds() / scale
@@ -112,7 +112,8 @@ def _colour(step: str) -> str:
     return STEP_COLOURS.get(step, STEP_COLOURS["other"])
 
 
-def _unit(seconds: float) -> tuple[float, str]:
+def unit_of_time(seconds: float) -> tuple[float, str]:
+    """Return the seconds in the unit in which a wall time is drawn, and its name."""
     for limit, scale, unit in ((600, 1.0, "s"), (4 * 3600, 60.0, "min"), (4 * 86400, 3600.0, "h")):
         if seconds < limit:
             return scale, unit

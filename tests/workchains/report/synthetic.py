@@ -13,9 +13,11 @@ from alworkflows.insight import Insight, look_into
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import DescriptorSettings
 from workchains.report.data import Evaluation, Failure, FrameMap, Iteration, Job, Report, Term, Terms
+from workchains.report.labelling import Costs, Labelling, LabelRow
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 STAGES = ("melt", "surface", "quench")
+WAIT = timedelta(seconds=2)
 
 
 def evaluation(rng: np.random.Generator, per_stage: int = 12, atoms: int = 48) -> Evaluation:
@@ -89,12 +91,23 @@ def jobs() -> tuple[Job, ...]:
             for index in range(count):
                 pk += 1
                 begin = clock + timedelta(seconds=0.4 * index)
-                made.append(
-                    Job(pk, step, f"{step} {index}", begin, begin + timedelta(seconds=seconds + index), "finished", number)
-                )
+                end = begin + timedelta(seconds=seconds + index)
+                made.append(Job(pk, step, f"{step} {index}", begin, end, "finished", number, begin - WAIT, end + 0.5 * WAIT))
             clock += timedelta(seconds=seconds + count + 1.5)
     made.append(Job(pk + 1, "evaluate", "judge 5 ensembles", clock, clock + timedelta(seconds=5), "finished", None))
     return tuple(made)
+
+
+def labelling(rng: np.random.Generator) -> Labelling:
+    rows = []
+    for row in iterations():
+        total = (row.batch or 0) + (row.tests or 0)
+        failed, reused = row.failed_labels or 0, 3 if row.number > 2 else 0
+        rows.append(LabelRow(row.number, row.stage, total + failed, total - reused, reused, 1 if row.number == 2 else 0, failed))
+    stage = np.repeat([0, 1, 2], [52, 56, 42])
+    atoms = np.array([32, 48, 64])[stage]
+    costs = Costs(atoms**1.5 / 300 * rng.lognormal(0, 0.15, len(stage)), np.full(len(stage), 2.0), atoms, stage)
+    return Labelling(tuple(rows), {"unconverged": 1}, {"unconverged": "the self-consistent field did not converge"}, costs, 4)
 
 
 def frame_map(rng: np.random.Generator) -> FrameMap:
@@ -146,6 +159,7 @@ def report(seed: int = 7) -> Report:
         jobs=done,
         idle={"functions": 6.0, "fetching": 11.0, "submitting": 4.0, "engine": 3.0, "start": 4.0},
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
+        labelling=labelling(np.random.default_rng(seed + 1)),
         nodes={"structures": 130, "ensemble": 512, "evaluation": 530},
     )
 
@@ -156,7 +170,7 @@ def running(seed: int = 7) -> Report:
     third = whole.iterations[2]
     current = Iteration(3, "surface", "labelling", "surface-melt", 123, dict(third.counts), third.window, 0.6)
     done = tuple(
-        replace(job, end=None, state="running") if job.iteration == 3 and job.step == "label" else job
+        replace(job, end=None, gone=None, state="running") if job.iteration == 3 and job.step == "label" else job
         for job in whole.jobs
         if job.iteration in (1, 2) or (job.iteration == 3 and job.step in ("sample", "deviate", "label"))
     )
@@ -190,6 +204,7 @@ def empty() -> Report:
         jobs=(),
         idle=None,
         failures=(),
+        labelling=None,
         nodes={},
         ended=START + timedelta(seconds=1),
     )

@@ -60,6 +60,24 @@ def test_the_path_is_that_of_the_last_fit(judged):
     assert chosen == 1
 
 
+def test_labels_are_counted_by_iteration_and_kind(judged):
+    found = collect(judged).labelling
+    assert [(row.iteration, row.total, row.new, row.failed) for row in found.rows] == [(1, 4, 3, 1), (2, 2, 2, 0)]
+    assert (found.kinds, found.examples) == ({"force": 1}, {"force": "force 123.4 eV/A"})
+    assert found.costs is None  # labels made by hand do not say what they took
+    assert collect(judged).summary()["labelling"]["new"] == 5
+
+
+def test_jobs_of_any_program_that_labels_are_of_the_label_step(unjudged, store_process):
+    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=unjudged.node, key="iteration_03_label")
+    vasp = store_process(orm.WorkChainNode, "VaspWorkChain", caller=chain, key="label_000")
+    job = store_process(orm.CalcJobNode, "VaspCalculation", caller=vasp, key="iteration_01", status=700, message="did not finish")
+    found = collect(unjudged.node)
+    assert {item.pk: item.step for item in found.jobs}[job.pk] == "label"
+    # its frame is counted as a failed label, if it is one; the job is no failure of its own
+    assert not any("VaspCalculation" in item.reason for item in found.failures)
+
+
 def test_jobs_carry_step_iteration_and_times(judged):
     jobs = collect(judged).jobs
     assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}

@@ -10,6 +10,8 @@ import synthetic
 from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.data import Iteration, Job
+from workchains.report.flights import counts, in_flight, peak
+from workchains.report.labelling import Costs
 from workchains.report.style import stage_style
 from workchains.report.timing import gaps, lanes, sums, timing
 
@@ -111,6 +113,31 @@ def test_gaps_and_jobs_fill_the_wall_time():
     assert gaps(jobs[:2], at(0), at(10)) == [(at(0), at(1)), (at(6), at(10))]
     assert gaps([], at(0), at(10)) == [(at(0), at(10))]
     assert sums(jobs, at(10)) == {"sample": (1, 4.0), "label": (1, 3.0), "fit": (1, 2.0)}
+
+
+def test_jobs_in_flight_are_counted_from_their_making_to_their_end():
+    edges, open_ = counts([(at(0), at(10)), (at(2), at(4)), (at(4), at(6))], at(0))
+    np.testing.assert_array_equal(edges, [0, 2, 4, 6, 10])
+    np.testing.assert_array_equal(open_, [1, 2, 2, 1, 0])
+    one = replace(job(1, 5, 6), made=at(1), gone=at(8))
+    other = replace(job(2, 7, None), made=at(7))
+    assert peak([one, other], at(9)) == 2
+    assert peak([replace(one, gone=at(7)), other], at(9)) == 1
+
+
+def test_label_jobs_are_drawn_with_the_cap_and_the_time_of_each_label(report):
+    jobs = [item for item in report.jobs if item.step == "label"]
+    left, right = in_flight(jobs, report.started, report.ended, report.labelling).axes
+    (running,) = [line for line in left.lines if line.get_label() == "running"]
+    assert max(running.get_ydata()) == 2
+    assert [line.get_ydata()[0] for line in left.lines if "cap" in str(line.get_label())] == [4]
+    assert sum(len(item.get_offsets()) for item in right.collections) == len(report.labelling.costs.seconds)
+
+
+def test_core_hours_count_all_cores():
+    costs = Costs(np.array([3600.0, 1800.0]), np.array([2.0, 4.0]), np.array([10, 10]), np.array([0, 1]))
+    assert costs.core_hours() == pytest.approx(4)
+    assert costs.core_hours(1) == pytest.approx(2)
 
 
 def test_a_job_that_still_runs_is_drawn_to_now():
