@@ -18,8 +18,11 @@ class Shell:
     def __init__(self, folder, environment=None):
         self.folder = folder
         path = f"{EXECUTABLE.parent}{os.pathsep}{os.environ['PATH']}"
+        # a home of its own: AiiDA runs login shells, and what their start-up files do here is no part of a test
         self.environment = {
             **os.environ,
+            "XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache")),
+            "HOME": str(folder),
             "AIIDA_PATH": str(folder / "aiida"),
             "PATH": path,
             "OMP_NUM_THREADS": "1",

@@ -55,7 +55,7 @@ def remote(tmp_path_factory, cluster, host):
     computer = {
         "hostname": host.alias,
         "transport": "core.ssh_async",
-        "transport_config": {"backend": "asyncssh"},
+        "transport_config": {"backend": "asyncssh", "use_login_shell": False},
         "work_dir": str(folder / "scratch"),
         "max_jobs": 3,
     }

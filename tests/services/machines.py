@@ -5,7 +5,10 @@ from pathlib import Path
 
 import yaml
 
-__all__ = ["write_machine"]
+__all__ = ["OPTIONS", "write_machine"]
+
+# AiiDA would have Slurm begin each job with a login of the user, to ask for the variables it has there
+OPTIONS = {"default": {"walltime": "10 min", "threads": 1, "import_sys_environment": False}}
 
 
 def write_machine(folder, *, profile=None, computer=None, options=None, codes=None):
@@ -18,7 +21,7 @@ def write_machine(folder, *, profile=None, computer=None, options=None, codes=No
     profile, computer
         What differs from SQLite with AiiDA's own broker, and from Slurm on this machine.
     options
-        Content of ``options.yaml``.
+        Content of ``options.yaml``; None: :data:`OPTIONS`.
     codes
         By program, what goes into ``codes/NAME.yaml``; ``alworkflows`` of this environment is always there.
 
@@ -33,13 +36,14 @@ def write_machine(folder, *, profile=None, computer=None, options=None, codes=No
         "computer": {
             "hostname": "localhost",
             "transport": "core.local",
+            "transport_config": {"use_login_shell": False},
             "scheduler": "core.slurm",
             "mpirun_command": "srun -n {tot_num_mpiprocs}",
             "safe_interval": 0,
             "poll_interval": 1,
             **(computer or {}),
         },
-        "options": options or {"default": {"walltime": "10 min", "threads": 1}},
+        "options": options or OPTIONS,
         "codes/alworkflows": {"executable": str(Path(sys.executable).with_name("alworkflows"))},
         **{f"codes/{name}": content for name, content in (codes or {}).items()},
     }

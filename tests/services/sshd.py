@@ -95,10 +95,12 @@ def sshd(folder, alias="cluster", environment=None):
     host_key = " ".join((folder / "host_key.pub").read_text().split()[:2])
     (home / ".ssh" / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
     (home / ".ssh" / "config").write_text(CLIENT.format(alias=alias, port=port, user=user, folder=folder))
+    # a shell that takes itself for a nested one does not read the user's start-up files
+    session = {"SHLVL": "2", **(environment or {})}
     # all variables on one line: of several SetEnv lines the server takes the first
-    variables = " ".join(f'{name}="{value}"' for name, value in (environment or {}).items())
+    variables = " ".join(f'{name}="{value}"' for name, value in session.items())
     configuration = folder / "sshd_config"
-    configuration.write_text(SERVER.format(port=port, folder=folder, environment=f"SetEnv {variables}" if variables else ""))
+    configuration.write_text(SERVER.format(port=port, folder=folder, environment=f"SetEnv {variables}"))
     os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # where it locks itself in before a login
     with running("sshd", [program("sshd"), "-D", "-e", "-f", configuration], folder / "sshd.log", lambda: answers(port)):
         yield Sshd(alias, port, user, folder / "user_key", home, {"HOME": str(home)})

@@ -72,7 +72,8 @@ for index in range(count):
     atoms.info["origin"] = {"structure": "copper"}
     made.append(atoms)
 settings = {"calculator": {"name": "emt"}, "chunk": 1000, "remedies": False, "reuse": False, "clean": False}
-options = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}, "max_wallclock_seconds": seconds}
+one = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+options = {"resources": one, "max_wallclock_seconds": seconds, "import_sys_environment": False}
 inputs = dict(code=load_code(), frames=FramesData.from_frames(made), settings=Dict(settings))
 if chain:
     node = submit(LabelWorkChain, **inputs, options=Dict(options))
