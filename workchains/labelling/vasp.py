@@ -170,10 +170,12 @@ class VaspEngine(LabelEngine):
                 return Outcome(interrupted=index)
             reason = "VASP was stopped before the walltime, and LWAVE is false: nothing to go on from"
             return failed(frames, index, FailureKind.WALLTIME, reason)
-        if job is None or not node.is_finished_ok:
+        # of the job, not of the chain: a chain may be killed after its job has done all that was asked
+        if job is None or not job.is_finished_ok:
             return failed(frames, index, *diagnose(node, job, run))
-        if "structure" not in node.outputs:
-            return failed(frames, index, FailureKind.TRUNCATED, "vasprun.xml and CONTCAR have no atoms")
+        outputs = {name: job.outputs[name] for name in ("misc", "structure", "retrieved") if name in job.outputs}
+        if len(outputs) < 3:
+            return failed(frames, index, FailureKind.TRUNCATED, "aiida-vasp could not read what VASP wrote")
         found = potentials(self.vasp)
         found.update({name: describe_potential(used) for name, used in job.inputs.potential.items()})
         about = {
@@ -191,11 +193,10 @@ class VaspEngine(LabelEngine):
                 "restarts": task.restarts,
             },
         }
-        outputs = {name: getattr(node.outputs, name) for name in ("misc", "structure", "retrieved")}
         conversion = call(
             f"read_{node.pk}", vasp_labels, label=f"label of frame {index}", frames=frames, about=Dict(about), **outputs
         )
-        version = node.outputs.misc.get_dict().get("version")
+        version = outputs["misc"].get_dict().get("version")
         if version is not None and node.inputs.code.base.extras.get(VERSION, None) != version:
             node.inputs.code.base.extras.set(VERSION, version)
         return converted(conversion, frames, index)

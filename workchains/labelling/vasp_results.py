@@ -155,7 +155,9 @@ def _of_job(job: CalcJobNode, run: Run | None) -> tuple[FailureKind, str]:
         return (kinds[0] if kinds else FailureKind.REFUSED), f"VASP gave up: {', '.join(noted)}"
     refused = re.search(_REFUSED, run.told)
     if refused:
-        return FailureKind.REFUSED, f"VASP refuses: {refused.group().strip()}"
+        # the reason stands in the lines before, among letters made of letters
+        lines = [line.strip(" |") for line in run.told[: refused.end()].splitlines()[-12:] if re.search(r"[a-z]{3}", line)]
+        return FailureKind.REFUSED, f"VASP refuses: {' '.join([*lines[-3:], refused.group().strip()])[-300:]}"
     if run.finished != run.whole:
         return FailureKind.TRUNCATED, f"{'vasprun.xml' if run.finished else 'OUTCAR'} is incomplete"
     last = [line for line in run.told.splitlines() if line.strip()][-1:]

@@ -264,6 +264,12 @@ def test_an_algorithm_that_was_tried_is_not_the_remedy():
 
 # ------------------------------------------------------------------------------------------------------------ outcomes
 
+REFUSAL = """
+|     EEEEEEE  RRRRRR   RRRRRR   OOOOOOO  RRRRRR      ###     ###     ###     |
+|     The number of bands is not sufficient to hold all electrons.            |
+|       ---->  I REFUSE TO CONTINUE WITH THIS SICK JOB ... BYE!!! <----       |
+"""
+
 CONVERGED = "---- aborting loop because EDIFF is reached ----\n"
 END = " General timing and accounting informations for this job:\n"
 WHOLE = {"OUTCAR": CONVERGED + END, "vasprun.xml": "<modeling>\n</modeling>\n", "vasp_output": " running on 1 cores\n"}
@@ -305,8 +311,7 @@ def make_node(code, store_process):
             orm.WorkChainNode, "VaspWorkChain", inputs={"code": code}, status=status, message="the chain's words"
         )
         used = {f"potential__{name}": PotcarData.find(full_name=name)[0] for name in ("Zn", "O")}
-        texts = {**WHOLE, **(files or {})}
-        outputs = {"retrieved": make_folder(**texts)} if state == "finished" or files else {}
+        outputs = {"retrieved": make_folder(**{**WHOLE, **(files or {})})} if state == "finished" else {}
         told = results(frame) if misc is None else misc
         if told:
             outputs["misc"] = orm.Dict(told)
@@ -326,11 +331,6 @@ def make_node(code, store_process):
             state=state,
             **attributes,
         )
-        if status == 0:
-            from aiida.common import LinkType
-
-            for name in outputs:
-                outputs[name].base.links.add_incoming(chain, LinkType.RETURN, name)
         return chain
 
     return _make_node
@@ -456,6 +456,17 @@ def test_why_there_is_no_label(make_node, kind, match, made):
     assert match in failure["reason"]
     assert "VaspWorkChain<" in failure["reason"]
     assert (failure["index"], failure["id"]) == (0, frame_id(frame))
+
+
+def test_a_chain_that_died_after_its_job_was_done_loses_no_label(make_node):
+    frame = make_frame()
+    assert outcome(make_tool(), make_node(frame, status=405), frame).labelled is not None
+
+
+def test_a_job_of_which_nothing_could_be_read_has_failed(make_node):
+    frame = make_frame()
+    (failure,) = outcome(make_tool(), make_node(frame, misc={}), frame).failures
+    assert (failure["kind"], failure["reason"]) == ("truncated", "aiida-vasp could not read what VASP wrote")
 
 
 def test_a_chain_that_came_to_no_job_was_refused(code, store_process):
