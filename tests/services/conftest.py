@@ -1,10 +1,17 @@
 """Services for a session, and shells on machines that use them for a module: an idle daemon slows the next module's."""
 
+import signal
+
 import pytest
 from shell import set_up
 
 from services import postgres, rabbitmq, slurm, sshd
 from services.machines import write_machine
+
+
+def pytest_sessionstart():
+    """Let a run that is told to end, by a time limit say, end its services and daemons as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -68,12 +68,21 @@ def test_slurm_ends_its_jobs_even_if_the_controller_has_died(tmp_path):
         job = cluster.submit("sleep 60")
         while cluster.state(job) != "RUNNING":
             time.sleep(0.1)
-        controller = next(process for process in psutil.process_iter(["name"]) if _is_controller(process, cluster))
-        controller.kill()
+        kill("slurmctld", tmp_path)
 
 
-def _is_controller(process, cluster):
-    return process.info["name"] == "slurmctld" and str(cluster.folder / "slurm.conf") in process.cmdline()
+def test_slurm_comes_up_where_munged_was_killed(tmp_path):
+    for _ in range(2):
+        with slurm(tmp_path) as cluster:
+            assert cluster.wait(cluster.submit("true")) == "COMPLETED"
+            kill("munged", tmp_path)
+
+
+def kill(name, folder):
+    """End the process of that name whose arguments lie in a folder, without a chance to tidy up."""
+    for process in psutil.process_iter(["name"]):
+        if process.info["name"] == name and any(str(folder) in text for text in process.cmdline()):
+            process.kill()
 
 
 def test_accounting_remembers_how_a_job_ended(tmp_path):
