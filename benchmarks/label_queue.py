@@ -132,7 +132,8 @@ def killed(folder):
         machine = write_machine(folder / "machine", computer={"max_jobs": 6})
         with profile(folder, machine, cluster.environment) as shell:
             node = submit_labels(frames(20))
-            while sum(job is not None for job in QueryBuilder().append(CalcJobNode, project="attributes.job_id").all(flat=True)) < 4:
+            known = QueryBuilder().append(CalcJobNode, project="attributes.job_id")
+            while sum(job is not None for job in known.all(flat=True)) < 4:
                 time.sleep(0.2)
             daemon = psutil.Process(daemon_status().pid)
             family = [*daemon.children(recursive=True), daemon]
