@@ -7,28 +7,26 @@ from typing import Any
 
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Computer, Dict, InstalledCode, Int, List
+from aiida.orm import Dict, InstalledCode, Int, List
 
-from alworkflows.selection.levels import resolve
-from alworkflows.settings import Approval, Campaign, Stage, TermsRule, parse
+from alworkflows.settings import Approval, Campaign, TermsRule
 from workchains.approval import answer, estimate, put_question
-from workchains.base import derive_seed, ending, link_key, numbered
+from workchains.base import ending, link_key
 from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
-from workchains.data.ensemble import EnsembleData
+from workchains.campaign_state import CampaignWorkChain
 from workchains.data.frames import FramesData
 from workchains.functions import build_structures, select_frames
 from workchains.labelling import LabelWorkChain
-from workchains.machines import options_for
 from workchains.ports import declare
-from workchains.queueing import QueueingWorkChain, is_stopping
+from workchains.queueing import is_stopping
 from workchains.sampling import SampleWorkChain
 from workchains.training import TrainWorkChain
 
 __all__ = ["ActiveLearningWorkChain"]
 
 
-class ActiveLearningWorkChain(QueueingWorkChain):
+class ActiveLearningWorkChain(CampaignWorkChain):
     """Sample, deviate, select, label, refit; stage after stage, until each ensemble agrees on what its sampler visits.
 
     What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has.
@@ -101,21 +99,6 @@ class ActiveLearningWorkChain(QueueingWorkChain):
         return builder
 
     # ------------------------------------------------------------------------------------------------ start
-
-    @property
-    def campaign(self) -> Campaign:
-        """The campaign's settings."""
-        return parse(Campaign, self.inputs.campaign.get_dict(), "campaign")
-
-    @property
-    def stage(self) -> Stage:
-        """The settings of the stage the loop is in."""
-        return self.campaign.stages[self.ctx.stage]
-
-    @property
-    def key(self) -> str:
-        """The name of this iteration, under which its outputs stand."""
-        return numbered("iteration", self.ctx.iteration)
 
     def setup(self) -> None:
         """Start with nothing, and build the structures."""
@@ -424,52 +407,3 @@ class ActiveLearningWorkChain(QueueingWorkChain):
             return None
         label, values = self.ctx.failure
         return getattr(self.exit_codes, label).format(**values)
-
-    # ------------------------------------------------------------------------------------------------ small things
-
-    def end_with(self, label: str, **values: Any) -> None:
-        """Remember how the campaign ends; what is there is still judged and handed over."""
-        self.ctx.failure = (label, values)
-        self.report(getattr(self.exit_codes, label).format(**values).message)
-
-    def end_as_asked(self) -> None:
-        """Remember that a person asked to begin nothing new."""
-        self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
-
-    def ensemble(self) -> EnsembleData:
-        """Return the last ensemble."""
-        return self.ctx.ensembles[max(self.ctx.ensembles)]
-
-    def levels(self) -> tuple[float, float]:
-        """Return the trust levels that hold for the last ensemble, eV/A."""
-        return resolve(self.campaign.selection.levels, self.ensemble().reference_disagreement)
-
-    def labels_paid(self) -> int:
-        """Return how many labels there are, test frames and transfer sets included."""
-        return sum(len(node) for nodes in (self.ctx.batches, self.ctx.tests, self.ctx.transfers) for node in nodes.values())
-
-    def seed(self, use: str) -> int:
-        """Return the seed of one use in this iteration."""
-        return derive_seed(self.campaign.seed, self.stage.name, self.ctx.stage_iteration, use)
-
-    def chosen(self) -> list[FramesData]:
-        """Return the frames to be labelled in this iteration."""
-        return [frames for frames in (self.ctx.selected, self.ctx.test) if frames is not None]
-
-    @property
-    def computer(self) -> Computer:
-        """Where all but the labels are computed."""
-        return self.inputs.code.computer
-
-    @property
-    def label_code(self) -> InstalledCode:
-        """The program that labels."""
-        return self.inputs.get("label_code", self.inputs.code)
-
-    def options(self, step: str) -> Dict:
-        """Return the job options of a step that were given with the campaign; those of the machine are asked of it."""
-        return Dict(self.inputs.options.get_dict().get(step, {}))
-
-    def job_options(self, step: str) -> dict[str, Any]:
-        """Return all options of a step's job."""
-        return {**options_for(self.computer, step), **self.options(step).get_dict()}

@@ -204,8 +204,11 @@ class LabelWorkChain(QueueingWorkChain):
             self.go_on(key, node, task, found)
         if found.failures:
             self.try_remedies(key, task, found.failures)
-        if self.settings.clean and found.interrupted is None:
-            self.tidy(node)
+        if self.settings.clean:
+            # what a job went on from is in the folder of that job by now
+            done = [load_node(task.parent)] if task.parent is not None else []
+            for process in [*done, *([node] if found.interrupted is None else [])]:
+                self.tidy(process)
 
     def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
         """Continue a frame that the walltime stopped, in a job that begins with its charge density or wave functions."""
