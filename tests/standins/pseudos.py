@@ -57,14 +57,14 @@ def make_family(label: str = "debian", species: tuple[str, ...] = ("Mg", "O"), r
         family = CutoffsPseudoPotentialFamily.create_from_folder(Path(folder), label, pseudo_type=UpfData)
     if recommended:
         cutoffs: Mapping[str, float] = {"cutoff_wfc": CUTOFFS["ecutwfc"], "cutoff_rho": CUTOFFS["ecutrho"]}
-        family.set_cutoffs({symbol: cutoffs for symbol in species}, "normal", unit="Ry")
+        family.set_cutoffs(dict.fromkeys(species, cutoffs), "normal", unit="Ry")
     return label
 
 
 def install_pw(scratch: Path, label: str = "pw") -> InstalledCode:
     """Store a computer that is this machine, with no queue, and the code of pw.x on it."""
     computer = Computer(f"here-{label}", "localhost", "", "core.local", "core.direct", str(scratch)).store()
-    computer.set_mpirun_command([MPIRUN, "--oversubscribe", "-np", "{tot_num_mpiprocs}"])
+    computer.set_mpirun_command([MPIRUN, "--oversubscribe", "--bind-to", "none", "-np", "{tot_num_mpiprocs}"])
     computer.set_default_mpiprocs_per_machine(1)
     computer.set_minimum_job_poll_interval(0)
     computer.configure(safe_interval=0)

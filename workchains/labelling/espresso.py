@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida.orm import Bool, Dict, InstalledCode, Int, ProcessNode, StructureData, load_node
+from aiida.orm import Bool, CalcJobNode, Dict, InstalledCode, Int, ProcessNode, StructureData, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind
@@ -114,7 +114,7 @@ class EspressoEngine(LabelEngine):
         frame, identity = frame_of(frames, index), frames.ids[index]
         atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
         found = given.pseudos(self.espresso)
-        before = last_job(load_node(task.parent)) if task.parent is not None else None
+        before = self.job_before(task)
         namelists = given.remedied(
             given.with_cutoffs(given.merged(self.settings), self.espresso), task.remedies[-1] if task.remedies else None
         )
@@ -156,6 +156,15 @@ class EspressoEngine(LabelEngine):
             "clean_workdir": Bool(False),
             "metadata": {"label": f"label frame {index}", "description": f"frame {identity}"},
         }
+
+    @staticmethod
+    def job_before(task: Task) -> CalcJobNode | None:
+        """Return the job whose state a task goes on from, or None."""
+        if task.parent is None:
+            return None
+        parent = load_node(task.parent)
+        assert isinstance(parent, ProcessNode)
+        return last_job(parent)
 
     # -------------------------------------------------------------------------------------------------- after spending
 

@@ -165,7 +165,7 @@ def label_from_pw(frames: FramesData, about: Dict, parameters: Dict, trajectory:
     try:
         if XML not in retrieved.base.repository.list_object_names():
             raise LabelError(FailureKind.TRUNCATED, f"there is no {XML}")
-        point = read_point(values, trajectory, retrieved.base.repository.get_object_content(XML))
+        point = read_point(values, trajectory, retrieved.base.repository.get_object_content(XML, "r"))
         notes = {"seconds": values.get("wall_time_seconds"), "bands": values.get("number_of_bands")}
         return labelled(frames, about.get_dict(), point, values["creator_version"], **notes)
     except LabelError as error:

@@ -135,7 +135,7 @@ def require_mesh(frames: Sequence[Atoms], mesh: Sequence[int] | None, where: str
     if mesh is None:
         return
     for index, frame in enumerate(frames):
-        for axis in np.flatnonzero(open_directions(frame) & (np.array(mesh) > 1)):
+        for axis in map(int, np.flatnonzero(open_directions(frame) & (np.array(mesh) > 1))):
             raise InputError(
                 f"{where}: expected 1 along {'abc'[axis]}, where frame {index} has vacuum, got {mesh[axis]}; "
                 "with kpoints_spacing it is 1 there, and what is needed along the others"
@@ -272,7 +272,7 @@ def converted(node: ProcessNode, frames: FramesData, index: int) -> Outcome:
     if node.is_finished_ok:
         return Outcome(labelled=node.outputs.result)
     kinds = {status: kind for kind, status in STATUS.items()}
-    return failed(frames, index, kinds.get(node.exit_status, FailureKind.TRUNCATED), node.exit_message or "no label")
+    return failed(frames, index, kinds.get(node.exit_status or 0, FailureKind.TRUNCATED), node.exit_message or "no label")
 
 
 def failed(frames: FramesData, index: int, kind: FailureKind, reason: str) -> Outcome:
