@@ -19,7 +19,8 @@ help:
 	@echo "make install    install into .venv, with the versions that were tested"
 	@echo "make demo       a zinc-oxide campaign from setup to report, in demo/ (at most 5 minutes on 2 cores)"
 	@echo "make test       all tests but those that need services"
-	@echo "make test-services  tests on PostgreSQL, RabbitMQ and Slurm, which it installs if they are missing (Debian, as root)"
+	@echo "make test-services  tests on PostgreSQL, RabbitMQ, Slurm, with pw.x, GPAW, CP2K and a stand-in of VASP; it installs"
+	@echo "                what is missing of them (Debian, as root)"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff format and sort imports"
 	@echo "make bench      side-by-side measurements"
@@ -34,7 +35,7 @@ $(BIN)/python:
 $(STAMP): $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt $(TORCH_FLAGS) torch
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,espresso,dev]"
 	touch $@
 
 # launched and then watched, so that its PK is known even if the watching is left with Ctrl-C
@@ -58,7 +59,9 @@ install-services:
 	tests/services/install.sh
 
 test-services: install install-services
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/services
+	GPAW_CONFIG=$(CURDIR)/tests/codes/gpaw_siteconfig.py \
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,espresso,gpaw,tblite,dev]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/services tests/codes
 
 check: install
 	$(BIN)/ruff check .

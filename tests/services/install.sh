@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Install the programs that tests/services needs, those of them that are missing. Debian and its kin; as root.
+# Install the programs that tests/services and tests/codes need, those of them that are missing. Debian and its kin; as root.
 set -euo pipefail
 
 packages=(
@@ -7,6 +7,8 @@ packages=(
     openssh-server openssh-client
     postgresql rabbitmq-server
     quantum-espresso quantum-espresso-data
+    cp2k cp2k-data
+    g++ libxc-dev libopenblas-dev # GPAW is built from its source
 )
 
 missing=()
