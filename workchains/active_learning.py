@@ -166,7 +166,8 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         """Keep the candidates."""
         node = self.ctx.sample
         if "candidates" not in node.outputs:
-            self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
+            if self.is_going_on():
+                self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.candidates = node.outputs.candidates
         self.out(f"candidates.{self.key}", self.ctx.candidates)
@@ -305,7 +306,7 @@ class ActiveLearningWorkChain(CampaignWorkChain):
 
     def should_train(self) -> bool:
         """There is a new batch or transfer set; also when failed labels end the campaign, so that those that came are used."""
-        return self.key in self.ctx.batches or self.key in self.ctx.transfers
+        return (self.key in self.ctx.batches or self.key in self.ctx.transfers) and not is_stopping(self.node)
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
@@ -337,7 +338,10 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         """Hand over the new ensemble."""
         node = self.ctx.train
         if not node.is_finished_ok:
-            self.end_with("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
+            if is_stopping(self.node):
+                self.end_as_asked()
+            else:
+                self.end_with("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
             return
         self.ctx.ensembles[self.key] = node.outputs.ensemble
         self.out(f"ensembles.{self.key}", node.outputs.ensemble)

@@ -17,7 +17,7 @@ from workchains.approval import give_answer, open_question
 from workchains.base import derive_seed
 from workchains.data.frames import FramesData
 from workchains.ports import EXIT_CODES
-from workchains.queueing import STOP
+from workchains.queueing import STOP, ask_to_stop
 
 STAGE = {
     "name": "melt",
@@ -393,3 +393,26 @@ def test_once_asked_to_stop_no_iteration_begins(process):
     code = ended(campaign)
     assert code.status == 702
     assert "stopped as asked" in code.message
+
+
+def test_a_campaign_asked_to_begin_nothing_new_keeps_the_labels_that_came_and_ends_with_a_warning(process):
+    campaign = process()
+    ask_to_stop(campaign.node)
+    campaign.ctx.labelling = ["label"]
+    campaign.ctx.label = child(status=403, message="8 of 10 labels failed", batch=frames(engine={"name": "emt"}))
+    campaign.inspect_label()
+    assert campaign.key in campaign.ctx.batches
+    assert not campaign.should_train()
+    assert not campaign.should_iterate()
+    code = ended(campaign)
+    assert code.status == 702
+    assert "with 2 labels" in code.message
+
+
+@pytest.mark.parametrize("step", ["sample", "train"])
+def test_what_was_not_begun_because_a_person_said_so_is_no_failure(process, step):
+    campaign = process()
+    ask_to_stop(campaign.node)
+    campaign.ctx[step] = child(status=401 if step == "sample" else 404, message="not begun: asked to begin nothing new")
+    getattr(campaign, f"inspect_{step}")()
+    assert ended(campaign).status == 702

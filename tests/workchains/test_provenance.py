@@ -223,7 +223,7 @@ def test_lineage_of_a_label_that_was_taken_over_goes_back_to_the_job_that_made_i
     assert (facts["taken_over_from"], facts["of_frame"]) == (gathered.pk, identity)
     assert facts["computed_by"] == finished.nodes["batch", 1].creator.pk
     assert facts["in_campaign"] == finished.node.pk
-    assert facts["seconds"] == 2.5
+    assert "seconds" not in facts  # they were paid for before
 
 
 def test_lineage_of_a_label_that_a_conversion_read_names_the_process_it_was_computed_by(
@@ -423,7 +423,8 @@ def test_ancestry_shows_a_node_once(finished):
 
 
 def test_uses_of_a_batch_are_the_fits(finished):
-    assert [item.pk for item in provenance.uses(finished.nodes["batch", 1])] == [finished.nodes["fit", n].pk for n in (1, 2)]
+    used = [item for item in provenance.uses(finished.nodes["batch", 1]) if item.what.startswith("FitJob")]
+    assert [item.pk for item in used] == [finished.nodes["fit", n].pk for n in (1, 2)]
 
 
 def test_every_node_knows_its_campaign(finished, make_frames):

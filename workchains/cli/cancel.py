@@ -34,8 +34,8 @@ def cancel(run: str, leave_jobs: bool, profile: str | None, as_json: bool) -> No
     """End a campaign or labels, and their jobs.
 
     Labels that came are kept in the profile, and no later campaign with the same label settings pays for them again. A job
-    that is killed in the middle of a label loses that label: --leave-jobs lets those end by themselves. The campaign then fits
-    what it has and ends with exit status 702; one launched meanwhile waits for the labels in flight and takes them over.
+    that is killed in the middle of a label loses that label: --leave-jobs lets those end by themselves. The campaign then ends
+    with exit status 702 and fits nothing more; one launched meanwhile waits for the labels in flight and takes them over.
 
     \b
     Examples:

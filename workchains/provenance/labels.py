@@ -40,6 +40,8 @@ class LabelTally:
         That have none: for good once all has ended, so far until then.
     in_flight
         In jobs that have not ended.
+    queued
+        That wait for a free slot, for a remedy's turn, or for a twin that is labelled elsewhere; 0 at the end.
     recovered
         That failed at first, and have a label by a remedy or in a further job; 0 until the end.
     kinds
@@ -55,6 +57,7 @@ class LabelTally:
     reused: int = 0
     failed: int = 0
     in_flight: int = 0
+    queued: int = 0
     recovered: int = 0
     kinds: dict[str, int] = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
@@ -65,11 +68,6 @@ class LabelTally:
         """Labels there are, new and taken over."""
         return self.done + self.reused
 
-    @property
-    def queued(self) -> int:
-        """Frames that wait for a free slot, for a remedy's turn, or for a twin that is labelled elsewhere; 0 at the end."""
-        return max(self.total - self.labels - self.failed - self.in_flight, 0) if self.live else 0
-
 
 def together(tallies: Sequence[LabelTally]) -> LabelTally:
     """Return the sum of several."""
@@ -78,7 +76,7 @@ def together(tallies: Sequence[LabelTally]) -> LabelTally:
     for tally in tallies:
         kinds.update(tally.kinds)
         examples = {**tally.examples, **examples}
-    names = ("total", "done", "reused", "failed", "in_flight", "recovered")
+    names = ("total", "done", "reused", "failed", "in_flight", "queued", "recovered")
     sums: dict[str, Any] = {name: sum(getattr(tally, name) for tally in tallies) for name in names}
     return LabelTally(**sums, kinds=dict(kinds.most_common()), examples=examples, live=any(tally.live for tally in tallies))
 
@@ -204,9 +202,11 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
     found = {}
     for pk, chain in chains.items():
         kinds = Counter(kind for kind, _ in failures[pk].values())
+        total, busy = totals.get(pk, 0), sum(counts[pk].values()) + len(failures[pk])
         found[pk] = LabelTally(
-            total=totals.get(pk, 0),
+            total=total,
             failed=len(failures[pk]),
+            queued=0 if chain.ended else max(total - busy, 0),
             kinds=dict(kinds.most_common()),
             examples=dict(reversed(failures[pk].values())),
             live=not chain.ended,

@@ -71,12 +71,9 @@ def disk(computer: str, paths: Sequence[str]) -> Disk:
         If the computer cannot be reached.
     """
     machine = orm.Computer.collection.get(label=computer)
-    user = orm.User.collection.get_default()
-    assert user is not None
-    transport = machine.get_authinfo(user).get_transport()
     kilobytes = inodes = 0
     try:
-        with transport:
+        with machine.get_transport() as transport:
             for start in range(0, len(paths), FOLDERS_AT_ONCE):
                 some = " ".join(shlex.quote(path) for path in paths[start : start + FOLDERS_AT_ONCE])
                 command = f"du -skc {some} 2>/dev/null | tail -n 1; find {some} 2>/dev/null | wc -l"
