@@ -198,6 +198,7 @@ class ActiveLearningWorkChain(CampaignWorkChain):
     def inspect_deviate(self) -> None:
         """See that every candidate was described."""
         node = self.ctx.deviate = self.ended(f"{self.key}_deviate")
+        assert node is not None
         if not node.is_finished_ok:
             self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
 

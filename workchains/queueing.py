@@ -23,7 +23,7 @@ from plumpy import ProcessState
 from workchains.base import KeyedWorkChain
 from workchains.machines import job_cap
 
-__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping"]
+__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping", "load_process"]
 
 #: extra of a process that takes a slot: ``queue`` (UUID of the computer) and what it works on
 MARK = "alworkflows"
@@ -44,6 +44,13 @@ def in_flight(computer: Computer, project: str = "id") -> list[Any]:
     filters = {f"extras.{MARK}.queue": computer.uuid, "attributes.process_state": {"!in": ENDED}}
     query.append(ProcessNode, filters=filters, project=project, tag="process").order_by({"process": {"id": "asc"}})
     return query.all(flat=True)
+
+
+def load_process(pk: int) -> ProcessNode:
+    """Return a process by its PK."""
+    node = load_node(pk)
+    assert isinstance(node, ProcessNode)  # what is in flight was submitted
+    return node
 
 
 def is_stopping(node: ProcessNode) -> bool:

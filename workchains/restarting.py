@@ -6,11 +6,11 @@ from typing import Any
 
 from aiida.engine import ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import ProcessNode, load_node
+from aiida.orm import ProcessNode
 
 from workchains.calculations.base import OUT_OF_WALLTIME
 from workchains.folders import clean
-from workchains.queueing import QueueingWorkChain, is_stopping
+from workchains.queueing import QueueingWorkChain, is_stopping, load_process
 
 __all__ = ["RestartingWorkChain"]
 
@@ -88,7 +88,7 @@ class RestartingWorkChain(QueueingWorkChain):
     def inspect_jobs(self) -> None:
         """Let a run that the walltime ended go on from its checkpoint; tidy up after one that ended well."""
         for key, pk in list(self.ctx.running.items()):
-            node = _process(pk)
+            node = load_process(pk)
             if not node.is_terminated:
                 continue
             del self.ctx.running[key]
@@ -121,18 +121,12 @@ class RestartingWorkChain(QueueingWorkChain):
 
     def jobs(self, run: str) -> list[ProcessNode]:
         """Return the jobs of a run that have ended, in order."""
-        return [_process(pk) for pk in self.ctx.ended[run]]
+        return [load_process(pk) for pk in self.ctx.ended[run]]
 
     @staticmethod
     def is_out_of_walltime(node: ProcessNode) -> bool:
         """Whether the walltime ended a job, and nothing else."""
         return bool(node.is_finished and node.exit_status == OUT_OF_WALLTIME)
-
-
-def _process(pk: int) -> ProcessNode:
-    node = load_node(pk)
-    assert isinstance(node, ProcessNode)  # it was submitted as one
-    return node
 
 
 def validate_restarts(value: int, _: Any) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida.engine import calcfunction
 from aiida.orm import Dict
+from ase import Atoms
 
 from alworkflows.errors import InputError
 from workchains.data.frames import FramesData
@@ -22,7 +23,7 @@ def gather_labels(frames: FramesData, **parts: FramesData) -> FramesData:
         raise InputError(
             f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}"
         )
-    found = {}
+    found: dict[str, Atoms] = {}
     for key in sorted(parts):
         found.update(zip(parts[key].ids, parts[key].get_frames(), strict=True))
     return FramesData.from_frames([found[identity] for identity in frames.ids if identity in found], {"engine": engines[0]})

@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida.engine import ExitCode, ToContext, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode, ProcessNode, load_node
+from aiida.orm import Dict, InstalledCode, ProcessNode
 from ase import Atoms
 
 from alworkflows.content import coarse_key
@@ -21,7 +21,7 @@ from workchains.labelling.engines import LabelEngine, Outcome, Task, engine
 from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import find_labelled, find_underway, reuse_labels, screen_frames
 from workchains.machines import options_for
-from workchains.queueing import QueueingWorkChain, is_stopping
+from workchains.queueing import QueueingWorkChain, is_stopping, load_process
 
 __all__ = ["LabelWorkChain"]
 
@@ -179,12 +179,12 @@ class LabelWorkChain(QueueingWorkChain):
     def inspect_jobs(self) -> None:
         """See what became of the jobs that ended, and of the frames that others labelled."""
         for key, pk in list(self.ctx.running.items()):
-            node = load_node(pk)
+            node = load_process(pk)
             if node.is_terminated:
                 task = Task.from_dict(self.ctx.tasks[key])
                 del self.ctx.running[key]
                 self.inspect(key, node, task)
-        made = [index for index, pks in self.ctx.deferred.items() if all(load_node(pk).is_terminated for pk in pks)]
+        made = [index for index, pks in self.ctx.deferred.items() if all(load_process(pk).is_terminated for pk in pks)]
         for index in made:
             del self.ctx.deferred[index]
         if made:
@@ -206,7 +206,7 @@ class LabelWorkChain(QueueingWorkChain):
             self.try_remedies(key, task, found.failures)
         if self.settings.clean:
             # what a job went on from is in the folder of that job by now
-            done = [load_node(task.parent)] if task.parent is not None else []
+            done = [load_process(task.parent)] if task.parent is not None else []
             for process in [*done, *([node] if found.interrupted is None else [])]:
                 self.tidy(process)
 

@@ -154,7 +154,7 @@ def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] 
     if not parts:
         return [], None
     engine = parts[-1].engine  # labels of a version before, if any, are being made anew
-    found = {}
+    found: dict[str, Atoms] = {}
     for part in parts:
         if part.engine == engine:
             found.update(zip(part.ids, part.get_frames(), strict=True))

@@ -46,6 +46,8 @@ def _flights(jobs: Sequence[Job], now: datetime) -> list[tuple[datetime, datetim
 @styled
 def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, found: Labelling) -> Figure:
     """Draw the label jobs in flight and those that ran, over wall time; beside it the times of single labels."""
+    from matplotlib.ticker import MaxNLocator
+
     costs = found.costs
     made, axes = figure(3.6, (2.4, 1) if costs is not None else (1,))
     scale, unit = unit_of_time((ended - started).total_seconds())
@@ -64,7 +66,7 @@ def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, found: La
         top = max(top, found.cap)
     axis.set_xlim(0, (ended - started).total_seconds() / scale or 1)
     axis.set_ylim(0, 1.3 * top + 0.2)
-    axis.yaxis.get_major_locator().set_params(integer=True)
+    axis.yaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set(xlabel=f"wall time since the start ({unit})", ylabel="label jobs")
     axis.legend(loc="upper left", ncols=3)
     if costs is not None:
