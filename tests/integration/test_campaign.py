@@ -65,7 +65,7 @@ def test_no_test_frame_was_trained_on(graph):
 
 def test_every_frame_in_the_database_has_a_creator(graph):
     assert graph["loose"] == []
-    assert set(graph["creators"].values()) <= {"LabelJob", "merge_frames"}
+    assert set(graph["creators"].values()) <= {"LabelJob", "gather_labels", "reuse_labels"}
 
 
 def test_every_frame_says_where_it_came_from_and_why_it_was_paid_for(graph):

@@ -68,11 +68,12 @@ def test_labels_are_counted_by_iteration_and_kind(judged):
     assert collect(judged).summary()["labelling"]["new"] == 5
 
 
-def test_jobs_of_any_program_that_labels_are_of_the_label_step(unjudged, store_process):
-    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=unjudged.node, key="iteration_03_label")
+def test_jobs_of_any_program_that_labels_are_of_the_label_step(bare, store_process):
+    node = bare()
+    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label")
     vasp = store_process(orm.WorkChainNode, "VaspWorkChain", caller=chain, key="label_000")
     job = store_process(orm.CalcJobNode, "VaspCalculation", caller=vasp, key="iteration_01", status=700, message="did not finish")
-    found = collect(unjudged.node)
+    found = collect(node)
     assert {item.pk: item.step for item in found.jobs}[job.pk] == "label"
     # its frame is counted as a failed label, if it is one; the job is no failure of its own
     assert not any("VaspCalculation" in item.reason for item in found.failures)
