@@ -60,7 +60,7 @@ def run(code):
         tool, task = engine("quantum-espresso")(given), task or Task((0,))
         frames = FramesData.from_frames([frame]).store()
         tool.check([frame], code)
-        process, inputs = tool.process(frames, task, Dict({}), code, dict(OPTIONS))
+        process, inputs = tool.process(frames, task, Dict({}), code, dict(OPTIONS), call)
         node = run_get_node(process, **inputs)[1]
         return node, tool.outcome(node, frames, task, call)
 

@@ -64,7 +64,7 @@ class AseEngine(LabelEngine):
         return [list(indices[start:stop]) for start, stop in pairwise(edges) if stop > start]
 
     def process(
-        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any]
+        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
     ) -> tuple[type, dict[str, Any]]:
         """Return a job for the task's frames, which begins where its parent stopped."""
         run = {"indices": list(task.indices), "remedy": task.remedies[-1] if task.remedies else None}

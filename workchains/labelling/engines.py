@@ -114,9 +114,12 @@ class LabelEngine(ABC):
 
     @abstractmethod
     def process(
-        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any]
+        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
     ) -> tuple[type, dict[str, Any]]:
-        """Return process class and inputs for a task; ``options`` are ``metadata.options`` of its jobs."""
+        """Return process class and inputs for a task.
+
+        ``options`` are ``metadata.options`` of its jobs; what is made of the frames is made by calcfunctions, run by ``call``.
+        """
 
     @abstractmethod
     def outcome(self, node: ProcessNode, frames: FramesData, task: Task, call: Call) -> Outcome:

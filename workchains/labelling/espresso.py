@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aiida.orm import Bool, CalcJobNode, Dict, InstalledCode, Int, ProcessNode, StructureData, load_node
+from aiida.orm import Bool, CalcJobNode, Dict, InstalledCode, Int, ProcessNode, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind
@@ -19,7 +19,7 @@ from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
-from workchains.labelling.single_point import converted, failed, frame_of, last_job, require_box, require_mesh
+from workchains.labelling.single_point import converted, failed, frame_of, frame_structure, last_job, require_box, require_mesh
 
 try:
     from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
@@ -107,7 +107,7 @@ class EspressoEngine(LabelEngine):
         return [[index] for index in indices]
 
     def process(
-        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any]
+        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
     ) -> tuple[type, dict[str, Any]]:
         """Return the work chain of one frame, with the last remedy in force and the state of the job before, if there is one."""
         (index,) = task.indices
@@ -132,8 +132,8 @@ class EspressoEngine(LabelEngine):
         bands = before.inputs.parameters.get_dict()["SYSTEM"].get("nbnd") if before is not None else None
         if bands is not None:
             parameters["SYSTEM"]["nbnd"] = bands
-        structure = StructureData(ase=atoms)
-        structure.label = identity
+        made = {"frames": frames, "choice": Dict({"index": index, "sorted": False})}
+        structure = call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result
         kpoints, plugin_settings = given.kpoints(atoms, self.espresso, bool(namelists["SYSTEM"].get("noncolin")))
         job: dict[str, Any] = {
             "code": code,

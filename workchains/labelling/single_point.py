@@ -9,8 +9,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from aiida.engine import ExitCode
-from aiida.orm import CalcJobNode, ProcessNode, load_node
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind, LabelError
@@ -27,6 +27,7 @@ __all__ = [
     "converted",
     "failed",
     "frame_of",
+    "frame_structure",
     "judge",
     "kpoints_mesh",
     "labelled",
@@ -35,6 +36,7 @@ __all__ = [
     "refusal",
     "require_box",
     "require_mesh",
+    "sorted_atoms",
     "told_by_queue",
 ]
 
@@ -98,6 +100,26 @@ def _frames(uuid: str) -> list[Atoms]:
 def frame_of(frames: FramesData, index: int) -> Atoms:
     """Return a copy of one frame of a stored node."""
     return _frames(frames.uuid)[index].copy()
+
+
+@calcfunction
+def frame_structure(frames: FramesData, choice: Dict) -> StructureData:
+    """Return a frame as the structure that a program takes; ``choice``: its ``index``, and whether it is to be ``sorted``."""
+    index = choice["index"]
+    atoms = frame_of(frames, index)
+    node = StructureData(ase=sorted_atoms(atoms) if choice["sorted"] else atoms)
+    node.label = frames.ids[index]
+    return node
+
+
+def sorted_atoms(frame: Atoms) -> Atoms:
+    """Return the configuration with atoms of a species together, in a right-handed cell; atoms of a species keep their order."""
+    order = np.argsort(frame.get_chemical_symbols(), kind="stable")
+    cell = np.array(frame.cell)
+    # a left-handed cell is refused by VASP; minus its vectors span the same lattice
+    if np.linalg.det(cell) < 0:
+        cell = -cell
+    return Atoms(numbers=frame.numbers[order], positions=frame.positions[order], cell=cell, pbc=frame.pbc)
 
 
 def last_job(node: ProcessNode) -> CalcJobNode | None:

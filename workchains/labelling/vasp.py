@@ -18,15 +18,22 @@ from alworkflows.errors import InputError, unknown
 from alworkflows.settings import VaspSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
-from workchains.labelling.single_point import converted, failed, frame_of, last_job, require_box, require_mesh
+from workchains.labelling.single_point import (
+    converted,
+    failed,
+    frame_of,
+    frame_structure,
+    last_job,
+    require_box,
+    require_mesh,
+    sorted_atoms,
+)
 from workchains.labelling.vasp_incar import REMEDIES, by_species, defining, merged, remedied
 from workchains.labelling.vasp_inputs import (
     describe_potential,
     kpoints,
     potentials,
-    sorted_atoms,
     stop_in_time,
-    structure,
 )
 from workchains.labelling.vasp_results import diagnose, read_run, vasp_labels
 
@@ -122,7 +129,7 @@ class VaspEngine(LabelEngine):
         return [[index] for index in indices]
 
     def process(
-        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any]
+        self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
     ) -> tuple[type, dict[str, Any]]:
         """Return the work chain of one frame, with the last remedy in force and the state of the job before, if there is one."""
         from aiida.plugins import WorkflowFactory
@@ -130,6 +137,7 @@ class VaspEngine(LabelEngine):
         (index,) = task.indices
         identity = frames.ids[index]
         atoms = sorted_atoms(frame_of(frames, index))
+        made = {"frames": frames, "choice": Dict({"index": index, "sorted": True})}
         symbols = atoms.get_chemical_symbols()
         incar = by_species(
             remedied(merged(self.settings), task.remedies[-1] if task.remedies else None), list(dict.fromkeys(symbols))
@@ -138,7 +146,7 @@ class VaspEngine(LabelEngine):
             incar["MAGMOM"] = [float(self.settings.moments.get(symbol, 0.0)) for symbol in symbols]
         inputs: dict[str, Any] = {
             "code": code,
-            "structure": structure(atoms, identity),
+            "structure": call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result,
             "kpoints": kpoints(atoms, self.vasp),
             "parameters": Dict({"incar": {tag.lower(): value for tag, value in incar.items()}}),
             "potential_family": Str(self.vasp.potential_family),

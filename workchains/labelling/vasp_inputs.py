@@ -5,37 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-from aiida.orm import KpointsData, StructureData
+from aiida.orm import KpointsData
 from ase import Atoms
 
 from alworkflows.errors import InputError, suggest, unknown
 from alworkflows.settings import VaspSettings
 from workchains.labelling.single_point import kpoints_mesh
 
-__all__ = ["describe_potential", "kpoints", "potentials", "sorted_atoms", "stop_in_time", "structure"]
+__all__ = ["describe_potential", "kpoints", "potentials", "stop_in_time"]
 
 #: first word of a POTCAR's TITEL, and the functional it was made with, as GGA names it
 _MADE_WITH = {"PAW_PBE": "PE", "PAW_GGA": "91", "PAW": "CA"}
 #: seconds between two looks at the clock
 _LOOK = 2
-
-
-def sorted_atoms(frame: Atoms) -> Atoms:
-    """Return the configuration with atoms of a species together, in a right-handed cell; atoms of a species keep their order."""
-    order = np.argsort(frame.get_chemical_symbols(), kind="stable")
-    cell = np.array(frame.cell)
-    # VASP refuses a left-handed cell; minus its vectors span the same lattice
-    if np.linalg.det(cell) < 0:
-        cell = -cell
-    return Atoms(numbers=frame.numbers[order], positions=frame.positions[order], cell=cell, pbc=frame.pbc)
-
-
-def structure(atoms: Atoms, label: str) -> StructureData:
-    """Return the atoms as an unstored node."""
-    node = StructureData(ase=atoms)
-    node.label = label
-    return node
 
 
 def kpoints(frame: Atoms, settings: VaspSettings) -> KpointsData:

@@ -173,7 +173,7 @@ class LabelWorkChain(QueueingWorkChain):
         frames = [self.frames[index] for index in task.indices]
         options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
         options.update(self.inputs.options.get_dict())
-        process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options)
+        process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
 
     def inspect_jobs(self) -> None:

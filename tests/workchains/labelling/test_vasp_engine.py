@@ -181,7 +181,7 @@ def test_inputs_have_sorted_atoms_and_a_mesh_and_leave_failures_to_us(code):
     tool = make_tool(vasp={"kpoints_spacing": 0.5, "incar": {"LDAUU": {"Zn": 7.5, "O": 0.0}}})
     tool.check([frame], code)
     frames = FramesData.from_frames([make_frame(), frame[[0, 1]]]).store()
-    _, inputs = tool.process(frames, Task((0,), ("mixing", "steps")), None, code, OPTIONS)
+    _, inputs = tool.process(frames, Task((0,), ("mixing", "steps")), None, code, OPTIONS, run_calcfunction)
     assert [site.kind_name for site in inputs["structure"].sites] == ["O", "O", "Zn", "Zn"]
     assert inputs["kpoints"].get_kpoints_mesh()[0] == [5, 5, 3]
     incar = inputs["parameters"]["incar"]
@@ -198,7 +198,7 @@ def test_inputs_have_sorted_atoms_and_a_mesh_and_leave_failures_to_us(code):
 def test_moments_follow_the_sorted_atoms(code):
     frame = bulk("FeO", "rocksalt", a=4.3)[[1, 0]]
     frames = FramesData.from_frames([frame]).store()
-    _, inputs = make_tool(**SPIN).process(frames, Task((0,)), None, code, {})
+    _, inputs = make_tool(**SPIN).process(frames, Task((0,)), None, code, {}, run_calcfunction)
     assert [site.kind_name for site in inputs["structure"].sites] == ["Fe", "O"]
     assert inputs["parameters"]["incar"]["magmom"] == [2.5, 0.0]
     assert inputs["parameters"]["incar"]["ispin"] == 2
@@ -208,7 +208,7 @@ def test_a_left_handed_cell_goes_in_right_handed(code):
     frame = make_frame()
     frame.set_cell(np.array(frame.cell)[[1, 0, 2]])
     frames = FramesData.from_frames([frame]).store()
-    _, inputs = make_tool().process(frames, Task((0,)), None, code, {})
+    _, inputs = make_tool().process(frames, Task((0,)), None, code, {}, run_calcfunction)
     cell = np.array(inputs["structure"].cell)
     assert np.linalg.det(cell) > 0
     np.testing.assert_allclose(cell, -np.array(frame.cell))
@@ -218,7 +218,7 @@ def test_vacuum_gets_one_point(code):
     frame = fcc111("Zn", (1, 1, 4), a=3.9, vacuum=6.0)
     frame.pbc = True
     frames = FramesData.from_frames([frame]).store()
-    _, inputs = make_tool(vasp={"kpoints_spacing": 0.3}).process(frames, Task((0,)), None, code, {})
+    _, inputs = make_tool(vasp={"kpoints_spacing": 0.3}).process(frames, Task((0,)), None, code, {}, run_calcfunction)
     first, second, third = inputs["kpoints"].get_kpoints_mesh()[0]
     assert (first, second, third) == (9, 9, 1)
 
@@ -492,7 +492,7 @@ def test_a_job_that_was_stopped_goes_on_from_its_folder(code, make_node, store_p
     folder.base.links.add_incoming(job, LinkType.CREATE, "remote_folder")
     folder.store()
     frames = FramesData.from_frames([frame]).store()
-    _, inputs = tool.process(frames, Task((0,), (), 1, node.pk), None, code, {})
+    _, inputs = tool.process(frames, Task((0,), (), 1, node.pk), None, code, {}, run_calcfunction)
     assert inputs["restart_folder"].pk == folder.pk
 
 
