@@ -19,7 +19,16 @@ from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
-from workchains.labelling.single_point import converted, failed, frame_of, frame_structure, last_job, require_box, require_mesh
+from workchains.labelling.single_point import (
+    converted,
+    cores,
+    failed,
+    frame_of,
+    frame_structure,
+    last_job,
+    require_box,
+    require_mesh,
+)
 
 try:
     from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
@@ -193,6 +202,7 @@ class EspressoEngine(LabelEngine):
                 "remedy": task.remedies[-1] if task.remedies else None,
                 "remedies": list(task.remedies),
                 "restarts": task.restarts,
+                "cores": cores(job),
             },
         }
         conversion = call(

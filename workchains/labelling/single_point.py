@@ -25,6 +25,7 @@ from workchains.labelling.engines import Outcome
 __all__ = [
     "SinglePoint",
     "converted",
+    "cores",
     "failed",
     "frame_of",
     "frame_structure",
@@ -126,6 +127,13 @@ def last_job(node: ProcessNode) -> CalcJobNode | None:
     """Return the last job that a work chain called."""
     jobs = [called for called in node.called if isinstance(called, CalcJobNode)]
     return max(jobs, key=lambda job: job.pk or 0) if jobs else None
+
+
+def cores(job: CalcJobNode) -> int:
+    """Return the cores that a job asked for, as what a label costs is counted by."""
+    asked = job.get_option("resources") or {}
+    ranks = asked.get("tot_num_mpiprocs") or asked.get("num_machines", 1) * (asked.get("num_mpiprocs_per_machine") or 1)
+    return int(ranks * (asked.get("num_cores_per_mpiproc") or 1))
 
 
 def told_by_queue(text: str) -> tuple[FailureKind, str] | None:

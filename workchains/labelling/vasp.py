@@ -20,6 +20,7 @@ from workchains.data.frames import FramesData
 from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
 from workchains.labelling.single_point import (
     converted,
+    cores,
     failed,
     frame_of,
     frame_structure,
@@ -199,6 +200,7 @@ class VaspEngine(LabelEngine):
                 "remedy": task.remedies[-1] if task.remedies else None,
                 "remedies": list(task.remedies),
                 "restarts": task.restarts,
+                "cores": cores(job),
             },
         }
         conversion = call(

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from aiida.orm import CalcJobNode
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
@@ -11,6 +12,7 @@ from alworkflows.frames import labels
 from workchains.labelling.single_point import (
     STATUS,
     SinglePoint,
+    cores,
     judge,
     kpoints_mesh,
     open_directions,
@@ -152,3 +154,18 @@ def test_what_queues_say(text, kind):
     assert found is not None
     assert found[0] == kind
     assert told_by_queue("STOP 2") is None
+
+
+@pytest.mark.parametrize(
+    ("resources", "number"),
+    [
+        ({"num_machines": 2, "num_mpiprocs_per_machine": 16}, 32),
+        ({"num_machines": 1, "num_mpiprocs_per_machine": 8, "num_cores_per_mpiproc": 2}, 16),
+        ({"parallel_env": "mpi", "tot_num_mpiprocs": 24}, 24),
+        ({"num_machines": 1}, 1),
+    ],
+)
+def test_cores_that_a_job_asked_for(aiida_profile, resources, number):
+    job = CalcJobNode()
+    job.base.attributes.set("resources", resources)
+    assert cores(job) == number
