@@ -93,7 +93,7 @@ class LabelWorkChain(QueueingWorkChain):
     def setup(self) -> ExitCode | None:
         """Begin with nothing; see that the settings suit the frames."""
         self.ctx.waiting, self.ctx.running, self.ctx.tasks, self.ctx.deferred = {}, {}, {}, {}
-        self.ctx.parts, self.ctx.log, self.ctx.reused, self.ctx.number, self.ctx.look_ups = {}, [], 0, 0, 0
+        self.ctx.parts, self.ctx.log, self.ctx.kept, self.ctx.number, self.ctx.look_ups = {}, [], {}, 0, 0
         try:
             self.tool.check(self.frames, self.inputs.code)
         except InputError as error:
@@ -204,11 +204,13 @@ class LabelWorkChain(QueueingWorkChain):
             self.go_on(key, node, task, found)
         if found.failures:
             self.try_remedies(key, task, found.failures)
-        if self.settings.clean:
-            # what a job went on from is in the folder of that job by now
-            done = [load_process(task.parent)] if task.parent is not None else []
-            for process in [*done, *([node] if found.interrupted is None else [])]:
-                self.tidy(process)
+        if task.parent is not None:
+            # what a job went on from is in its own folder by now
+            self.tidy(load_process(task.parent))
+        if found.failures:
+            self.ctx.kept = {**self.ctx.kept, key: node.pk}
+        elif found.interrupted is None:
+            self.tidy(node)
 
     def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
         """Continue a frame that the walltime stopped, in a job that begins with its charge density or wave functions."""
@@ -273,8 +275,8 @@ class LabelWorkChain(QueueingWorkChain):
         self.ctx.log += [{**item, "job": key, "remedy": remedy} for item in failures]
 
     def tidy(self, node: ProcessNode) -> None:
-        """Remove what a finished process left on its machine."""
-        message = clean(node)
+        """Remove what a finished process left on its machine, if that is wanted."""
+        message = clean(node) if self.settings.clean else None
         if message:
             self.report(f"a folder stays on the machine: {message}")
 
@@ -292,6 +294,11 @@ class LabelWorkChain(QueueingWorkChain):
             if len(parts) > 1 or batch.ids != [identity for identity in frames.ids if identity in set(batch.ids)]:
                 batch = self.call_once("batch", gather_labels, label="batch", frames=frames, **parts).outputs.result
             self.out("batch", batch)
+        lost = {item["index"] for item in told["failures"]}
+        for key, pk in self.ctx.kept.items():
+            # of a frame without a label, the folders stay: a person may want to look into them
+            if not lost & set(self.ctx.tasks[key]["indices"]):
+                self.tidy(load_process(pk))
         total, failed = told["total"], told["failed"]
         if not failed:
             return None

@@ -448,3 +448,33 @@ def test_inputs_are_checked(code, inputs, message):
         instantiate_process(
             get_manager().get_runner(), LabelWorkChain, code=code, frames=FramesData.from_frames(atoms(0, 1)), **values
         )
+
+
+@pytest.fixture
+def tidied(monkeypatch):
+    """Keep the PKs of the processes whose folders are removed."""
+    found = []
+    monkeypatch.setattr("workchains.labelling.workchain.clean", lambda node: found.append(node.pk))
+    return found
+
+
+def test_folders_are_removed_once_their_labels_are_stored_and_those_of_lost_frames_stay(chain, with_remedies, tidied):
+    made = chain(atoms(0, 4), chunk=1, clean=True)
+    nodes = [end(made, "label_000", labelled=labelled(share(made, "label_000")), report=report())]
+    assert tidied == [nodes[0].pk]
+    nodes.append(end(made, "label_001", report=report([fail(made, 1, "unconverged")])))
+    nodes.append(end(made, "label_002", 310, "Killed", progress=Dict({"failures": [], "current": {"index": 2, "id": "x"}})))
+    nodes.append(end(made, "label_003", 400, "walltime", report=report((), (), 3)))
+    assert tidied == [nodes[0].pk]
+    begin(made)
+    keys = {tuple(made.ctx.tasks[key]["indices"]): key for key in made.ctx.running}
+    nodes += [end(made, keys[index,], labelled=labelled(share(made, keys[index,])), report=report()) for index in (1, 3)]
+    assert not made.has_work()
+    made.results()
+    assert sorted(tidied) == sorted(nodes[index].pk for index in (0, 1, 3, 4, 5))  # all but that of the frame that is lost
+
+
+def test_folders_stay_if_that_is_wanted(chain, tidied):
+    made = chain(atoms(0, 1), clean=False)
+    end(made, "label_000", labelled=labelled(share(made, "label_000")), report=report())
+    assert tidied == []
