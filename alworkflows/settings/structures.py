@@ -108,13 +108,13 @@ class GeometryLimits(Settings):
 
     @model_validator(mode="after")
     def _range(self) -> GeometryLimits:
-        from ase.data import atomic_numbers
-
         for name in ("volume_per_atom", "density", "vacuum"):
             given = getattr(self, name)
             if given is not None and not 0 <= given[0] < given[1]:
                 raise ValueError(f"expected {name} as [smallest, largest], got {list(given)}")
         for pair in self.pairs:
+            from ase.data import atomic_numbers  # a schema with defaults alone needs none
+
             symbols = pair.split("-")
             if len(symbols) != 2 or any(symbol not in atomic_numbers for symbol in symbols):
                 raise ValueError(f"pairs: expected two chemical symbols such as 'O-Zn', got '{pair}'")

@@ -2,32 +2,18 @@
 
 import datetime as dt
 import itertools
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 from aiida.common import LinkType
 from aiida.tools.pytest_fixtures import *  # noqa: F403
 from ase.build import bulk
+from pieces import computer, tiny_model
 
 from alworkflows.frames import attach_labels
 
 COUNTER = itertools.count()
 SECOND = dt.timedelta(seconds=1)
-
-
-def tiny_model() -> bytes:
-    """Return the file of an ensemble of two models for copper."""
-    from alworkflows.models import Ensemble, LinearModel
-    from alworkflows.settings import DescriptorSettings
-
-    settings = DescriptorSettings.gaussians((2.0, 3.0), l=(), m=())
-    members = [LinearModel(settings, ("Cu",), np.array([weight, -0.5]), np.zeros(1)) for weight in (1.0, 1.1)]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "ensemble.npz"
-        Ensemble(members).save(path)
-        return path.read_bytes()
 
 
 @pytest.fixture(scope="session")
@@ -97,18 +83,6 @@ def store(
         data.base.links.add_incoming(node, LinkType.CREATE if calculates else LinkType.RETURN, name)
         data.store()
     return node
-
-
-def computer():
-    """Return a computer, made on first use; no job runs on it."""
-    from aiida import orm
-    from aiida.common.exceptions import NotExistent
-
-    try:
-        return orm.Computer.collection.get(label="nowhere")
-    except NotExistent:
-        options = {"transport_type": "core.local", "scheduler_type": "core.direct", "workdir": "/tmp"}
-        return orm.Computer(label="nowhere", hostname="localhost", **options).store()
 
 
 def set_times(node, created, modified):

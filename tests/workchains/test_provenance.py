@@ -397,7 +397,7 @@ def test_disk_counts_bytes_and_inodes_and_what_is_free(aiida_profile, aiida_loca
 
 
 def test_a_machine_that_cannot_be_asked_about_its_disk(aiida_profile):
-    from conftest import computer
+    from pieces import computer
 
     computer()
     with pytest.raises(InputError, match="nowhere cannot be asked about its disk"):

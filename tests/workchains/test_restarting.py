@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from aiida.engine import run_get_node
 from aiida.orm import CalcJobNode, Dict, List
-from conftest import tiny_model
+from pieces import tiny_model
 
 from workchains.data.frames import FramesData
 from workchains.queueing import STOP
