@@ -201,6 +201,8 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         assert node is not None
         if not node.is_finished_ok:
             self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
+            return
+        self.tidy(node)
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
@@ -400,6 +402,7 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         assert node is not None
         if node.is_finished_ok:
             self.out("evaluation", node.outputs.report)
+            self.tidy(node)
         elif self.ctx.failure is None:
             self.end_with("ERROR_EVALUATION_FAILED", message=ending(node))
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.orm import Computer, Dict, InstalledCode
+from aiida.orm import Computer, Dict, InstalledCode, ProcessNode
 
 from alworkflows.selection.levels import resolve
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.base import derive_seed, numbered
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.folders import clean
 from workchains.machines import options_for
 from workchains.queueing import QueueingWorkChain
 
@@ -43,6 +44,12 @@ class CampaignWorkChain(QueueingWorkChain):
     def end_as_asked(self) -> None:
         """Remember that a person asked to begin nothing new."""
         self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
+
+    def tidy(self, node: ProcessNode) -> None:
+        """Remove the folder of a job that ended well, if that is wanted."""
+        message = clean(node) if self.campaign.label.clean else None
+        if message:
+            self.report(f"a folder stays on the machine: {message}")
 
     def ensemble(self) -> EnsembleData:
         """Return the last ensemble."""
