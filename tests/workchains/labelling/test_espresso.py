@@ -522,6 +522,7 @@ def test_a_label(ended, code):
             "remedy": "mixing",
             "remedies": ["mixing"],
             "restarts": 1,
+            "cores": 1,
             "seconds": 3.0,
             "bands": 16,
         },
