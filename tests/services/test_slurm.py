@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from ase.build import bulk
+from ase.calculators.emt import EMT
 
 from services.campaigns import JOBS, TINY, ask, launch
 from workchains.calculations.base import WALLTIME_WORDS
@@ -110,10 +112,22 @@ print(json.dumps(dict(status=node.exit_status, message=node.exit_message, batch=
 """
 
 
+def frames_in(seconds):
+    """Return how many of the frames this machine labels in a time."""
+    atoms = bulk("Cu", cubic=True) * (6, 6, 6)
+    atoms.calc = EMT()
+    atoms.get_forces()
+    began = time.monotonic()
+    for seed in range(5):
+        atoms.rattle(0.05, seed=seed)
+        atoms.get_forces()
+    return max(10, round(5 * seconds / (time.monotonic() - began)))
+
+
 def test_labels_go_on_in_further_jobs_when_a_job_reaches_its_walltime(queue):
-    count = 80
+    count = frames_in(seconds=25)
     pk = ask(queue, SUBMIT, chain=True, count=count, size=6, seconds=16)
-    told = ask(queue, END, pk=pk, seconds=240)
+    told = ask(queue, END, pk=pk, seconds=300)
     assert told["status"] == 0, told
     assert len(set(told["batch"])) == count
     # all but the last stopped in time by themselves; what they had counts
@@ -123,7 +137,7 @@ def test_labels_go_on_in_further_jobs_when_a_job_reaches_its_walltime(queue):
 
 
 def test_a_job_killed_at_its_walltime_leaves_its_labels(queue, cluster):
-    count = 400
+    count = frames_in(seconds=90)
     pk = ask(queue, SUBMIT, chain=False, count=count, size=6, seconds=600)
     job = ask(queue, WHERE, pk=pk, seconds=60)
     deadline = time.monotonic() + 60
