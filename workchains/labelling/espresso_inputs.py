@@ -13,10 +13,10 @@ from aiida_pseudo.groups.mixins import RecommendedCutoffMixin
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind
+from alworkflows.calculators.kpoints import mesh as kpoints_mesh
 from alworkflows.errors import InputError, unknown
 from alworkflows.schema import merge
 from alworkflows.settings import EspressoSettings, LabelSettings
-from workchains.labelling.single_point import kpoints_mesh
 
 __all__ = [
     "REMEDIES",

@@ -14,11 +14,10 @@ from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.calculators.kpoints import open_directions
 from alworkflows.content import pair_up
 from alworkflows.errors import InputError
 from alworkflows.frames import attach_labels, frame_id
-from alworkflows.structures import MIN_VACUUM
-from alworkflows.structures.geometry import gaps
 from workchains.data.frames import FramesData
 from workchains.labelling.engines import Outcome
 
@@ -30,10 +29,8 @@ __all__ = [
     "frame_of",
     "frame_structure",
     "judge",
-    "kpoints_mesh",
     "labelled",
     "last_job",
-    "open_directions",
     "refusal",
     "require_box",
     "require_mesh",
@@ -170,24 +167,6 @@ def require_mesh(frames: Sequence[Atoms], mesh: Sequence[int] | None, where: str
                 f"{where}: expected 1 along {'abc'[axis]}, where frame {index} has vacuum, got {mesh[axis]}; "
                 "with kpoints_spacing it is 1 there, and what is needed along the others"
             )
-
-
-def open_directions(frame: Atoms) -> np.ndarray:
-    """Return along which lattice vectors (3,) there is nothing to disperse: not periodic, or at least 6 A of vacuum."""
-    return ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM)
-
-
-def kpoints_mesh(frame: Atoms, spacing: float | None) -> tuple[int, int, int]:
-    """Return the points (3,) of a mesh with Gamma whose spacing is at most ``spacing`` (1/A, 2 pi included); None: Gamma only.
-
-    n_i = max(1, ceil(|b_i| / spacing)) with reciprocal lattice vectors b_i, and 1 along open directions.
-    """
-    if spacing is None:
-        return (1, 1, 1)
-    lengths = 2.0 * np.pi * np.linalg.norm(np.linalg.inv(np.asarray(frame.cell)), axis=0)
-    # rounded first: a length that is a multiple of the spacing but for its last bits must not gain a point
-    counts = np.where(open_directions(frame), 1, np.maximum(1, np.ceil(np.round(lengths / spacing, 5)))).astype(int)
-    return int(counts[0]), int(counts[1]), int(counts[2])
 
 
 # ----------------------------------------------------------------------------------------------- after spending

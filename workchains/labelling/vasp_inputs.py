@@ -8,9 +8,9 @@ from typing import Any
 from aiida.orm import KpointsData
 from ase import Atoms
 
+from alworkflows.calculators.kpoints import mesh as kpoints_mesh
 from alworkflows.errors import InputError, suggest, unknown
 from alworkflows.settings import VaspSettings
-from workchains.labelling.single_point import kpoints_mesh
 
 __all__ = ["describe_potential", "kpoints", "potentials", "stop_in_time"]
 

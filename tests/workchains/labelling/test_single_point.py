@@ -7,6 +7,8 @@ from ase import Atoms
 from ase.build import bulk, fcc111, molecule
 
 from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.calculators.kpoints import mesh as kpoints_mesh
+from alworkflows.calculators.kpoints import open_directions
 from alworkflows.errors import InputError
 from alworkflows.frames import labels
 from workchains.labelling.single_point import (
@@ -14,8 +16,6 @@ from workchains.labelling.single_point import (
     SinglePoint,
     cores,
     judge,
-    kpoints_mesh,
-    open_directions,
     refusal,
     require_box,
     require_mesh,
