@@ -17,7 +17,7 @@ from alworkflows.errors import InputError, MissingExtraError
 from workchains.base import ending
 from workchains.calculations.label import LabelJob
 from workchains.data.frames import FramesData
-from workchains.labelling.engines import Call, LabelEngine, Outcome, Task
+from workchains.labelling.engines import NODE_FAILED, Call, LabelEngine, Outcome, Task
 from workchains.labelling.versions import known_versions, remember_versions
 from workchains.machines.programs import PROGRAMS
 
@@ -25,8 +25,8 @@ __all__ = ["AseEngine"]
 
 #: fewest frames for which a further job is started
 WORTHWHILE = 8
-#: exit statuses: AiiDA's of a scheduler that ran out of memory, or whose node failed; ours of the walltime and a refused input
-OUT_OF_MEMORY, NODE_FAILED, OUT_OF_WALLTIME, REFUSED = 110, 140, 400, 210
+#: exit statuses: AiiDA's of a scheduler that ran out of memory; ours of the walltime and a refused input
+OUT_OF_MEMORY, OUT_OF_WALLTIME, REFUSED = 110, 400, 210
 
 
 class AseEngine(LabelEngine):

@@ -14,10 +14,10 @@ from ase import Atoms
 from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
-from workchains.base import numbered
+from workchains.base import ending, numbered
 from workchains.data.frames import FramesData, engine_key
 from workchains.folders import clean
-from workchains.labelling.engines import LabelEngine, Outcome, Task, engine
+from workchains.labelling.engines import NODE_FAILED, LabelEngine, Outcome, Task, engine
 from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import find_labelled, find_underway, reuse_labels, screen_frames
 from workchains.machines import options_for
@@ -213,17 +213,22 @@ class LabelWorkChain(QueueingWorkChain):
             self.tidy(node)
 
     def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
-        """Continue a frame that the walltime stopped, in a job that begins with its charge density or wave functions."""
+        """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
+
+        That is the walltime, or the failure of a node; each is told as what it is.
+        """
         index = found.interrupted
         assert index is not None
         restarts = task.restarts + 1 if index == task.indices[0] else 1
+        failed_node = node.exit_status == NODE_FAILED
         if restarts > self.settings.restarts:
-            reason = (
-                f"not finished after {restarts} jobs, each to its walltime: raise walltime of label in the machine's options.yaml"
-            )
-            self.log_failures(key, task, [self.failure(index, "walltime", reason)])
+            kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
+            if failed_node:
+                kind, reason = "lost", f"the last of which ended: {ending(node)}"
+            self.log_failures(key, task, [self.failure(index, kind, f"not finished after {restarts} jobs, {reason}")])
             return
-        self.report(f"{key}: the walltime stopped frame {index}: restart {restarts} of at most {self.settings.restarts}")
+        cause = "a failed node" if failed_node else "the walltime"
+        self.report(f"{key}: {cause} stopped frame {index}: restart {restarts} of at most {self.settings.restarts}")
         self.queue([index], Task((), task.remedies, restarts, node.pk), one_each=True)
 
     def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]]) -> None:

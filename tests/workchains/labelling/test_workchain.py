@@ -243,6 +243,19 @@ def test_restarts_end_some_day(chain):
     assert "raise walltime of label in the machine's options.yaml" in told["reason"]
 
 
+def test_a_failed_node_is_told_as_one_and_its_frame_is_tried_again(chain):
+    made = chain(atoms(0, 1), restarts=1)
+    for number in range(2):
+        progress = Dict({"failures": [], "current": {"index": 0, "id": "x"}})
+        end(made, f"label_{number:03d}", 140, "The node failed.", progress=progress)
+        begin(made)
+    assert not made.has_work()
+    assert made.results().status == 402
+    (told,) = made.outputs["failures"]["failures"]
+    assert told["kind"] == "lost"
+    assert told["reason"] == "not finished after 2 jobs, the last of which ended: The node failed."
+
+
 def test_a_job_that_never_begins_a_frame_ends_some_day(chain):
     made = chain(atoms(0, 2), restarts=1, chunk=2)
     rounds = 0
