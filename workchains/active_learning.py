@@ -361,7 +361,7 @@ class ActiveLearningWorkChain(CampaignWorkChain):
             return
         stage = self.stage
         share = self.ctx.selection["accurate_share"]
-        if share is not None and share >= stage.accurate_share:
+        if share is not None and share >= (stage.convergence.accurate_share or 2.0):
             self.report(f"stage {stage.name} converged: {share:.0%} of its candidates are accurate")
         elif self.ctx.stage_iteration < stage.iterations:
             return

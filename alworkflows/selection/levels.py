@@ -44,14 +44,15 @@ def resolve(levels: TrustLevels, reference: float | None) -> tuple[float, float]
     InputError
         If relative levels meet an ensemble without a usable reference.
     """
+    lower, upper = levels.numbers()
     if levels.kind is LevelKind.ABSOLUTE:
-        return levels.lower, levels.upper
+        return float(lower or 0.0), float(upper or np.inf)
     if reference is None or not np.isfinite(reference) or reference <= 0:
         raise InputError(
             f"relative trust levels need the ensemble's reference disagreement, a number above zero in eV/A, got {reference}; "
             "give levels of kind 'absolute' instead"
         )
-    return levels.lower * reference, levels.upper * reference
+    return (lower or 0.5) * reference, (upper or 200.0) * reference
 
 
 def classify(disagreement: np.ndarray | None, refused: np.ndarray, window: tuple[float, float] | None) -> list[Level]:

@@ -5,7 +5,7 @@ converted. A key, unit, species or name that is not known is an error that sugge
 """
 
 from alworkflows.schema import Settings, merge, parse, read_yaml
-from alworkflows.settings.campaign import Budget, Campaign, Stage
+from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
 from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.fit import FitMethod, FitSettings, TermsRule
@@ -25,7 +25,8 @@ from alworkflows.settings.samplers import (
     StrainSettings,
     SurfaceMeltSettings,
 )
-from alworkflows.settings.selection import LevelKind, SelectionSettings, TrustLevels
+from alworkflows.settings.selection import Criterion, Diversity, LevelKind, SelectionSettings, TrustLevels
+from alworkflows.settings.stopping import Budget, Combine, Convergence
 from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
 __all__ = [
@@ -33,9 +34,13 @@ __all__ = [
     "Budget",
     "CalculatorSettings",
     "Campaign",
+    "Combine",
     "CompressSettings",
+    "Convergence",
+    "Criterion",
     "DescriptorSettings",
     "DimerSettings",
+    "Diversity",
     "DrivenDynamics",
     "Dynamics",
     "EspressoSettings",
@@ -44,10 +49,12 @@ __all__ = [
     "FramesSettings",
     "GaussianFunctions",
     "GeometryLimits",
+    "GivenData",
     "LabelSettings",
     "LevelKind",
     "MeltSettings",
     "ModelSettings",
+    "Overlap",
     "QuenchSettings",
     "RattleSettings",
     "Sampler",

@@ -10,15 +10,10 @@ from alworkflows.settings.labels import LabelSettings
 from alworkflows.settings.model import ModelSettings
 from alworkflows.settings.samplers import SamplerSettings
 from alworkflows.settings.selection import SelectionSettings
+from alworkflows.settings.stopping import Budget, Convergence
 from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
-__all__ = ["Budget", "Campaign", "Stage"]
-
-
-class Budget(Settings):
-    """When to stop, whatever the ensemble says."""
-
-    labels: Count | None = Field(None, description="labels paid for in all; none: no limit")
+__all__ = ["Campaign", "GivenData", "Overlap", "Stage"]
 
 
 class Stage(Settings):
@@ -28,7 +23,7 @@ class Stage(Settings):
     sampler: SamplerSettings
     structures: tuple[str, ...] = Field(min_length=1)
     iterations: Count = Field(1, description="most iterations of this stage")
-    accurate_share: Fraction = Field(0.95, description="the stage ends early when this share of its candidates is accurate")
+    convergence: Convergence = Field(Convergence(), description="when the stage ends before its iterations are used up")
     budget: Count | None = Field(None, description="frames chosen per iteration; none: that of the selection")
     geometry: GeometryLimits | None = Field(
         None, description="which of its frames may be labelled, where they are extreme on purpose; none: as the selection says"
@@ -38,6 +33,31 @@ class Stage(Settings):
         description="false: its labels are a transfer set of the stage's name, drawn at random and never trained on, against "
         "which the fit measures every model of its path",
     )
+
+
+class GivenData(Settings):
+    """Labelled frames to begin with, from one source; a person vouches that their labels are as the campaign's own would be."""
+
+    file: str | None = Field(None, description="an extended XYZ file (or .npz of ours) with energy and forces")
+    node: str | None = Field(None, description="UUID or PK of an earlier campaign, or of labelled frames, in the profile")
+    archive: str | None = Field(None, description="an AiiDA archive, which is imported; 'node' says what in it, by UUID")
+    test_share: Fraction = Field(0.1, description="random share that is never trained on")
+
+    @model_validator(mode="after")
+    def _one(self) -> GivenData:
+        if self.file is not None and (self.node is not None or self.archive is not None):
+            raise ValueError("expected a file, or a node (of the profile or of an archive), got both")
+        if self.file is None and self.node is None:
+            raise ValueError("expected a file, a node, or an archive and a node in it")
+        return self
+
+
+class Overlap(Settings):
+    """What does not wait for all labels; off unless given, since the order in which labels come then decides what is fitted."""
+
+    share: Fraction = Field(1.0, gt=0, description="the fit begins when this share of the labels of a batch is there")
+    after: float | None = Field(None, gt=0, description="or so many hours after the labels were asked for, if any is there")
+    sample_ahead: bool = Field(False, description="sampling that needs no ensemble is begun before its turn")
 
 
 class Campaign(Settings):
@@ -56,6 +76,8 @@ class Campaign(Settings):
     model: ModelSettings = ModelSettings()
     selection: SelectionSettings = SelectionSettings()
     budget: Budget = Budget()
+    start: tuple[GivenData, ...] = Field((), description="labelled frames to begin with")
+    overlap: Overlap = Overlap()
 
     @model_validator(mode="after")
     def _consistent(self) -> Campaign:
@@ -80,10 +102,10 @@ class Campaign(Settings):
             raise ValueError(f"stages.{names[0]}: the first stage has to train; put transfer sets (train: false) after it")
         if self.model.fit.rule == "transfer" and all(stage.train for stage in self.stages):
             raise ValueError("model.fit.rule: 'transfer' needs a transfer set: a stage with 'train: false'")
-        if self.stages[0].sampler.needs_ensemble:
+        if self.stages[0].sampler.needs_ensemble and not self.start:
             raise ValueError(
                 f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; "
-                "begin with one that needs none, such as 'melt' or 'rattle'"
+                "begin with one that needs none, such as 'melt' or 'rattle', or give labelled frames under 'start'"
             )
         return self
 

@@ -10,6 +10,7 @@ from alworkflows.errors import InputError
 from alworkflows.settings import (
     Campaign,
     DescriptorSettings,
+    GivenData,
     MeltSettings,
     QuenchSettings,
     StructureSettings,
@@ -51,7 +52,7 @@ DEFAULTED = [
     and issubclass(model, BaseModel)
     and model.__module__.startswith(settings.__name__)
     and not any(field.is_required() for field in model.model_fields.values())
-    and model is not StructureSettings
+    and model not in (StructureSettings, GivenData)
 ]
 
 

@@ -30,7 +30,7 @@ def test_every_key_of_a_campaign_stands_with_its_default(generated):
             assert f"| `{name}` |" in text
     for heading in ("MeltSettings", "QuenchSettings", "FitSettings", "TrustLevels"):
         assert f"## {heading}\n" in text
-    assert f"| `accurate_share` | number | `{Stage.model_fields['accurate_share'].default}` |" in text
+    assert f"| `iterations` | integer | `{Stage.model_fields['iterations'].default}` |" in text
 
 
 def test_every_link_between_sections_of_the_campaign_page_ends_somewhere(generated):

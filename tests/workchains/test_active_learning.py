@@ -24,7 +24,7 @@ STAGE = {
     "sampler": {"name": "melt", "potential": {"style": "morse", "species": ["Cu"], "pairs": {}}},
     "structures": ["copper"],
     "iterations": 2,
-    "accurate_share": 0.9,
+    "convergence": {"accurate_share": 0.9},
 }
 
 

@@ -101,7 +101,7 @@ def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
         if not own:
             continue
         share = own[-1].accurate_share
-        if share is not None and share >= stage.get("accurate_share", Stage.model_fields["accurate_share"].default):
+        if share is not None and share >= (parse(Stage, stage, "stage").convergence.accurate_share or 2.0):
             said.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
         else:
             said.append(f"{stage['name']} used its {plural(len(own), 'iteration')}")
