@@ -10,6 +10,8 @@ from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
 from aiida.orm import ProcessNode
 
+from workchains.revival import QUEUED, bury, is_abandoned, never_began
+
 __all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered"]
 
 
@@ -41,21 +43,25 @@ class KeyedWorkChain(WorkChain):
     """A work chain whose children are known by their call link label.
 
     A work chain killed inside a step restarts from the step's beginning; a child with the same key that already exists is then
-    adopted, so nothing is run twice.
+    adopted, so nothing is run twice. One that was made and not handed to a worker any more is made anew.
     """
 
     def child(self, key: str) -> ProcessNode | None:
-        """Return the child with this key, if it was made before."""
+        """Return the child with this key, if it was made before, and was not abandoned before it began."""
         calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
         # the filter is SQL's LIKE, to which an underscore is any character
         for link in self.node.base.links.get_outgoing(link_type=calls, link_label_filter=key).all():
-            if link.link_label == key and isinstance(link.node, ProcessNode) and not link.node.is_excepted:
+            if link.link_label == key and isinstance(link.node, ProcessNode) and not is_abandoned(link.node):
                 return link.node
         return None
 
     def submit_once(self, key: str, process: Any, label: str = "", description: str = "", **inputs: Any) -> ProcessNode:
         """Submit a child under a key, or adopt the one that has it."""
         existing = self.child(key)
+        if existing is not None and never_began(existing):
+            self.report(f"{key}: {existing.process_label}<{existing.pk}> never began, as the daemon died: made anew")
+            bury(existing, "the daemon died before its task was handed over")
+            existing = None
         if existing is not None:
             self.report(f"going on with {key}: {existing.process_label}<{existing.pk}>")
             return existing
@@ -66,12 +72,17 @@ class KeyedWorkChain(WorkChain):
             metadata["label"] = label
         if description:
             metadata["description"] = description
-        return self.submit(process, metadata=metadata, **inputs)
+        node = self.submit(process, metadata=metadata, **inputs)
+        node.base.extras.set(QUEUED, True)
+        return node
 
     def call_once(self, key: str, function: Any, label: str = "", **inputs: Any) -> ProcessNode:
         """Run a calcfunction under a key and return its node, or that of the run that has it."""
         existing = self.child(key)
         if existing is not None and existing.is_finished_ok:
             return existing
+        if existing is not None and not existing.is_terminated:
+            # it ran in the worker that ran this step, and died with it
+            bury(existing, "the daemon died while it ran")
         _, node = function.run_get_node(**inputs, metadata={"call_link_label": key, "label": label or key})
         return node

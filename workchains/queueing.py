@@ -22,6 +22,7 @@ from plumpy import ProcessState
 
 from workchains.base import KeyedWorkChain
 from workchains.machines import job_cap
+from workchains.revival import never_began
 
 __all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping", "load_process"]
 
@@ -151,7 +152,7 @@ class QueueingWorkChain(KeyedWorkChain):
     def run_one(self, key: str, computer: Computer, make: Make) -> ToContext:
         """Submit a single job as soon as there is a slot; to be called until :meth:`ended` returns its node."""
         existing = self.child(key)
-        if existing is not None:
+        if existing is not None and not never_began(existing):
             return ToContext(**{f"jobs.{key}": existing})
         return self.submit_some(computer, [key], make, {})
 

@@ -1,0 +1,48 @@
+"""Processes that no worker will ever go on with, because something died at the wrong moment: found, and buried or queued anew.
+
+A process is made in three acts: its node is stored, its checkpoint is saved, its task is handed to the broker. A daemon that is
+killed between two of them leaves a process that looks alive and is not. One without a checkpoint can never run: it is buried, and
+whoever made it makes another. One with a checkpoint only lacks its task.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aiida.orm import ProcessNode
+
+__all__ = ["ABANDONED", "QUEUED", "bury", "is_abandoned", "never_began"]
+
+#: extra of a process whose task was handed to the broker
+QUEUED = "alworkflows_queued"
+#: extra of a process that never ran and never will
+ABANDONED = "alworkflows_abandoned"
+
+
+def bury(node: ProcessNode, reason: str) -> None:
+    """End a process that never ran, so that nothing waits for it and nobody starts it any more.
+
+    A task for it that is still on its way finds it ended, and is dropped.
+    """
+    from plumpy import ProcessState
+
+    if node.is_sealed:
+        return
+    node.base.extras.set(ABANDONED, reason)
+    node.set_process_state(ProcessState.EXCEPTED)
+    node.set_exception(f"abandoned: {reason}")
+    node.delete_checkpoint()
+    node.seal()
+
+
+def never_began(node: ProcessNode) -> bool:
+    """Whether a process was stored, but nobody can have gone on with it: not begun, and its task perhaps never handed over."""
+    from plumpy import ProcessState
+
+    return node.process_state in (None, ProcessState.CREATED) and not node.base.extras.get(QUEUED, False)
+
+
+def is_abandoned(node: ProcessNode) -> bool:
+    """Whether a process only looks like a failure: it lost its daemon before it began, and was buried, or has no checkpoint."""
+    return ABANDONED in node.base.extras.all or "does not have a saved checkpoint" in (node.exception or "")
