@@ -25,6 +25,7 @@ __all__ = [
     "SinglePoint",
     "converted",
     "cores",
+    "cores_asked",
     "failed",
     "frame_of",
     "frame_structure",
@@ -128,7 +129,12 @@ def last_job(node: ProcessNode) -> CalcJobNode | None:
 
 def cores(job: CalcJobNode) -> int:
     """Return the cores that a job asked for, as what a label costs is counted by."""
-    asked = job.get_option("resources") or {}
+    return cores_asked(job.get_option("resources"))
+
+
+def cores_asked(resources: Mapping[str, Any] | None) -> int:
+    """Return the cores that a job's resources, in the words of its scheduler, come to."""
+    asked = resources or {}
     ranks = asked.get("tot_num_mpiprocs") or asked.get("num_machines", 1) * (asked.get("num_mpiprocs_per_machine") or 1)
     return int(ranks * (asked.get("num_cores_per_mpiproc") or 1))
 

@@ -7,6 +7,7 @@
 >>> for record in provenance.iterations(campaign):
 ...     print(record.key, record.stage, record.counts, record.labels, record.test_error)
 >>> provenance.idle_share(campaign).share               # share of the wall time in which no job ran
+>>> provenance.costs(campaign).steps["label"].core_hours  # what it cost: see Costs
 >>> for interval in provenance.timeline(campaign):
 ...     print(interval.label, interval.start, interval.end, interval.seconds)
 >>> [place.pk for place in provenance.find_frame("3fa2")]     # every node that holds the frame whose id begins so
@@ -15,6 +16,7 @@
 """
 
 from workchains.provenance.ancestry import Relative, ancestry, uses
+from workchains.provenance.costs import Cost, Costs, LabelCosts, core_hours_spent, costs
 from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
 from workchains.provenance.iterations import IterationRecord, evaluation, iterations
 from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, label_tally, labelled_frames, together
@@ -24,6 +26,8 @@ from workchains.provenance.timeline import IdleShare, Interval, idle_share, span
 from workchains.provenance.tree import Step, campaign_of, is_campaign, load_node, outputs_of, steps_below
 
 __all__ = [
+    "Cost",
+    "Costs",
     "Disk",
     "Event",
     "FrameLineage",
@@ -31,11 +35,14 @@ __all__ = [
     "IdleShare",
     "Interval",
     "IterationRecord",
+    "LabelCosts",
     "LabelTally",
     "Relative",
     "Step",
     "ancestry",
     "campaign_of",
+    "core_hours_spent",
+    "costs",
     "disk",
     "evaluation",
     "find_frame",

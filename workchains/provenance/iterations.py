@@ -12,7 +12,7 @@ from aiida import orm
 from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, together
 from workchains.provenance.tree import Step, outputs_of, pk_of, steps_below
 
-__all__ = ["IterationRecord", "evaluation", "iterations"]
+__all__ = ["IterationRecord", "evaluation", "iterations", "stages_by_iteration"]
 
 _KEY = re.compile(r"(iteration_(\d+))_(sample|deviate|select|label|label_test|train)")
 
@@ -134,6 +134,12 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
             record = _with(record, labelling=together(own))
         records.append(record if key not in final else _with(record, final_error=final[key]))
     return records
+
+
+def stages_by_iteration(node: orm.ProcessNode, steps: list[Step]) -> dict[str, str]:
+    """Return the name of the stage of each iteration of a campaign; nothing of any other process."""
+    children = _by_iteration(steps, pk_of(node))
+    return {key: _stage(group, node)["name"] for key, group in children.items()}
 
 
 def _by_iteration(steps: list[Step], parent: int) -> dict[str, dict[str, Step]]:

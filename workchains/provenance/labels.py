@@ -16,7 +16,7 @@ from workchains.labelling.single_point import STATUS
 from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
 from workchains.queueing import MARK
 
-__all__ = ["LabelTally", "is_labelling", "label_tallies", "label_tally", "labelled_frames", "together"]
+__all__ = ["LabelTally", "as_step", "is_labelling", "label_tallies", "label_tally", "labelled_frames", "together"]
 
 #: link label under which a calcfunction of a labelling step hands over labels that were there before
 REUSED = "reused"
@@ -120,8 +120,14 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
 
 def label_tally(node: orm.ProcessNode) -> LabelTally:
     """Return what became of the frames of one labelling step."""
+    step = as_step(node)
+    return label_tallies([step], [] if "failures" in _returned(node) else steps_below(node, depth=1))[step.pk]
+
+
+def as_step(node: orm.ProcessNode) -> Step:
+    """Return a process as a step without a parent, as labels made by hand are."""
     state = node.process_state.value if node.process_state else "created"
-    step = Step(
+    return Step(
         pk=pk_of(node),
         parent=0,
         path="",
@@ -135,7 +141,6 @@ def label_tally(node: orm.ProcessNode) -> LabelTally:
         modified=node.mtime,
         info={},
     )
-    return label_tallies([step], [] if "failures" in _returned(node) else steps_below(node, depth=1))[step.pk]
 
 
 def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] | None]:

@@ -10,9 +10,13 @@ import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
 
-from workchains.provenance.tree import Kind, Step, steps_below
+from workchains.labelling.single_point import cores_asked
+from workchains.provenance.tree import AT_ONCE, Kind, Step, steps_below
 
 __all__ = ["IdleShare", "Interval", "idle_share", "span", "timeline"]
+
+#: what a scheduler calls a job that has not begun
+WAITING = ("queued", "queued held")
 
 
 class Interval(NamedTuple):
@@ -21,6 +25,7 @@ class Interval(NamedTuple):
     ``start`` and ``end`` enclose the time in which it really ran: for a job, not its waiting to be submitted, fetched and
     parsed, which lie between ``created`` and ``start`` and between ``end`` and ``ended``. ``seconds`` is what the program
     measured itself (None for a job that left no report). ``end`` and ``ended`` of what still runs are the time of asking.
+    ``cores`` are those that a job asked for, or those that its report says it kept busy, if they are more; 0 of a calcfunction.
     """
 
     label: str
@@ -33,6 +38,12 @@ class Interval(NamedTuple):
     ended: dt.datetime
     path: str
     process: str
+    cores: int = 0
+
+    @property
+    def core_seconds(self) -> float:
+        """Wall time of the job times its cores: what it cost, as costs are counted everywhere."""
+        return (self.end - self.start).total_seconds() * self.cores
 
     @property
     def total(self) -> float:
@@ -78,26 +89,33 @@ def timeline(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[Int
     return sorted(found, key=lambda interval: (interval.start, interval.pk))
 
 
-def _marks(jobs: list[int]) -> dict[int, dict[str, tuple[dt.datetime, float | None]]]:
-    """Return, for each job, when its outputs were made, and the seconds in its report."""
-    if not jobs:
-        return {}
-    query = orm.QueryBuilder()
-    query.append(orm.CalcJobNode, filters={"id": {"in": jobs}}, project="id", tag="job")
-    query.append(
-        orm.Data,
-        with_incoming="job",
-        edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["remote_folder", "retrieved", "report"]}},
-        edge_project="label",
-        project=["ctime", "attributes.seconds"],
-    )
-    found: dict[int, dict[str, tuple[dt.datetime, float | None]]] = {}
-    for job, created, seconds, link in query.all():
-        found.setdefault(job, {})[link] = (created, seconds)
+class Mark(NamedTuple):
+    """An output of a job: when it was made; of a report: the seconds and cores it tells of."""
+
+    created: dt.datetime
+    seconds: float | None
+    cores: int | None
+
+
+def _marks(jobs: list[int]) -> dict[int, dict[str, Mark]]:
+    """Return, for each job, when its folder, files and report were made, and what the report says."""
+    found: dict[int, dict[str, Mark]] = {}
+    for start in range(0, len(jobs), AT_ONCE):
+        query = orm.QueryBuilder()
+        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
+        query.append(
+            orm.Data,
+            with_incoming="job",
+            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["remote_folder", "retrieved", "report"]}},
+            edge_project="label",
+            project=["ctime", "attributes.seconds", "attributes.cores"],
+        )
+        for job, *told, link in query.all():
+            found.setdefault(job, {})[link] = Mark(*told)
     return found
 
 
-def _interval(step: Step, marks: dict[str, tuple[dt.datetime, float | None]], now: dt.datetime) -> Interval:
+def _interval(step: Step, marks: dict[str, Mark], now: dt.datetime) -> Interval:
     ended = step.modified if step.ended else now
     common: dict[str, Any] = {
         "label": step.label or step.process,
@@ -111,13 +129,17 @@ def _interval(step: Step, marks: dict[str, tuple[dt.datetime, float | None]], no
         return Interval(start=step.created, end=ended, seconds=took, created=step.created, ended=ended, **common)
     last = step.info.get("last_job_info") or {}
     # without a folder it never ran: an interval of length zero at its end
-    start = marks["remote_folder"][0] if "remote_folder" in marks else ended
+    start = marks["remote_folder"].created if "remote_folder" in marks else ended
     if isinstance(last, dict) and last.get("dispatch_time"):
         start = max(start, _time(last["dispatch_time"]))
-    seconds = marks["report"][1] if "report" in marks else None
-    latest = marks["retrieved"][0] if "retrieved" in marks else ended
+    elif not step.ended and step.info.get("scheduler_state") in WAITING:
+        start = now
+    report = marks.get("report")
+    seconds = report.seconds if report is not None else None
+    latest = marks["retrieved"].created if "retrieved" in marks else ended
     end = latest if seconds is None else min(latest, start + dt.timedelta(seconds=seconds))
-    return Interval(start=min(start, end), end=end, seconds=seconds, created=step.created, ended=ended, **common)
+    cores = max(cores_asked(step.info.get("resources")), (report.cores if report is not None else None) or 0)
+    return Interval(start=min(start, end), end=end, seconds=seconds, created=step.created, ended=ended, cores=cores, **common)
 
 
 def _time(value: object) -> dt.datetime:

@@ -26,6 +26,9 @@ KINDS: dict[str, Kind] = {
 #: how many values go into one filter; databases limit them
 AT_ONCE = 5000
 
+#: what is kept as a job's ``info``
+INFO = ("resources", "job_state", "scheduler_state", "last_job_info")
+
 ENDED = frozenset({"finished", "excepted", "killed"})
 
 
@@ -54,7 +57,8 @@ class Step:
     created, modified
         Of its node, in UTC; an ended process is not modified again but by a user.
     info
-        What the scheduler said of a job: ``job_state`` (of AiiDA), ``scheduler_state``, ``last_job_info``.
+        Of a job: the ``resources`` it asked for, and what the scheduler said: ``job_state`` (of AiiDA), ``scheduler_state``,
+        ``last_job_info``.
     paused
         It waits to be played: a person, or AiiDA after a connection had failed several times, has paused it.
     process_status
@@ -100,6 +104,7 @@ _FIELDS = {
     "attributes.state": "job_state",
     "attributes.scheduler_state": "scheduler_state",
     "attributes.last_job_info": "last_job_info",
+    "attributes.resources": "resources",
     "attributes.paused": "paused",
     "attributes.process_status": "process_status",
 }
@@ -153,7 +158,7 @@ def _some_children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
     for parent, pk, node_type, label, created, modified, *rest in query.all():
         *fields, link = rest
         values = dict(zip(_FIELDS.values(), fields, strict=True))
-        info = {key: values.pop(key) for key in ("job_state", "scheduler_state", "last_job_info")}
+        info = {key: values.pop(key) for key in INFO}
         kind = KINDS.get(node_type.rstrip(".").rsplit(".", 1)[-1], "workchain")
         values.update(pk=pk, kind=kind, label=label, created=created, modified=modified, info=info)
         values["process"] = values["process"] or ""

@@ -1,0 +1,296 @@
+"""What a campaign has cost: core-hours and jobs by step, iteration, stage and engine; what a label costs, and what was saved.
+
+There is one way of counting: the wall time in which a job ran (see :func:`~workchains.provenance.timeline`) times its cores. Queues cost nothing; a job in flight costs what it ran until now. Calcfunctions run in the daemon and are not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+from workchains.data.frames import FramesData
+from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, together
+from workchains.provenance.timeline import Interval, timeline
+from workchains.provenance.tree import AT_ONCE, Step, steps_below
+
+__all__ = ["Cost", "Costs", "LabelCosts", "core_hours_spent", "costs", "step_of"]
+
+_ITERATION = re.compile(r"iteration_\d+(?=_)")
+_LABEL = re.compile(r"iteration_\d+_label[^/]*/")
+
+#: key of what belongs to no iteration, stage or engine
+WHOLE = "whole campaign"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What some jobs took: how many they are, how many of them have not ended, seconds they ran, core-hours."""
+
+    jobs: int = 0
+    running: int = 0
+    seconds: float = 0.0
+    core_hours: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.jobs + other.jobs,
+            self.running + other.running,
+            self.seconds + other.seconds,
+            self.core_hours + other.core_hours,
+        )
+
+
+@dataclass(frozen=True)
+class LabelCosts:
+    """What labels cost.
+
+    Attributes
+    ----------
+    new, reused, failed
+        Labels made, labels taken over, frames without one.
+    accepted
+        Frames that were chosen to train on and have a label, new or taken over.
+    core_hours
+        Of all jobs that label, also those that gave nothing.
+    failed_core_hours
+        Of the attempts that gave no label, whether or not a later one did.
+    per_label
+        Core-hours of a new label, those of failed attempts included; None before there is one.
+    per_accepted
+        Core-hours of the whole campaign over the accepted frames; None before there is one.
+    saved
+        Core-hours that labels taken over would have cost, at the mean of the new ones or, without any, at what they cost where
+        they were made; None if neither is known.
+    """
+
+    new: int = 0
+    reused: int = 0
+    failed: int = 0
+    accepted: int = 0
+    core_hours: float = 0.0
+    failed_core_hours: float = 0.0
+    per_label: float | None = None
+    per_accepted: float | None = None
+    saved: float | None = 0.0
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a campaign has cost.
+
+    Attributes
+    ----------
+    total
+        Of all jobs.
+    steps
+        By step: ``sample``, ``deviate``, ``label``, ``fit``, ``evaluate``.
+    iterations, stages
+        By iteration (``iteration_01``) and by stage, each by step; ``whole campaign`` is what belongs to none.
+    engines
+        Of the jobs that label, by what makes the labels.
+    labels
+        What a label costs.
+    """
+
+    total: Cost = Cost()
+    steps: dict[str, Cost] = field(default_factory=dict)
+    iterations: dict[str, dict[str, Cost]] = field(default_factory=dict)
+    stages: dict[str, dict[str, Cost]] = field(default_factory=dict)
+    engines: dict[str, Cost] = field(default_factory=dict)
+    labels: LabelCosts = LabelCosts()
+
+    def by(self, what: str) -> dict[str, dict[str, Cost]]:
+        """Return costs by step within each ``iteration`` or ``stage``, or, by ``step``, of the whole campaign."""
+        groups = {"step": {WHOLE: self.steps}, "iteration": self.iterations, "stage": self.stages}
+        return groups[what]
+
+
+def core_hours_spent(node: orm.ProcessNode) -> float:
+    """Return the core-hours of all jobs below a process until now, those in flight included."""
+    return sum(job.core_seconds for job in _jobs(node, steps_below(node))) / 3600.0
+
+
+def step_of(path: str, process: str) -> str:
+    """Return the step that a job belongs to, from its path below the campaign and the name of its class."""
+    # whatever program labels, its jobs are the label step's
+    return "label" if _LABEL.match(path) else process.removesuffix("Job").lower()
+
+
+def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
+    """Return what a campaign, or labels made by hand, has cost until now.
+
+    Parameters
+    ----------
+    node
+        The campaign, or a run of ``LabelWorkChain``.
+    steps
+        What :func:`~workchains.provenance.steps_below` returned, if it was called already.
+    """
+    from workchains.provenance.iterations import stages_by_iteration
+
+    steps = steps_below(node) if steps is None else steps
+    jobs = _jobs(node, steps)
+    alive = {step.pk for step in steps if not step.ended}
+    stage_of = stages_by_iteration(node, steps)
+
+    def iteration(job: Interval) -> str:
+        match = _ITERATION.match(job.path)
+        return match.group() if match else WHOLE
+
+    def step(job: Interval) -> str:
+        return "label" if node.process_label == "LabelWorkChain" else step_of(job.path, job.process)
+
+    def group(key: Callable[[Interval], str]) -> dict[str, dict[str, Cost]]:
+        found: dict[str, dict[str, Cost]] = {}
+        for job in sorted(jobs, key=lambda job: (key(job) == WHOLE, job.pk)):
+            row = found.setdefault(key(job), {})
+            row[step(job)] = row.get(step(job), Cost()) + _cost(job, alive)
+        return found
+
+    by_step = group(step)
+    total = sum((_cost(job, alive) for job in jobs), Cost())
+    engines, labels = _labels(node, steps, [job for job in jobs if step(job) == "label"], alive, total)
+    return Costs(
+        total=total,
+        steps={name: row[name] for name, row in by_step.items()},
+        iterations=group(iteration),
+        stages=group(lambda job: stage_of.get(iteration(job), WHOLE)),
+        engines=engines,
+        labels=labels,
+    )
+
+
+def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> list[Interval]:
+    return timeline(node, [step for step in steps if step.kind == "job"])
+
+
+def _cost(job: Interval, alive: set[int]) -> Cost:
+    seconds = (job.end - job.start).total_seconds()
+    return Cost(1, int(job.pk in alive), seconds, job.core_seconds / 3600.0)
+
+
+# ------------------------------------------------------------------------------------------------ labels
+
+
+def _labels(
+    node: orm.ProcessNode, steps: Sequence[Step], jobs: Sequence[Interval], alive: set[int], total: Cost
+) -> tuple[dict[str, Cost], LabelCosts]:
+    """Return what labels cost by engine, and each."""
+    chains = [step for step in steps if is_labelling(step)] or _itself(node)
+    tallies = label_tallies(chains, list(steps))
+    parents = {step.pk: step for step in steps}
+    engine_of = _engines([chain.pk for chain in chains])
+    below = {chain.pk: chain.pk for chain in chains}  # which chain a process belongs to
+    tasks: dict[int, Step] = {}  # the child of a chain that a process is, or is below of
+    for step in sorted(steps, key=lambda step: step.pk):
+        if step.parent in below:
+            tasks[step.pk] = step if step.parent == below[step.parent] else tasks[step.parent]
+            below[step.pk] = below[step.parent]
+    engines: dict[str, Cost] = {}
+    for job in jobs:
+        name = engine_of.get(below.get(job.pk, 0), "unknown")
+        engines[name] = engines.get(name, Cost()) + _cost(job, alive)
+    whole = together(list(tallies.values()))
+    hours = sum(job.core_seconds for job in jobs) / 3600.0
+    accepted = sum(tally.labels for pk, tally in tallies.items() if not _is_test(parents.get(pk)))
+    per_label = hours / whole.done if whole.done else None
+    return engines, LabelCosts(
+        new=whole.done,
+        reused=whole.reused,
+        failed=whole.failed,
+        accepted=accepted,
+        core_hours=hours,
+        failed_core_hours=_failed(jobs, tasks, alive) / 3600.0,
+        per_label=per_label,
+        per_accepted=total.core_hours / accepted if accepted else None,
+        saved=_saved(whole, per_label, [chain.pk for chain in chains]),
+    )
+
+
+def _itself(node: orm.ProcessNode) -> list[Step]:
+    """Return labels made by hand as a step of their own."""
+    from workchains.provenance.labels import as_step
+
+    return [as_step(node)] if node.process_label == "LabelWorkChain" else []
+
+
+def _is_test(chain: Step | None) -> bool:
+    return chain is not None and "label_test" in chain.key
+
+
+def _engines(chains: list[int]) -> dict[int, str]:
+    """Return what each labelling step labels with: the engine, and of ASE's the calculator."""
+    if not chains:
+        return {}
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
+    edge = {"type": LinkType.INPUT_WORK.value, "label": "settings"}
+    query.append(orm.Dict, with_outgoing="chain", edge_filters=edge, project=["attributes.engine", "attributes.calculator.name"])
+    return {pk: (calculator if engine in (None, "ase") else engine) or "ase" for pk, engine, calculator in query.all()}
+
+
+def _failed(jobs: Iterable[Interval], tasks: dict[int, Step], alive: set[int]) -> float:
+    """Return the core-seconds of attempts that gave no label."""
+    jobs = [job for job in jobs if job.pk not in alive]
+    told = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
+    refused = {
+        step.key.removeprefix("read_") for step in tasks.values() if step.kind == "function" and step.ended and not step.ok
+    }
+    lost = 0.0
+    for job in jobs:
+        task = tasks.get(job.pk)
+        if job.process == "LabelJob":
+            # many frames share a job: those that failed say what they took; one without any label is lost as a whole
+            seconds, labelled = told.get(job.pk, (0.0, False))
+            lost += min(seconds * job.cores, job.core_seconds) if labelled else job.core_seconds
+        elif task is not None and (not task.ok or str(task.pk) in refused):
+            lost += job.core_seconds
+    return lost
+
+
+def _refused(step: Step) -> bool:
+    """Whether a calcfunction found no label in what a program left."""
+    return step.kind == "function" and step.ended and not step.ok
+
+
+def _told_by_jobs(jobs: list[int]) -> dict[int, tuple[float, bool]]:
+    """Return, for each job of many frames, the seconds of those that failed, and whether any has a label."""
+    found: dict[int, tuple[float, bool]] = {}
+    for start in range(0, len(jobs), AT_ONCE):
+        query = orm.QueryBuilder()
+        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
+        query.append(
+            orm.Data,
+            with_incoming="job",
+            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "labelled"]}},
+            edge_project="label",
+            project="attributes.failures",
+        )
+        for job, failures, link in query.all():
+            seconds, labelled = found.get(job, (0.0, False))
+            seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
+            found[job] = (seconds, labelled or link == "labelled")
+    return found
+
+
+def _saved(tally: LabelTally, per_label: float | None, chains: list[int]) -> float | None:
+    """Return the core-hours that labels taken over would have cost."""
+    if not tally.reused:
+        return 0.0
+    if per_label is not None:
+        return tally.reused * per_label
+    query = orm.QueryBuilder()
+    query.append(orm.WorkChainNode, filters={"id": {"in": chains}}, tag="chain")
+    filters = {"attributes.process_label": "reuse_labels"}
+    query.append(orm.CalcFunctionNode, with_incoming="chain", filters=filters, tag="taken")
+    query.append(FramesData, with_incoming="taken", edge_filters={"label": "reused"})
+    labels: list[dict[str, Any]] = [
+        frame.info.get("origin", {}).get("label", {}) for node in query.all(flat=True) for frame in node.get_frames()
+    ]
+    known = [label["seconds"] * (label.get("cores") or 1) for label in labels if label.get("seconds")]
+    return sum(known) / 3600.0 if known else None
