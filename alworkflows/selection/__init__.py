@@ -1,24 +1,30 @@
-"""Which candidates are paid for: disagreement, trust window, diversity, and the honest test set.
+"""Which candidates are paid for: criteria, trust window, diversity, and the honest test set.
 
-Numpy alone, so that the database's worker can run it; only :func:`fingerprints` needs descriptors, where frames are made.
+Choosing is numpy alone, so that the database's worker can run it; what needs descriptors - :func:`fingerprints`,
+:class:`ActiveSet`, :mod:`.pool` - runs where frames are made.
 """
 
-from alworkflows.selection.diversity import farthest_points
+from alworkflows.selection.criteria import CRITERIA, Known, Ranking, Scores
+from alworkflows.selection.diversity import DIVERSITY, Rule, Shortlist
 from alworkflows.selection.fingerprint import fingerprints
+from alworkflows.selection.grade import ActiveSet
 from alworkflows.selection.levels import Level, classify, count, resolve
 from alworkflows.selection.select import Choice, Selection, select
-from alworkflows.selection.strategies import STRATEGIES, Pick, Pool
 
 __all__ = [
-    "STRATEGIES",
+    "CRITERIA",
+    "DIVERSITY",
+    "ActiveSet",
     "Choice",
+    "Known",
     "Level",
-    "Pick",
-    "Pool",
+    "Ranking",
+    "Rule",
+    "Scores",
     "Selection",
+    "Shortlist",
     "classify",
     "count",
-    "farthest_points",
     "fingerprints",
     "resolve",
     "select",

@@ -1,76 +1,142 @@
-"""Farthest-point selection: each pick is the frame least like everything known and everything picked before."""
+"""Diversity: how a batch is picked among the frames that are worth a label. A new rule is one function and one entry.
+
+Contract: a rule gets a :class:`Shortlist` - frames in falling rank, no two the same and none the same as a known one - and a
+budget, and returns the indices of as many as the budget has room for, in the order of picking. It draws no random numbers: ties
+are broken by the order, which is a seeded one.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 
-from alworkflows.errors import InputError
+from alworkflows.selection.duplicates import DUPLICATE, distances
+from alworkflows.settings import Diversity
 
-__all__ = ["DUPLICATE", "distances", "farthest_points", "standardise"]
-
-DUPLICATE = 1e-5
-"""Frames nearer than this are the same: root mean square over the fingerprint's columns, in standard deviations.
-
-Round-off between a frame and its rotated copy makes 1e-9; two snapshots of a solid one femtosecond apart differ by 1e-2.
-"""
+__all__ = ["DIVERSITY", "Rule", "Shortlist", "cur", "farthest_points", "highest", "leverage"]
 
 
-def standardise(points: np.ndarray, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return both sets with zero mean and unit variance in each column, over both together, divided by sqrt(D).
+@dataclass(frozen=True)
+class Shortlist:
+    """Frames to pick from, in falling rank.
 
-    A Euclidean distance between rows is then the root mean square difference in standard deviations, whatever D. Columns that do
-    not vary (spread below 1e-10 of their size, which is round-off) are zero.
-
-    Parameters
-    ----------
-    points, known
-        (F, D) and (K, D); either may have no rows.
+    ``points`` (F, D) and ``known`` (K, D): fingerprints of these and of the data set, on the scale of
+    :func:`~alworkflows.selection.duplicates.standardise`.
     """
-    both = np.concatenate([known, points])
-    if not len(both):
-        return points, known
-    spread = both.std(axis=0)
-    varies = spread > 1e-10 * np.maximum(np.abs(both).max(axis=0), 1e-30)
-    scale = np.zeros_like(spread)
-    scale[varies] = 1 / (spread[varies] * np.sqrt(varies.sum()))
-    both = (both - both.mean(axis=0)) * scale
-    return both[len(known) :], both[: len(known)]
+
+    points: np.ndarray
+    known: np.ndarray
 
 
-def distances(points: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the (F,) distance from each point to the nearest of ``others`` (infinite if there are none)."""
-    nearest = np.full(len(points), np.inf)
-    for other in others:
-        # differences, not the expanded square: round-off of the latter would hide duplicates
-        np.minimum(nearest, np.linalg.norm(points - other, axis=1), out=nearest)
-    return nearest
+@dataclass(frozen=True)
+class Rule:
+    """A rule of diversity, and how its picks are told (``{place}`` of ``{total}``)."""
+
+    pick: Callable[[Shortlist, int], list[int]]
+    told: str
 
 
-def farthest_points(points: np.ndarray, known: np.ndarray, count: int) -> list[int]:
-    """Return up to ``count`` indices of ``points`` in the order they were picked.
+def farthest_points(shortlist: Shortlist, budget: int) -> list[int]:
+    """Return the points picked one by one, each the farthest from all known and picked ones.
 
-    Each step picks the point whose distance to the nearest known or picked point is largest; of equals the first, so the caller's
-    order (a seeded one) breaks ties. Without known points the first point starts. Duplicates of a known or picked point are never
-    picked: fewer than ``count`` come back when only duplicates are left.
-
-    Parameters
-    ----------
-    points, known
-        (F, D) and (K, D), on the scale of :func:`standardise`.
+    Without known points the first starts.
 
     References
     ----------
     Eldar et al., IEEE Trans. Image Process. 6, 1305 (1997).
-
     """
-    if count < 0:
-        raise InputError(f"farthest points: expected a count of zero or more, got {count}")
-    nearest = distances(points, known)
+    points = shortlist.points
+    nearest = distances(points, shortlist.known)
     picked: list[int] = []
-    while len(picked) < min(count, len(points)):
+    while len(picked) < min(budget, len(points)):
         best = int(np.argmax(nearest))
         if nearest[best] <= DUPLICATE:
             break
         picked.append(best)
         np.minimum(nearest, np.linalg.norm(points - points[best], axis=1), out=nearest)
     return picked
+
+
+def leverage(shortlist: Shortlist, budget: int) -> list[int]:
+    """Return the points of largest leverage.
+
+    The leverage of row i of X = U S V^T at rank k is sum_{j <= k} U_ij^2: how much the row is needed to span the k leading
+    directions; here k is the budget. The source draws rows in proportion to it; here the largest are taken, so that the same
+    frames give the same picks. Directions that the data set spans already are shrunk first, see :func:`unknown_part`.
+
+    References
+    ----------
+    Mahoney and Drineas, PNAS 106, 697 (2009).
+    """
+    if not len(shortlist.points) or budget < 1:
+        return []
+    rows = unknown_part(shortlist)
+    left, size, _ = np.linalg.svd(rows, full_matrices=False)
+    rank = min(budget, int((size > 1e-10 * size[0]).sum())) if len(size) else 0
+    score = (left[:, :rank] ** 2).sum(axis=1)
+    return _largest(score)[:budget]
+
+
+def cur(shortlist: Shortlist, budget: int) -> list[int]:
+    """Return the points picked one by one, each of the largest leverage at rank one of what the ones before leave unexplained.
+
+    After a pick its direction is projected out of all rows, so that a near-copy has no leverage left. Once nothing is left to
+    explain, the rest follows in the order of rank.
+
+    References
+    ----------
+    Mahoney and Drineas, PNAS 106, 697 (2009); one by one: Imbalzano et al., J. Chem. Phys. 148, 241730 (2018).
+    """
+    rows = unknown_part(shortlist)
+    count = min(max(budget, 0), len(rows))
+    scale = float((rows**2).sum(axis=1).max(initial=0.0))
+    picked: list[int] = []
+    while len(picked) < count:
+        norms = (rows**2).sum(axis=1)
+        norms[picked] = 0.0
+        if norms.max() <= 1e-12 * scale:
+            break
+        # the leading left singular vector, up to a factor, from the smaller of the two Gram matrices
+        wide = rows.shape[1] > len(rows)
+        vector = np.linalg.eigh(rows @ rows.T if wide else rows.T @ rows)[1][:, -1]
+        score = np.abs(vector if wide else rows @ vector)
+        score[picked] = -1.0
+        best = _largest(score)[0]
+        picked.append(best)
+        direction = rows[best] / np.linalg.norm(rows[best])
+        rows = rows - np.outer(rows @ direction, direction)
+    rest = [index for index in range(len(rows)) if index not in set(picked)]
+    return picked + rest[: count - len(picked)]
+
+
+def highest(shortlist: Shortlist, budget: int) -> list[int]:
+    """Return the first ones: no rule but the rank."""
+    return list(range(min(max(budget, 0), len(shortlist.points))))
+
+
+def unknown_part(shortlist: Shortlist) -> np.ndarray:
+    """Return the rows (F, D) with the directions that the data set holds shrunk: X (1 + K^T K)^(-1/2).
+
+    K are the known rows. What they do not reach stays as it is, and what many of them share nearly vanishes.
+    """
+    known = shortlist.known
+    if not len(known):
+        return shortlist.points
+    values, vectors = np.linalg.eigh(known.T @ known)
+    return np.asarray(shortlist.points @ (vectors / np.sqrt(1 + np.maximum(values, 0.0))) @ vectors.T)
+
+
+def _largest(score: np.ndarray) -> list[int]:
+    """Return indices by falling score; scores that differ by rounding alone are equal, and of equals the first is first."""
+    rounded = np.round(score / max(float(np.abs(score).max(initial=0.0)), 1e-300), 10)
+    return [int(index) for index in np.argsort(-rounded, kind="stable")]
+
+
+DIVERSITY: dict[Diversity, Rule] = {
+    Diversity.FARTHEST_POINT: Rule(farthest_points, "farthest point {place} of {total}"),
+    Diversity.CUR: Rule(cur, "pick {place} of {total} by CUR"),
+    Diversity.LEVERAGE: Rule(leverage, "leverage {place} of {total}"),
+    Diversity.NONE: Rule(highest, "place {place} of {total}"),
+}

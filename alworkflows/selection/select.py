@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from alworkflows.errors import InputError
-from alworkflows.selection.diversity import DUPLICATE, distances, standardise
-from alworkflows.selection.levels import Level, classify, count, resolve
-from alworkflows.selection.strategies import STRATEGIES, Pool
-from alworkflows.settings import SelectionSettings
+from alworkflows.selection.criteria import Known, Scores
+from alworkflows.selection.duplicates import DUPLICATE, distances, distinct, standardise
+from alworkflows.selection.levels import Level, classify, count
+from alworkflows.selection.ranking import rank
+from alworkflows.settings import Criterion, Diversity, SelectionSettings
 
 __all__ = ["Choice", "Selection", "select"]
 
@@ -28,13 +29,19 @@ class Choice:
     use
         ``train`` or ``test``.
     criterion
-        Name of the strategy, or ``random``.
+        What ranked it: the name of the criterion, ``diversity`` before there is an ensemble to ask, ``random`` for test frames.
+    score
+        What the criterion gave it; None where nothing was asked.
+    rank
+        Its place by score among the frames that could be chosen, from 1; None where nothing was asked.
+    diversity
+        The rule that picked it among those of the highest rank; ``none`` if the rank alone did.
     level
         Accurate, candidate or failed.
     disagreement
         In eV/A; None without an ensemble.
     window
-        Lower and upper trust level in eV/A; None without an ensemble.
+        Lower and upper trust level in eV/A; None without levels.
     reason
         The same as a sentence.
 
@@ -43,6 +50,9 @@ class Choice:
     index: int
     use: str
     criterion: str
+    score: float | None
+    rank: int | None
+    diversity: str
     level: str
     disagreement: float | None
     window: tuple[float, float] | None
@@ -70,9 +80,9 @@ class Selection:
         Frames of each level; ``valid`` are those not refused; ``known`` those left out because the data set, or an earlier
         candidate, is the same; ``chosen`` and ``test``.
     window
-        Lower and upper trust level in eV/A; None without an ensemble.
-    strategy
-        Name of the strategy that picked.
+        Lower and upper trust level in eV/A; None without levels.
+    criterion, diversity
+        What ranked, and what picked among those of the highest rank.
 
     """
 
@@ -81,7 +91,13 @@ class Selection:
     levels: list[str]
     counts: dict[str, int]
     window: tuple[float, float] | None
-    strategy: str
+    criterion: str
+    diversity: str
+
+    @property
+    def strategy(self) -> str:
+        """Both as one text."""
+        return ", ".join(dict.fromkeys(name for name in (self.criterion, self.diversity) if name != Diversity.NONE))
 
     @property
     def accurate_share(self) -> float:
@@ -92,6 +108,8 @@ class Selection:
         """Return the decision as plain JSON types."""
         return {
             "strategy": self.strategy,
+            "criterion": self.criterion,
+            "diversity": self.diversity,
             "window": list(self.window) if self.window else None,
             "counts": self.counts,
             "accurate_share": self.accurate_share,
@@ -103,24 +121,25 @@ class Selection:
 
 def select(
     ids: Sequence[str],
-    disagreement: np.ndarray | None,
+    scores: Scores | None,
     refused: Sequence[str | None],
     fingerprints: np.ndarray,
     known_fingerprints: np.ndarray,
     known_ids: Collection[str],
     settings: SelectionSettings,
+    window: tuple[float, float] | None,
     budget: int,
-    reference: float | None,
     seed: int,
 ) -> Selection:
     """Choose which candidates are labelled.
 
-    1. Every frame gets its level: refused for its geometry, else by its disagreement.
+    1. Every frame gets its level: refused for its geometry, else by its disagreement and the window.
     2. Frames the data set knows (by id, or by a fingerprint that is the same), and repeats among the candidates, are left out.
     3. The test set is drawn first: ``test_share`` of all that is left, accurate and failed frames included, because a test set is
        honest only if it follows the sampler's own distribution and not the ensemble's opinion. Never trained on.
-    4. Of the remaining frames within the trust window a strategy picks the ``budget``: diversity alone while there is no
-       ensemble, afterwards diversity among the most uncertain.
+    4. Of the remaining frames within the window, none the same as a test frame or another, the criterion ranks, and the rule of
+       diversity picks the ``budget`` among ``pool`` times as many of the highest rank. While there is no ensemble, a criterion
+       that needs one ranks none, and the rule picks among all.
 
     The result depends on the seed and on the set of candidates, not on the order they come in.
 
@@ -128,26 +147,28 @@ def select(
     ----------
     ids, known_ids
         Identities of the candidates, and of all frames labelled already (trained on or not).
-    disagreement
-        (F,) in eV/A, NaN allowed for refused frames only; None if there is no ensemble yet.
+    scores
+        What the ensemble makes of the candidates, NaN allowed for refused frames; None if there is no ensemble yet.
     refused
         (F,) why the geometry filter refused a frame; None or empty for a valid one.
     fingerprints, known_fingerprints
         (F, D) of the candidates, and (K, D) of the frames labelled already, from :func:`~alworkflows.selection.fingerprints`.
+    window
+        Lower and upper trust level, disagreements in eV/A; None: every valid frame may be chosen.
     budget
         Most frames to choose; zero: a test set alone.
-    reference
-        The ensemble's reference disagreement in eV/A, for relative trust levels.
 
     Raises
     ------
     InputError
-        If the lengths differ, a valid frame has no finite number, or relative levels have no reference.
+        If the lengths differ, the levels are the wrong way round, or a valid frame lacks a number that the criterion ranks by.
 
     """
     bad = np.array([bool(reason) for reason in refused], dtype=bool)
+    disagreement = None if scores is None else np.asarray(scores.disagreement, dtype=float)
     fingerprints, known = _checked(ids, disagreement, bad, fingerprints, known_fingerprints, budget)
-    window = None if disagreement is None else resolve(settings.levels, reference)
+    if window is not None and not 0 <= window[0] < window[1]:
+        raise InputError(f"selection: expected a lower trust level below the upper one, got {window[0]:g} and {window[1]:g} eV/A")
     levels = classify(disagreement, bad, window)
 
     # candidates in an order that follows from the seed and the ids alone
@@ -161,16 +182,25 @@ def select(
     inside = np.array([i for i in rest if levels[valid[i]] is Level.CANDIDATE], dtype=int)
     # a pick that equals a test frame would leak it into training
     inside = inside[distances(points[inside], points[test]) > DUPLICATE]
-    strategy = "diverse" if disagreement is None else "diverse-among-uncertain"
-    values = None if disagreement is None else np.asarray(disagreement, dtype=float)
-    pool = Pool(points[inside], known, None if values is None else values[valid[inside]], window, settings.pool)
+    inside = inside[distinct(points[inside])]
+    ranked = rank(Known(None if scores is None else scores.of(valid[inside]), points[inside], known), settings, budget)
 
-    def choice(index: int, use: str, criterion: str, reason: str) -> Choice:
-        return Choice(index, use, criterion, str(levels[index]), None if values is None else float(values[index]), window, reason)
+    def fate(index: int) -> dict[str, Any]:
+        value = None if disagreement is None else float(disagreement[index])
+        return {"index": index, "level": str(levels[index]), "disagreement": value, "window": window}
 
-    chosen = [choice(int(valid[inside[p.index]]), "train", strategy, p.reason) for p in STRATEGIES[strategy](pool, budget)]
-    drawn = f"test set: random share {settings.test_share:g} of {len(fresh)} valid candidates"
-    tests = [choice(index, "test", "random", drawn) for index in sorted(valid[test].tolist())]
+    chosen = []
+    for place in range(len(ranked.picked)):
+        facts = fate(int(valid[inside[ranked.index(place)]]))
+        chosen.append(Choice(use="train", **facts, **ranked.why(place, facts["disagreement"], window)))
+    drawn: dict[str, Any] = {
+        "criterion": str(Criterion.RANDOM),
+        "score": None,
+        "rank": None,
+        "diversity": str(Diversity.NONE),
+        "reason": f"test set: random share {settings.test_share:g} of {len(fresh)} valid candidates",
+    }
+    tests = [Choice(use="test", **fate(index), **drawn) for index in sorted(valid[test].tolist())]
     counts = {
         **count(levels),
         "valid": len(valid),
@@ -178,7 +208,7 @@ def select(
         "chosen": len(chosen),
         "test": len(tests),
     }
-    return Selection(chosen, tests, [str(level) for level in levels], counts, window, strategy)
+    return Selection(chosen, tests, [str(level) for level in levels], counts, window, ranked.criterion, ranked.diversity)
 
 
 def _checked(

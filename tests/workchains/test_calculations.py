@@ -208,11 +208,15 @@ def test_labelled_frames_name_their_engine(parse):
 
 def test_deviation_keeps_reasons_beside_the_arrays(parse):
     def write(path):
-        np.savez(path, disagreement=np.array([0.1, np.nan]), fingerprints=np.ones((2, 3)))
+        of_elements = np.array([[0.1, 0.05], [np.nan, np.nan]])
+        disagreement, grade = np.array([0.1, np.nan]), np.full(2, np.nan)
+        np.savez(path, disagreement=disagreement, element_disagreement=of_elements, grade=grade, fingerprints=np.ones((2, 3)))
 
     outputs, code = parse("deviate", {"output.json": json.dumps({"refused": [None, "fused"]})}, {"deviation.npz": write})
     assert code is None
     assert outputs["deviation"].get_array("fingerprints").shape == (2, 3)
+    assert outputs["deviation"].get_array("element_disagreement").shape == (2, 2)
+    assert outputs["deviation"].get_array("grade").shape == (2,)
     assert outputs["deviation"].base.attributes.get("refused") == [None, "fused"]
 
 
@@ -285,3 +289,23 @@ def test_a_folder_that_was_removed_is_refused(prepared, aiida_localhost):
     parent.base.extras.set(RemoteData.KEY_EXTRA_CLEANED, True)
     with pytest.raises(ValueError, match="expected the folder of a job, got one that was removed"):
         prepared(parent_folder=parent)
+
+
+def test_the_grade_of_candidates_is_asked_of_what_was_trained_on(alworkflows_code, make_frames, tmp_path):
+    from aiida.common.folders import Folder
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+    from aiida.orm import Dict
+
+    job = CalculationFactory("alworkflows.deviate")
+    inputs = {
+        "code": alworkflows_code,
+        "candidates": FramesData.from_frames(make_frames(2)),
+        "settings": Dict({"species": ["Cu"], "geometry": {}, "grade": True}),
+        "batches": {"batch_b": FramesData.from_frames(make_frames(1)), "batch_a": FramesData.from_frames(make_frames(3))},
+    }
+    instantiate_process(get_manager().get_runner(), job, **inputs).prepare_for_submission(Folder(tmp_path))
+    given = json.loads((tmp_path / "input.json").read_text())
+    assert given["grade"] is True
+    assert given["batches"] == ["batch_a.npz", "batch_b.npz"]
+    assert given["candidates"] == ["candidates.npz"]

@@ -17,10 +17,11 @@ from workchains.data.frames import FramesData
 __all__ = ["DeviateJob", "DeviateParser"]
 
 DEVIATION = "deviation.npz"
+ARRAYS = ("disagreement", "element_disagreement", "grade", "fingerprints")
 
 
 class DeviateJob(ComputeJob):
-    """Disagreement, geometry and fingerprint of candidates."""
+    """Disagreement, extrapolation grade, geometry and fingerprint of candidates."""
 
     VERB = "deviate"
     RETRIEVE = (DEVIATION,)
@@ -30,12 +31,16 @@ class DeviateJob(ComputeJob):
         """Declare inputs and outputs."""
         super().define(spec)
         spec.input("candidates", valid_type=FramesData, help="the frames to describe")
-        spec.input("settings", valid_type=Dict, help="species (list) and geometry (limits)")
+        spec.input("settings", valid_type=Dict, help="species (list), geometry (limits), grade (true: the extrapolation grade)")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="whose disagreement; none: NaN")
+        spec.input_namespace(
+            "batches", valid_type=FramesData, required=False, help="what the ensemble was trained on; for the extrapolation grade"
+        )
         spec.output(
             "deviation",
             valid_type=ArrayData,
-            help="disagreement (F,) in eV/A, fingerprints (F, D); attribute refused: reason or None",
+            help="disagreement (F,) and element_disagreement (F, S) in eV/A, grade (F,), fingerprints (F, D); NaN where there is "
+            "none; attribute refused: reason or None",
         )
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
@@ -45,6 +50,10 @@ class DeviateJob(ComputeJob):
         if "ensemble" in self.inputs:
             files["ensemble.npz"] = self.inputs.ensemble
             values["ensemble"] = "ensemble.npz"
+        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.get("batches", {}).items())}
+        if batches:
+            files |= batches
+            values["batches"] = list(batches)
         return values, files
 
 
@@ -57,7 +66,7 @@ class DeviateParser(ComputeParser):
             return None
         node = ArrayData()
         with np.load(folder / DEVIATION, allow_pickle=False) as arrays:
-            for name in ("disagreement", "fingerprints"):
+            for name in ARRAYS:
                 node.set_array(name, arrays[name])
         node.base.attributes.set("refused", report.pop("refused"))
         self.out("deviation", node)

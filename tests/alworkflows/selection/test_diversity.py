@@ -1,13 +1,53 @@
+"""The contract every rule of diversity keeps; a new one is tested by being registered."""
+
 import numpy as np
 import pytest
 
-from alworkflows.errors import InputError
-from alworkflows.selection.diversity import DUPLICATE, distances, farthest_points, standardise
+from alworkflows.selection import DIVERSITY, Shortlist
+from alworkflows.selection.diversity import cur, farthest_points, leverage, unknown_part
+from alworkflows.selection.duplicates import DUPLICATE
+from alworkflows.settings import Diversity
 
 
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(11)
+
+
+def shortlist(count: int = 60, known: int = 8, seed: int = 3) -> Shortlist:
+    rng = np.random.default_rng(seed)
+    return Shortlist(rng.normal(size=(count, 6)), rng.normal(size=(known, 6)))
+
+
+def test_every_name_has_a_rule() -> None:
+    assert set(DIVERSITY) == set(Diversity)
+
+
+@pytest.mark.parametrize("name", sorted(DIVERSITY))
+class TestContract:
+    @pytest.mark.parametrize("budget", [0, 1, 7, 60, 200])
+    @pytest.mark.parametrize("known", [0, 8])
+    def test_picks_are_distinct_and_as_many_as_the_budget(self, name: Diversity, budget: int, known: int) -> None:
+        picked = DIVERSITY[name].pick(shortlist(known=known), budget)
+        assert len(set(picked)) == len(picked) == min(budget, 60)
+        assert all(0 <= index < 60 for index in picked)
+
+    def test_is_deterministic_and_leaves_its_frames_alone(self, name: Diversity) -> None:
+        given = shortlist()
+        before = given.points.copy(), given.known.copy()
+        assert DIVERSITY[name].pick(given, 9) == DIVERSITY[name].pick(shortlist(), 9)
+        for array, old in zip((given.points, given.known), before, strict=True):
+            np.testing.assert_array_equal(array, old)
+
+    def test_nothing_gives_nothing(self, name: Diversity) -> None:
+        assert DIVERSITY[name].pick(Shortlist(np.zeros((0, 6)), np.zeros((3, 6))), 4) == []
+
+    def test_frames_that_do_not_vary_are_taken_in_order(self, name: Diversity) -> None:
+        picked = DIVERSITY[name].pick(Shortlist(np.zeros((4, 3)), np.zeros((0, 3))), 2)
+        assert picked in ([0, 1], [0])  # by distance the second is the same frame
+
+    def test_place_and_total_are_told(self, name: Diversity) -> None:
+        assert "3 of 9" in DIVERSITY[name].told.format(place=3, total=9)
 
 
 def brute_force(points: np.ndarray, known: np.ndarray, count: int) -> list[int]:
@@ -20,62 +60,52 @@ def brute_force(points: np.ndarray, known: np.ndarray, count: int) -> list[int]:
     return picked
 
 
-@pytest.mark.parametrize("known_count", [0, 1, 7])
-def test_agrees_with_brute_force(rng: np.random.Generator, known_count: int) -> None:
-    points, known = rng.normal(size=(40, 5)), rng.normal(size=(known_count, 5))
-    assert farthest_points(points, known, 15) == brute_force(points, known, 15)
+@pytest.mark.parametrize("known", [0, 1, 7])
+def test_farthest_points_agree_with_brute_force(known: int) -> None:
+    given = shortlist(40, known)
+    assert farthest_points(given, 15) == brute_force(given.points, given.known, 15)
 
 
-def test_starts_away_from_the_known() -> None:
-    points = np.array([[0.0], [1.0], [5.0]])
-    assert farthest_points(points, np.array([[4.9]]), 2) == [0, 1]
+def test_farthest_points_start_away_from_the_known() -> None:
+    assert farthest_points(Shortlist(np.array([[0.0], [1.0], [5.0]]), np.array([[4.9]])), 2) == [0, 1]
 
 
-def test_covers_every_cluster_before_it_revisits_one(rng: np.random.Generator) -> None:
-    centres = 100 * rng.normal(size=(6, 4))
+@pytest.mark.parametrize("name", [Diversity.FARTHEST_POINT, Diversity.CUR])
+def test_every_cluster_is_covered_before_one_is_revisited(rng: np.random.Generator, name: Diversity) -> None:
+    centres = 100 * np.linalg.qr(rng.normal(size=(8, 8)))[0][:6]
     cluster = np.repeat(np.arange(6), 20)
-    points = centres[cluster] + rng.normal(size=(120, 4))
-    assert sorted(cluster[farthest_points(points, np.zeros((0, 4)), 6)]) == list(range(6))
+    points = centres[cluster] + rng.normal(size=(120, 8))
+    assert sorted(cluster[DIVERSITY[name].pick(Shortlist(points, np.zeros((0, 8))), 6)]) == list(range(6))
 
 
-def test_duplicates_are_never_picked() -> None:
+def test_farthest_points_never_pick_duplicates() -> None:
     points = np.array([[0.0, 0.0], [1.0, 0.0], [1.0, -0.1 * DUPLICATE], [3.0, 0.0]])
-    assert farthest_points(points, np.array([[3.0, 0.0]]), 4) in ([0, 1], [0, 2])
-    assert farthest_points(points, points, 4) == []
+    assert farthest_points(Shortlist(points, np.array([[3.0, 0.0]])), 4) in ([0, 1], [0, 2])
+    assert farthest_points(Shortlist(points, points), 4) == []
 
 
 def test_equals_are_taken_in_order() -> None:
     square = np.array([[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]])
     # all four are as far from the known centre as from their nearest neighbour or nearer
-    assert farthest_points(square, np.zeros((1, 2)), 4) == [0, 1, 2, 3]
+    assert farthest_points(Shortlist(square, np.zeros((1, 2))), 4) == [0, 1, 2, 3]
 
 
-def test_a_negative_count_is_an_error() -> None:
-    with pytest.raises(InputError, match="got -1"):
-        farthest_points(np.zeros((2, 2)), np.zeros((0, 2)), -1)
+def test_leverage_is_that_of_the_leading_directions(rng: np.random.Generator) -> None:
+    points = rng.normal(size=(30, 5)) * [9.0, 7.0, 5.0, 0.1, 0.01]
+    left = np.linalg.svd(points, full_matrices=False)[0][:, :3]
+    expected = np.argsort(-np.diag(left @ left.T))[:3].tolist()
+    assert leverage(Shortlist(points, np.zeros((0, 5))), 3) == expected
 
 
-def test_standardised_distance_does_not_depend_on_units_or_copies_of_columns(rng: np.random.Generator) -> None:
-    points, known = rng.normal(size=(30, 4)), rng.normal(size=(5, 4))
-    scaled, scaled_known = standardise(points, known)
-    both = np.concatenate([scaled, scaled_known]) * np.sqrt(4)
-    np.testing.assert_allclose(both.mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(both.std(axis=0), 1)
-    units = np.array([1e-6, 1.0, 1e9, -3.0])
-    other, other_known = (np.hstack([a * units + 5, a * units]) for a in (points, known))
-    other, other_known = standardise(other, other_known)
-    np.testing.assert_allclose(distances(other, other_known), distances(scaled, scaled_known), rtol=1e-6)
+def test_cur_spans_more_than_the_largest_rows_do(rng: np.random.Generator) -> None:
+    # the largest rows are near-copies of one another
+    points = np.concatenate([[10.0, 0.0, 0.0, 0.0] + 0.01 * rng.normal(size=(20, 4)), np.eye(4)])
+    picked = cur(Shortlist(points, np.zeros((0, 4))), 4)
+    assert np.linalg.matrix_rank(points[picked], tol=0.5) == 4
 
 
-def test_a_constant_column_does_not_count(rng: np.random.Generator) -> None:
-    points = rng.normal(size=(10, 3))
-    # round-off on a constant must not be blown up to unit variance
-    noisy = np.hstack([points, 7.0 + 1e-15 * rng.normal(size=(10, 1)), np.zeros((10, 1))])
-    plain, _ = standardise(points, np.zeros((0, 3)))
-    padded, _ = standardise(noisy, np.zeros((0, 5)))
-    np.testing.assert_allclose(padded[:, :3], plain)
-    np.testing.assert_array_equal(padded[:, 3:], 0)
-
-
-def test_nothing_known_is_infinitely_far() -> None:
-    assert np.isinf(distances(np.zeros((3, 2)), np.zeros((0, 2)))).all()
+def test_what_the_data_set_holds_counts_little() -> None:
+    known = np.repeat([[1.0, 0.0]], 99, axis=0)
+    given = Shortlist(np.array([[2.0, 0.0], [0.0, 1.0]]), known)
+    np.testing.assert_allclose(unknown_part(given), [[0.2, 0.0], [0.0, 1.0]], atol=1e-12)
+    assert cur(given, 1) == leverage(given, 1) == [1]

@@ -6,8 +6,9 @@ import pytest
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.selection import farthest_points, fingerprints
-from alworkflows.selection.diversity import DUPLICATE, distances, standardise
+from alworkflows.selection import Shortlist, fingerprints
+from alworkflows.selection.diversity import farthest_points
+from alworkflows.selection.duplicates import DUPLICATE, distances, standardise
 from alworkflows.structures import crystal
 
 ZNO = ("Zn", "O")
@@ -68,7 +69,7 @@ def test_tells_phases_and_a_defect_in_a_large_cell_apart() -> None:
     defect.positions[10] += [0.9, 0.0, 0.0]
     marks = fingerprints([*frames, defect], ZNO)
     points, none = standardise(marks, np.zeros((0, marks.shape[1])))
-    picked = farthest_points(points, none, 4)
+    picked = farthest_points(Shortlist(points, none), 4)
     assert {index // 6 for index in picked} == {0, 1, 2, 3}, "one of each phase, and the defect"
 
 

@@ -1,0 +1,94 @@
+"""The calcfunction that chooses which candidates are labelled. Arithmetic only, since it runs inside the daemon."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import ArrayData, Dict, Int
+
+from alworkflows.errors import InputError
+from alworkflows.settings import SelectionSettings, parse
+from workchains.data.frames import FramesData
+
+if TYPE_CHECKING:
+    from alworkflows.selection import Scores
+
+__all__ = ["select_frames"]
+
+
+@calcfunction
+def select_frames(
+    candidates: FramesData, deviation: ArrayData, settings: Dict, seed: Int, **known: Any
+) -> dict[str, Any] | ExitCode:
+    """Choose the frames to label and the random test frames.
+
+    ``settings``: the selection's settings, with ``window`` (lower and upper trust level, disagreements in eV/A; null without an
+    ensemble) and ``budget_now`` (labels). ``known``: earlier outputs ``fingerprints`` of this function, whose frames are not
+    chosen again.
+
+    Returns ``selected`` and ``test`` (frames; absent if empty), ``selection`` (counts, levels, reasons), ``fingerprints`` (of the
+    selected; attribute ``ids``: of both).
+    """
+    from alworkflows.selection import select
+
+    values = settings.get_dict()
+    budget, window = values.pop("budget_now"), values.pop("window")
+    fingerprints = deviation.get_array("fingerprints")
+    earlier = [known[key] for key in sorted(known)]
+    known_ids = [identity for node in earlier for identity in node.base.attributes.get("ids")]
+    known_fingerprints = (
+        np.concatenate([node.get_array("fingerprints") for node in earlier]) if earlier else np.zeros((0, fingerprints.shape[1]))
+    )
+    ids = candidates.ids
+    refused = deviation.base.attributes.get("refused")
+    try:
+        outcome = select(
+            ids=ids,
+            scores=_scores(deviation),
+            refused=refused,
+            fingerprints=fingerprints,
+            known_fingerprints=known_fingerprints,
+            known_ids=known_ids,
+            settings=parse(SelectionSettings, values, "selection"),
+            window=None if window is None else (float(window[0]), float(window[1])),
+            budget=budget,
+            seed=seed.value,
+        )
+    except InputError as error:
+        return ExitCode(210, str(error))
+    frames = candidates.get_frames()
+    result: dict[str, Any] = {}
+    for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):
+        for choice in choices:
+            origin = frames[choice.index].info.get("origin", {})
+            frames[choice.index].info["origin"] = {**origin, "chosen": {**choice.as_dict(), "selected_from": candidates.uuid}}
+        if choices:
+            result[name] = FramesData.from_frames([frames[choice.index] for choice in choices])
+            result[name].label = f"{len(choices)} {name} frames"
+    marks = ArrayData()
+    # diversity starts from what is trained on; test frames must not push it away, but are never chosen again
+    marks.set_array("fingerprints", fingerprints[[choice.index for choice in outcome.chosen]])
+    marks.base.attributes.set("ids", [ids[choice.index] for choice in (*outcome.chosen, *outcome.test)])
+    result["fingerprints"] = marks
+    summary = outcome.summary()
+    if outcome.window is None:
+        summary["accurate_share"] = None  # nobody has been asked yet
+    # why each frame was chosen travels with the frame; here are the numbers
+    summary["chosen"], summary["test"] = len(outcome.chosen), len(outcome.test)
+    result["selection"] = Dict({**summary, "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason}})
+    return result
+
+
+def _scores(deviation: ArrayData) -> Scores | None:
+    """Return what the ensemble made of the candidates; None without one."""
+    from alworkflows.selection import Scores
+
+    names = deviation.get_arraynames()
+    disagreement, *others = (
+        deviation.get_array(name) if name in names else None for name in ("disagreement", "element_disagreement", "grade")
+    )
+    if disagreement is None or np.isnan(disagreement).all():
+        return None
+    return Scores(disagreement, *others)
