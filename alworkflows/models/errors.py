@@ -21,8 +21,8 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
 
     ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component),
     ``force_std`` (of the reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there;
-    ``reference_forces`` and ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error)
-    and ``disagreement``, eV/A.
+    ``reference_forces`` and ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error),
+    ``disagreement``, ``force_rms`` (of the reference's components) and ``largest_force`` (norm), eV/A.
 
     Raises
     ------
@@ -34,7 +34,8 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     reference = np.concatenate([labels(frame).forces for frame in frames])
     predicted = np.concatenate([prediction.forces for prediction in predictions])
     error = predicted - reference
-    norms = np.split(np.linalg.norm(error, axis=1), np.cumsum([len(frame) for frame in frames])[:-1])
+    ends = np.cumsum([len(frame) for frame in frames])[:-1]
+    norms, forces = np.split(np.linalg.norm(error, axis=1), ends), np.split(reference, ends)
     summary: dict[str, Any] = {
         "frames": len(frames),
         "force_rmse": _rms(error),
@@ -62,6 +63,8 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
         "predicted_forces": predicted,
         "largest_error": np.array([norm.max() for norm in norms]),
         "disagreement": np.array([prediction.deviation.max() for prediction in predictions]),
+        "force_rms": np.array([_rms(own) for own in forces]),
+        "largest_force": np.array([np.linalg.norm(own, axis=1).max() for own in forces]),
     }
 
 

@@ -2,13 +2,14 @@
 
 import json
 
+import numpy as np
 import pytest
 from ase.build import bulk
 from planted import SPECIES
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
-from alworkflows.frames import attach_labels
+from alworkflows.frames import attach_labels, frame_id, labels
 from alworkflows.models import Ensemble
 from alworkflows.verbs import run
 
@@ -40,9 +41,24 @@ def test_the_path_is_judged_on_test_and_transfer_sets(job, tmp_path):
     json.dumps(found)
 
 
+def test_each_test_frame_is_a_point_to_calibrate_on(job, tmp_path, labelled):
+    frames_io.save(tmp_path / "more.npz", labelled(2, first=80))
+    found = job(tests=["test.npz", "more.npz"])
+    assert {name: len(rows) for name, rows in found["test_points"].items()} == {"test": 3, "more": 2}
+    ensemble = Ensemble.load(tmp_path / "ensemble.npz")
+    for name, rows in found["test_points"].items():
+        frames = frames_io.load(tmp_path / f"{name}.npz")[0]
+        for row, frame, prediction in zip(rows, frames, ensemble.predict(frames), strict=True):
+            forces = labels(frame).forces
+            largest = np.linalg.norm(prediction.forces - forces, axis=1).max()
+            numbers = [prediction.deviation.max(), largest, np.sqrt((forces**2).mean()), len(frame)]
+            assert row == [frame_id(frame), *map(pytest.approx, [*numbers, np.linalg.norm(forces, axis=1).max()])]
+
+
 def test_without_tests_there_are_no_errors_on_them(job):
     found = job(tests=[], transfers={})
     assert found["test"] is None
+    assert found["test_points"] == {}
     assert set(found["fit"]["path"][0]["errors"]) == {"train", "held-out"}
 
 

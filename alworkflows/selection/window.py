@@ -1,0 +1,274 @@
+"""The trust window of one iteration: two disagreements, and the errors they stand for.
+
+Levels of kind *calibrated* are errors, turned into disagreements by what the random test frames show (see
+:mod:`~alworkflows.selection.calibration`). The two are asked different questions:
+
+lower
+    A frame below it is called accurate, and nobody looks again: the error must be small with near certainty. It is the largest
+    disagreement whose *bound* (``coverage`` of frames) is the lower error; by default ``SHARE`` of the RMS force component of the
+    stage.
+upper
+    A frame above it is thrown away, and a run ends there: the error must be expected to be that large. It is the disagreement
+    whose *expected* error is the upper error; by default the largest force on the stage's test frames. A prediction that wrong
+    holds no information: that of no force at all would be as good. Until the stage has test frames of its own, ``ROOM`` times the
+    largest force of all others, so that a new stage is not judged by the forces of a quieter one: there the geometry decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from alworkflows.errors import InputError
+from alworkflows.selection.calibration import Calibration, Points, Quality, calibrate, quality
+from alworkflows.settings import LevelKind, TrustLevels
+from alworkflows.settings.selection import DEFAULTS
+
+__all__ = ["TestBatch", "Window", "find_window"]
+
+#: the lower error over the RMS force component: the largest error of some fifty atoms is three to four times their RMS error
+SHARE = 0.25
+#: the upper error over the largest force known, in a stage that has no test frames yet
+ROOM = 2.0
+#: test frames of its own from which a stage knows its forces, and from which it has a calibration of its own
+KNOWN, OWN = 2, 8
+#: points on the curve that is handed over, and how far it goes beyond the frames and levels (ratio)
+CURVE, BEYOND = 48, 1.5
+#: significant digits of what is handed over to be looked at
+DIGITS = 4
+
+
+@dataclass(frozen=True)
+class TestBatch:
+    """The test frames of one iteration, as a fit's report holds them.
+
+    ``stage``: whose sampler made them; ``points`` (F, 5): disagreement, largest force error, RMS component and largest norm of
+    the reference forces (eV/A), number of atoms.
+    """
+
+    __test__ = False  # pytest takes its name for a test's
+
+    stage: str
+    points: np.ndarray
+
+    @classmethod
+    def from_rows(cls, stage: str, rows: Sequence[Sequence[Any]]) -> TestBatch:
+        """Return the batch from rows of id, disagreement, error, RMS force, atoms, largest force; None is not a number."""
+        values = np.array([row[1:] for row in rows], dtype=float).reshape(len(rows), 5)
+        return cls(stage, values[:, [0, 1, 2, 4, 3]])
+
+
+@dataclass(frozen=True)
+class Window:
+    """The trust window of one iteration.
+
+    Attributes
+    ----------
+    kind
+        ``calibrated``, ``relative`` or ``absolute``: how the levels came about, which need not be what was asked for.
+    lower, upper
+        Disagreements, eV/A.
+    lower_error, upper_error
+        The errors they stand for, eV/A: the bound at the lower, the expected error at the upper; None without a calibration.
+    calibration
+        What the test frames show: see :func:`find_window`.
+    sentence
+        What the levels are, and why.
+    """
+
+    kind: str
+    lower: float
+    upper: float
+    lower_error: float | None
+    upper_error: float | None
+    calibration: dict[str, Any]
+    sentence: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON types."""
+        return asdict(self)
+
+
+def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[TestBatch], stage: str) -> Window:
+    """Return the trust window for a stage.
+
+    ``calibration`` of the result: ``n`` frames it rests on, ``scope`` (``stage``, ``all`` or ``none``), ``rank_correlation``,
+    ``coverage`` found on ``coverage_n`` frames (``judged``: ``newest`` or ``cross-validation``) against ``stated_coverage``,
+    ``factor``, ``points`` ([disagreement, error, stage] of all test frames), ``curve`` ([disagreement, expected, bound]),
+    ``sentence``.
+
+    Parameters
+    ----------
+    levels
+        As the campaign gives them.
+    reference
+        The ensemble's reference disagreement (median over held-out frames), eV/A; for relative levels, also where calibrated ones
+        have no test frame to rest on.
+    batches
+        Test frames of all iterations, the newest last, judged by the ensemble the window is for.
+    stage
+        Whose candidates are to be judged.
+
+    Raises
+    ------
+    InputError
+        If the levels are the wrong way round, or relative levels meet an ensemble without a usable reference.
+    """
+    used, is_own = _used(batches, stage)
+    calibration = calibrate(*_points(used), levels.coverage)
+    scope = "none" if calibration is None else "stage" if is_own else "all"
+    errors = _errors(levels, batches, stage) if levels.kind is LevelKind.CALIBRATED and calibration is not None else None
+    if errors is not None and calibration is not None:
+        kind = LevelKind.CALIBRATED
+        lower, upper = calibration.level(errors[0]), calibration.level_expected(errors[1])
+        where = "of this stage" if is_own else "of all stages"
+        sentence = (
+            f"from {calibration.n} test frames {where}: below a disagreement of {lower:.3g} eV/A, {levels.coverage:.0%} of "
+            f"frames have no force error above {errors[0]:.3g} eV/A ({errors[2]}); above {upper:.3g} eV/A an error of "
+            f"{errors[1]:.3g} eV/A is to be expected ({errors[3]})"
+        )
+        if lower >= upper:
+            raise InputError(
+                f"trust levels the wrong way round: the lower, an error of {errors[0]:.3g} eV/A ({errors[2]}) that "
+                f"{levels.coverage:.0%} of frames stay below, is a disagreement of {lower:.3g} eV/A, and the upper, an expected "
+                f"error of {errors[1]:.3g} eV/A ({errors[3]}), one of {upper:.3g} eV/A; lower 'lower' or raise 'upper' under "
+                "selection.levels"
+            )
+    else:
+        kind, lower, upper, sentence = _plain(levels, reference)
+    return Window(
+        kind=str(kind),
+        lower=lower,
+        upper=upper,
+        lower_error=None if calibration is None else float(calibration.bound(lower)),
+        upper_error=None if calibration is None else float(calibration.expected(upper)),
+        calibration=_record(
+            calibration, scope, _judge(batches, stage, levels.coverage), batches, (lower, upper), levels.coverage
+        ),
+        sentence=sentence,
+    )
+
+
+def _used(batches: Sequence[TestBatch], stage: str) -> tuple[list[TestBatch], bool]:
+    """Return the batches to calibrate on, and whether they are the stage's own."""
+    own = [batch for batch in batches if batch.stage == stage]
+    is_own = sum(len(batch.points) for batch in own) >= OWN
+    return (own if is_own else list(batches)), is_own
+
+
+def _points(batches: Sequence[TestBatch]) -> Points:
+    """Return disagreements and errors of all frames."""
+    points = np.concatenate([np.zeros((0, 5)), *(batch.points for batch in batches)])
+    return points[:, 0], points[:, 1]
+
+
+def _judge(batches: Sequence[TestBatch], stage: str, coverage: float) -> Quality:
+    """Return how good the calibration is: what the batches before the newest would have said of it, where there are any."""
+    used, _ = _used(batches, stage)
+    newest = next((batch for batch in reversed(used) if len(batch.points)), None)
+    if newest is None:
+        return quality(_points([]), coverage)
+    earlier, _ = _used([batch for batch in batches if batch is not newest], newest.stage)
+    return quality(_points(used), coverage, _points(earlier), _points([newest]))
+
+
+def _errors(levels: TrustLevels, batches: Sequence[TestBatch], stage: str) -> tuple[float, float, str, str] | None:
+    """Return both errors (eV/A), and where each is from; None if one is to follow from forces that vanish."""
+    by_stage = {name: np.concatenate([b.points for b in batches if b.stage == name]) for name in {b.stage for b in batches}}
+    known = len(by_stage.get(stage, ())) >= KNOWN
+    others = [by_stage[stage]] if known else list(by_stage.values())
+    rms = min(float(np.sqrt(np.average(rows[:, 2] ** 2, weights=rows[:, 4]))) for rows in others if len(rows))
+    largest = max(float(rows[:, 3].max()) for rows in others if len(rows)) * (1.0 if known else ROOM)
+    lower, upper = levels.lower, levels.upper
+    if (lower is None and not rms > 0) or (upper is None and not largest > 0):
+        return None
+    quiet, loud = ("the stage's test frames",) * 2 if known else ("the test frames of the quietest stage", "all test frames")
+    return (
+        SHARE * rms if lower is None else lower,
+        largest if upper is None else upper,
+        f"{SHARE:g} of the RMS force on {quiet}" if lower is None else "as stated",
+        f"{'' if known else f'{ROOM:g} times '}the largest force on {loud}" if upper is None else "as stated",
+    )
+
+
+def _plain(levels: TrustLevels, reference: float | None) -> tuple[LevelKind, float, float, str]:
+    """Return kind, levels (eV/A) and a sentence without a calibration."""
+    if levels.kind is LevelKind.ABSOLUTE:
+        lower, upper = levels.numbers()
+        assert lower is not None  # this kind has defaults for both
+        assert upper is not None
+        return levels.kind, lower, upper, f"disagreements as stated: {lower:.3g} and {upper:.3g} eV/A"
+    if reference is None or not np.isfinite(reference) or reference <= 0:
+        wanted = (
+            "relative trust levels need" if levels.kind is LevelKind.RELATIVE else "no test frame to calibrate on: levels need"
+        )
+        raise InputError(
+            f"{wanted} the ensemble's reference disagreement, a number above zero in eV/A, got {reference}; "
+            "give levels of kind 'absolute' instead"
+        )
+    is_asked = levels.kind is LevelKind.RELATIVE
+    low, high = levels.numbers() if is_asked else DEFAULTS[LevelKind.RELATIVE]
+    assert low is not None  # this kind has defaults for both
+    assert high is not None
+    said = f"{low:g} and {high:g} times the median disagreement on held-out frames, {reference:.3g} eV/A"
+    if not is_asked:
+        stated = ", although errors were stated" if levels.lower is not None or levels.upper is not None else ""
+        said = f"no test frame with a force and an error to calibrate on, so relative levels{stated}: {said}"
+    return LevelKind.RELATIVE, low * reference, high * reference, said
+
+
+def _record(
+    calibration: Calibration | None,
+    scope: str,
+    found: Quality,
+    batches: Sequence[TestBatch],
+    window: tuple[float, float],
+    coverage: float,
+) -> dict[str, Any]:
+    """Return what the test frames show, as plain JSON types."""
+    points = [
+        [_short(d), _short(e), batch.stage] for batch in batches for d, e in batch.points[:, :2] if np.isfinite([d, e]).all()
+    ]
+    curve: list[list[float]] = []
+    if calibration is not None:
+        seen = [point[0] for point in points if point[0] > 0] + [level for level in window if level > 0]
+        at = np.geomspace(min(seen) / BEYOND, max(seen) * BEYOND, CURVE)
+        rows = np.column_stack([at, calibration.expected(at), calibration.bound(at)])
+        curve = [[_short(value) for value in row] for row in rows]
+    return {
+        "n": 0 if calibration is None else calibration.n,
+        "scope": scope,
+        "rank_correlation": found.rank_correlation,
+        "coverage": found.coverage,
+        "coverage_n": found.coverage_n,
+        "judged": found.judged,
+        "stated_coverage": coverage,
+        "factor": found.factor,
+        "points": points,
+        "curve": curve,
+        "sentence": _said(calibration, found, coverage),
+    }
+
+
+def _said(calibration: Calibration | None, found: Quality, coverage: float) -> str:
+    """Return the quality in a sentence."""
+    if calibration is None:
+        return "no test frame with a finite disagreement and error"
+    said = f"{calibration.n} test frames"
+    if calibration.is_factor:
+        said += ", too few for a shape: one factor"
+    if found.rank_correlation is not None:
+        said += f"; rank correlation {found.rank_correlation:.2f}"
+    if found.coverage is not None:
+        whose = "of the newest batch" if found.judged == "newest" else "left out in turn"
+        said += f"; of {found.coverage_n} frames {whose}, {found.coverage:.0%} lie below the bound for {coverage:.0%}"
+    if found.factor is not None:
+        said += f"; the largest error is {found.factor:.3g} times the disagreement (median)"
+    return said
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

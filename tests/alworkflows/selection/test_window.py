@@ -1,0 +1,125 @@
+"""The trust window: errors in eV/A, turned into disagreements by the test frames."""
+
+import json
+
+import numpy as np
+import pytest
+
+from alworkflows.errors import InputError
+from alworkflows.selection.window import KNOWN, OWN, ROOM, SHARE, TestBatch, find_window
+from alworkflows.settings import TrustLevels
+
+
+def batch(count, stage="melt", seed=0, factor=10.0, rms=2.0, largest=8.0):
+    """Return test frames whose errors are ``factor`` times the disagreement, give or take."""
+    rng = np.random.default_rng(seed)
+    d = np.exp(rng.normal(-3.0, 0.5, count))
+    e = factor * d * np.exp(rng.normal(0.0, 0.2, count))
+    return TestBatch(stage, np.column_stack([d, e, np.full(count, rms), np.full(count, largest), np.full(count, 50)]))
+
+
+def test_stated_errors_become_disagreements():
+    found = find_window(TrustLevels(lower=0.3, upper=6.0), 0.05, [batch(40)], "melt")
+    assert found.kind == "calibrated"
+    assert (found.lower_error, found.upper_error) == (pytest.approx(0.3), pytest.approx(6.0))
+    assert 0.015 < found.lower < 0.03 < 0.4 < found.upper < 0.8
+    assert "as stated" in found.sentence
+    assert f"{found.lower:.3g} eV/A" in found.sentence
+    assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["lower"] == found.lower
+
+
+def test_levels_follow_from_the_forces_of_the_stage():
+    batches = [batch(20, "melt"), batch(OWN, "surface", 1, rms=0.8, largest=3.0)]
+    melt, surface = (find_window(TrustLevels(), 0.05, batches, stage) for stage in ("melt", "surface"))
+    assert (melt.lower_error, melt.upper_error) == (pytest.approx(SHARE * 2.0), pytest.approx(8.0))
+    assert (surface.lower_error, surface.upper_error) == (pytest.approx(SHARE * 0.8), pytest.approx(3.0))
+    assert surface.calibration["scope"] == melt.calibration["scope"] == "stage"
+    assert len(surface.calibration["points"]) == 20 + OWN
+    assert {point[2] for point in surface.calibration["points"]} == {"melt", "surface"}
+
+
+def test_a_new_stage_is_careful_below_and_patient_above():
+    batches = [
+        batch(20, "melt"),
+        batch(10, "glass", 1, rms=0.5, largest=2.0),
+        batch(KNOWN - 1, "surface", 2, rms=0.1, largest=0.3),
+    ]
+    found = find_window(TrustLevels(), 0.05, batches, "surface")
+    assert found.calibration["scope"] == "all"
+    assert found.lower_error == pytest.approx(SHARE * 0.1)
+    assert found.upper_error == pytest.approx(ROOM * 8.0)
+    assert find_window(TrustLevels(), 0.05, batches[:2], "surface").lower_error == pytest.approx(SHARE * 0.5)
+
+
+def test_a_stage_of_few_frames_knows_its_forces_but_learns_from_all():
+    found = find_window(TrustLevels(), 0.05, [batch(20), batch(KNOWN, "surface", 1, rms=0.8, largest=3.0)], "surface")
+    assert (found.calibration["scope"], found.calibration["n"]) == ("all", 20 + KNOWN)
+    assert (found.lower_error, found.upper_error) == (pytest.approx(SHARE * 0.8), pytest.approx(3.0))
+
+
+def test_the_curve_spans_frames_and_levels():
+    found = find_window(TrustLevels(), 0.05, [batch(30)], "melt")
+    curve = np.array(found.calibration["curve"])
+    assert curve[0, 0] < min(found.lower, *(point[0] for point in found.calibration["points"]))
+    assert curve[-1, 0] > found.upper
+    assert (np.diff(curve, axis=0) >= 0).all()
+    assert (curve[:, 2] >= curve[:, 1]).all()
+
+
+def test_the_newest_batch_judges_what_those_before_said():
+    batches = [batch(40, seed=1), batch(20, seed=2)]
+    found = find_window(TrustLevels(), 0.05, batches, "melt").calibration
+    assert (found["judged"], found["coverage_n"], found["n"]) == ("newest", 20, 60)
+    worse = find_window(TrustLevels(), 0.05, [batches[0], batch(20, seed=2, factor=40.0)], "melt").calibration
+    assert worse["coverage"] < 0.3 < 0.6 < found["coverage"]
+    assert "of 20 frames of the newest batch" in worse["sentence"]
+    alone = find_window(TrustLevels(), 0.05, batches[:1], "melt").calibration
+    assert (alone["judged"], alone["coverage_n"]) == ("cross-validation", 40)
+
+
+def test_few_frames_say_so():
+    assert "too few for a shape" in find_window(TrustLevels(), 0.05, [batch(4)], "melt").calibration["sentence"]
+
+
+@pytest.mark.parametrize("batches", [[], [TestBatch("melt", np.zeros((0, 5)))], [TestBatch("melt", np.full((2, 5), np.nan))]])
+def test_without_test_frames_levels_are_relative_and_say_so(batches):
+    found = find_window(TrustLevels(lower=0.2), 0.05, batches, "melt")
+    assert (found.kind, found.lower, found.upper) == ("relative", pytest.approx(0.025), pytest.approx(10.0))
+    assert (found.lower_error, found.upper_error) == (None, None)
+    assert "no test frame" in found.sentence
+    assert "although errors were stated" in found.sentence
+    assert (found.calibration["scope"], found.calibration["points"]) == ("none", [])
+    with pytest.raises(InputError, match=r"no test frame to calibrate on.*got None.*absolute"):
+        find_window(TrustLevels(), None, batches, "melt")
+
+
+def test_forces_that_vanish_give_no_default():
+    still = TestBatch("melt", np.column_stack([batch(12).points[:, :2], np.zeros((12, 2)), np.full(12, 4)]))
+    assert find_window(TrustLevels(), 0.05, [still], "melt").kind == "relative"
+    assert find_window(TrustLevels(lower=0.2, upper=9.0), 0.05, [still], "melt").kind == "calibrated"
+
+
+def test_levels_the_wrong_way_round_once_calibrated():
+    with pytest.raises(
+        InputError, match=r"wrong way round: the lower, an error of 30 eV/A \(as stated\).*of 8 eV/A.*lower 'lower'"
+    ):
+        find_window(TrustLevels(lower=30.0), 0.05, [batch(40)], "melt")
+    with pytest.raises(InputError, match=r"wrong way round.*upper, an expected error of 0\.3 eV/A \(as stated\)"):
+        find_window(TrustLevels(upper=0.3), 0.05, [batch(40)], "melt")
+
+
+def test_other_kinds_are_told_what_errors_they_stand_for():
+    relative = find_window(TrustLevels(kind="relative", lower=0.5, upper=20.0), 0.04, [batch(40)], "melt")
+    assert (relative.kind, relative.lower, relative.upper) == ("relative", pytest.approx(0.02), pytest.approx(0.8))
+    assert 0.2 < relative.lower_error < 0.4
+    absolute = find_window(TrustLevels(kind="absolute", lower=0.1, upper=0.9), None, [batch(40)], "melt")
+    assert (absolute.kind, absolute.lower, absolute.upper) == ("absolute", 0.1, 0.9)
+    assert absolute.upper_error == pytest.approx(9.0, rel=0.3)
+    assert find_window(TrustLevels(kind="absolute"), None, [], "melt").lower == 0.05
+    with pytest.raises(InputError, match=r"relative trust levels need.*got 0\.0"):
+        find_window(TrustLevels(kind="relative"), 0.0, [batch(9)], "melt")
+
+
+def test_rows_of_a_report():
+    found = TestBatch.from_rows("melt", [["a", 0.1, 0.9, 2.0, 64, 7.0], ["b", None, 0.8, 1.0, 32, 5.0]])
+    np.testing.assert_array_equal(found.points, [[0.1, 0.9, 2.0, 7.0, 64], [np.nan, 0.8, 1.0, 5.0, 32]])
