@@ -3,12 +3,15 @@
 Input: ``batches`` and ``tests`` (files), ``model`` (settings), ``species``, ``seed``; optional ``transfers`` (mapping of the
 name of a set to files), ``references`` (files whose energies the energies of the species are shifted to meet) and
 ``max_seconds`` (walltime).
-Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames. If the
-walltime is too short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
+Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames, and
+``test_points``, by the name of each test batch: a row a frame of its id, disagreement, largest force error, RMS of the components
+of the reference forces (eV/A), number of atoms, largest reference force; what is not finite is None. If the walltime is too
+short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -56,8 +59,27 @@ def _fit(spec: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, An
         unfinished=Unfinished(folder / CHECKPOINT, deadline),
     )
     ensemble.save(folder / "ensemble.npz")
-    errors = force_errors(ensemble, testing)["summary"] if testing else None
-    return {"fit": report, "test": errors, "training_frames": report["frames"], "test_frames": len(testing)}
+    judged = force_errors(ensemble, testing) if testing else None
+    return {
+        "fit": report,
+        "test": judged["summary"] if judged else None,
+        "test_points": _points({Path(name).stem: batches[name] for name in tests}, judged) if judged else {},
+        "training_frames": report["frames"],
+        "test_frames": len(testing),
+    }
+
+
+def _points(tests: dict[str, list[Atoms]], judged: dict[str, Any]) -> dict[str, list[list[Any]]]:
+    """Return a row for each test frame, by batch: what trust levels are calibrated on."""
+    names = ("disagreement", "largest_error", "force_rms", "largest_force")
+    columns = iter(zip(*(judged[name].tolist() for name in names), strict=True))
+    found: dict[str, list[list[Any]]] = {}
+    for name, frames in tests.items():
+        found[name] = []
+        for frame in frames:
+            *numbers, largest = (value if math.isfinite(value) else None for value in next(columns))
+            found[name].append([frames_io.frame_id(frame), *numbers, len(frame), largest])
+    return found
 
 
 def read_batches(folder: Path, names: Sequence[str]) -> list[list[Atoms]]:
