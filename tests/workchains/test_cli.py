@@ -10,6 +10,7 @@ from alworkflows.frames import frame_id, read
 from alworkflows.models import Ensemble
 from workchains import session
 from workchains.cli import watch
+from workchains.cli.costs import costs
 from workchains.cli.data import ensemble, frames
 from workchains.cli.export import export
 from workchains.cli.lineage import lineage
@@ -35,7 +36,9 @@ def typed(aiida_profile, monkeypatch):
     return _typed
 
 
-@pytest.mark.parametrize("command", [setup, status, lineage, export, *frames.commands.values(), *ensemble.commands.values()])
+@pytest.mark.parametrize(
+    "command", [setup, status, lineage, costs, export, *frames.commands.values(), *ensemble.commands.values()]
+)
 def test_help_teaches_by_example(command):
     text = CliRunner().invoke(command, ["--help"]).output
     assert "Example" in text
@@ -62,6 +65,7 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
     assert "label: force" in text
     assert "force 123.4 eV/A" in text
     assert "Labels: 5 new, 1 failed." in text
+    assert f"Costs: 0.0144 core-hours; a new label 0.00111 (alworkflows costs {finished.node.pk})." in text
     assert "Folders of jobs left: 10 on nowhere" in text
     assert f"alworkflows export {finished.node.pk}" in text
     found = json.loads(typed(status, finished.node.pk, "--json"))
@@ -129,6 +133,34 @@ def test_the_picture_of_a_running_campaign_fits_the_terminal(campaign):
     assert "5/5" in text
     assert "The daemon does not run" in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+# ------------------------------------------------------------------------------------------------ costs
+
+
+def test_costs_by_step(typed, finished):
+    lines = typed(costs, finished.node.pk).splitlines()
+    (fit,) = [line.split() for line in lines if line.split()[:1] == ["fit"]]
+    assert fit == ["fit", "2", "20", "s", "0.00556", "38%"]
+    text = "\n".join(lines)
+    assert "5 new labels: 0.00111 core-hours each, failed attempts included." in text
+    assert "Attempts that gave no label: 0 core-hours; 1 frame without one." in text
+    assert "3 frames to train on: 0.00481 core-hours each, all steps included." in text
+
+
+@pytest.mark.parametrize(("what", "rows"), [("iteration", ["01", "02"]), ("stage", ["melt", "surface"])])
+def test_costs_by_iteration_and_stage(typed, finished, what, rows):
+    lines = [line.split() for line in typed(costs, finished.node.pk, "--by", what).splitlines() if line.strip()]
+    assert lines[2] == [what, "sample", "deviate", "label", "fit", "in", "all"]
+    assert [line[0] for line in lines[4:6]] == rows
+    assert lines[4][1:] == ["0.00139", "0.000278", "0.00278", "0.00278", "0.00722"]
+    assert lines[6][-1] == "0.0144"
+
+
+def test_costs_as_json(typed, finished):
+    found = json.loads(typed(costs, finished.node.pk, "--json"))
+    assert found["steps"]["label"]["jobs"] == 4
+    assert found["labels"]["accepted"] == 3
 
 
 # ------------------------------------------------------------------------------------------------ lineage

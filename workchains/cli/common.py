@@ -12,7 +12,16 @@ from alworkflows.errors import InputError
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-__all__ = ["duration", "load_campaign_node", "load_labelling", "load_run", "profile_option", "start_or_find_daemon", "state_of"]
+__all__ = [
+    "core_hours",
+    "duration",
+    "load_campaign_node",
+    "load_labelling",
+    "load_run",
+    "profile_option",
+    "start_or_find_daemon",
+    "state_of",
+]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,6 +39,13 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def core_hours(value: float | None) -> str:
+    """Return core-hours as a person reads them, three figures or all of a large number; a dash for None."""
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
 def load_campaign_node(text: str) -> ProcessNode:

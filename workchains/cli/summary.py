@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from alworkflows.commands.output import number
-from workchains.cli.common import duration, state_of
+from workchains.cli.common import core_hours, duration, state_of
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
     from workchains.cli.flights import Folders, Paused, Queue
-    from workchains.provenance import IterationRecord, LabelTally, Step
+    from workchains.provenance import Costs, IterationRecord, LabelTally, Step
 
 __all__ = ["COLUMNS", "Failed", "Standing", "details", "rows", "size", "standing"]
 
@@ -45,6 +45,8 @@ class Standing:
         That there are, taken over or not, also those of a batch that is not complete.
     labelling
         What became of all frames to be labelled; None before any was.
+    costs
+        What its jobs cost until now.
     question
         What it waits for a person to approve.
     queues, paused
@@ -67,6 +69,7 @@ class Standing:
     failures: tuple[Failed, ...]
     iterations: tuple[IterationRecord, ...]
     labelling: LabelTally | None
+    costs: Costs
     question: dict[str, Any] | None
     queues: tuple[Queue, ...]
     paused: tuple[Paused, ...]
@@ -77,7 +80,7 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
     """Return how a campaign stands; with ``disk`` its machines are asked what its folders take."""
     from workchains.approval import open_question
     from workchains.cli.flights import disks, folders, paused, queues
-    from workchains.provenance import iterations, span, steps_below, together
+    from workchains.provenance import costs, iterations, span, steps_below, together
     from workchains.provenance.tree import pk_of
 
     steps = steps_below(node)
@@ -105,6 +108,7 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         failures=failures,
         iterations=records,
         labelling=labelling,
+        costs=costs(node, steps),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
         paused=paused(steps),
@@ -134,7 +138,7 @@ def _short(reason: str) -> str:
 
 
 def details(now: Standing) -> list[str]:
-    """Return, in sentences, what else is to be known: labels, jobs in flight, what is paused, folders that stay."""
+    """Return, in sentences, what else is to be known: labels, costs, jobs in flight, what is paused, folders that stay."""
     lines = []
     tally = now.labelling
     if tally is not None and tally.total:
@@ -147,6 +151,11 @@ def details(now: Standing) -> list[str]:
             said.append(f"{tally.failed} failed")
         coming = f"; {tally.in_flight} in flight, {tally.queued} queued" if tally.live else ""
         lines.append(f"Labels: {', '.join(said)}{coming}.")
+    spent = now.costs.total
+    if spent.jobs:
+        each = now.costs.labels.per_label
+        label = f"; a new label {core_hours(each)}" if each is not None else ""
+        lines.append(f"Costs: {core_hours(spent.core_hours)} core-hours{label} (alworkflows costs {now.pk}).")
     lines += [queue.line for queue in now.queues if queue.all or queue.cap is not None]
     if now.paused:
         pks = " ".join(str(item.pk) for item in now.paused[:10]) + (" ..." if len(now.paused) > 10 else "")

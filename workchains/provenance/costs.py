@@ -1,6 +1,7 @@
 """What a campaign has cost: core-hours and jobs by step, iteration, stage and engine; what a label costs, and what was saved.
 
-There is one way of counting: the wall time in which a job ran (see :func:`~workchains.provenance.timeline`) times its cores. Queues cost nothing; a job in flight costs what it ran until now. Calcfunctions run in the daemon and are not counted.
+There is one way of counting: the wall time in which a job ran (see :func:`~workchains.provenance.timeline`) times its cores.
+Queues cost nothing; a job in flight costs what it ran until now. Calcfunctions run in the daemon and are not counted.
 """
 
 from __future__ import annotations

@@ -40,6 +40,10 @@ _TEXTS = {
         new label's own time, in the colours of the stages above. Look for single labels far above the rest, whose electrons
         converge badly. Frames taken over were labelled before with the same settings, in this campaign or another, and cost
         nothing.""",
+    "costs": """
+        Core-hours: the time in which a job ran times its cores, whatever it gave; queues cost nothing. Look for iterations whose
+        labels cost much more than those of others (larger cells, electrons that converge badly), for a step that is not
+        labelling and yet takes a large share, and for what attempts without a label took.""",
     "timing": """
         Left: every job over wall time, coloured by step as on the right; numbers at the top are iterations, hatched jobs
         failed. The black strip marks the time in which no job ran. Look for the step that dominates (more computers, more

@@ -14,7 +14,8 @@ from alworkflows.insight import Insight, look_into
 from alworkflows.insight.errors import path_rows
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.active_learning import ActiveLearningWorkChain
-from workchains.provenance import IterationRecord, Step, idle_share, iterations, outputs_of, span, steps_below, timeline
+from workchains.provenance import IterationRecord, Step, costs, idle_share, iterations, outputs_of, span, steps_below, timeline
+from workchains.provenance.costs import step_of
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
 from workchains.report.failures import failures
 from workchains.report.labelling import labelling
@@ -27,7 +28,6 @@ __all__ = ["collect"]
 KEPT = "What was made before is kept and shown here."
 
 _ITERATION = re.compile(r"iteration_(\d+)_")
-_LABEL = re.compile(r"iteration_\d+_label(_test)?/")
 
 
 def collect(node: orm.ProcessNode) -> Report:
@@ -63,6 +63,7 @@ def collect(node: orm.ProcessNode) -> Report:
         idle=idle_share(node).parts,
         failures=failures(records, steps),
         labelling=labelling(node, records, stages),
+        costs=costs(node, steps),
         nodes=_nodes(node, steps),
         missing=_missing(node, records),
     )
@@ -269,11 +270,11 @@ def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
         step = by_pk[item.pk]
         number = _ITERATION.match(item.path)
         state = "finished" if step.ok else "failed" if step.ended else "running"
-        # whatever program labels, its jobs are the label step's
-        name = "label" if _LABEL.match(item.path) else item.process.removesuffix("Job").lower()
         iteration = int(number[1]) if number else None
         end, gone = (item.end, item.ended) if step.ended else (None, None)
-        found.append(Job(item.pk, name, item.label, item.start, end, state, iteration, item.created, gone))
+        found.append(
+            Job(item.pk, step_of(item.path, item.process), item.label, item.start, end, state, iteration, item.created, gone)
+        )
     return tuple(found)
 
 

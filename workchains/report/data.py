@@ -14,6 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from alworkflows.insight import Insight
+    from workchains.provenance import Costs
     from workchains.report.labelling import Labelling
 
 __all__ = ["Evaluation", "Failure", "FrameMap", "Iteration", "Job", "Report", "Term", "Terms"]
@@ -221,6 +222,8 @@ class Report:
         Force shares and curves of the last ensemble.
     path
         Rows of the path that the last ensemble was chosen on, and the index of the chosen one; see ``insight.errors.path_rows``.
+    costs
+        What the jobs cost; None if unknown.
     missing
         Sentences on what could not be shown, by section.
     """
@@ -247,6 +250,7 @@ class Report:
     idle: Mapping[str, float] | None = None
     failures: tuple[Failure, ...] = ()
     labelling: Labelling | None = None
+    costs: Costs | None = None
     nodes: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -280,6 +284,7 @@ class Report:
             "idle_share": self.idle_share,
             "idle_seconds": None if self.idle is None else dict(self.idle),
             "labels": self.labels,
+            "costs": None if self.costs is None else asdict(self.costs),
             "labelling": None if self.labelling is None else self.labelling.summary(),
             "versions": dict(self.versions),
             "iterations": [_plain(asdict(row)) for row in self.iterations],

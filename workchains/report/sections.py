@@ -10,6 +10,7 @@ from alworkflows.insight.shares import ALL
 from alworkflows.plotting import svg
 from workchains.report import plots
 from workchains.report.captions import CAPTIONS
+from workchains.report.costs import costs
 from workchains.report.data import LEVELS, Iteration, Report
 from workchains.report.label_section import labels
 from workchains.report.section import Section, Table
@@ -248,5 +249,5 @@ def failures(report: Report) -> Section:
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
     *(learning, per_iteration, parity, calibration, window),
-    *(frame_map, terms, path, shares, pairs, labels, time, failures),
+    *(frame_map, terms, path, shares, pairs, labels, costs, time, failures),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-__all__ = ["duration", "moment", "number", "percent", "plural"]
+__all__ = ["duration", "moment", "number", "percent", "plural", "significant"]
 
 ABSENT = "–"
 
@@ -21,6 +21,13 @@ def number(value: float | None, digits: int = 3) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """Return a share as per cent; a dash for None."""
     return ABSENT if share is None else f"{100 * share:.{digits}f} %"
+
+
+def significant(value: float | None) -> str:
+    """Return a number with three significant figures, a large one with all; a dash for None."""
+    if value is None:
+        return ABSENT
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def duration(seconds: float | None) -> str:

@@ -12,6 +12,8 @@ from alworkflows.descriptors import build
 from alworkflows.insight import Insight, look_into
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import DescriptorSettings
+from workchains import provenance
+from workchains.provenance import Cost, LabelCosts
 from workchains.report.data import Evaluation, Failure, FrameMap, Iteration, Job, Report, Term, Terms
 from workchains.report.labelling import Costs, Labelling, LabelRow
 
@@ -124,6 +126,18 @@ def terms(rng: np.random.Generator) -> Terms:
     return Terms(tuple({"2": 20 + i, "3": 33 - i, "N": 5} for i in range(5)), {"2": 108, "3": 1296, "N": 144}, chosen)
 
 
+def costs() -> provenance.Costs:
+    """Of four iterations whose labels take most, and a judgement at the end."""
+    steps = {"sample": 0.2, "deviate": 0.05, "label": 1.5, "fit": 0.3}
+    rows = {
+        f"iteration_{n:02d}": {name: Cost(2, 0, 3600 * hours, n * hours) for name, hours in steps.items()} for n in range(1, 5)
+    }
+    rows["whole campaign"] = {"evaluate": Cost(1, 0, 60.0, 0.1)}
+    sums = {name: sum((row[name] for row in rows.values() if name in row), Cost()) for name in (*steps, "evaluate")}
+    labels = LabelCosts(40, 12, 1, 44, sums["label"].core_hours, 0.7, 0.3, 0.4, 3.6)
+    return provenance.Costs(sum(sums.values(), Cost()), sums, rows, {}, {"chgnet": sums["label"]}, labels)
+
+
 def insight() -> Insight:
     """Of two random models of few terms."""
     settings = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (1.0,), l=(1,), m=(2,), cutoff=4.5)
@@ -160,6 +174,7 @@ def report(seed: int = 7) -> Report:
         idle={"functions": 6.0, "fetching": 11.0, "submitting": 4.0, "engine": 3.0, "start": 4.0},
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
         labelling=labelling(np.random.default_rng(seed + 1)),
+        costs=costs(),
         nodes={"structures": 130, "ensemble": 512, "evaluation": 530},
     )
 
@@ -205,6 +220,7 @@ def empty() -> Report:
         idle=None,
         failures=(),
         labelling=None,
+        costs=None,
         nodes={},
         ended=START + timedelta(seconds=1),
     )

@@ -9,6 +9,7 @@ import synthetic
 
 from alworkflows.plotting import svg
 from workchains.report import plots
+from workchains.report.costs import bars
 from workchains.report.data import Iteration, Job
 from workchains.report.flights import counts, in_flight, peak
 from workchains.report.labelling import Costs
@@ -149,3 +150,10 @@ def test_the_same_figure_gives_the_same_text(report):
     one, two = (svg(plots.levels(report.iterations), "levels") for _ in range(2))
     assert one == two
     assert one.rstrip().endswith("</svg>")
+
+
+def test_cost_bars_add_up_to_all_core_hours(report):
+    left, right = bars(report.costs).axes
+    assert sum(bar.get_height() for bar in left.patches) == pytest.approx(report.costs.total.core_hours)
+    assert sum(bar.get_width() for bar in right.patches) == pytest.approx(report.costs.total.core_hours)
+    assert [text.get_text() for text in left.get_xticklabels()] == ["1", "2", "3", "4", "end"]

@@ -1,0 +1,95 @@
+"""What the campaign cost: core-hours of each iteration by step, and what a label costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alworkflows.plotting import figure, styled, svg
+from workchains.report.captions import CAPTIONS
+from workchains.report.section import Section, Table
+from workchains.report.style import STEP_COLOURS
+from workchains.report.text import percent, plural, significant
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from workchains.provenance import Costs
+    from workchains.report.data import Report
+
+__all__ = ["bars", "costs"]
+
+
+def costs(report: Report) -> Section:
+    """What was spent on what."""
+    anchor, title = "costs", "What it cost"
+    found = report.costs
+    if found is None or not found.total.jobs:
+        return Section(anchor, title, missing=report.missing.get("jobs", "No job has run yet."))
+    said = ", ".join(f"{name} {significant(cost.core_hours)}" for name, cost in found.steps.items())
+    alt = f"{significant(found.total.core_hours)} core-hours in {plural(found.total.jobs, 'job')}: {said}"
+    return Section(anchor, title, CAPTIONS["costs"], svg(bars(found), "costs"), alt, [_steps(found), _labels(found)])
+
+
+@styled
+def bars(found: Costs) -> Figure:
+    """Draw the core-hours of each iteration, stacked by step; beside it the sums by step."""
+    made, (left, right) = figure(3.4, (2.2, 1))
+    groups = list(found.iterations)
+    names = [name for name in STEP_COLOURS if name in found.steps] + sorted(set(found.steps) - set(STEP_COLOURS))
+    base = [0.0] * len(groups)
+    for name in names:
+        values = [found.iterations[group][name].core_hours if name in found.iterations[group] else 0.0 for group in groups]
+        left.bar(range(len(groups)), values, bottom=base, color=_colour(name), label=name, width=0.8)
+        base = [below + value for below, value in zip(base, values, strict=True)]
+    every = max(1, len(groups) // 15)
+    shown = [index for index, group in enumerate(groups) if index % every == 0 or not group.startswith("iteration_")]
+    left.set_xticks(shown, [_short(groups[index]) for index in shown])
+    left.set(xlabel="iteration", ylabel="core-hours")
+    left.set_ylim(0, 1.05 * max(base) or 1)
+    left.grid(axis="x", visible=False)
+    drawn = right.barh(
+        names, [found.steps[name].core_hours for name in names], color=[_colour(name) for name in names], height=0.7
+    )
+    right.bar_label(drawn, [significant(found.steps[name].core_hours) for name in names], padding=3, fontsize=9.5)
+    right.invert_yaxis()
+    right.margins(x=0.3)
+    right.set(xlabel="core-hours in all")
+    right.grid(axis="y", visible=False)
+    return made
+
+
+def _short(group: str) -> str:
+    number = group.removeprefix("iteration_")
+    return str(int(number)) if number.isdigit() else "end"
+
+
+def _colour(step: str) -> str:
+    return STEP_COLOURS.get(step, STEP_COLOURS["other"])
+
+
+def _steps(found: Costs) -> Table:
+    whole = found.total.core_hours
+    rows = [
+        (name, str(cost.jobs), significant(cost.core_hours), percent(cost.core_hours / whole) if whole else "–",
+         significant(cost.core_hours / found.labels.accepted) if found.labels.accepted else "–")
+        for name, cost in [*found.steps.items(), ("in all", found.total)]
+    ]  # fmt: skip
+    heads = ("step", "jobs", "core-hours", "share", "core-hours per accepted frame")
+    return Table(
+        "Core-hours by step; a frame is accepted if it was chosen to train on and has a label", heads, rows, frozenset({0})
+    )
+
+
+def _labels(found: Costs) -> Table:
+    labels = found.labels
+    saved = "unknown" if labels.saved is None else significant(labels.saved)
+    rows = [
+        ("new labels", str(labels.new), significant(labels.core_hours - labels.failed_core_hours)),
+        ("attempts that gave no label", "", significant(labels.failed_core_hours)),
+        ("of one new label, failed attempts included", "1", significant(labels.per_label)),
+        ("labels taken over: saved, not spent", str(labels.reused), saved),
+    ]
+    rows += [
+        (f"labelled by {name}, in jobs", str(cost.jobs), significant(cost.core_hours)) for name, cost in found.engines.items()
+    ]
+    return Table("What labels cost", ("what", "number", "core-hours"), rows, frozenset({0}))
