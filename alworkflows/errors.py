@@ -5,11 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["InputError", "MissingExtraError", "SimulationError", "suggest", "unknown"]
+__all__ = ["CommitteeError", "InputError", "MissingExtraError", "SimulationError", "suggest", "unknown"]
 
 
 class InputError(ValueError):
     """Input that cannot be used; the message says what was expected, what came, and where."""
+
+
+class CommitteeError(InputError):
+    """Too few members would come of the data for them to disagree."""
 
 
 class SimulationError(RuntimeError):

@@ -24,16 +24,19 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from alworkflows.errors import InputError
 
 __all__ = [
+    "GIVEN",
     "FrameWriter",
     "Labels",
     "attach_labels",
     "check_labelled",
     "duplicates",
     "frame_id",
+    "is_given",
     "labels",
     "load",
     "pack",
     "read",
+    "same_engine",
     "save",
     "unpack",
     "write",
@@ -41,6 +44,8 @@ __all__ = [
 
 FORMAT = "alworkflows-frames"
 VERSION = 1
+#: key in a description of an engine: labels of which a person vouches that they are as the others of the data set
+GIVEN = "given"
 
 
 class Labels:
@@ -281,6 +286,16 @@ def write(path: str | os.PathLike[str], frames: Sequence[Atoms]) -> None:
             copy.info["origin"] = _encode(frame.info["origin"])
         out.append(copy)
     ase.io.write(Path(path), out, format="extxyz")
+
+
+def is_given(engine: dict[str, Any] | None) -> bool:
+    """Whether labels were given with a file that does not say what made them."""
+    return engine is not None and GIVEN in engine
+
+
+def same_engine(one: dict[str, Any] | None, other: dict[str, Any] | None) -> bool:
+    """Whether labels of two engines may stand in one data set; those that a person vouches for go with any."""
+    return one == other or (one is not None and other is not None and (is_given(one) or is_given(other)))
 
 
 def check_labelled(frames: Sequence[Atoms], quantities: Iterable[str] = ("forces",), where: str = "frames") -> None:

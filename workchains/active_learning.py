@@ -7,29 +7,26 @@ from typing import Any
 
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode, Int, List
+from aiida.orm import Dict, InstalledCode
 
-from alworkflows.settings import Approval, Campaign, TermsRule
-from workchains.approval import answer, estimate, put_question
+from alworkflows.settings import Campaign
 from workchains.base import ending, link_key
-from workchains.calculations.deviate import DeviateJob
 from workchains.calculations.evaluate import EvaluateJob
-from workchains.campaign_state import CampaignWorkChain
+from workchains.campaign_state import KEPT
 from workchains.data.frames import FramesData
-from workchains.functions import build_structures, select_frames
-from workchains.labelling import LabelWorkChain
+from workchains.functions import build_structures
+from workchains.given import GivenDataWorkChain
 from workchains.ports import declare
 from workchains.queueing import is_stopping
-from workchains.sampling import SampleWorkChain
-from workchains.training import TrainWorkChain
 
 __all__ = ["ActiveLearningWorkChain"]
 
 
-class ActiveLearningWorkChain(CampaignWorkChain):
+class ActiveLearningWorkChain(GivenDataWorkChain):
     """Sample, deviate, select, label, refit; stage after stage, until each ensemble agrees on what its sampler visits.
 
-    What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has.
+    What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has, and another one can
+    go on from there: see :mod:`workchains.resuming`.
     """
 
     @classmethod
@@ -40,15 +37,21 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(
             steps.setup,
+            if_(steps.has_given)(
+                while_(steps.should_describe_given)(steps.run_describe_given),
+                steps.inspect_describe_given,
+                if_(steps.should_train_given)(steps.run_train, steps.inspect_train),
+            ),
             while_(steps.should_iterate)(
-                steps.run_sample,
-                steps.inspect_sample,
-                if_(steps.is_going_on)(while_(steps.should_deviate)(steps.run_deviate), steps.inspect_deviate),
-                if_(steps.is_going_on)(
-                    steps.run_select, while_(steps.should_wait)(steps.run_ask), steps.run_label, steps.inspect_label
+                if_(steps.has_choice)(steps.take_choice).else_(
+                    steps.run_levels,
+                    if_(steps.is_going_on)(steps.run_sample, steps.inspect_sample),
+                    if_(steps.is_going_on)(while_(steps.should_deviate)(steps.run_deviate), steps.inspect_deviate),
+                    if_(steps.is_going_on)(steps.run_select),
                 ),
+                if_(steps.is_going_on)(while_(steps.should_wait)(steps.run_ask), steps.run_label, steps.inspect_label),
                 if_(steps.should_train)(steps.run_train, steps.inspect_train),
-                steps.finish_iteration,
+                steps.run_judge,
             ),
             if_(steps.has_judgement)(while_(steps.should_evaluate)(steps.run_evaluate), steps.inspect_evaluate),
             steps.results,
@@ -85,6 +88,7 @@ class ActiveLearningWorkChain(CampaignWorkChain):
     ) -> ProcessBuilder:
         """Return a builder for a campaign that was read and checked; files it names are read here."""
         from workchains.campaigns import read_files
+        from workchains.given import find_given
 
         builder: Any = cls.get_builder()
         builder.code = code
@@ -93,6 +97,8 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         files = {link_key(name): FramesData.from_frames(frames) for name, frames in given.items()}
         if files:
             builder.files = files
+        if campaign.start:
+            builder.given = find_given(campaign, base or Path.cwd())
         builder.options = Dict(options or {})
         builder.metadata.label = campaign.name
         builder.metadata.description = campaign.description
@@ -101,11 +107,13 @@ class ActiveLearningWorkChain(CampaignWorkChain):
     # ------------------------------------------------------------------------------------------------ start
 
     def setup(self) -> None:
-        """Start with nothing, and build the structures."""
+        """Start with nothing, or with what the campaign had that this one goes on from; build the structures."""
         self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
-        self.ctx.batches, self.ctx.tests, self.ctx.transfers = {}, {}, {}
-        self.ctx.marks, self.ctx.ensembles, self.ctx.groups = {}, {}, {}
-        self.ctx.failure = None
+        self.ctx.groups, self.ctx.unconverged, self.ctx.failure = {}, {}, None
+        for name in KEPT:
+            self.ctx[name] = {}
+        if "resumed" in self.inputs:
+            self.take_over()
         campaign = self.campaign
         used = {name for stage in campaign.stages for name in stage.structures}
         specs = {name: spec.model_dump(mode="json") for name, spec in campaign.structures.items() if name in used}
@@ -119,6 +127,17 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         self.ctx.structures = built.outputs.result
         self.out("structures", self.ctx.structures)
 
+    def take_over(self) -> None:
+        """Take over what the earlier campaign had when its last iteration ended."""
+        record = self.inputs.resumed.get_dict()
+        for name, nodes in self.inputs.get("previous", {}).items():
+            for key, node in nodes.items():
+                self.keep(name, node, key)
+        self.ctx.groups, self.ctx.unconverged = record["groups"], record["unconverged"]
+        self.ctx.stage, self.ctx.stage_iteration = record["stage"], record["stage_iteration"]
+        self.ctx.iteration = record["iteration"]
+        self.report(record["sentence"])
+
     def should_iterate(self) -> bool:
         """Go on until the stages are done or something ended the campaign; begin the next iteration."""
         if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
@@ -126,249 +145,25 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         if is_stopping(self.node):
             self.end_as_asked()
             return False
-        limit = self.campaign.budget.labels
-        if limit is not None and self.labels_paid() >= limit:
-            self.end_with("WARNING_BUDGET_EXHAUSTED", paid=self.labels_paid(), limit=limit, stage=self.stage.name)
+        if self.has_spent_all():
             return False
         self.ctx.iteration += 1
         self.ctx.stage_iteration += 1
+        self.ctx.selected = self.ctx.test = None
         return True
 
-    def is_going_on(self) -> bool:
-        """Nothing has ended the campaign, and nobody has asked it to begin nothing new."""
-        if self.ctx.failure is None and is_stopping(self.node):
-            self.end_as_asked()
-        return self.ctx.failure is None
+    def has_choice(self) -> bool:
+        """The earlier campaign had chosen the frames of this iteration, and begun to label them."""
+        chosen = "selections" in self.inputs.get("unfinished", {})
+        return chosen and self.ctx.iteration == self.inputs.resumed["iteration"] + 1
 
-    # ------------------------------------------------------------------------------------------------ sample
-
-    def run_sample(self) -> ToContext:
-        """Make candidates with this stage's sampler."""
-        stage = self.stage
-        driven = stage.sampler.needs_ensemble
-        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if driven else {}
-        node = self.submit_once(
-            f"{self.key}_sample",
-            SampleWorkChain,
-            label=f"{self.key}: {stage.name}, sample {len(stage.structures)} structures",
-            code=self.inputs.code,
-            structures=self.ctx.structures,
-            names=List(list(stage.structures)),
-            sampler=Dict(stage.sampler.model_dump(mode="json")),
-            run=Dict({"seed": self.seed("sample"), "upper": self.levels()[1] if driven else None}),
-            options=self.options("sample"),
-            clean=self.campaign.label.clean,
-            **inputs,
-        )
-        return ToContext(sample=node)
-
-    def inspect_sample(self) -> None:
-        """Keep the candidates."""
-        node = self.ctx.sample
-        if "candidates" not in node.outputs:
-            if self.is_going_on():
-                self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
-            return
-        self.ctx.candidates = node.outputs.candidates
-        self.out(f"candidates.{self.key}", self.ctx.candidates)
-
-    # ------------------------------------------------------------------------------------------------ choose
-
-    def should_deviate(self) -> bool:
-        """The candidates are not described yet."""
-        return self.ended(f"{self.key}_deviate") is None
-
-    def run_deviate(self) -> ToContext:
-        """Measure what selection needs to know of each candidate."""
-        return self.run_one(f"{self.key}_deviate", self.computer, self.make_deviate)
-
-    def make_deviate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
-        """Return the job that describes the candidates."""
-        limits = self.campaign.limits(self.stage).model_dump(mode="json")
-        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
-        inputs |= {
-            "label": f"{self.key}: deviate {len(self.ctx.candidates)} candidates",
-            "code": self.inputs.code,
-            "candidates": self.ctx.candidates,
-            "settings": Dict({"species": list(self.campaign.species), "geometry": limits}),
-            "metadata": {"options": self.job_options("deviate")},
-        }
-        return DeviateJob, inputs, {}
-
-    def inspect_deviate(self) -> None:
-        """See that every candidate was described."""
-        node = self.ctx.deviate = self.ended(f"{self.key}_deviate")
-        assert node is not None
-        if not node.is_finished_ok:
-            self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
-            return
-        self.tidy(node)
-
-    def run_select(self) -> None:
-        """Choose the frames to label and the random test frames."""
-        campaign = self.campaign
-        values = campaign.selection.model_dump(mode="json")
-        values["reference"] = self.ensemble().reference_disagreement if self.ctx.ensembles else None
-        budget = self.stage.budget or campaign.selection.budget
-        if campaign.budget.labels is not None:
-            budget = min(budget, campaign.budget.labels - self.labels_paid())
-        values["budget_now"] = budget
-        if not self.stage.train:
-            # a transfer set follows the sampler's own distribution, as a test set does
-            values["test_share"], values["budget_now"] = min(1.0, budget / len(self.ctx.candidates)), 0
-        chosen = self.call_once(
-            f"{self.key}_select",
-            select_frames,
-            label=f"{self.key}: select",
-            candidates=self.ctx.candidates,
-            deviation=self.ctx.deviate.outputs.deviation,
-            settings=Dict(values),
-            seed=Int(self.seed("select")),
-            **self.ctx.marks,
-        )
-        if not chosen.is_finished_ok:
-            self.end_with("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
-            return
-        outputs = chosen.outputs
-        self.ctx.marks = {**self.ctx.marks, self.key: outputs.fingerprints}
-        self.ctx.selected = outputs.selected if "selected" in outputs else None
-        self.ctx.test = outputs.test if "test" in outputs else None
-        self.ctx.selection = outputs.selection
-        self.out(f"selections.{self.key}", outputs.selection)
-        counts = self.ctx.selection["counts"]
-        self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
-        if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
-            upper = self.ctx.selection["window"][1]
-            self.end_with("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
-        if not counts["valid"]:
-            self.end_with("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(self.ctx.candidates))
-
-    # ------------------------------------------------------------------------------------------------ label
-
-    def should_wait(self) -> bool:
-        """A person wants to be asked before these labels are paid for, and has not answered."""
-        wanted = self.campaign.label.approval
-        if wanted is Approval.NEVER or not self.is_going_on() or not self.chosen() or is_stopping(self.node):
-            return False
-        said = answer(self.node, self.key)
-        if said is False:
-            self.end_with("WARNING_NOT_APPROVED", stage=self.stage.name, labels=sum(map(len, self.chosen())))
-        first = wanted is Approval.FIRST and answer(self.node) is True
-        return said is None and not first
-
-    def run_ask(self) -> None:
-        """Say what the labels would cost, and pause until `alworkflows approve` answers."""
-        question = estimate(self.chosen(), self.campaign.label, self.label_code)
-        put_question(self.node, self.key, question)
-        self.report(f"{self.key}: waiting for approval: {question['text']}; answer with: alworkflows approve {self.node.pk}")
-        self.pause(f"waiting for approval: {question['text']}")
-
-    def run_label(self) -> ToContext:
-        """Label the chosen frames and the test frames."""
-        settings = Dict(self.campaign.label.model_dump(mode="json"))
-        geometry = Dict(self.campaign.limits(self.stage).model_dump(mode="json"))
-        nodes = {}
-        for name, frames in (("label", self.ctx.selected), ("label_test", self.ctx.test)):
-            if frames is not None and self.is_going_on():
-                nodes[name] = self.submit_once(
-                    f"{self.key}_{name}",
-                    LabelWorkChain,
-                    label=f"{self.key}: label {len(frames)} {'chosen' if name == 'label' else 'test'} frames",
-                    code=self.label_code,
-                    frames=frames,
-                    settings=settings,
-                    geometry=geometry,
-                    options=self.options("label"),
-                )
-        self.ctx.labelling = list(nodes)
-        return ToContext(**nodes)
-
-    def inspect_label(self) -> None:
-        """Add the batch to the data set; keep the failures with their reasons."""
-        drawn = (self.ctx.tests, "tests") if self.stage.train else (self.ctx.transfers, "transfers")
-        for name, store, output in (("label", self.ctx.batches, "batches"), ("label_test", *drawn)):
-            if name not in self.ctx.labelling:
-                continue
-            node = self.ctx[name]
-            if "batch" in node.outputs:
-                store[self.key] = node.outputs.batch
-                self.out(f"{output}.{self.key}", node.outputs.batch)
-                if name == "label_test":
-                    self.ctx.groups[self.key] = self.stage.name
-            if name == "label" and "failures" in node.outputs:
-                self.out(f"failures.{self.key}", node.outputs.failures)
-            if not node.is_finished_ok and name == "label":
-                self.end_with("ERROR_LABELLING_FAILED", stage=self.stage.name, message=ending(node))
-            elif not node.is_finished_ok:
-                self.report(f"labelling the test frames failed: {ending(node)}")
-        if is_stopping(self.node):
-            # labels that were let go of are no failure of the campaign
-            self.end_as_asked()
-
-    # ------------------------------------------------------------------------------------------------ train
-
-    def should_train(self) -> bool:
-        """There is a new batch or transfer set; also when failed labels end the campaign, so that those that came are used."""
-        return (self.key in self.ctx.batches or self.key in self.ctx.transfers) and not is_stopping(self.node)
-
-    def run_train(self) -> ToContext:
-        """Fit an ensemble to all batches."""
-        campaign = self.campaign
-        model = campaign.model.model_dump(mode="json")
-        if campaign.model.fit.rule is TermsRule.TRANSFER and not self.ctx.transfers:
-            self.report(f"{self.key}: no transfer set is labelled yet; this fit follows the rule {TermsRule.ONE_STANDARD_ERROR}")
-            model["fit"]["rule"] = str(TermsRule.ONE_STANDARD_ERROR)
-        more: dict[str, Any] = (
-            {"tests": {f"test_{name}": node for name, node in self.ctx.tests.items()}} if self.ctx.tests else {}
-        )
-        if self.ctx.transfers:
-            more["transfers"] = {f"transfer_{name}": node for name, node in self.ctx.transfers.items()}
-            more["groups"] = Dict({f"transfer_{name}": self.ctx.groups[name] for name in self.ctx.transfers})
-        node = self.submit_once(
-            f"{self.key}_train",
-            TrainWorkChain,
-            label=f"{self.key}: train on {sum(len(batch) for batch in self.ctx.batches.values())} frames",
-            code=self.inputs.code,
-            batches={f"batch_{name}": node for name, node in self.ctx.batches.items()},
-            settings=Dict({"model": model, "species": list(campaign.species), "seed": campaign.seed}),
-            options=self.options("fit"),
-            clean=campaign.label.clean,
-            **more,
-        )
-        return ToContext(train=node)
-
-    def inspect_train(self) -> None:
-        """Hand over the new ensemble."""
-        node = self.ctx.train
-        if not node.is_finished_ok:
-            if is_stopping(self.node):
-                self.end_as_asked()
-            else:
-                self.end_with("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
-            return
-        self.ctx.ensembles[self.key] = node.outputs.ensemble
-        self.out(f"ensembles.{self.key}", node.outputs.ensemble)
-        self.out(f"reports.{self.key}", node.outputs.report)
-        test = node.outputs.report.get("test")
-        if test:
-            self.report(
-                f"{self.key}: force error on {node.outputs.report['test_frames']} test frames {test['force_rmse']:.3f} eV/A"
-            )
-
-    def finish_iteration(self) -> None:
-        """Advance to the next stage if the ensemble agrees on what this one visits, or its iterations are used up."""
-        if self.ctx.failure is not None:
-            return
-        stage = self.stage
-        share = self.ctx.selection["accurate_share"]
-        if share is not None and share >= (stage.convergence.accurate_share or 2.0):
-            self.report(f"stage {stage.name} converged: {share:.0%} of its candidates are accurate")
-        elif self.ctx.stage_iteration < stage.iterations:
-            return
-        else:
-            self.report(f"stage {stage.name} ended after {self.ctx.stage_iteration} of {stage.iterations} iterations")
-        self.ctx.stage += 1
-        self.ctx.stage_iteration = 0
+    def take_choice(self) -> None:
+        """Go on with the frames that were chosen; their labels, those that come too, are found by content."""
+        given = self.inputs.unfinished
+        for name in ("levels", "candidates", "fingerprints", "selections"):
+            if name in given:
+                self.keep(name, given[name])
+        self.ctx.selected, self.ctx.test = given.get("selected"), given.get("test")
 
     # ------------------------------------------------------------------------------------------------ end
 
@@ -390,8 +185,8 @@ class ActiveLearningWorkChain(CampaignWorkChain):
             "label": f"judge {len(self.ctx.ensembles)} ensembles",
             "code": self.inputs.code,
             "ensembles": dict(self.ctx.ensembles),
-            "tests": {f"test_{name}": node for name, node in self.ctx.tests.items()},
-            "groups": Dict({f"test_{name}": self.ctx.groups[name] for name in self.ctx.tests}),
+            "tests": {f"test_{key}": node for key, node in self.ctx.tests.items()},
+            "groups": Dict({f"test_{key}": self.ctx.groups[key] for key in self.ctx.tests}),
             "metadata": {"options": self.job_options("evaluate")},
         }
         return EvaluateJob, inputs, {}
@@ -410,8 +205,11 @@ class ActiveLearningWorkChain(CampaignWorkChain):
         """Hand over the last ensemble, and say how the campaign ended."""
         if self.ctx.ensembles:
             self.out("ensemble", self.ensemble())
+        if self.ctx.failure is None and self.ctx.unconverged:
+            stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
+            self.end_with("WARNING_NOT_CONVERGED", labels=self.labels_paid(), stages=stages)
         if self.ctx.failure is None:
-            self.report(f"all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
+            self.report(f"converged: all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
             return None
         label, values = self.ctx.failure
         return getattr(self.exit_codes, label).format(**values)

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
+from aiida.manage.caching import _CONTEXT_CACHE
 from aiida.orm import ProcessNode
 
+from workchains.repair import leave_if_deaf
 from workchains.revival import QUEUED, bury, is_abandoned, never_began
 
-__all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered"]
+__all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered", "reuse_jobs"]
+
+#: process types of our jobs, for AiiDA's caching
+JOBS = "aiida.calculations:alworkflows.*"
 
 
 def derive_seed(seed: int, *path: object) -> int:
@@ -39,12 +47,34 @@ def numbered(name: str, number: int, digits: int = 2) -> str:
     return f"{name}_{number:0{digits}d}"
 
 
+@contextmanager
+def reuse_jobs(wanted: bool) -> Iterator[None]:
+    """Let a job of ours whose inputs are those of a finished one take over its outputs (AiiDA's caching) within the context."""
+    if not wanted:
+        yield
+        return
+    _CONTEXT_CACHE.enable(JOBS)
+    try:
+        yield
+    finally:
+        # AiiDA's own context manager leaves it enabled when something is raised, and a daemon worker lives on
+        _CONTEXT_CACHE.clear()
+
+
 class KeyedWorkChain(WorkChain):
     """A work chain whose children are known by their call link label.
 
     A work chain killed inside a step restarts from the step's beginning; a child with the same key that already exists is then
     adopted, so nothing is run twice. One that was made and not handed to a worker any more is made anew.
     """
+
+    @cached_property
+    def goes_on(self) -> bool:
+        """Whether this belongs to a campaign that goes on from another: the jobs that one had finished are not run again."""
+        top: ProcessNode = self.node
+        while top.caller is not None:
+            top = top.caller
+        return "resumed" in top.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all_link_labels()
 
     def child(self, key: str) -> ProcessNode | None:
         """Return the child with this key, if it was made before, and was not abandoned before it began."""
@@ -72,7 +102,10 @@ class KeyedWorkChain(WorkChain):
             metadata["label"] = label
         if description:
             metadata["description"] = description
-        node = self.submit(process, metadata=metadata, **inputs)
+        if self.runner.is_daemon_runner:
+            leave_if_deaf()
+        with reuse_jobs(self.goes_on):
+            node = self.submit(process, metadata=metadata, **inputs)
         node.base.extras.set(QUEUED, True)
         return node
 

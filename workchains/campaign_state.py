@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from aiida.orm import Computer, Dict, InstalledCode, ProcessNode
 
-from alworkflows.selection.levels import resolve
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.base import derive_seed, numbered
 from workchains.data.ensemble import EnsembleData
@@ -15,11 +15,38 @@ from workchains.folders import clean
 from workchains.machines import options_for
 from workchains.queueing import QueueingWorkChain
 
-__all__ = ["CampaignWorkChain"]
+__all__ = ["GIVEN", "KEPT", "CampaignWorkChain", "latest"]
+
+#: namespaces of what each iteration makes, by its key; outputs of a campaign, and inputs of one that goes on from it
+KEPT = (
+    "batches",
+    "tests",
+    "transfers",
+    "ensembles",
+    "reports",
+    "selections",
+    "fingerprints",
+    "decisions",
+    "levels",
+    "candidates",
+    "failures",
+)
+#: name of the group of test frames that came with given data
+GIVEN = "given"
+
+
+def latest(kept: Iterable[str]) -> str:
+    """Return the key of the last iteration, also where numbers have become longer."""
+    return max(kept, key=lambda key: (len(key), key))
 
 
 class CampaignWorkChain(QueueingWorkChain):
-    """A work chain that runs a campaign; what it does in which order is the subclass's."""
+    """A work chain that runs a campaign; what it does in which order is the subclass's.
+
+    The context holds ``stage`` (its index), ``stage_iteration`` and ``iteration`` (from 1), a mapping from keys to nodes for each
+    name in :data:`KEPT`, ``groups`` (the stage of each set of test frames and each transfer set), and ``failure`` (the label of
+    an exit code and its values, once something has ended the campaign).
+    """
 
     @property
     def campaign(self) -> Campaign:
@@ -35,6 +62,12 @@ class CampaignWorkChain(QueueingWorkChain):
     def key(self) -> str:
         """The name of this iteration, under which its outputs stand."""
         return numbered("iteration", self.ctx.iteration)
+
+    def keep(self, name: str, node: Any, key: str | None = None) -> None:
+        """Remember what an iteration made, this one if no other is named, and hand it over."""
+        key = key or self.key
+        self.ctx[name] = {**self.ctx[name], key: node}
+        self.out(f"{name}.{key}", node)
 
     def end_with(self, label: str, **values: Any) -> None:
         """Remember how the campaign ends; what is there is still judged and handed over."""
@@ -53,15 +86,17 @@ class CampaignWorkChain(QueueingWorkChain):
 
     def ensemble(self) -> EnsembleData:
         """Return the last ensemble."""
-        return self.ctx.ensembles[max(self.ctx.ensembles)]
+        return self.ctx.ensembles[latest(self.ctx.ensembles)]
 
-    def levels(self) -> tuple[float, float]:
-        """Return the trust levels that hold for the last ensemble, eV/A."""
-        return resolve(self.campaign.selection.levels, self.ensemble().reference_disagreement)
+    def window(self) -> list[float] | None:
+        """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
+        levels = self.ctx.levels.get(self.key)
+        return None if levels is None else [levels["lower"], levels["upper"]]
 
     def labels_paid(self) -> int:
-        """Return how many labels there are, test frames and transfer sets included."""
-        return sum(len(node) for nodes in (self.ctx.batches, self.ctx.tests, self.ctx.transfers) for node in nodes.values())
+        """Return how many labels there are, test frames and transfer sets included; given ones were not paid for."""
+        kept = [self.ctx[name].items() for name in ("batches", "tests", "transfers")]
+        return sum(len(node) for items in kept for key, node in items if not key.startswith(GIVEN))
 
     def seed(self, use: str) -> int:
         """Return the seed of one use in this iteration."""

@@ -9,6 +9,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
+from alworkflows.frames import is_given, same_engine
 from alworkflows.settings import ModelSettings, parse
 from workchains.base import ending, numbered
 from workchains.calculations.fit import FitJob
@@ -18,6 +19,9 @@ from workchains.machines import options_for
 from workchains.restarting import RestartingWorkChain
 
 __all__ = ["TrainWorkChain"]
+
+#: exit status of a fit whose members would be too few
+COMMITTEE_TOO_SMALL = 211
 
 
 class TrainWorkChain(RestartingWorkChain):
@@ -54,6 +58,8 @@ class TrainWorkChain(RestartingWorkChain):
             invalidates_cache=True,
         )
 
+        spec.exit_code(406, "ERROR_COMMITTEE_TOO_SMALL", message="{message}", invalidates_cache=True)
+
     def runs(self) -> list[str]:
         """Return the one run there is."""
         return ["fit"]
@@ -83,6 +89,8 @@ class TrainWorkChain(RestartingWorkChain):
             return self.exit_codes.ERROR_FIT_FAILED.format(message="not begun: asked to begin nothing new")
         if self.is_out_of_walltime(jobs[-1]):
             return self.exit_codes.ERROR_FIT_OUT_OF_WALLTIME.format(jobs=len(jobs))
+        if jobs[-1].exit_status == COMMITTEE_TOO_SMALL:
+            return self.exit_codes.ERROR_COMMITTEE_TOO_SMALL.format(message=ending(jobs[-1]))
         if not jobs[-1].is_finished_ok:
             return self.exit_codes.ERROR_FIT_FAILED.format(message=ending(jobs[-1]))
         self.out("ensemble", jobs[-1].outputs.ensemble)
@@ -117,7 +125,9 @@ def validate_batches(value: Any, _: Any) -> str | None:
     for name, node in nodes.items():
         if node.engine is None:
             return f"{name}: expected labelled frames, got frames whose labels name no engine"
-        if node.engine != nodes[first].engine:
+        if is_given(nodes[first].engine):
+            first = name
+        if not same_engine(node.engine, nodes[first].engine):
             return (
                 f"labels of two engines or settings in one data set: {first} has {nodes[first].engine}, {name} has {node.engine}"
             )

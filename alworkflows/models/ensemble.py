@@ -15,7 +15,7 @@ from ase import Atoms
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.native import kinds_of
-from alworkflows.errors import InputError
+from alworkflows.errors import CommitteeError, InputError
 from alworkflows.models.baseline import Baseline
 from alworkflows.models.linear import Committee, LinearModel
 from alworkflows.settings import DescriptorSettings, parse
@@ -48,7 +48,7 @@ class Ensemble:
 
     def __init__(self, members: Sequence[LinearModel], report: dict[str, Any] | None = None) -> None:
         if len(members) < 2:
-            raise InputError(f"an ensemble needs at least two members to disagree, got {len(members)}")
+            raise CommitteeError(f"an ensemble needs at least two members to disagree, got {len(members)}")
         first = members[0]
         if any(
             (member.settings, member.species, member.baseline) != (first.settings, first.species, first.baseline)

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 import alworkflows
 from alworkflows.deadline import TimeIsUp
 from alworkflows.descriptors import build
-from alworkflows.errors import InputError
+from alworkflows.errors import CommitteeError, InputError
 from alworkflows.models.accumulate import accumulate
 from alworkflows.models.baseline import Baseline
 from alworkflows.models.batches import Batches, FrameSource
@@ -132,7 +132,7 @@ class Fit:
         for part in groups[1:]:
             total = total + part
         if sum(part.frames > 0 for part in groups[:members]) < 2:
-            raise InputError(
+            raise CommitteeError(
                 f"expected frames enough that at least two of {members} members leave some out, got {total.frames} frames: "
                 "label more, or use fewer folds"
             )

@@ -56,8 +56,8 @@ class TestBatch:
 
     @classmethod
     def from_rows(cls, stage: str, rows: Sequence[Sequence[Any]]) -> TestBatch:
-        """Return the batch from rows of id, disagreement, error, RMS force, atoms, largest force; None is not a number."""
-        values = np.array([row[1:] for row in rows], dtype=float).reshape(len(rows), 5)
+        """Return the batch from rows of id, disagreement, error, RMS force, atoms, largest force, ...; None is not a number."""
+        values = np.array([row[1:6] for row in rows], dtype=float).reshape(len(rows), 5)
         return cls(stage, values[:, [0, 1, 2, 4, 3]])
 
 

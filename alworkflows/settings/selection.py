@@ -89,6 +89,9 @@ class SelectionSettings(Settings):
         Diversity.FARTHEST_POINT, description="how near-copies are kept out of a batch: farthest-point, cur, leverage, none"
     )
     budget: Count = Field(40, description="frames chosen per iteration")
+    core_hours: float | None = Field(
+        None, gt=0, description="core-hours that the labels of an iteration may take, going by those there are; none: no limit"
+    )
     pool: float = Field(3.0, ge=1, description="diversity picks the budget among this times as many of the highest rank")
     test_share: float = Field(0.1, ge=0, le=1, description="random share of candidates labelled and never trained on")
     geometry: GeometryLimits = GeometryLimits()

@@ -68,7 +68,7 @@ def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, 
                 ) from error
             raise
     except InputError as error:
-        _write(folder, {"verb": verb, "error": str(error)})
+        _write(folder, {"verb": verb, "error": str(error), "kind": type(error).__name__})
         raise
     usage = resource.getrusage(resource.RUSAGE_SELF)
     result = {

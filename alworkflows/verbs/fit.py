@@ -5,8 +5,8 @@ name of a set to files), ``references`` (files whose energies the energies of th
 ``max_seconds`` (walltime).
 Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames, and
 ``test_points``, by the name of each test batch: a row a frame of its id, disagreement, largest force error, RMS of the components
-of the reference forces (eV/A), number of atoms, largest reference force; what is not finite is None. If the walltime is too
-short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
+of the reference forces (eV/A), number of atoms, largest reference force, RMS of the components of the force error; what is not
+finite is None. If the walltime is too short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ def _fit(spec: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, An
 
 def _points(tests: dict[str, list[Atoms]], judged: dict[str, Any]) -> dict[str, list[list[Any]]]:
     """Return a row for each test frame, by batch: what trust levels are calibrated on."""
-    names = ("disagreement", "largest_error", "force_rms", "largest_force")
+    names = ("disagreement", "largest_error", "force_rms", "largest_force", "rms_error")
     columns = iter(zip(*(judged[name].tolist() for name in names), strict=True))
     found: dict[str, list[list[Any]]] = {}
     for name, frames in tests.items():
         found[name] = []
         for frame in frames:
-            *numbers, largest = (value if math.isfinite(value) else None for value in next(columns))
-            found[name].append([frames_io.frame_id(frame), *numbers, len(frame), largest])
+            *numbers, largest, rms = (value if math.isfinite(value) else None for value in next(columns))
+            found[name].append([frames_io.frame_id(frame), *numbers, len(frame), largest, rms])
     return found
 
 
@@ -97,9 +97,9 @@ def read_batches(folder: Path, names: Sequence[str]) -> list[list[Atoms]]:
     for name in names:
         frames, header = frames_io.load(folder / name)
         found = header.get("engine")
-        if batches and found != engine:
+        if batches and not frames_io.same_engine(found, engine):
             raise InputError(f"labels of two engines in one data set: {first} has {engine}, {name} has {found}")
-        if not batches:
+        if not batches or frames_io.is_given(engine):
             engine, first = found, name
         for frame in frames:
             identity = frames_io.frame_id(frame)

@@ -139,7 +139,7 @@ class ComputeParser(Parser):
         """Return how the job ended: 400 if and only if its own clock or the scheduler says that its time was up."""
         codes, status = self.exit_codes, self.node.exit_status
         if report is not None and "error" in report:
-            return codes.ERROR_INPUT_REFUSED.format(message=report["error"])
+            return self.refused(report)
         ended_early = report is None or report.get("terminated")
         if (report or {}).get("out_of_time") or (ended_early and self.ended_by_scheduler(names)):
             # what it was writing when it was killed may be unreadable; all before is in its checkpoint
@@ -157,6 +157,10 @@ class ComputeParser(Parser):
         if kept is None and status == SCHEDULER_OUT_OF_WALLTIME:
             return ExitCode(0)  # its time was up after the result was complete
         return kept
+
+    def refused(self, report: dict[str, Any]) -> ExitCode:
+        """Return the exit code of an input that the verb refused."""
+        return self.exit_codes.ERROR_INPUT_REFUSED.format(message=report["error"])
 
     def ended_by_scheduler(self, names: list[str]) -> bool:
         """Return whether the scheduler ended the job at its walltime: by its accounting, else by what it wrote."""

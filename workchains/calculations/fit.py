@@ -8,6 +8,7 @@ from typing import Any
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
+from alworkflows.errors import CommitteeError
 from workchains.calculations.base import ComputeJob, ComputeParser
 from workchains.data.ensemble import EnsembleData
 from workchains.data.files import FileData
@@ -34,6 +35,9 @@ class FitJob(ComputeJob):
         spec.input("groups", valid_type=Dict, required=False, help="name of the transfer set of each key of transfers")
         spec.input("settings", valid_type=Dict, help="model (settings), species (list), seed (of the folds)")
         spec.output("ensemble", valid_type=EnsembleData, help="the fitted ensemble")
+        spec.exit_code(
+            211, "ERROR_COMMITTEE_TOO_SMALL", message="too few members would come of the data: {message}", invalidates_cache=True
+        )
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
         """Return the input and its files."""
@@ -55,3 +59,9 @@ class FitParser(ComputeParser):
         if report is not None:
             self.out("ensemble", EnsembleData.from_file(folder / ENSEMBLE))
         return None
+
+    def refused(self, report: dict[str, Any]) -> ExitCode:
+        """Tell too few members from other inputs that are refused."""
+        if report.get("kind") == CommitteeError.__name__:
+            return self.exit_codes.ERROR_COMMITTEE_TOO_SMALL.format(message=report["error"])
+        return super().refused(report)

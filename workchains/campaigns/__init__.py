@@ -3,6 +3,7 @@
 from workchains.campaigns.protocols import (
     Protocol,
     inputs,
+    lay,
     load,
     materials,
     protocols,
@@ -11,4 +12,4 @@ from workchains.campaigns.protocols import (
 )
 from workchains.campaigns.template import template
 
-__all__ = ["Protocol", "inputs", "load", "materials", "protocols", "read_files", "resolve", "template"]
+__all__ = ["Protocol", "inputs", "lay", "load", "materials", "protocols", "read_files", "resolve", "template"]

@@ -7,7 +7,7 @@ stages are merged by name where they come as a mapping ``{stage: changes}``, and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from alworkflows.settings import Campaign, Settings, parse, read_yaml
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Protocol", "inputs", "load", "materials", "protocols", "read_files", "resolve"]
+__all__ = ["Protocol", "inputs", "lay", "load", "materials", "protocols", "read_files", "resolve"]
 
 FOLDER = Path(__file__).parent
 
@@ -79,7 +79,7 @@ def inputs(material: str, protocol: str | None = None, overrides: Mapping[str, A
     name = protocol or blocks.default_protocol
     if name not in blocks.protocols:
         raise unknown(f"protocol of {material}", name, blocks.protocols)
-    return _lay(_lay(blocks.default_inputs, blocks.protocols[name].inputs), overrides or {})
+    return lay(lay(blocks.default_inputs, blocks.protocols[name].inputs), overrides or {})
 
 
 def resolve(material: str, protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> Campaign:
@@ -118,8 +118,8 @@ def load(path: str | Path) -> Campaign:
     return parse(Campaign, data, str(path))
 
 
-def read_files(campaign: Campaign, base: Path) -> dict[str, list[Atoms]]:
-    """Return the structures that come from files, as read, by name; relative paths start from ``base``.
+def read_files(campaign: Campaign, base: Path, skip: Collection[str] = ()) -> dict[str, list[Atoms]]:
+    """Return the structures that come from files, as read, by name, but for some; relative paths start from ``base``.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def read_files(campaign: Campaign, base: Path) -> dict[str, list[Atoms]]:
     used = {name for stage in campaign.stages for name in stage.structures}
     found = {}
     for name, spec in campaign.structures.items():
-        if spec.file is not None and name in used:
+        if spec.file is not None and name in used and name not in skip:
             try:
                 found[name] = read_frames(base / spec.file, spec.frames)
             except InputError as error:
@@ -151,7 +151,7 @@ def _material(name: str) -> MaterialFile:
     return parse(MaterialFile, read_yaml(path), str(path))
 
 
-def _lay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def lay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid over it, at the top of a campaign."""
     merged = dict(base)
     for key, value in over.items():

@@ -1,0 +1,165 @@
+"""Has a stage converged, and is it worth going on: criteria on what an iteration showed, each with its number and its limit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+
+from alworkflows.settings import Combine, Convergence
+
+__all__ = ["Decision", "Ending", "judge", "stage_error"]
+
+#: what a fit's report says of one test frame: a row as :mod:`alworkflows.verbs.fit` makes it
+Point = Sequence[Any]
+ID, ATOMS, RMS_ERROR = 0, 4, 6
+
+
+class Ending(StrEnum):
+    """Why a stage ends."""
+
+    CONVERGED = "converged"
+    NO_GAIN = "no gain"
+    ITERATIONS = "iterations"
+    FIXED = "fixed"  # a single iteration that had no ensemble to ask: it does what it says, and is done
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an iteration decided about its stage.
+
+    Attributes
+    ----------
+    accurate_share
+        Of the candidates with a valid geometry; None without an ensemble.
+    test_error
+        RMS force error on the stage's own test frames (eV/A); None if it has none.
+    gain
+        eV/A that 100 labels took off that error since the iteration before, on the frames known to both; None if unknown.
+    criteria
+        By name: ``value``, ``limit``, and whether it ``holds``.
+    held
+        Whether their combination holds in this iteration.
+    converged
+        Whether it held over as many iterations in a row as it must.
+    ending
+        Why the stage ends; None: it goes on.
+    sentence
+        The same for a person.
+    """
+
+    accurate_share: float | None
+    test_error: float | None
+    gain: float | None
+    criteria: dict[str, dict[str, Any]] = field(default_factory=dict)
+    held: bool = False
+    converged: bool = False
+    ending: Ending | None = None
+    sentence: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON types."""
+        return {**asdict(self), "ending": str(self.ending) if self.ending else None}
+
+
+def stage_error(points: Mapping[str, Sequence[Point]], names: Sequence[str], only: set[str] | None = None) -> float | None:
+    """Return the RMS force error over the test frames of some batches, eV/A; None if there is no frame.
+
+    Parameters
+    ----------
+    points
+        Of each test batch, as in a fit's report.
+    names
+        The batches that count.
+    only
+        Ids of the frames that count; None: all.
+    """
+    rows = [point for name in names for point in points.get(name, ()) if only is None or point[ID] in only]
+    atoms = np.array([row[ATOMS] for row in rows], dtype=float)
+    errors = np.array([row[RMS_ERROR] for row in rows], dtype=float)
+    return float(np.sqrt((atoms * errors**2).sum() / atoms.sum())) if len(rows) else None
+
+
+def judge(
+    rule: Convergence,
+    share: float | None,
+    now: Mapping[str, Sequence[Point]],
+    before: Mapping[str, Sequence[Point]],
+    tests: Sequence[str],
+    labels: int,
+    history: Sequence[Mapping[str, Any]],
+    iterations: int,
+) -> Decision:
+    """Decide about a stage after one of its iterations.
+
+    Parameters
+    ----------
+    rule
+        The stage's criteria.
+    share
+        Share of accurate candidates; None if there was no ensemble to ask.
+    now, before
+        What this iteration's ensemble, and the one before it, are worth on each test frame, by test batch; empty: no fit.
+    tests
+        Names of the stage's own test batches.
+    labels
+        Labels that were added to the training set between the two.
+    history
+        Earlier decisions of this stage, oldest first, as dictionaries.
+    iterations
+        Most iterations of the stage.
+    """
+    error = stage_error(now, tests)
+    known = {point[ID] for name in tests for point in before.get(name, ())}
+    earlier, same = stage_error(before, tests), stage_error(now, tests, known)
+    gain = 100 * (earlier - same) / labels if earlier is not None and same is not None and labels else None
+
+    criteria: dict[str, dict[str, Any]] = {}
+    if rule.accurate_share is not None:
+        holds = share is not None and share >= rule.accurate_share
+        criteria["accurate_share"] = {"value": share, "limit": rule.accurate_share, "holds": holds}
+    if rule.test_error is not None:
+        holds = error is not None and error <= rule.test_error
+        criteria["test_error"] = {"value": error, "limit": rule.test_error, "holds": holds}
+    holding = [item["holds"] for item in criteria.values()]
+    held = bool(holding) and (all(holding) if rule.combine is Combine.ALL else any(holding))
+    number = len(history) + 1
+    row = [*(bool(item["held"]) for item in history), held]
+    converged = number >= rule.over and all(row[-rule.over :])
+
+    gains = [*(item["gain"] for item in history), gain][-rule.over :]
+    stale = rule.least_gain is not None and len(gains) == rule.over and None not in gains
+    if stale:
+        mean = float(np.mean([value for value in gains if value is not None]))
+        stale = mean < float(rule.least_gain or 0.0)
+        criteria["least_gain"] = {"value": mean, "limit": rule.least_gain, "holds": not stale}
+
+    ending: Ending | None = None
+    if converged:
+        ending = Ending.CONVERGED
+    elif stale:
+        ending = Ending.NO_GAIN
+    elif number >= iterations:
+        ending = Ending.FIXED if iterations == 1 and share is None else Ending.ITERATIONS
+    return Decision(share, error, gain, criteria, held, converged, ending, _sentence(rule, criteria, ending, number, iterations))
+
+
+def _sentence(rule: Convergence, criteria: dict[str, dict[str, Any]], ending: Ending | None, number: int, iterations: int) -> str:
+    said = []
+    if (item := criteria.get("accurate_share")) and item["value"] is not None:
+        said.append(f"{item['value']:.0%} of the candidates are accurate (wanted: {item['limit']:.0%})")
+    if (item := criteria.get("test_error")) and item["value"] is not None:
+        said.append(f"force error on its test frames {item['value']:.3g} eV/A (wanted: {item['limit']:.3g})")
+    if item := criteria.get("least_gain"):
+        said.append(f"100 labels took {item['value']:.3g} eV/A off that error (wanted: at least {item['limit']:.3g})")
+    heads = {
+        Ending.CONVERGED: "converged" + (f" over {rule.over} iterations" if rule.over > 1 else ""),
+        Ending.NO_GAIN: "not converged, and more labels gain too little",
+        Ending.ITERATIONS: f"not converged after its {'only iteration' if iterations == 1 else f'{iterations} iterations'}",
+        Ending.FIXED: "done: a single iteration, in which there was no ensemble to ask",
+    }
+    head = heads[ending] if ending else f"goes on after iteration {number} of at most {iterations}"
+    return f"{head}: {'; '.join(said)}" if said else head

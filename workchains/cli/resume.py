@@ -1,0 +1,242 @@
+"""``alworkflows resume`` and ``alworkflows extend``: go on with a campaign, as it was or with more to do."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.commands.output import json_option, print_json
+from alworkflows.errors import InputError
+from workchains.cli.common import load_campaign_node, profile_option, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aiida.orm import ProcessNode
+
+    from alworkflows.settings import Campaign
+
+__all__ = ["extend", "resume"]
+
+
+@click.command()
+@click.argument("campaign", metavar="PK")
+@click.option("--with", "file", type=click.Path(), help="A YAML file with the settings that change, as in a campaign file.")
+@click.option(
+    "--set", "values", metavar="KEY=VALUE", multiple=True, help="One setting that changes, such as budget.labels=500; repeatable."
+)
+@click.option("--branch", is_flag=True, help="Go on from a campaign again that another one has gone on from already.")
+@click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@profile_option
+@json_option
+def resume(
+    campaign: str, file: str | None, values: tuple[str, ...], branch: bool, wait: bool, profile: str | None, as_json: bool
+) -> None:
+    """Go on with a campaign that stopped, failed, was killed, or ended, from its last finished step.
+
+    A new campaign takes over all that the earlier one has: finished iterations with their labels and ensembles; of the
+    one in progress the frames that were chosen, finished simulations, labels that came and that still come. Nothing is run or
+    paid for twice. Changed settings hold from the next step on; those that contradict stored labels are refused.
+
+    A campaign that has not ended, because the daemon or the machine died, goes on by itself: the daemon is started.
+
+    \b
+    Examples:
+      alworkflows resume 1234
+      alworkflows resume 1234 --set budget.labels=500 --set selection.criterion=grade
+      alworkflows resume 1234 --set stages.surfaces.iterations=8
+      alworkflows resume 1234 --with changes.yaml --wait
+    """
+    from workchains import session
+
+    session.activate(profile)
+    node = load_campaign_node(campaign)
+    changes = _changes(file, values)
+    if not node.is_terminated:
+        _wake(node, changes, as_json)
+        return
+    _go_on(node, lambda old: _merge(old, changes), Path(file).parent if file else Path.cwd(), branch, wait, as_json)
+
+
+@click.command()
+@click.argument("campaign", metavar="PK")
+@click.argument("file", type=click.Path())
+@click.option("--branch", is_flag=True, help="Extend a campaign again that another one has gone on from already.")
+@click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@profile_option
+@json_option
+def extend(campaign: str, file: str, branch: bool, wait: bool, profile: str | None, as_json: bool) -> None:
+    """Add the structures and stages in FILE to a campaign that has ended, and go on with them.
+
+    FILE holds `structures` and `stages` as in a campaign file, and may change other settings; its stages come after those there
+    are. All labels and ensembles are taken over.
+
+    \b
+    Example of a FILE:
+      structures: {wurtzite-0001: {prototype: zno-wurtzite, miller: [0, 0, 1], layers: 6, vacuum: 12 A}}
+      stages:
+        - {name: polar, structures: [wurtzite-0001], sampler: {name: surface-melt, duration: 5 ps}, iterations: 2}
+    """
+    from alworkflows.settings import read_yaml
+    from workchains import session
+
+    session.activate(profile)
+    node = load_campaign_node(campaign)
+    if not node.is_terminated:
+        raise InputError(
+            f"campaign {node.pk} is {state_of(node)}; extend it once it has ended, or end it: alworkflows cancel {node.pk}"
+        )
+    added = read_yaml(file)
+    _go_on(node, lambda old: _extended(old, added, file), Path(file).resolve().parent, branch, wait, as_json)
+
+
+def _go_on(
+    node: ProcessNode, change: Callable[[dict[str, Any]], dict[str, Any]], base: Path, branch: bool, wait: bool, as_json: bool
+) -> None:
+    from alworkflows.settings import Campaign, parse
+    from workchains import session
+    from workchains.resuming import earlier, one_at_a_time, resume_builder
+
+    before = earlier(node)
+    campaign = parse(Campaign, change(node.inputs.campaign.get_dict()), f"campaign {node.pk} with changes")
+    _no_living_steps(node)
+    code, label_code = _codes(node, before.campaign, campaign)
+    with one_at_a_time():
+        _not_yet_gone_on(node, branch)
+        builder = resume_builder(before, campaign, base, code, label_code)
+        running = session.daemon_status().running
+        session.start_daemon()
+
+        from aiida.engine import submit
+
+        try:
+            new = submit(builder)
+        except ValueError as error:  # AiiDA's validation of inputs; its message names the port
+            raise InputError(f"campaign {node.pk} with changes: {error}") from error
+    if as_json:
+        print_json({"pk": new.pk, "uuid": new.uuid, "from": node.pk, "daemon_started": not running})
+    else:
+        click.echo(f"campaign {new.pk} {builder.resumed['sentence']}")
+    if not wait:
+        if not as_json:
+            click.echo(f"\nNext: alworkflows status {new.pk} --wait   watch it")
+        return
+    from workchains.cli.status import show
+    from workchains.cli.watch import exit_code, watch
+
+    ended = watch(new)
+    if ended is not None:
+        show(ended, as_json)
+    sys.exit(exit_code(ended))
+
+
+def _codes(node: ProcessNode, old: Campaign, new: Campaign) -> tuple[Any, Any]:
+    """Return the codes of the earlier campaign, or those of another machine that the changes name."""
+    from workchains.cli.ready import find_codes
+
+    if (new.machine, new.label.machine, new.label.engine) != (old.machine, old.label.machine, old.label.engine):
+        found = find_codes(new)
+        return found.code, found.label_code
+    return node.inputs.code, node.inputs.label_code if "label_code" in node.inputs else node.inputs.code
+
+
+def _not_yet_gone_on(node: ProcessNode, branch: bool) -> None:
+    from workchains.resuming import successors
+
+    others = successors(node)
+    living = [other for other in others if not other.is_terminated]
+    if living:
+        raise InputError(
+            f"campaign {node.pk} is being gone on with by campaign {living[0].pk} ({state_of(living[0])}); "
+            f"see: alworkflows status {living[0].pk}"
+        )
+    if others and not branch:
+        raise InputError(
+            f"campaign {node.pk} was gone on with by campaign {others[-1].pk}: alworkflows resume {others[-1].pk}; "
+            "or, to go on from here once more: --branch"
+        )
+
+
+def _no_living_steps(node: ProcessNode) -> None:
+    """Refuse a campaign whose own steps still run: they would be run twice. Labels are not: they are found and waited for."""
+    from workchains.provenance import steps_below
+
+    living = [step for step in steps_below(node) if not step.ended and "_label" not in step.path]
+    if living:
+        raise InputError(
+            f"{len(living)} steps of campaign {node.pk} still run, such as {living[0].label or living[0].process} "
+            f"<{living[0].pk}>; wait for them, or end them: alworkflows cancel {node.pk}"
+        )
+
+
+def _wake(node: ProcessNode, changes: dict[str, Any], as_json: bool) -> None:
+    """Let a campaign go on that has not ended: start the daemon, play what is paused."""
+    from workchains import session
+    from workchains.approval import open_question
+    from workchains.cli.control import play
+
+    if changes:
+        raise InputError(
+            f"campaign {node.pk} is {state_of(node)}; its settings can change once it has ended: alworkflows cancel {node.pk}"
+        )
+    if open_question(node) is not None:
+        raise InputError(f"campaign {node.pk} waits for approval: alworkflows approve {node.pk}")
+    running = session.daemon_status().running
+    session.start_daemon()
+    played = node.paused and play(node)
+    if as_json:
+        print_json({"pk": node.pk, "from": node.pk, "daemon_started": not running})
+        return
+    did = ", ".join(filter(None, ["" if running else "the daemon is started", "it is played" if played else ""]))
+    click.echo(f"campaign {node.pk} has not ended and goes on by itself{': ' + did if did else '; the daemon runs'}")
+    click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
+
+
+# ------------------------------------------------------------------------------------------------ changed settings
+
+
+def _changes(file: str | None, values: tuple[str, ...]) -> dict[str, Any]:
+    """Return the changes of a file, and of single settings laid over it, as nested mappings."""
+    import yaml
+
+    from alworkflows.settings import read_yaml
+    from workchains.campaigns import lay
+
+    changes: dict[str, Any] = read_yaml(file) if file else {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise InputError(f"--set: expected KEY=VALUE, such as budget.labels=500, got '{text}'")
+        try:
+            nested: Any = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InputError(f"--set {key}: expected a value as in a campaign file, got '{value}'") from error
+        for part in reversed(key.strip().split(".")):
+            nested = {part: nested}
+        changes = lay(changes, nested) if not isinstance(changes.get("stages"), list) else _merge(changes, nested)
+    return changes
+
+
+def _merge(old: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    from workchains.campaigns import lay
+
+    return lay(old, changes)
+
+
+def _extended(old: dict[str, Any], added: dict[str, Any], file: str) -> dict[str, Any]:
+    """Return the settings with new structures and stages after those there are."""
+    stages = added.pop("stages", None)
+    if not isinstance(stages, list) or not stages:
+        raise InputError(f"{file}: expected 'stages', a list of new stages, got {'none' if stages is None else stages}")
+    known = {stage["name"] for stage in old["stages"]}
+    for stage in stages:
+        if isinstance(stage, dict) and stage.get("name") in known:
+            raise InputError(f"{file}: stages: the campaign has a stage '{stage['name']}' already; give the new one another name")
+    for name in added.get("structures") or {}:
+        if name in old["structures"]:
+            raise InputError(f"{file}: structures: the campaign has a structure '{name}' already; give the new one another name")
+    merged = _merge(old, added)
+    return {**merged, "stages": [*old["stages"], *stages]}
