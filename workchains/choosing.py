@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from workchains.data.frames import FramesData
 if TYPE_CHECKING:
     from alworkflows.selection import Scores
 
-__all__ = ["select_frames"]
+__all__ = ["arguments", "marks_of", "select_frames"]
 
 
 @calcfunction
@@ -34,31 +35,13 @@ def select_frames(
     from alworkflows.selection import select
 
     values = settings.get_dict()
-    budget, window = values.pop("budget_now"), values.pop("window")
-    fingerprints = deviation.get_array("fingerprints")
-    earlier = [known[key] for key in sorted(known)]
-    known_ids = [identity for node in earlier for identity in node.base.attributes.get("ids")]
-    known_fingerprints = (
-        np.concatenate([node.get_array("fingerprints") for node in earlier]) if earlier else np.zeros((0, fingerprints.shape[1]))
-    )
-    ids = candidates.ids
-    refused = deviation.base.attributes.get("refused")
+    earlier = [marks_of(known[key]) for key in sorted(known)]
     try:
-        outcome = select(
-            ids=ids,
-            scores=_scores(deviation),
-            refused=refused,
-            fingerprints=fingerprints,
-            known_fingerprints=known_fingerprints,
-            known_ids=known_ids,
-            settings=parse(SelectionSettings, values, "selection"),
-            window=None if window is None else (float(window[0]), float(window[1])),
-            budget=budget,
-            seed=seed.value,
-        )
+        given = arguments(candidates, deviation, values, earlier)
+        outcome = select(**given, seed=seed.value)
     except InputError as error:
         return ExitCode(210, str(error))
-    frames = candidates.get_frames()
+    frames, ids, fingerprints, refused = candidates.get_frames(), given["ids"], given["fingerprints"], given["refused"]
     result: dict[str, Any] = {}
     for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):
         for choice in choices:
@@ -79,6 +62,39 @@ def select_frames(
     summary["chosen"], summary["test"] = len(outcome.chosen), len(outcome.test)
     result["selection"] = Dict({**summary, "refused": {ids[index]: reason for index, reason in enumerate(refused) if reason}})
     return result
+
+
+def marks_of(node: ArrayData) -> tuple[np.ndarray, list[str]]:
+    """Return what an output ``fingerprints`` holds: those of the selected frames, and the ids of all that were chosen."""
+    return node.get_array("fingerprints"), node.base.attributes.get("ids")
+
+
+def arguments(
+    candidates: FramesData, deviation: ArrayData, settings: dict[str, Any], known: Sequence[tuple[np.ndarray, list[str]]]
+) -> dict[str, Any]:
+    """Return what :func:`alworkflows.selection.select` takes, but for the seed.
+
+    Parameters
+    ----------
+    settings
+        As :func:`select_frames` gets them.
+    known
+        Fingerprints and ids of what was chosen before, see :func:`marks_of`.
+    """
+    values = dict(settings)
+    budget, window = values.pop("budget_now"), values.pop("window")
+    fingerprints = deviation.get_array("fingerprints")
+    return {
+        "ids": candidates.ids,
+        "scores": _scores(deviation),
+        "refused": deviation.base.attributes.get("refused"),
+        "fingerprints": fingerprints,
+        "known_fingerprints": np.concatenate([np.zeros((0, fingerprints.shape[1])), *(points for points, _ in known)]),
+        "known_ids": [identity for _, ids in known for identity in ids],
+        "settings": parse(SelectionSettings, values, "selection"),
+        "window": None if window is None else (float(window[0]), float(window[1])),
+        "budget": budget,
+    }
 
 
 def _scores(deviation: ArrayData) -> Scores | None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict
 
 from alworkflows.errors import InputError
-from alworkflows.selection.window import TestBatch, find_window
+from alworkflows.selection.window import TestBatch, Window, find_window
 from alworkflows.settings import TrustLevels, parse
 
-__all__ = ["find_levels"]
+__all__ = ["find_levels", "window_of"]
 
 
 @calcfunction
@@ -22,20 +23,30 @@ def find_levels(report: Dict, settings: Dict) -> Dict | ExitCode:
     (whose candidates are to be judged), ``stages`` ({name of a test batch: its stage}), ``reference`` (the ensemble's reference
     disagreement in eV/A, or null).
     """
-    values = settings.get_dict()
-    points, stages = report.get("test_points", {}), values["stages"]
     try:
-        unknown = sorted(set(points) - set(stages))
-        if unknown:
-            raise InputError(f"expected in stages the stage of each batch of test frames, got none for {', '.join(unknown)}")
-        batches = [TestBatch.from_rows(stages[name], points[name]) for name in sorted(points, key=_age)]
-        window = find_window(parse(TrustLevels, values["levels"], "levels"), values["reference"], batches, values["stage"])
+        window = window_of(report.get_dict(), settings.get_dict())
     except InputError as error:
         return ExitCode(210, str(error))
     node = Dict(window.as_dict())
     node.label = "trust levels"
     node.description = window.sentence[:255]
     return node
+
+
+def window_of(report: dict[str, Any], settings: dict[str, Any]) -> Window:
+    """Return the trust window that :func:`find_levels` stores, from plain data.
+
+    Raises
+    ------
+    InputError
+        As :func:`alworkflows.selection.window.find_window`, and if a batch of test frames has no stage.
+    """
+    points, stages = report.get("test_points", {}), settings["stages"]
+    unknown = sorted(set(points) - set(stages))
+    if unknown:
+        raise InputError(f"expected in stages the stage of each batch of test frames, got none for {', '.join(unknown)}")
+    batches = [TestBatch.from_rows(stages[name], points[name]) for name in sorted(points, key=_age)]
+    return find_window(parse(TrustLevels, settings["levels"], "levels"), settings["reference"], batches, settings["stage"])
 
 
 def _age(name: str) -> tuple[int, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alworkflows.selection.diversity import standardise
+from alworkflows.selection.duplicates import standardise
 
 __all__ = ["project"]
 
