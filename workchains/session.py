@@ -10,7 +10,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ __all__ = [
     "activate",
     "aiida_folder",
     "daemon_status",
+    "deafness",
     "require_daemon",
     "start_daemon",
     "stop_daemon",
@@ -42,11 +44,23 @@ PROFILE = "alworkflows"
 
 @dataclass(frozen=True)
 class DaemonStatus:
-    """Whether the daemon of the loaded profile runs, its process id, and how many workers it has."""
+    """How the daemon of the loaded profile is.
+
+    Attributes
+    ----------
+    running, pid, workers
+        Whether it runs, its process id, how many workers it has.
+    deaf
+        How many of them do not hear their broker.
+    mended
+        What was put right when it was started just now, in words.
+    """
 
     running: bool
     pid: int | None = None
     workers: int = 0
+    deaf: int = 0
+    mended: str = ""
 
 
 def aiida_folder() -> Path:
@@ -167,9 +181,22 @@ def daemon_status() -> DaemonStatus:
     if pid is None or not psutil.pid_exists(pid):
         return DaemonStatus(False)
     try:
-        return DaemonStatus(True, pid, client.get_number_of_workers())
+        workers = client.get_number_of_workers()
+        return DaemonStatus(True, pid, workers, _deaf(pid) if workers else 0)
     except DaemonException:
         return DaemonStatus(False)
+
+
+def _deaf(pid: int) -> int:
+    """Return how many workers of a daemon are older than its broker, which they do not hear."""
+    import psutil
+
+    from workchains.repair import broker_is_new
+
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(pid).children()
+        return sum(bool(broker_is_new(child.create_time())) for child in children if "worker" in child.cmdline())
+    return 0
 
 
 def require_daemon() -> DaemonStatus:
@@ -191,11 +218,20 @@ def require_daemon() -> DaemonStatus:
             f"the daemon of profile '{name}' does not run, so nothing submitted would start; "
             f"start it with: alworkflows setup, or AIIDA_PATH={aiida_folder().parent} verdi -p {name} daemon start"
         )
+    if status.deaf:
+        raise InputError(f"{deafness(status)}; start it anew with: alworkflows setup")
     return status
 
 
+def deafness(status: DaemonStatus) -> str:
+    """Say in words that workers do not hear their broker."""
+    return f"{status.deaf} of {status.workers} workers of the daemon lost their broker, which died: they begin nothing new"
+
+
 def start_daemon(workers: int | None = None) -> DaemonStatus:
-    """Start the daemon of the loaded profile unless it runs, and return its status.
+    """Start the daemon of the loaded profile unless it runs and is well, and return its status.
+
+    What an earlier one that died left behind is put right first: see :mod:`workchains.repair`.
 
     Parameters
     ----------
@@ -212,15 +248,20 @@ def start_daemon(workers: int | None = None) -> DaemonStatus:
     from aiida.engine.daemon.client import DaemonException
     from aiida.manage import get_manager
 
+    from workchains.repair import mend
+
     client = _client()
     status = daemon_status()
-    if status.running:
+    if status.running and not status.deaf:
         return status
+    if status.running:
+        client.stop_daemon(wait=True)
+    mended = mend(client.profile)
     try:
         client.start_daemon(workers or get_manager().get_option("daemon.default_workers"))
     except (DaemonException, ConfigurationError) as error:
         raise InputError(f"the daemon does not start: {error}; its log: {client.daemon_log_file}") from error
-    return daemon_status()
+    return replace(daemon_status(), mended=str(mended))
 
 
 def stop_daemon() -> None:

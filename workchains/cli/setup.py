@@ -83,7 +83,9 @@ def setup(
         known = session.daemon_status()
         status = session.start_daemon()
         line = f"daemon with {status.workers} worker{'s' if status.workers != 1 else ''}"
-        (report.found if known.running else report.created).append(line)
+        (report.found if status.pid == known.pid else report.created).append(line)
+        if status.mended:
+            report.created.append(f"of an earlier daemon: {status.mended}")
     if not as_json:
         _print(report)
     trials = _test(report, timeout, as_json) if test else []

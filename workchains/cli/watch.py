@@ -49,20 +49,20 @@ def _live(node: ProcessNode, screen: Any) -> Standing:
     from rich.live import Live
 
     looks = 0
-    daemon = True
+    daemon = ""
     now = standing(node)
     with Live(_picture(node, now, daemon), console=screen, refresh_per_second=2, transient=True) as live:
         while not node.is_terminated:
             time.sleep(INTERVAL)
             looks += 1
             if looks % DAEMON_EVERY == 0:
-                daemon = _daemon_runs()
+                daemon = _trouble()
             now = standing(node)
             live.update(_picture(node, now, daemon))
     return standing(node)
 
 
-def _picture(node: ProcessNode, now: Standing, daemon: bool) -> Any:
+def _picture(node: ProcessNode, now: Standing, daemon: str) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -86,8 +86,8 @@ def _picture(node: ProcessNode, now: Standing, daemon: bool) -> Any:
     message = last_message(node)
     if message:
         parts.append(Text(f"last message: {message}", style="dim"))
-    if not daemon:
-        parts.append(Text("The daemon does not run, so nothing moves; start it with: alworkflows setup", style="red"))
+    if daemon:
+        parts.append(Text(daemon, style="red"))
     parts.append(Text("Ctrl-C leaves the campaign running.", style="dim"))
     return Group(*parts)
 
@@ -118,12 +118,16 @@ def _lines(node: ProcessNode) -> Standing:
         if node.is_terminated:
             return standing(node)
         looks += 1
-        if looks % DAEMON_EVERY == 0 and not _daemon_runs():
-            click.echo("The daemon does not run, so nothing moves; start it with: alworkflows setup", err=True)
+        if looks % DAEMON_EVERY == 0 and (trouble := _trouble()):
+            click.echo(trouble, err=True)
         time.sleep(INTERVAL)
 
 
-def _daemon_runs() -> bool:
-    from workchains.session import daemon_status
+def _trouble() -> str:
+    """Say what is wrong with the daemon, and what to type."""
+    from workchains.session import daemon_status, deafness
 
-    return daemon_status().running
+    status = daemon_status()
+    if not status.running:
+        return "The daemon does not run, so nothing moves; start it with: alworkflows setup"
+    return f"{deafness(status)}; start it anew with: alworkflows setup" if status.deaf else ""
