@@ -13,7 +13,10 @@ from alworkflows.descriptors.verlet import VerletList
 from alworkflows.models.ensemble import Ensemble, deviation
 from alworkflows.models.linear import Committee
 
-__all__ = ["EnsembleCalculator"]
+__all__ = ["DISAGREEMENT", "EnsembleCalculator"]
+
+#: what `calculate` may be asked for besides ASE's properties
+DISAGREEMENT = "disagreement"
 
 
 class EnsembleCalculator(Calculator):
@@ -38,15 +41,23 @@ class EnsembleCalculator(Calculator):
         self._kinds = np.zeros(0, dtype=np.int32)
 
     def calculate(self, atoms: Any = None, properties: Any = None, system_changes: Any = all_changes) -> None:
-        """Evaluate the mean; see ASE."""
+        """Evaluate the mean; see ASE.
+
+        If ``properties`` name ``disagreement``, the members are evaluated instead, whose mean it is up to rounding: results
+        then hold the deviation of each atom's force too, for less than both cost.
+        """
         super().calculate(atoms, properties, system_changes)
         frame = self.atoms
         assert frame is not None  # ASE's calculate has just stored it
-        energies, forces, virial = self._evaluate(self._mean, frame)
-        energy = float(energies.sum())
-        self.results = {"energy": energy, "free_energy": energy, "energies": energies[0], "forces": forces[0]}
+        members = DISAGREEMENT in (properties or ())
+        energies, forces, virial = self._evaluate(self._committee if members else self._mean, frame)
+        each = energies.mean(axis=0)
+        energy = float(each.sum())
+        self.results = {"energy": energy, "free_energy": energy, "energies": each, "forces": forces.mean(axis=0)}
+        if members:
+            self.results[DISAGREEMENT] = deviation(forces)
         if frame.pbc.all():
-            self.results["stress"] = virial[0] / frame.get_volume()
+            self.results["stress"] = virial.mean(axis=0) / frame.get_volume()
 
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of each atom's force over the members, (N,) in eV/A."""

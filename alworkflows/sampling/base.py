@@ -37,7 +37,7 @@ class Driver(Protocol):
     results: dict[str, Any]
 
     def calculate(self, atoms: Atoms, properties: list[str], system_changes: list[str]) -> None:
-        """Fill ``results``, as ASE's calculators do."""
+        """Fill ``results``, as ASE's calculators do; asked for ``disagreement``, with what :meth:`disagreement` returns too."""
 
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of the members' forces at each atom (N,), eV/A."""

@@ -24,7 +24,7 @@ __all__ = ["OUT_OF_TIME", "Checkpoint", "Saved", "fingerprint"]
 OUT_OF_TIME = "out of time"
 #: Seconds between two checkpoints, for the process that is killed without a word.
 EVERY = 60.0
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)

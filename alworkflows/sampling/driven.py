@@ -1,14 +1,18 @@
 """A run driven by the ensemble: phases of a temperature schedule, snapshots on the way, and two monitors that may end it.
 
 When a monitor ends a run, the frames so far are kept, and so are the last sound states before the end, their origin marked with
-``stopped``: they lie nearest to where the ensemble stops being right, and are what the next one must learn.
+``stopped``: they lie nearest to where the ensemble stops being right, and are what the next one must learn. Between the last look
+and the end the states of all steps are still there: the last sound one is found among them by bisection.
+
+A step that is looked at evaluates the members in place of their mean, which is their mean all the same: watching costs the
+difference, and nothing else is computed twice.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,22 +81,48 @@ class _Run:
         self.disagreement = None if upper is None else DisagreementMonitor(driver, upper)
         self.scratch = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
         self.keeper = keeper
+        self.driver = driver
         self.sound: deque[_Sound] = deque(maxlen=settings.before_stop)
+        self.unseen: list[_Sound] = []
 
     def look(self, state: State, number: int, target: float, kinetic: float, phase: Phase) -> Stop | None:
-        """Return why the run must end here, or remember the state as sound."""
+        """Return why the run must end here, or remember the state as sound; the driver was asked for the disagreement."""
         self.place(state.positions, state.cell)
         stop = self.explosion.fused(self.scratch)
         if stop:
             return stop
         more: dict[str, object] = {"phase": phase.label} if phase.label else {}
         if self.disagreement:
-            value, stop = self.disagreement.look(self.scratch)
+            value, stop = self.disagreement.judge(self.driver.results["disagreement"])
             more["disagreement"] = value
         if stop is None or not self.sound:
             # a first state on which the ensemble already disagrees is all there is to show
             self.sound.append(_Sound(state.positions, state.cell, number, target, kinetic, more))
+        if stop is None:
+            self.unseen.clear()
         return stop
+
+    def pass_by(self, state: State, number: int, target: float, kinetic: float, phase: Phase) -> None:
+        """Remember a state that nobody looks at, until the next look."""
+        more: dict[str, object] = {"phase": phase.label} if phase.label else {}
+        self.unseen.append(_Sound(state.positions, state.cell, number, target, kinetic, more))
+
+    def approach(self) -> None:
+        """Find the last sound state between the last look and a stop, as if disagreement only grew, and remember it."""
+        begin, end, last = 0, len(self.unseen), None
+        while begin < end:
+            middle = (begin + end) // 2
+            one = self.unseen[middle]
+            self.place(one.positions, one.cell)
+            stop, more = self.explosion.fused(self.scratch), dict(one.more)
+            if stop is None and self.disagreement:
+                more["disagreement"], stop = self.disagreement.look(self.scratch)
+            if stop is None:
+                begin, last = middle + 1, replace(one, more=more)
+            else:
+                end = middle
+        if last:
+            self.sound.append(last)
 
     def place(self, positions: np.ndarray, cell: np.ndarray) -> None:
         """Put a state into the scratch atoms."""
@@ -101,6 +131,8 @@ class _Run:
 
     def keep_sound(self, stop: Stop | None = None) -> None:
         """Keep the last sound state, or all that are remembered if the run must stop; none is kept twice."""
+        if stop:
+            self.approach()
         for one in list(self.sound) if stop else list(self.sound)[-1:]:
             if one.step > self.keeper.last_step:
                 self.place(one.positions, one.cell)
@@ -111,15 +143,12 @@ class _Run:
         """Write where the run stands: all that the next step, the next look and the next frame follow from."""
         arrays = {name: getattr(state, name) for name in _ARRAYS if getattr(state, name) is not None}
         arrays.update({f"driver_{name}": array for name, array in driver.state().items()})
-        if self.sound:
-            arrays["sound_positions"] = np.array([one.positions for one in self.sound])
-            arrays["sound_cells"] = np.array([one.cell for one in self.sound])
-        values = {
-            "step": number,
-            "energy": state.energy,
-            "random": state.random.bit_generator.state,
-            "sound": [[one.step, one.target, one.kinetic, one.more] for one in self.sound],
-        }
+        values = {"step": number, "energy": state.energy, "random": state.random.bit_generator.state}
+        for name, kept in (("sound", self.sound), ("unseen", self.unseen)):
+            if kept:
+                arrays[f"{name}_positions"] = np.array([one.positions for one in kept])
+                arrays[f"{name}_cells"] = np.array([one.cell for one in kept])
+            values[name] = [[one.step, one.target, one.kinetic, one.more] for one in kept]
         task.checkpoint.save(arrays, values)
 
     def restore(self, saved: Saved, random: np.random.Generator, driver: Driver) -> tuple[State, int]:
@@ -127,8 +156,9 @@ class _Run:
         arrays, values = saved.arrays, saved.values
         random.bit_generator.state = values["random"]
         driver.restore({name.removeprefix("driver_"): array for name, array in arrays.items() if name.startswith("driver_")})
-        for k, (number, target, kinetic, more) in enumerate(values["sound"]):
-            self.sound.append(_Sound(arrays["sound_positions"][k], arrays["sound_cells"][k], number, target, kinetic, more))
+        for name, kept in (("sound", self.sound), ("unseen", self.unseen)):
+            for k, rest in enumerate(values[name]):
+                kept.append(_Sound(arrays[f"{name}_positions"][k], arrays[f"{name}_cells"][k], *rest))
         kept = {name: arrays.get(name) for name in _ARRAYS}
         return State(**kept, energy=values["energy"], random=random), int(values["step"])  # type: ignore[arg-type]
 
@@ -154,6 +184,7 @@ def drive(
     masses = atoms.get_masses()
     constant_volume = all(phase.pressure is None for phase in phases)
     evaluate = evaluator(driver, atoms, stress=not constant_volume)
+    watch = evaluator(driver, atoms, stress=not constant_volume, also=["disagreement"]) if task.upper is not None else evaluate
     run = _Run(settings, atoms, driver, task.upper, keeper)
     stop: Stop | None = None
     saved = keeper.load(task)
@@ -161,7 +192,7 @@ def drive(
         state, number = run.restore(saved, random, driver)
     else:
         langevin = Langevin(masses, settings.timestep, settings.friction)
-        state, number = initial_state(atoms, langevin, evaluate, phases[0].start, random), 0
+        state, number = initial_state(atoms, langevin, watch, phases[0].start, random), 0
         stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses), phases[0])
     wanted, begin = set(snapshots), 0
     report_every = max(1, planned // 20)
@@ -171,14 +202,17 @@ def drive(
             if stop:
                 break
             target = phase.target(done)
-            state = step(state, langevin, evaluate, target)
             number += 1
+            is_looked_at = number in wanted or number % settings.watch_every == 0
+            state = step(state, langevin, watch if is_looked_at else evaluate, target)
             kinetic = kinetic_temperature(state.velocities, masses)
             stop = run.explosion.hot(kinetic, target)
-            if stop is None and (number in wanted or number % settings.watch_every == 0):
+            if stop is None and is_looked_at:
                 stop = run.look(state, number, target, kinetic, phase)
                 if stop is None and number in wanted:
                     run.keep_sound()
+            elif stop is None:
+                run.pass_by(state, number, target, kinetic, phase)
             if number % report_every == 0:
                 task.say(f"{keeper.label}: step {number}/{planned}, {kinetic:.0f} K, {keeper.frames}/{len(wanted)} frames")
             if stop is None and task.checkpoint.due():

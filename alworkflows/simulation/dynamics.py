@@ -28,7 +28,7 @@ T                  ``temperature``, K
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -136,13 +136,13 @@ def _scale(state: State, langevin: Langevin, pressure: float, temperature: float
     return math.exp(min(max(strain, -_LARGEST_STRAIN), _LARGEST_STRAIN) / 3.0)
 
 
-def evaluator(calculator: Calculates, atoms: Atoms, stress: bool = False) -> Evaluate:
+def evaluator(calculator: Calculates, atoms: Atoms, stress: bool = False, also: Sequence[str] = ()) -> Evaluate:
     """Return ``calculator`` as a function of positions and cell for these atoms, past ASE's caches and comparisons.
 
-    Forces and stress that it returns are the calculator's own arrays.
+    Forces and stress that it returns are the calculator's own arrays. What is asked for ``also`` is found in its ``results``.
     """
     scratch = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-    wanted = ["energy", "forces", "stress"] if stress else ["energy", "forces"]
+    wanted = ["energy", "forces", *(["stress"] if stress else []), *also]
 
     def evaluate(positions: np.ndarray, cell: np.ndarray) -> tuple[float, np.ndarray, np.ndarray | None]:
         scratch.arrays["positions"] = positions

@@ -76,7 +76,11 @@ class DisagreementMonitor:
 
     def look(self, atoms: Atoms) -> tuple[float, Stop | None]:
         """Return the disagreement of the atoms as they are (eV/A), and a stop if it is too large or not a number."""
-        value = float(np.max(self.driver.disagreement(atoms)))
+        return self.judge(self.driver.disagreement(atoms))
+
+    def judge(self, deviation: np.ndarray) -> tuple[float, Stop | None]:
+        """Return the same from the deviation of the forces at each atom (N,), eV/A."""
+        value = float(np.max(deviation))
         if value <= self.upper:
             return value, None
         return value, Stop(

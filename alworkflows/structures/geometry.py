@@ -58,6 +58,8 @@ def close_pairs(
     distance = np.linalg.norm(points[pairs[:, 0]] - points[pairs[:, 1]], axis=1)
     i, j = owners[pairs[:, 0]], owners[pairs[:, 1]]
     near = distance < ratio * (radii[i] + radii[j])
+    if not near.any():
+        return i[:0], j[:0], distance[:0]
     i, j, distance = np.minimum(i, j)[near], np.maximum(i, j)[near], distance[near]
     _, once = np.unique(np.stack([i, j, np.round(distance * 1e6)], axis=1), axis=0, return_index=True)
     order = once[np.argsort(distance[once], kind="stable")]

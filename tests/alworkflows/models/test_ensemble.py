@@ -34,6 +34,15 @@ class ModelContract:
         np.testing.assert_allclose(atoms.get_stress(), prediction.stress, atol=1e-10)
         np.testing.assert_allclose(calculator.disagreement(atoms), prediction.deviation, atol=1e-9)
 
+    def test_the_members_give_mean_and_disagreement_at_once(self, ensemble):
+        atoms, alone, both = structure(31), ensemble.calculator(), ensemble.calculator()
+        alone.calculate(atoms, ["forces"])
+        both.calculate(atoms, ["forces", "disagreement"])
+        assert "disagreement" not in alone.results
+        np.testing.assert_array_equal(both.results["disagreement"], both.disagreement(atoms))
+        for name in ("energy", "energies", "forces", "stress"):
+            np.testing.assert_allclose(both.results[name], alone.results[name], atol=1e-9)
+
     def test_a_list_with_a_skin_serves_moves_and_new_cells(self, ensemble):
         atoms = structure(32)
         calculator = ensemble.calculator()

@@ -45,6 +45,8 @@ class Committee(Calculator):
         energy, forces, stress = self._pairs(atoms)
         mean = self.depths.mean()
         self.results = {"energy": mean * energy, "forces": mean * forces, "stress": mean * stress}
+        if "disagreement" in properties:
+            self.results["disagreement"] = self.disagreement(atoms)
 
     def state(self) -> dict[str, np.ndarray]:
         return {"looks": np.array(self.looks)}

@@ -8,6 +8,7 @@ from standins import Committee
 from alworkflows.errors import InputError
 from alworkflows.frames import FrameWriter, frame_id, load
 from alworkflows.sampling import parse_sampler, sample
+from alworkflows.selection.levels import Level, classify
 from alworkflows.structures import crystal, shortest_distance
 
 COPPER = {"style": "morse", "species": ["Cu"], "pairs": {"Cu-Cu": {"depth": 0.3429, "alpha": 1.3588, "r0": 2.866}}}
@@ -115,6 +116,18 @@ class TestDriven:
         assert frame_id(many[-1]) == frame_id(few[-1])
         steps = [frame.info["origin"]["step"] for frame in many]
         assert steps == sorted(set(steps))
+
+    def test_the_state_between_the_last_look_and_the_exit_is_not_lost(self, name):
+        upper = {"quench": 0.03, "surface-melt": 0.02}[name]
+        every, rarely = (run(name, upper=upper, driver=Committee(), watch_every=n, before_stop=3)[:2] for n in (1, 40))
+        assert every[1].steps < rarely[1].steps == 40
+        last = rarely[0][-1]
+        assert frame_id(last) == frame_id(every[0][-1])
+        origin = last.info["origin"]
+        assert (origin["step"], origin["stopped"]) == (every[1].steps - 1, "disagreement")
+        assert origin["disagreement"] == pytest.approx(Committee().disagreement(last).max(), rel=1e-6)
+        # a candidate: its disagreement lies within the window
+        assert classify(np.array([origin["disagreement"]]), np.array([False]), (0.01, upper)) == [Level.CANDIDATE]
 
     def test_it_stops_when_it_explodes(self, name):
         wild = {"timestep": 60.0, "friction": 1e5}
