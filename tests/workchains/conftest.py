@@ -202,7 +202,9 @@ class HandMade:
         orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
         part = slice(0, 6) if number == 1 else slice(3, 6)
         candidates = self.frames_type.from_frames(self.pool[part])
-        chain = self.chain("SampleWorkChain", f"{key}_sample", at, at + 10, name=f"{key}: {stage}, sample 1 structures")
+        sampler = {"melt": "melt", "surface": "surface-melt"}[stage]
+        given = {"sampler": orm.Dict({"name": sampler}), "names": orm.List(["copper"])}
+        chain = self.chain("SampleWorkChain", f"{key}_sample", at, at + 10, given)
         inputs = {"structures": self.structures, "sampler": orm.Dict({"name": stage}), "run": orm.Dict({})}
         if number > 1:
             inputs["ensemble"] = nodes["ensemble", 1]

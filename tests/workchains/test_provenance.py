@@ -30,10 +30,10 @@ def test_iterations_tell_counts_labels_and_errors(finished):
 def test_an_iteration_that_runs_says_what_it_does(campaign, store_process):
     from aiida import orm
 
+    given = {"sampler": orm.Dict({"name": "surface-melt"}), "names": orm.List(["copper"])}
     chain = store_process(
-        orm.WorkChainNode, "SampleWorkChain", caller=campaign.node, key="iteration_03_sample", state="waiting", inputs={}
+        orm.WorkChainNode, "SampleWorkChain", caller=campaign.node, key="iteration_03_sample", state="waiting", inputs=given
     )
-    chain.label = "iteration_03: surface, sample 1 structures"
     store_process(orm.CalcJobNode, "SampleJob", caller=chain, key="sample_00", state="waiting")
     last = provenance.iterations(campaign.node)[-1]
     assert (last.state, last.stage, last.jobs_done, last.jobs) == ("sampling", "surface", 0, 1)

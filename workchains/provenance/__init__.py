@@ -18,12 +18,13 @@
 from workchains.provenance.ancestry import Relative, ancestry, uses
 from workchains.provenance.costs import Cost, Costs, LabelCosts, core_hours_spent, costs
 from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
-from workchains.provenance.iterations import IterationRecord, evaluation, iterations
+from workchains.provenance.iterations import evaluation, iterations
 from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, label_tally, labelled_frames, together
 from workchains.provenance.leftovers import Disk, disk, folders_left
 from workchains.provenance.lineage import Event, FrameLineage, frame_lineage
+from workchains.provenance.record import IterationRecord
 from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
-from workchains.provenance.tree import Step, campaign_of, is_campaign, load_node, outputs_of, steps_below
+from workchains.provenance.tree import Step, campaign_of, earlier_campaign, is_campaign, load_node, outputs_of, steps_below
 
 __all__ = [
     "Cost",
@@ -44,6 +45,7 @@ __all__ = [
     "core_hours_spent",
     "costs",
     "disk",
+    "earlier_campaign",
     "evaluation",
     "find_frame",
     "folders_left",

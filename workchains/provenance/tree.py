@@ -11,7 +11,19 @@ from aiida.common.links import LinkType
 
 from alworkflows.errors import InputError
 
-__all__ = ["AT_ONCE", "Kind", "Step", "campaign_of", "ending", "is_campaign", "load_node", "outputs_of", "pk_of", "steps_below"]
+__all__ = [
+    "AT_ONCE",
+    "Kind",
+    "Step",
+    "campaign_of",
+    "earlier_campaign",
+    "ending",
+    "is_campaign",
+    "load_node",
+    "outputs_of",
+    "pk_of",
+    "steps_below",
+]
 
 Kind = str
 
@@ -204,6 +216,16 @@ def campaign_of(node: orm.Node) -> orm.ProcessNode | None:
     while process is not None and not is_campaign(process):
         process = process.caller
     return process
+
+
+def earlier_campaign(node: orm.ProcessNode) -> orm.ProcessNode | None:
+    """Return the campaign that a campaign went on from; None if there is none, or it is not in this profile."""
+    links = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter="resumed").all()
+    if not links:
+        return None
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"uuid": links[0].node["campaign"]})
+    found: orm.ProcessNode | None = query.first(flat=True)
+    return found
 
 
 def load_node(text: str | int) -> orm.Node:
