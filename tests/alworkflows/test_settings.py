@@ -157,8 +157,11 @@ BAD = [
         make(model={"fit": {"quantities": ["energie"]}}),
         "model.fit.quantities.0: expected 'energy', 'forces' or 'stress' (did you mean 'energy'?)",
     ),
-    (make(selection={"levels": {"lower": 3, "upper": 2}}), "selection.levels: expected upper above lower (3.0), got 2.0"),
-    (make(selection={"levels": {"kind": "relativ"}}), "expected 'relative' or 'absolute' (did you mean 'relative'?)"),
+    (make(selection={"levels": {"lower": 3, "upper": 2}}), "selection.levels: expected upper above lower (3), got 2"),
+    (
+        make(selection={"levels": {"kind": "relativ"}}),
+        "expected 'calibrated', 'relative' or 'absolute' (did you mean 'relative'?)",
+    ),
     (make(selection={"test_share": 1.1}), "selection.test_share: expected less than or equal to 1, got 1.1"),
     (
         make(selection={"geometry": {"volume_per_atom": [5, 2]}}),

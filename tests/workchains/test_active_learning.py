@@ -42,18 +42,8 @@ def process(aiida_profile_clean, aiida_code_installed):
         }
         code = aiida_code_installed(filepath_executable="/bin/true", label="alworkflows")
         made = instantiate_process(get_manager().get_runner(), ActiveLearningWorkChain, code=code, campaign=Dict(campaign))
-        made.ctx.update(
-            stage=0,
-            stage_iteration=1,
-            iteration=1,
-            batches={},
-            tests={},
-            transfers={},
-            marks={},
-            ensembles={},
-            groups={},
-            failure=None,
-        )
+        made.setup()
+        made.ctx.update(stage=0, stage_iteration=1, iteration=1, failure=None, selected=None, test=None)
         return made
 
     return _process
@@ -90,7 +80,7 @@ def ended(process):
 
 
 def test_structures_that_cannot_be_built_end_the_campaign(process):
-    campaign = process(species=["Cu"])  # the prototype is of zinc and oxygen
+    campaign = process(species=["Cu"], structures={"copper": {"prototype": "zno-wurtzite"}})
     campaign.setup()
     code = ended(campaign)
     assert code.status == 201
@@ -112,7 +102,7 @@ def test_sampling_that_fails_partly_goes_on(process):
     campaign.ctx.sample = child(candidates=frames())
     campaign.inspect_sample()
     assert campaign.is_going_on()
-    assert len(campaign.ctx.candidates) == 2
+    assert len(campaign.ctx.candidates[campaign.key]) == 2
 
 
 def deviation(refused, disagreement=np.nan):
@@ -125,8 +115,8 @@ def deviation(refused, disagreement=np.nan):
 
 def test_no_candidate_that_may_be_labelled(process):
     campaign = process()
-    campaign.ctx.candidates = frames(2)
-    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation(["fused", "fused"]))
+    campaign.ctx.candidates = {campaign.key: frames(2)}
+    campaign.ctx.deviation = deviation(["fused", "fused"]).store()
     campaign.run_select()
     code = ended(campaign)
     assert code.status == 411
@@ -135,22 +125,22 @@ def test_no_candidate_that_may_be_labelled(process):
 
 def test_selection_is_stored_with_its_reasons(process):
     campaign = process(selection={"budget": 3, "test_share": 0.2})
-    campaign.ctx.candidates = frames(10)
-    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 9 + ["fused"]))
+    campaign.ctx.candidates = {campaign.key: frames(10)}
+    campaign.ctx.deviation = deviation([None] * 9 + ["fused"]).store()
     campaign.run_select()
     assert len(campaign.ctx.selected) == 3
     assert len(campaign.ctx.test) == 2
     assert not set(campaign.ctx.selected.ids) & set(campaign.ctx.test.ids)
     for frame in campaign.ctx.selected.get_frames():
         assert "farthest" in frame.info["origin"]["chosen"]["reason"]
-    assert campaign.ctx.selection["counts"]["refused"] == 1
+    assert campaign.ctx.selections[campaign.key]["counts"]["refused"] == 1
     assert campaign.ctx.selected.creator.process_label == "select_frames"
 
 
 def test_describing_that_fails(process):
     campaign = process()
     assert campaign.should_deviate()
-    child(CalcJobNode, status=310, message="Killed", caller=campaign, key="iteration_01_deviate")
+    child(CalcJobNode, status=210, message="refused", caller=campaign, key="iteration_01_deviate")
     assert not campaign.should_deviate()
     campaign.inspect_deviate()
     assert ended(campaign).status == 412
@@ -163,7 +153,7 @@ def test_labels_that_fail_end_the_campaign_but_what_came_is_trained_on(process):
     campaign.inspect_label()
     assert campaign.should_train()
     code = ended(campaign)
-    assert code.status == 413
+    assert code.status == 418
     assert "8 of 10" in code.message
 
 
@@ -174,6 +164,16 @@ def test_no_label_at_all(process):
     campaign.inspect_label()
     assert not campaign.should_train()
     assert ended(campaign).status == 413
+
+
+def test_labelling_that_fails_as_a_whole(process):
+    campaign = process()
+    campaign.ctx.labelling = ["label"]
+    campaign.ctx.label = child(status=202, message="the label settings do not suit the frames: no cell")
+    campaign.inspect_label()
+    code = ended(campaign)
+    assert code.status == 420
+    assert "no cell" in code.message
 
 
 def test_test_labels_that_fail_do_not_end_it(process):
@@ -193,39 +193,111 @@ def test_a_fit_that_fails(process):
     assert "too few frames" in code.message
 
 
+def test_a_committee_that_would_be_too_small(process):
+    campaign = process()
+    campaign.ctx.train = child(status=406, message="too few members would come of the data: got 1 frames")
+    campaign.inspect_train()
+    code = ended(campaign)
+    assert code.status == 419
+    assert "got 1 frames" in code.message
+
+
 def test_a_judgement_that_fails(process):
     campaign = process()
     assert campaign.should_evaluate()
-    child(CalcJobNode, status=310, message="Killed", caller=campaign, key="evaluate")
+    child(CalcJobNode, status=210, message="refused", caller=campaign, key="evaluate")
     assert not campaign.should_evaluate()
     campaign.inspect_evaluate()
     assert ended(campaign).status == 415
 
 
-def test_the_budget(process):
+def test_the_budget_of_labels(process):
     campaign = process(budget={"labels": 2})
     assert campaign.should_iterate()
-    campaign.ctx.batches["iteration_01"] = frames(2)
+    campaign.ctx.batches = {"iteration_01": frames(2), "given_00_00_train": frames(5)}
     assert not campaign.should_iterate()
     code = ended(campaign)
     assert code.status == 701
-    assert "2 paid" in code.message
+    assert "2 labels of 2" in code.message
 
 
-def test_stages_advance_by_agreement_or_by_iterations(process):
+def test_the_time(process):
+    campaign = process(budget={"hours": 1e-6})
+    assert not campaign.should_iterate()
+    code = ended(campaign)
+    assert code.status == 705
+    assert "1e-06 hours" in code.message
+
+
+def test_what_is_left_of_the_budget_goes_to_training_and_test_frames(process):
+    campaign = process(budget={"labels": 10}, selection={"budget": 30, "test_share": 0.2})
+    values = campaign.selection_settings(100)
+    assert values["budget_now"] + round(values["test_share"] * 100) == 10
+    assert values["budget_now"] == 8
+    plenty = process(budget={"labels": 1000}, selection={"budget": 30, "test_share": 0.2}).selection_settings(100)
+    assert (plenty["budget_now"], plenty["test_share"]) == (30, 0.2)
+
+
+def selection(share):
+    return Dict({"accurate_share": share, "counts": {}}).store()
+
+
+def test_stages_advance_when_they_converge_or_their_iterations_are_used_up(process):
     campaign = process()
-    campaign.ctx.selection = Dict({"accurate_share": 0.5})
-    campaign.finish_iteration()
+    campaign.ctx.selections = {campaign.key: selection(0.5)}
+    campaign.run_judge()
     assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (0, 1)
-    campaign.ctx.selection = Dict({"accurate_share": 0.95})
-    campaign.finish_iteration()
+    assert campaign.ctx.decisions[campaign.key]["ending"] is None
+    assert campaign.should_iterate()
+    campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(0.95)}
+    campaign.run_judge()
     assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (1, 0)
-    campaign.ctx.selection = Dict({"accurate_share": None})
-    campaign.ctx.stage_iteration = 2
-    campaign.finish_iteration()
+    assert campaign.ctx.decisions[campaign.key]["converged"]
+    assert campaign.should_iterate()
+    campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(0.95)}
+    campaign.run_judge()
     assert campaign.ctx.stage == 2
     assert not campaign.should_iterate()
     assert ended(campaign) is None
+
+
+def test_a_stage_that_did_not_converge_is_told_at_the_end(process):
+    campaign = process(stages=[STAGE])
+    for share in (0.2, 0.4):
+        campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(share)}
+        campaign.run_judge()
+        campaign.should_iterate()
+    code = ended(campaign)
+    assert code.status == 704
+    assert "melt: not converged after its 2 iterations: 40% of the candidates" in code.message
+
+
+def test_an_iteration_without_its_fit_is_not_judged(process):
+    campaign = process()
+    campaign.ctx.selections = {campaign.key: selection(1.0)}
+    campaign.ctx.batches = {campaign.key: frames(2)}
+    campaign.run_judge()
+    assert not campaign.ctx.decisions
+
+
+def test_levels_that_make_no_sense_end_the_campaign(process):
+    campaign = process(selection={"levels": {"kind": "relative"}})
+    report = Dict(
+        {"test_points": {"test_iteration_01": [[f"{k:016x}", 0.1, 0.1 * k, 1.0, 4, 5.0, 0.1] for k in range(1, 30)]}}
+    ).store()
+    campaign.ctx.update(ensembles={"iteration_01": Fitted()}, reports={"iteration_01": report})
+    campaign.ctx.update(tests={"iteration_01": frames()}, groups={"iteration_01": "melt"}, iteration=2)
+    campaign.run_levels()
+    campaign.ctx.ensembles = {}
+    code = ended(campaign)
+    assert code.status == 421
+    assert "need the ensemble's reference disagreement" in code.message
+
+
+class Fitted:
+    """What of an ensemble the levels ask for."""
+
+    reference_disagreement = None
 
 
 def test_seeds_follow_from_the_campaign_never_from_the_node(process):
@@ -260,8 +332,8 @@ def test_exit_codes_are_never_taken_from_the_cache_and_carry_values():
 
 def test_choosing_that_fails(process):
     campaign = process()
-    campaign.ctx.candidates = frames(2)
-    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None]))  # two candidates, one description
+    campaign.ctx.candidates = {campaign.key: frames(2)}
+    campaign.ctx.deviation = deviation([None]).store()  # two candidates, one description
     campaign.run_select()
     code = ended(campaign)
     assert code.status == 416
@@ -269,9 +341,10 @@ def test_choosing_that_fails(process):
 
 
 def test_candidates_that_are_all_beyond_trust(process):
-    campaign = process(selection={"levels": {"kind": "absolute", "lower": 0.1, "upper": 1.0}})
-    campaign.ctx.candidates = frames(4)
-    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 4, disagreement=3.0))
+    campaign = process()
+    campaign.ctx.levels = {campaign.key: Dict({"lower": 0.1, "upper": 1.0}).store()}
+    campaign.ctx.candidates = {campaign.key: frames(4)}
+    campaign.ctx.deviation = deviation([None] * 4, disagreement=3.0).store()
     campaign.run_select()
     code = ended(campaign)
     assert code.status == 417
@@ -282,8 +355,8 @@ def test_candidates_that_are_all_beyond_trust(process):
 def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(process):
     campaign = process(stages=[STAGE, {**STAGE, "name": "janus", "train": False, "budget": 4}])
     campaign.ctx.stage = 1
-    campaign.ctx.candidates = frames(10)
-    campaign.ctx.deviate = child(CalcJobNode, deviation=deviation([None] * 10))
+    campaign.ctx.candidates = {campaign.key: frames(10)}
+    campaign.ctx.deviation = deviation([None] * 10).store()
     campaign.run_select()
     assert campaign.is_going_on()
     assert campaign.ctx.selected is None

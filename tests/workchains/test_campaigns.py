@@ -8,7 +8,7 @@ from ase.build import bulk
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 from workchains.campaigns import inputs, load, materials, protocols, read_files, resolve, template
-from workchains.campaigns.protocols import _lay
+from workchains.campaigns.protocols import lay
 
 ZNO = ["balanced", "quick", "stringent"]
 
@@ -153,7 +153,7 @@ class TestLayers:
     def test_settings_of_another_calculator_do_not_mix(self) -> None:
         first = {"label": {"calculator": {"name": "chgnet", "parameters": {"x": 1}}}}
         assert resolve("zno", overrides=first).label.calculator.parameters == {"x": 1}
-        laid = _lay(_lay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
+        laid = lay(lay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
         assert laid["label"]["calculator"] == {"name": "emt"}
 
     def test_laying_over_leaves_the_layers(self) -> None:

@@ -48,7 +48,7 @@ def render(model: type[BaseModel], data: Mapping[str, Any], indent: int = 0) -> 
     """Yield the YAML lines of ``data`` in the schema's order, defaults included, with the schema's descriptions as comments."""
     for name, info in model.model_fields.items():
         value = _plain(data[name] if name in data else info.get_default(call_default_factory=True))
-        nested = _nested(info, value)
+        nested = _nested(info, value) if value else []
         if indent == 0 and nested:
             yield ""
         if (

@@ -1,0 +1,87 @@
+"""When a stage has converged: each criterion, their combination, rows of iterations, and the sentences."""
+
+import pytest
+
+from alworkflows.selection.convergence import Ending, judge, stage_error
+from alworkflows.settings import Convergence
+
+
+def points(*errors, atoms=4, first=0):
+    """Rows of a fit's report: id, disagreement, largest error, RMS force, atoms, largest force, RMS error."""
+    return [[f"{first + k:016x}", 0.1, 3 * error, 1.0, atoms, 5.0, error] for k, error in enumerate(errors)]
+
+
+def decide(rule=None, share=0.5, now=None, before=None, labels=10, history=(), iterations=5, tests=("a",)):
+    return judge(Convergence(**(rule or {})), share, now or {}, before or {}, tests, labels, history, iterations)
+
+
+def test_the_error_of_a_stage_weighs_frames_by_their_atoms_and_takes_its_own_only():
+    mixed = {"a": points(1.0, atoms=1) + points(3.0, atoms=3, first=9), "b": points(100.0)}
+    assert stage_error(mixed, ["a"]) == pytest.approx(((1 * 1 + 3 * 9) / 4) ** 0.5)
+    assert stage_error(mixed, ["c"]) is None
+    assert stage_error(mixed, ["a"], {f"{9:016x}"}) == pytest.approx(3.0)
+
+
+@pytest.mark.parametrize(("share", "converged"), [(0.94, False), (0.95, True), (None, False)])
+def test_agreement(share, converged):
+    assert decide(share=share).converged is converged
+
+
+@pytest.mark.parametrize(
+    ("combine", "share", "error", "converged"),
+    [
+        ("all", 0.99, 0.2, False),
+        ("all", 0.99, 0.05, True),
+        ("any", 0.99, 0.2, True),
+        ("any", 0.1, 0.05, True),
+        ("any", 0.1, 0.2, False),
+    ],
+)
+def test_criteria_combine(combine, share, error, converged):
+    decision = decide({"test_error": 0.1, "combine": combine}, share=share, now={"a": points(error)})
+    assert decision.converged is converged
+    assert decision.criteria["test_error"]["holds"] is (error < 0.1)
+
+
+def test_an_error_that_nobody_measured_does_not_hold():
+    assert not decide({"accurate_share": None, "test_error": 0.1}, share=1.0).converged
+
+
+def test_criteria_must_hold_over_iterations_in_a_row():
+    rule = {"over": 2}
+    first = decide(rule, share=0.99)
+    assert first.held
+    assert first.ending is None
+    second = decide(rule, share=0.97, history=[first.as_dict()])
+    assert second.ending is Ending.CONVERGED
+    assert "converged over 2 iterations: 97% of the candidates" in second.sentence
+    broken = decide(rule, share=0.5, history=[first.as_dict()])
+    assert decide(rule, share=0.99, history=[first.as_dict(), broken.as_dict()]).ending is None
+
+
+def test_the_gain_of_labels_is_measured_on_frames_that_both_fits_know():
+    before, now = {"a": points(0.4)}, {"a": [*points(0.3), *points(9.0, first=50)]}
+    decision = decide(now=now, before=before, labels=20)
+    assert decision.gain == pytest.approx(100 * 0.1 / 20)
+    assert decide(now=now, labels=20).gain is None
+    assert decide(now=now, before=before, labels=0).gain is None
+
+
+def test_a_stage_whose_labels_gain_too_little_ends_unconverged():
+    before, now = {"a": points(0.400)}, {"a": points(0.399)}
+    decision = decide({"least_gain": 0.01}, now=now, before=before, labels=20)
+    assert decision.ending is Ending.NO_GAIN
+    assert not decision.converged
+    assert "more labels gain too little" in decision.sentence
+    assert "0.005 eV/A off that error (wanted: at least 0.01)" in decision.sentence
+    # one iteration is not two
+    assert decide({"least_gain": 0.01, "over": 2}, now=now, before=before, labels=20).ending is None
+
+
+def test_iterations_that_are_used_up_are_told_from_a_stage_of_one():
+    history = [decide().as_dict()] * 4
+    assert decide(history=history).ending is Ending.ITERATIONS
+    assert decide(share=None, iterations=1).ending is Ending.FIXED
+    assert decide(share=0.2, iterations=1).sentence == (
+        "not converged after its only iteration: 20% of the candidates are accurate (wanted: 95%)"
+    )
