@@ -9,12 +9,13 @@ import click
 from alworkflows.commands.files import count
 from alworkflows.commands.output import console, json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import profile_option
+from workchains.cli.common import core_hours, profile_option
 
 if TYPE_CHECKING:
     from aiida.orm import Node
+    from rich.table import Table
 
-    from workchains.provenance import Event, FrameLineage
+    from workchains.provenance import Event, FrameLineage, Lineage
 
 __all__ = ["lineage"]
 
@@ -26,6 +27,7 @@ TITLES = {
     "label": "labelled",
     "train": "trained on",
     "test": "tested on",
+    "evaluate": "errors with it",
 }
 
 
@@ -35,7 +37,10 @@ TITLES = {
 @profile_option
 @json_option
 def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
-    """Show where a frame or a node comes from and what was made of it.
+    """Show where a frame or a node comes from, what it cost and what was made of it.
+
+    Of a frame: what made it, why it was chosen (criterion, score, level, committee), what its label cost, which fits and errors
+    it went into. Of a model, a batch of labels or a report of errors: the same as a whole, before the nodes it came from.
 
     A frame is named by its id of 16 hex digits, as exported files and reports show it, or by the first of them; a node by its
     PK or UUID.
@@ -51,10 +56,11 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
     activate(profile)
     node, frame = _resolve(what)
     if node is not None:
-        from workchains.provenance import ancestry, uses
+        from workchains.provenance import ancestry, node_lineage, uses
 
         if as_json:
-            print_json({"pk": node.pk, "uuid": node.uuid, "from": ancestry(node, depth), "used": uses(node)})
+            told = node_lineage(node)
+            print_json({"pk": node.pk, "uuid": node.uuid, "lineage": told, "from": ancestry(node, depth), "used": uses(node)})
         else:
             _show_node(node, depth)
         return
@@ -163,7 +169,10 @@ def _select(facts: dict[str, Any]) -> str:
     window = facts.get("window")
     inside = f"; trust window {window[0]:.4f} to {window[1]:.4f} eV/A" if window else ""
     level = f"; {facts['level']}" if facts.get("level") else ""
-    return f"as {facts['as']}: {reason}{level}{inside}; seed {facts.get('seed')}"
+    by = f"; criterion {facts['criterion']}" if facts.get("criterion") else ""
+    by += f", score {_short(facts['score'])}, rank {facts['rank']}" if facts.get("score") is not None else ""
+    committee = f"; committee {facts['committee']}" if facts.get("committee") else ""
+    return f"as {facts['as']}: {reason}{by}{level}{inside}{committee}; seed {facts.get('seed')}"
 
 
 def _label(facts: dict[str, Any]) -> str:
@@ -181,7 +190,10 @@ def _label(facts: dict[str, Any]) -> str:
     if facts.get("remedy"):
         named = f"with the remedy {facts['remedy']}; {named}"
     if facts.get("seconds"):
-        named = f"{facts['seconds']:.3g} s on {count(facts.get('cores', 1), 'core')}; {named}"
+        cost = f", {core_hours(facts.get('core_hours'))} core-hours"
+        named = f"{facts['seconds']:.3g} s on {count(facts.get('cores', 1), 'core')}{cost}; {named}"
+    if facts.get("paid_before_core_hours"):
+        named = f"{core_hours(facts['paid_before_core_hours'])} core-hours, paid before; {named}"
     if "energy_eV" not in facts:
         return named
     return (
@@ -198,6 +210,12 @@ def _fit(facts: dict[str, Any]) -> str:
     return f"{facts['batch']}; ensemble of {facts.get('training_frames')} frames{tail}"
 
 
+def _evaluate(facts: dict[str, Any]) -> str:
+    errors = facts["force_rmse_eV_per_A"]
+    shown = ", ".join(f"{name} {error:.3f}" for name, error in list(errors.items())[-3:])
+    return f"final force errors of group {facts['group']} (eV/A): {'..., ' if len(errors) > 3 else ''}{shown}"
+
+
 SENTENCES = {
     "structure": _structure,
     "sample": _sample,
@@ -206,6 +224,7 @@ SENTENCES = {
     "label": _label,
     "train": _fit,
     "test": _fit,
+    "evaluate": _evaluate,
 }
 
 
@@ -216,7 +235,7 @@ def _show_node(node: Node, depth: int) -> None:
     from rich.text import Text
     from rich.tree import Tree
 
-    from workchains.provenance import ancestry, campaign_of, uses
+    from workchains.provenance import ancestry, campaign_of, node_lineage, uses
     from workchains.provenance.ancestry import describe
 
     def line(link: str, pk: int, what: str, label: str, repeated: bool = False) -> Text:
@@ -227,6 +246,9 @@ def _show_node(node: Node, depth: int) -> None:
     owner = campaign_of(node)
     screen.print(Text(f"{describe(node)} <{node.pk}> {node.label}", style="bold"))
     screen.print(Text(f"UUID {node.uuid}" + (f", campaign {owner.pk} {owner.label}" if owner is not None else "")))
+    told = node_lineage(node)
+    if told is not None:
+        screen.print(_told(told))
     tree = Tree("comes from")
     branches = {0: tree}
     for item in ancestry(node, depth):
@@ -237,3 +259,28 @@ def _show_node(node: Node, depth: int) -> None:
     for item in used:
         below.add(line(item.link, item.pk, item.what, item.label))
     screen.print(below if used else Text("used by nothing yet"))
+
+
+def _told(told: Lineage) -> Table:
+    """Return a model's, a batch's or a report's lineage as a grid of words and figures."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+
+    def add(title: str, text: str) -> None:
+        grid.add_row(Text(title, style="bold"), Text(text))
+
+    if told.iteration:
+        add("made in", f"{told.iteration}, stage {told.stage}")
+    if told.core_hours is not None:
+        add("cost", f"{core_hours(told.core_hours)} core-hours")
+    facts = {name: value for name, value in told.facts.items() if value is not None}
+    add("known", ", ".join(f"{name} {_short(value)}" for name, value in facts.items()))
+    for title, uses in (("made from", told.sources), ("used", told.uses)):
+        for use in uses:
+            figures = ", ".join(f"{name} {_short(value)}" for name, value in use.facts.items() if value is not None)
+            add(title, f"{use.what} <{use.pk}>{': ' if figures else ''}{figures}")
+    return grid

@@ -13,15 +13,18 @@
 >>> [place.pk for place in provenance.find_frame("3fa2")]     # every node that holds the frame whose id begins so
 >>> for event in provenance.frame_lineage("3fa2")[0].events:
 ...     print(event.kind, event.pk, event.facts)
+>>> found = provenance.model_lineage(campaign.outputs.ensemble)       # what it was trained on, what that cost, what used it
 """
 
 from workchains.provenance.ancestry import Relative, ancestry, uses
 from workchains.provenance.costs import Cost, Costs, LabelCosts, core_hours_spent, costs
+from workchains.provenance.event import Event
 from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
 from workchains.provenance.iterations import evaluation, iterations
 from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, label_tally, labelled_frames, together
 from workchains.provenance.leftovers import Disk, disk, folders_left
-from workchains.provenance.lineage import Event, FrameLineage, frame_lineage
+from workchains.provenance.lineage import FrameLineage, frame_lineage
+from workchains.provenance.models import Lineage, Use, figure_lineage, frames_lineage, model_lineage, node_lineage
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
 from workchains.provenance.tree import Step, campaign_of, earlier_campaign, is_campaign, load_node, outputs_of, steps_below
@@ -38,8 +41,10 @@ __all__ = [
     "IterationRecord",
     "LabelCosts",
     "LabelTally",
+    "Lineage",
     "Relative",
     "Step",
+    "Use",
     "ancestry",
     "campaign_of",
     "core_hours_spent",
@@ -47,9 +52,11 @@ __all__ = [
     "disk",
     "earlier_campaign",
     "evaluation",
+    "figure_lineage",
     "find_frame",
     "folders_left",
     "frame_lineage",
+    "frames_lineage",
     "idle_share",
     "is_campaign",
     "is_frame_id",
@@ -59,6 +66,8 @@ __all__ = [
     "label_tally",
     "labelled_frames",
     "load_node",
+    "model_lineage",
+    "node_lineage",
     "outputs_of",
     "resolve_frame",
     "span",

@@ -7,19 +7,18 @@ Queues cost nothing; a job in flight costs what it ran until now. Calcfunctions 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
 
-from workchains.data.frames import FramesData
-from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, together
-from workchains.provenance.timeline import Interval, timeline
-from workchains.provenance.tree import AT_ONCE, Step, steps_below
+from workchains.provenance.labels import is_labelling, label_tallies, together
+from workchains.provenance.lost import failed_core_seconds, saved_core_hours
+from workchains.provenance.timeline import Interval, intervals
+from workchains.provenance.tree import Step, steps_below, steps_of
 
-__all__ = ["Cost", "Costs", "LabelCosts", "core_hours_spent", "costs", "step_of"]
+__all__ = ["Cost", "Costs", "LabelCosts", "core_hours_of", "core_hours_spent", "costs", "step_of"]
 
 _ITERATION = re.compile(r"iteration_\d+(?=_)")
 _LABEL = re.compile(r"iteration_\d+_label[^/]*/")
@@ -113,7 +112,12 @@ class Costs:
 
 def core_hours_spent(node: orm.ProcessNode) -> float:
     """Return the core-hours of all jobs below a process until now, those in flight included."""
-    return sum(job.core_seconds for job in _jobs(node, steps_below(node))) / 3600.0
+    return sum(job.core_seconds for job in _jobs(steps_below(node))) / 3600.0
+
+
+def core_hours_of(jobs: list[int]) -> dict[int, float]:
+    """Return the core-hours of each of some jobs until now, by its PK."""
+    return {job.pk: job.core_seconds / 3600.0 for job in intervals(steps_of(jobs))}
 
 
 def step_of(path: str, process: str) -> str:
@@ -135,7 +139,7 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
     from workchains.provenance.iterations import stages_by_iteration
 
     steps = steps_below(node) if steps is None else steps
-    jobs = _jobs(node, steps)
+    jobs = _jobs(steps)
     alive = {step.pk for step in steps if not step.ended}
     stage_of = stages_by_iteration(node, steps)
 
@@ -166,8 +170,8 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
     )
 
 
-def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> list[Interval]:
-    return timeline(node, [step for step in steps if step.kind == "job"])
+def _jobs(steps: Sequence[Step]) -> list[Interval]:
+    return intervals([step for step in steps if step.kind == "job"])
 
 
 def _cost(job: Interval, alive: set[int]) -> Cost:
@@ -206,10 +210,10 @@ def _labels(
         failed=whole.failed,
         accepted=accepted,
         core_hours=hours,
-        failed_core_hours=_failed(jobs, tasks, alive) / 3600.0,
+        failed_core_hours=failed_core_seconds(jobs, tasks, alive) / 3600.0,
         per_label=per_label,
         per_accepted=total.core_hours / accepted if accepted else None,
-        saved=_saved(whole, per_label, [chain.pk for chain in chains]),
+        saved=saved_core_hours(whole, per_label, [chain.pk for chain in chains]),
     )
 
 
@@ -233,65 +237,3 @@ def _engines(chains: list[int]) -> dict[int, str]:
     edge = {"type": LinkType.INPUT_WORK.value, "label": "settings"}
     query.append(orm.Dict, with_outgoing="chain", edge_filters=edge, project=["attributes.engine", "attributes.calculator.name"])
     return {pk: (calculator if engine in (None, "ase") else engine) or "ase" for pk, engine, calculator in query.all()}
-
-
-def _failed(jobs: Iterable[Interval], tasks: dict[int, Step], alive: set[int]) -> float:
-    """Return the core-seconds of attempts that gave no label."""
-    jobs = [job for job in jobs if job.pk not in alive]
-    told = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
-    refused = {
-        step.key.removeprefix("read_") for step in tasks.values() if step.kind == "function" and step.ended and not step.ok
-    }
-    lost = 0.0
-    for job in jobs:
-        task = tasks.get(job.pk)
-        if job.process == "LabelJob":
-            # many frames share a job: those that failed say what they took; one without any label is lost as a whole
-            seconds, labelled = told.get(job.pk, (0.0, False))
-            lost += min(seconds * job.cores, job.core_seconds) if labelled else job.core_seconds
-        elif task is not None and (not task.ok or str(task.pk) in refused):
-            lost += job.core_seconds
-    return lost
-
-
-def _refused(step: Step) -> bool:
-    """Whether a calcfunction found no label in what a program left."""
-    return step.kind == "function" and step.ended and not step.ok
-
-
-def _told_by_jobs(jobs: list[int]) -> dict[int, tuple[float, bool]]:
-    """Return, for each job of many frames, the seconds of those that failed, and whether any has a label."""
-    found: dict[int, tuple[float, bool]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
-        query.append(
-            orm.Data,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "labelled"]}},
-            edge_project="label",
-            project="attributes.failures",
-        )
-        for job, failures, link in query.all():
-            seconds, labelled = found.get(job, (0.0, False))
-            seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
-            found[job] = (seconds, labelled or link == "labelled")
-    return found
-
-
-def _saved(tally: LabelTally, per_label: float | None, chains: list[int]) -> float | None:
-    """Return the core-hours that labels taken over would have cost."""
-    if not tally.reused:
-        return 0.0
-    if per_label is not None:
-        return tally.reused * per_label
-    query = orm.QueryBuilder()
-    query.append(orm.WorkChainNode, filters={"id": {"in": chains}}, tag="chain")
-    filters = {"attributes.process_label": "reuse_labels"}
-    query.append(orm.CalcFunctionNode, with_incoming="chain", filters=filters, tag="taken")
-    query.append(FramesData, with_incoming="taken", edge_filters={"label": "reused"})
-    labels: list[dict[str, Any]] = [
-        frame.info.get("origin", {}).get("label", {}) for node in query.all(flat=True) for frame in node.get_frames()
-    ]
-    known = [label["seconds"] * (label.get("cores") or 1) for label in labels if label.get("seconds")]
-    return sum(known) / 3600.0 if known else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,35 +12,14 @@ from ase import Atoms
 
 from alworkflows.frames import labels
 from workchains.data.frames import FramesData
+from workchains.provenance.event import KINDS, Event
 from workchains.provenance.frames import FrameLocation, find_frame, resolve_frame
 from workchains.provenance.labels import GATHER
 from workchains.provenance.makers import maker_of_label, pk_of_uuid
-from workchains.provenance.tree import campaign_of, ending
+from workchains.provenance.tree import campaign_of
+from workchains.provenance.used import used_by
 
-__all__ = ["Event", "FrameLineage", "frame_lineage"]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened to a frame.
-
-    Attributes
-    ----------
-    kind
-        ``structure``, ``sample``, ``deviate``, ``select``, ``label``, ``train`` or ``test``.
-    pk, process
-        The process that did it: PK (None if there is none, as for frames stored by hand) and name.
-    node
-        PK of the node that came out of it, or, for ``train`` and ``test``, of the ensemble.
-    facts
-        What is to be known of it, by name; units are in the names.
-    """
-
-    kind: str
-    pk: int | None
-    process: str
-    node: int | None
-    facts: dict[str, Any] = field(default_factory=dict)
+__all__ = ["FrameLineage", "frame_lineage"]
 
 
 @dataclass(frozen=True)
@@ -93,8 +72,8 @@ def _lineage(identity: str, campaign: orm.ProcessNode | None, places: list[Frame
         frame = node.get_frames()[place.index]
         formula = frame.get_chemical_formula()
         events += _made(node, frame)
-        events += _used(node, identity, place.index)
-    order = {kind: number for number, kind in enumerate(("structure", "sample", "deviate", "select", "label", "train", "test"))}
+        events += used_by(node, identity, place.index)
+    order = {kind: number for number, kind in enumerate(KINDS)}
     distinct = {(event.kind, event.pk, event.node): event for event in events}
     ordered = sorted(distinct.values(), key=lambda event: (order[event.kind], event.pk or 0))
     label = (campaign.label or str(campaign.process_label)) if campaign is not None else ""
@@ -151,6 +130,9 @@ def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
     facts = {"as": "test frame, never trained on" if link == "test" else "frame to train on"}
     facts.update(frame.info.get("origin", {}).get("chosen", {}))
     facts["seed"] = creator.inputs.seed.value
+    judged = creator.inputs.deviation.creator if "deviation" in creator.inputs else None
+    if judged is not None and "ensemble" in judged.inputs:
+        facts["committee"] = judged.inputs.ensemble.pk
     return [Event("select", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
@@ -161,6 +143,8 @@ def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Eve
     if "process" in told:
         facts["computed_by"] = pk_of_uuid(told["process"])
     facts.update({name: told[name] for name in ("remedy", "remedies", "restarts", "seconds", "cores") if told.get(name)})
+    if told.get("seconds"):
+        facts["core_hours"] = _hours(told)
     return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
@@ -168,6 +152,9 @@ def _taken_over(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> lis
     """Return the label of a frame that a twin of it had: from which node and frame, and what had made it."""
     source = frame.info["origin"]["label"]["reused_from"]
     facts = _facts(node, frame)
+    if frame.info["origin"]["label"].get("seconds"):
+        # it costs nothing here; what it took where it was made is told all the same
+        facts["paid_before_core_hours"] = _hours(frame.info["origin"]["label"])
     facts["taken_over_from"] = pk_of_uuid(source["node"])
     facts["of_frame"] = source["frame"]
     maker = maker_of_label(source["node"], source["frame"])
@@ -179,6 +166,10 @@ def _taken_over(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> lis
     return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
+def _hours(told: dict[str, Any]) -> float:
+    return float(told["seconds"] * (told.get("cores") or 1) / 3600.0)
+
+
 def _facts(node: FramesData, frame: Atoms) -> dict[str, Any]:
     stored = labels(frame)
     facts: dict[str, Any] = {"engine": node.engine}
@@ -188,94 +179,3 @@ def _facts(node: FramesData, frame: Atoms) -> dict[str, Any]:
     if stored.forces is not None:
         facts["largest_force_eV_per_A"] = float(np.linalg.norm(stored.forces, axis=1).max())
     return facts
-
-
-# ------------------------------------------------------------------------------------------------ what used it
-
-
-def _used(node: FramesData, identity: str, index: int) -> list[Event]:
-    query = orm.QueryBuilder()
-    query.append(FramesData, filters={"id": node.pk}, tag="frames")
-    query.append(
-        orm.ProcessNode,
-        with_incoming="frames",
-        edge_filters={"type": LinkType.INPUT_CALC.value},
-        edge_project="label",
-        filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "tell_failures"]}},
-        project="id",
-    )
-    events = _failed_in_jobs(node, identity)
-    for pk, link in sorted(query.all()):
-        process = orm.load_node(pk)
-        assert isinstance(process, orm.ProcessNode)
-        if process.process_label == "DeviateJob" and process.is_finished_ok:
-            events.append(_deviate(process, index))
-        elif process.process_label == "FitJob":
-            events.append(_fit(process, link))
-        elif process.process_label == "tell_failures" and link == "frames":
-            events += _attempts(process, identity)
-    return events
-
-
-def _deviate(process: orm.ProcessNode, index: int) -> Event:
-    deviation = process.outputs.deviation
-    value = float(deviation.get_array("disagreement")[index])
-    facts: dict[str, Any] = {"disagreement_eV_per_A": value if np.isfinite(value) else None}
-    if "ensemble" in process.inputs:
-        ensemble = process.inputs.ensemble
-        facts["ensemble"] = ensemble.pk
-        facts["reference_disagreement_eV_per_A"] = ensemble.base.attributes.get("reference_disagreement", None)
-    reason = deviation.base.attributes.get("refused")[index]
-    if reason:
-        facts["refused"] = reason
-    return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
-
-
-def _fit(process: orm.ProcessNode, link: str) -> Event:
-    kind = "test" if link.startswith("tests") else "train"
-    facts: dict[str, Any] = {"batch": link.partition("__")[2]}
-    if not process.is_finished_ok:
-        facts["failed"] = ending(process)
-        return Event(kind, process.pk, str(process.process_label), None, facts)
-    report = process.outputs.report.get_dict()
-    facts["training_frames"] = report.get("training_frames")
-    if report.get("test"):
-        facts["test_force_error_eV_per_A"] = report["test"].get("force_rmse")
-    return Event(kind, process.pk, str(process.process_label), process.outputs.ensemble.pk, facts)
-
-
-def _attempts(process: orm.ProcessNode, identity: str) -> list[Event]:
-    """Return the failed attempts at a frame's label, as the labelling step wrote them down at its end."""
-    chain = process.caller
-    keys: dict[str, tuple[int | None, str]] = {}
-    if chain is not None:
-        links = chain.base.links.get_outgoing(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK))
-        wanted = {item["job"] for item in process.inputs.log["attempts"] if item["id"] == identity}
-        keys = {
-            link.link_label: (link.node.pk, str(getattr(link.node, "process_label", "")))
-            for link in links.all()
-            if link.link_label in wanted
-        }
-    events = []
-    for item in process.inputs.log["attempts"]:
-        if item["id"] == identity:
-            pk, name = keys.get(item["job"], (None, item["job"]))
-            facts = {"failed": item["reason"], "kind": item["kind"], "with_remedy": item["remedy"]}
-            events.append(Event("label", pk, name, None, facts))
-    return events
-
-
-def _failed_in_jobs(node: FramesData, identity: str) -> list[Event]:
-    """Return what jobs report of a frame that failed in them, also before the labelling step came to its end."""
-    query = orm.QueryBuilder()
-    query.append(FramesData, filters={"id": node.pk}, tag="frames")
-    filters = {"attributes.process_label": "LabelJob"}
-    query.append(orm.CalcJobNode, with_incoming="frames", filters=filters, project="id", tag="job")
-    edge = {"type": LinkType.CREATE.value, "label": {"in": ["report", "progress"]}}
-    query.append(orm.Dict, with_incoming="job", edge_filters=edge, project="attributes.failures")
-    events = []
-    for pk, failures in query.all():
-        for item in failures or ():
-            if item["id"] == identity:
-                events.append(Event("label", pk, "LabelJob", None, {"failed": item["reason"], "kind": item["kind"]}))
-    return events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from aiida.common.links import LinkType
 from workchains.labelling.single_point import cores_asked
 from workchains.provenance.tree import AT_ONCE, Kind, Step, steps_below
 
-__all__ = ["IdleShare", "Interval", "idle_share", "span", "timeline"]
+__all__ = ["IdleShare", "Interval", "idle_share", "intervals", "span", "timeline"]
 
 #: what a scheduler calls a job that has not begun
 WAITING = ("queued", "queued held")
@@ -82,7 +83,12 @@ def timeline(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[Int
     A job starts when the scheduler says so (``dispatch_time``), else when its folder on the computer was complete, which for a
     scheduler without a queue is the same; it ends after the seconds its report names, else when its files had been fetched.
     """
-    steps = [step for step in (steps_below(node) if steps is None else steps) if step.kind != "workchain"]
+    return intervals(steps_below(node) if steps is None else steps)
+
+
+def intervals(steps: Sequence[Step]) -> list[Interval]:
+    """Return jobs and calcfunctions with the times at which they ran, in order of their start; work chains are left out."""
+    steps = [step for step in steps if step.kind != "workchain"]
     marks = _marks([step.pk for step in steps if step.kind == "job"])
     now = dt.datetime.now(tz=dt.UTC)
     found = [_interval(step, marks.get(step.pk, {}), now) for step in steps]

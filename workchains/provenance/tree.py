@@ -23,6 +23,7 @@ __all__ = [
     "outputs_of",
     "pk_of",
     "steps_below",
+    "steps_of",
 ]
 
 Kind = str
@@ -120,6 +121,7 @@ _FIELDS = {
     "attributes.paused": "paused",
     "attributes.process_status": "process_status",
 }
+_COLUMNS = ["id", "node_type", "label", "ctime", "mtime", *_FIELDS]
 
 
 def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
@@ -159,25 +161,31 @@ def _some_children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={"id": {"in": parents}}, project="id", tag="parent")
     calls = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
-    query.append(
-        orm.ProcessNode,
-        with_incoming="parent",
-        edge_filters=calls,
-        edge_project="label",
-        project=["id", "node_type", "label", "ctime", "mtime", *_FIELDS],
-    )
-    rows = []
-    for parent, pk, node_type, label, created, modified, *rest in query.all():
-        *fields, link = rest
-        values = dict(zip(_FIELDS.values(), fields, strict=True))
-        info = {key: values.pop(key) for key in INFO}
-        kind = KINDS.get(node_type.rstrip(".").rsplit(".", 1)[-1], "workchain")
-        values.update(pk=pk, kind=kind, label=label, created=created, modified=modified, info=info)
-        values["process"] = values["process"] or ""
-        values["state"] = values["state"] or "created"
-        values["paused"] = bool(values["paused"])
-        rows.append((parent, link, values))
-    return rows
+    query.append(orm.ProcessNode, with_incoming="parent", edge_filters=calls, edge_project="label", project=_COLUMNS)
+    return [(parent, link, _values(row)) for parent, *row, link in query.all()]
+
+
+def _values(row: list[Any]) -> dict[str, Any]:
+    """Return what a step is made of, from what a query projects of its process."""
+    pk, node_type, label, created, modified, *fields = row
+    values = dict(zip(_FIELDS.values(), fields, strict=True))
+    info = {key: values.pop(key) for key in INFO}
+    kind = KINDS.get(node_type.rstrip(".").rsplit(".", 1)[-1], "workchain")
+    values.update(pk=pk, kind=kind, label=label, created=created, modified=modified, info=info)
+    values["process"] = values["process"] or ""
+    values["state"] = values["state"] or "created"
+    values["paused"] = bool(values["paused"])
+    return values
+
+
+def steps_of(pks: list[int]) -> list[Step]:
+    """Return processes as steps, without a parent and a path."""
+    found: list[Step] = []
+    for start in range(0, len(pks), AT_ONCE):
+        query = orm.QueryBuilder()
+        query.append(orm.ProcessNode, filters={"id": {"in": pks[start : start + AT_ONCE]}}, project=_COLUMNS)
+        found += [Step(parent=0, path="", **_values(row)) for row in query.all()]
+    return found
 
 
 def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:

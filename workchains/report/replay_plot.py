@@ -58,7 +58,7 @@ def draw(found: Sequence[Replayed]) -> Figure:
                     )
         start = stop
     right.set(xlabel="candidates in the order of sampling (dotted: iterations)", ylabel="disagreement (eV/Å)")
-    left.legend(loc="best", title="chosen")
+    made.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     return made
 
 

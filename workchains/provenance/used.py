@@ -1,0 +1,116 @@
+"""What was made of a frame: it was judged, labelled in vain, trained on, tested on, and went into errors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.common.links import LinkType
+
+from workchains.data.frames import FramesData
+from workchains.provenance.event import Event
+from workchains.provenance.tree import ending
+
+__all__ = ["used_by"]
+
+
+def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
+    """Return what was made of a frame that a node holds, by its id and its index there."""
+    query = orm.QueryBuilder()
+    query.append(FramesData, filters={"id": node.pk}, tag="frames")
+    query.append(
+        orm.ProcessNode,
+        with_incoming="frames",
+        edge_filters={"type": LinkType.INPUT_CALC.value},
+        edge_project="label",
+        filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "EvaluateJob", "tell_failures"]}},
+        project="id",
+    )
+    events = _failed_in_jobs(node, identity)
+    for pk, link in sorted(query.all()):
+        process = orm.load_node(pk)
+        assert isinstance(process, orm.ProcessNode)
+        if process.process_label == "DeviateJob" and process.is_finished_ok:
+            events.append(_deviate(process, index))
+        elif process.process_label == "FitJob":
+            events.append(_fit(process, link))
+        elif process.process_label == "EvaluateJob" and process.is_finished_ok:
+            events.append(_evaluate(process, link))
+        elif process.process_label == "tell_failures" and link == "frames":
+            events += _attempts(process, identity)
+    return events
+
+
+def _deviate(process: orm.ProcessNode, index: int) -> Event:
+    deviation = process.outputs.deviation
+    value = float(deviation.get_array("disagreement")[index])
+    facts: dict[str, Any] = {"disagreement_eV_per_A": value if np.isfinite(value) else None}
+    if "ensemble" in process.inputs:
+        ensemble = process.inputs.ensemble
+        facts["ensemble"] = ensemble.pk
+        facts["reference_disagreement_eV_per_A"] = ensemble.base.attributes.get("reference_disagreement", None)
+    reason = deviation.base.attributes.get("refused")[index]
+    if reason:
+        facts["refused"] = reason
+    return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
+
+
+def _fit(process: orm.ProcessNode, link: str) -> Event:
+    kind = "test" if link.startswith("tests") else "train"
+    facts: dict[str, Any] = {"batch": link.partition("__")[2]}
+    if not process.is_finished_ok:
+        facts["failed"] = ending(process)
+        return Event(kind, process.pk, str(process.process_label), None, facts)
+    report = process.outputs.report.get_dict()
+    facts["training_frames"] = report.get("training_frames")
+    facts["report"] = process.outputs.report.pk
+    if report.get("test"):
+        facts["test_force_error_eV_per_A"] = report["test"].get("force_rmse")
+    return Event(kind, process.pk, str(process.process_label), process.outputs.ensemble.pk, facts)
+
+
+def _evaluate(process: orm.ProcessNode, link: str) -> Event:
+    """Return the errors that a test frame went into: of each ensemble, on all frames of its group."""
+    report, group = process.outputs.report, process.inputs.groups[link.partition("__")[2]]
+    names = sorted(process.inputs.ensembles)
+    errors = {name: judged[group]["force_rmse"] for name, judged in zip(names, report["errors"], strict=True)}
+    facts = {"group": group, "force_rmse_eV_per_A": errors}
+    return Event("evaluate", process.pk, str(process.process_label), report.pk, facts)
+
+
+def _attempts(process: orm.ProcessNode, identity: str) -> list[Event]:
+    """Return the failed attempts at a frame's label, as the labelling step wrote them down at its end."""
+    chain = process.caller
+    keys: dict[str, tuple[int | None, str]] = {}
+    if chain is not None:
+        links = chain.base.links.get_outgoing(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK))
+        wanted = {item["job"] for item in process.inputs.log["attempts"] if item["id"] == identity}
+        keys = {
+            link.link_label: (link.node.pk, str(getattr(link.node, "process_label", "")))
+            for link in links.all()
+            if link.link_label in wanted
+        }
+    events = []
+    for item in process.inputs.log["attempts"]:
+        if item["id"] == identity:
+            pk, name = keys.get(item["job"], (None, item["job"]))
+            facts = {"failed": item["reason"], "kind": item["kind"], "with_remedy": item["remedy"]}
+            events.append(Event("label", pk, name, None, facts))
+    return events
+
+
+def _failed_in_jobs(node: FramesData, identity: str) -> list[Event]:
+    """Return what jobs report of a frame that failed in them, also before the labelling step came to its end."""
+    query = orm.QueryBuilder()
+    query.append(FramesData, filters={"id": node.pk}, tag="frames")
+    filters = {"attributes.process_label": "LabelJob"}
+    query.append(orm.CalcJobNode, with_incoming="frames", filters=filters, project="id", tag="job")
+    edge = {"type": LinkType.CREATE.value, "label": {"in": ["report", "progress"]}}
+    query.append(orm.Dict, with_incoming="job", edge_filters=edge, project="attributes.failures")
+    events = []
+    for pk, failures in query.all():
+        for item in failures or ():
+            if item["id"] == identity:
+                events.append(Event("label", pk, "LabelJob", None, {"failed": item["reason"], "kind": item["kind"]}))
+    return events
