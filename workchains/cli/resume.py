@@ -58,7 +58,7 @@ def resume(
     if not node.is_terminated:
         _wake(node, changes, as_json)
         return
-    _go_on(node, lambda old: _merge(old, changes), Path(file).parent if file else Path.cwd(), branch, wait, as_json)
+    _go_on(node, lambda old: _merge(old, *changes), Path(file).parent if file else Path.cwd(), branch, wait, as_json)
 
 
 @click.command()
@@ -172,7 +172,7 @@ def _no_living_steps(node: ProcessNode) -> None:
         )
 
 
-def _wake(node: ProcessNode, changes: dict[str, Any], as_json: bool) -> None:
+def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> None:
     """Let a campaign go on that has not ended: start the daemon, play what is paused."""
     from workchains import session
     from workchains.approval import open_question
@@ -198,14 +198,13 @@ def _wake(node: ProcessNode, changes: dict[str, Any], as_json: bool) -> None:
 # ------------------------------------------------------------------------------------------------ changed settings
 
 
-def _changes(file: str | None, values: tuple[str, ...]) -> dict[str, Any]:
-    """Return the changes of a file, and of single settings laid over it, as nested mappings."""
+def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the changes of a file, and single settings to be laid over them, as nested mappings."""
     import yaml
 
     from alworkflows.settings import read_yaml
-    from workchains.campaigns import lay
 
-    changes: dict[str, Any] = read_yaml(file) if file else {}
+    changes: list[dict[str, Any]] = [read_yaml(file)] if file else []
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
@@ -216,14 +215,16 @@ def _changes(file: str | None, values: tuple[str, ...]) -> dict[str, Any]:
             raise InputError(f"--set {key}: expected a value as in a campaign file, got '{value}'") from error
         for part in reversed(key.strip().split(".")):
             nested = {part: nested}
-        changes = lay(changes, nested) if not isinstance(changes.get("stages"), list) else _merge(changes, nested)
+        changes.append(nested)
     return changes
 
 
-def _merge(old: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _merge(old: dict[str, Any], *changes: dict[str, Any]) -> dict[str, Any]:
     from workchains.campaigns import lay
 
-    return lay(old, changes)
+    for change in changes:
+        old = lay(old, change)
+    return old
 
 
 def _extended(old: dict[str, Any], added: dict[str, Any], file: str) -> dict[str, Any]:
