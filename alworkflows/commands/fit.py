@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from alworkflows.settings import ModelSettings
 
-__all__ = ["fit"]
+__all__ = ["check_apart", "fit", "model_settings", "set_aside"]
 
 
 @click.command()
@@ -86,7 +86,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
-    settings = _settings(options)
+    settings = model_settings(options)
     data = _Data.read(frames, options, settings.fit.quantities)
     with progress() as say:
         found = Fit(
@@ -157,9 +157,9 @@ class _Data:
         check_labels(files, quantities)
         check_labels([*tests, *transfers.values()])
         check_labels(references, ("energy",))
-        training, aside = _set_aside(together(files), options["test_share"], options["seed"])
+        training, aside = set_aside(together(files), options["test_share"], options["seed"])
         testing = together(tests) + aside
-        _check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
+        check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
         if repeated := len(duplicates(training)):
             click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
         return cls(species, training, testing, {name: file.frames for name, file in transfers.items()}, together(references))
@@ -180,7 +180,7 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
     return named
 
 
-def _settings(options: dict[str, Any]) -> ModelSettings:
+def model_settings(options: dict[str, Any]) -> ModelSettings:
     """Return the settings of the file, changed by --set and then by the options of their own."""
     from alworkflows.commands.files import assign
     from alworkflows.settings import ModelSettings, merge, parse, read_yaml
@@ -189,19 +189,19 @@ def _settings(options: dict[str, Any]) -> ModelSettings:
     if options["settings_file"]:
         base = read_yaml(options["settings_file"])
         base = base.get("model", {}) if "stages" in base or "material" in base or "model" in base else base
-    direct: dict[str, Any] = {key: options[key] for key in ("method", "rule", "terms", "alpha") if options[key] is not None}
-    if options["quantities"]:
+    direct: dict[str, Any] = {key: options[key] for key in ("method", "rule", "terms", "alpha") if options.get(key) is not None}
+    if options.get("quantities"):
         direct["quantities"] = options["quantities"].split(",")
-    if options["families"]:
+    if options.get("families"):
         base = merge(base, {"descriptors": {"functions": [{"family": name} for name in options["families"].split(",")]}})
-    if options["zbl"]:
+    if options.get("zbl"):
         base = merge(base, {"baseline": {"name": "zbl", "inner": options["zbl"][0], "outer": options["zbl"][1]}})
-    top = {"members": options["members"]} if options["members"] is not None else {}
+    top = {"members": options["members"]} if options.get("members") is not None else {}
     given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
     return parse(ModelSettings, given, options["settings_file"] or "settings")
 
 
-def _set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
+def set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
     """Return training and test frames; which is which follows from the frame's id, so that it never changes as the data grow."""
     from alworkflows.errors import InputError
     from alworkflows.frames import frame_id
@@ -215,7 +215,7 @@ def _set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms
     return training, [frame for frame, is_aside in zip(frames, aside, strict=True) if is_aside]
 
 
-def _check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -> None:
+def check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -> None:
     """Raise if a frame that is judged on is a training frame."""
     from alworkflows.commands.files import count
     from alworkflows.errors import InputError

@@ -67,7 +67,7 @@ class RowMaker:
         energy = stored.energy
         if energy is not None and self.fixed is not None:
             energy = energy - float(counts @ self.fixed)
-        scale = np.sqrt(frame_weight(atoms)) * self._softened(labels(atoms))
+        scale = self.scale(atoms)
         energy_scale = float(scale * settings.energy_weight / len(atoms))
         x, y = [], []
         if "forces" in settings.quantities:
@@ -86,6 +86,10 @@ class RowMaker:
             x.append(energy_scale * design.energy[None])
             y.append(np.array([energy_scale * float(energy or 0.0)]))
         return Rows(x, np.concatenate(y), counts, design.energy, energy, energy_scale)
+
+    def scale(self, atoms: Atoms) -> float:
+        """Return what the rows of a frame are multiplied by."""
+        return float(np.sqrt(frame_weight(atoms)) * self._softened(labels(atoms)))
 
     def _targets(self, atoms: Atoms) -> Labels:
         """Return the labels less the baseline."""

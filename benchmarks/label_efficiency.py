@@ -1,0 +1,122 @@
+"""Labels that each way of choosing needs to reach the errors that random choosing has with half a pool.
+
+    python benchmarks/label_efficiency.py --cache FOLDER            zinc oxide labelled by CHGNet, made if FOLDER lacks it
+    python benchmarks/label_efficiency.py --cache FOLDER --full     each criterion with each rule of diversity, five seeds
+    python benchmarks/label_efficiency.py --vasp FILE               a set of hot cells and volume scans, judged on each apart
+    python benchmarks/label_efficiency.py ... --plot pool.png --json pool.json
+
+Errors are of the mean of the committee on frames that are never chosen: RMS of the force components, and the 99.9 % quantile of
+their absolute errors. The last line compares random choosing with the defaults of a campaign, by the quantile.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from zno_pool import zno_pool
+
+from alworkflows import frames as frames_io
+from alworkflows.commands.files import assign
+from alworkflows.commands.pool import print_comparison
+from alworkflows.frames import labels
+from alworkflows.insight.efficiency import plot_efficiency
+from alworkflows.plotting import save
+from alworkflows.selection.efficiency import compare, name_of, rules
+from alworkflows.selection.pool import LabelledSet
+from alworkflows.settings import (
+    Criterion,
+    DescriptorSettings,
+    Diversity,
+    FitSettings,
+    ModelSettings,
+    SelectionSettings,
+    merge,
+    parse,
+)
+
+#: Gaussians a third as many as by default, so that fifteen refits take seconds; the number of terms grows with the data
+MODEL = ModelSettings(
+    descriptors=DescriptorSettings.gaussians(tuple(1 + 0.5 * k for k in range(11)), cutoff=6.0),
+    fit=FitSettings(rule="best", max_terms=400),
+)
+#: frames with a larger force, eV/A, are hot
+HOT = 1.0
+
+
+def apart(frames, share, seed=0):
+    """Return pool and held-out frames, drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(frames))
+    held = round(share * len(frames))
+    return [frames[index] for index in order[held:]], [frames[index] for index in order[:held]]
+
+
+def sets(frames, share, changes):
+    model = parse(ModelSettings, merge(MODEL.model_dump(mode="json"), assign(changes, "--set")), "--set")
+    return [LabelledSet(part, model, ("Zn", "O")) for part in apart(frames, share)]
+
+
+def largest_force(frame):
+    return float(np.linalg.norm(labels(frame).forces, axis=1).max())
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cache", help="folder for the labelled frames; default: a temporary one")
+    parser.add_argument(
+        "--vasp", help="file of labelled frames to take instead, hot ones (largest force above 1 eV/A) judged apart"
+    )
+    parser.add_argument("--hot", action="store_true", help="of that file the hot frames alone")
+    parser.add_argument("--full", action="store_true", help="each criterion with each rule of diversity")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--start", type=int, default=20)
+    parser.add_argument("--step", type=int, default=20)
+    parser.add_argument("--most", type=int, help="labels at which all but the control stop; default: half the pool")
+    parser.add_argument("--set", action="append", default=[], help="a setting of the model, such as fit.rows_per_term=10")
+    parser.add_argument("--pool", type=float, help="diversity picks among this times the budget; default: as in a campaign")
+    parser.add_argument("--plot")
+    parser.add_argument("--json")
+    given = parser.parse_args()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        frames = frames_io.read(given.vasp) if given.vasp else zno_pool(given.cache or folder)
+    if given.hot:
+        frames = [frame for frame in frames if largest_force(frame) > HOT]
+    pool, held = sets(frames, 0.25, given.set)
+    defaults = SelectionSettings() if given.pool is None else SelectionSettings(pool=given.pool)
+    default = (defaults.criterion, defaults.diversity)
+    if given.full:
+        others = [(one, defaults.diversity) for one in Criterion] + [(defaults.criterion, one) for one in Diversity]
+        pairs = rules([], []) + [pair for pair in dict.fromkeys([default, *others]) if pair[0] is not Criterion.RANDOM]
+    else:
+        pairs = rules([default[0]], [default[1]])
+    most = given.most or len(pool) // 2
+    seeds = range(1, given.seeds + 1)
+    found = compare(pool, held, pairs, defaults, seeds, given.start, given.step, most, say)
+    print_comparison(found, len(pool), len(held))
+    if given.vasp and not given.hot:
+        hot = [index for index, frame in enumerate(held.frames) if largest_force(frame) > HOT]
+        rest = [index for index in range(len(held)) if index not in hot]
+        for name, some in (("hot frames", hot), ("the others (volume scans)", rest)):
+            print(f"\njudged on {name} alone:")
+            print_comparison(found.judged(held, some), len(pool), len(some))
+    if given.plot:
+        save(plot_efficiency(found), Path(given.plot))
+    if given.json:
+        Path(given.json).write_text(json.dumps(found.as_dict()))
+    refits = sum(len(curve.labels) for curves in found.curves.values() for curve in curves)
+    print(f"{refits} refits, {time.perf_counter() - began:.0f} s")
+    ratios = {name: found.ratio(name_of(*default), name) for name in ("force_rmse", "force_q999")}
+    print(f"{name_of(*default)}: random's labels over its own by RMSE {ratios['force_rmse'] or 0:.1f}")
+    print(f"label_efficiency: ratio {ratios['force_q999'] or 0:.1f}")
+
+
+if __name__ == "__main__":
+    main()
