@@ -21,7 +21,7 @@ _TEXTS = {
         One point a test frame: the members' disagreement, by which frames are chosen, against the largest true force
         error in the frame. Look for points that rise to the right: the higher the rank correlation, the better
         disagreement finds the frames worth a label. Points far above the grey line show an ensemble that is too sure of
-        itself, which is usual and why trust levels are relative; points left of the lower level but high up are errors
+        itself, which is usual and why trust levels are calibrated; points left of the lower level but high up are errors
         that selection would miss.""",
     "window": """
         Accurate: the ensemble agrees, nothing to learn. Candidate: worth a label. Failed: so much disagreement that the

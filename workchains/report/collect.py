@@ -22,6 +22,7 @@ from workchains.report.labelling import labelling
 from workchains.report.projection import project
 from workchains.report.terms import describe_terms
 from workchains.report.text import plural
+from workchains.report.trust import trusts
 
 __all__ = ["collect"]
 
@@ -64,6 +65,7 @@ def collect(node: orm.ProcessNode) -> Report:
         failures=failures(records, steps),
         labelling=labelling(node, records, stages),
         costs=costs(node, steps),
+        trust=trusts(records),
         nodes=_nodes(node, steps),
         missing=_missing(node, records),
     )
@@ -147,6 +149,7 @@ def _missing(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> dict[
     return {
         "evaluation": f"There is no judgement on the final test set: {reason}, or no test frame was labelled.",
         "selection": f"No selection was made: {reason}.",
+        "trust": f"No ensemble was asked: {reason}.",
         "frame_map": "No candidates were described: " + (f"{reason}." if sampled else "none were sampled."),
         "terms": f"There is no ensemble: {reason} was fitted.",
         "iterations": f"No iteration was begun: {reason}.",

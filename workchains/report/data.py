@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from alworkflows.insight import Insight
     from workchains.provenance import Costs
     from workchains.report.labelling import Labelling
+    from workchains.report.trust import Trust
 
 __all__ = ["Evaluation", "Failure", "FrameMap", "Iteration", "Job", "Report", "Term", "Terms"]
 
@@ -224,6 +225,8 @@ class Report:
         Rows of the path that the last ensemble was chosen on, and the index of the chosen one; see ``insight.errors.path_rows``.
     costs
         What the jobs cost; None if unknown.
+    trust
+        The trust levels of each iteration that had an ensemble.
     missing
         Sentences on what could not be shown, by section.
     """
@@ -251,6 +254,7 @@ class Report:
     failures: tuple[Failure, ...] = ()
     labelling: Labelling | None = None
     costs: Costs | None = None
+    trust: tuple[Trust, ...] = ()
     nodes: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -285,6 +289,7 @@ class Report:
             "idle_seconds": None if self.idle is None else dict(self.idle),
             "labels": self.labels,
             "costs": None if self.costs is None else asdict(self.costs),
+            "trust": [found.summary() for found in self.trust],
             "labelling": None if self.labelling is None else self.labelling.summary(),
             "versions": dict(self.versions),
             "iterations": [_plain(asdict(row)) for row in self.iterations],

@@ -16,6 +16,7 @@ from workchains.report.label_section import labels
 from workchains.report.section import Section, Table
 from workchains.report.text import duration, number, percent, plural
 from workchains.report.timing import timing
+from workchains.report.trust_section import trust
 
 __all__ = ["SECTIONS", "sections"]
 
@@ -248,6 +249,6 @@ def failures(report: Report) -> Section:
 
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
-    *(learning, per_iteration, parity, calibration, window),
+    *(learning, per_iteration, parity, calibration, trust, window),
     *(frame_map, terms, path, shares, pairs, labels, costs, time, failures),
 )

@@ -11,11 +11,13 @@ from ase.build import bulk
 from alworkflows.descriptors import build
 from alworkflows.insight import Insight, look_into
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.selection.window import TestBatch, find_window
+from alworkflows.settings import DescriptorSettings, TrustLevels
 from workchains import provenance
 from workchains.provenance import Cost, LabelCosts
 from workchains.report.data import Evaluation, Failure, FrameMap, Iteration, Job, Report, Term, Terms
 from workchains.report.labelling import Costs, Labelling, LabelRow
+from workchains.report.trust import Trust
 
 START = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 STAGES = ("melt", "surface", "quench")
@@ -138,6 +140,18 @@ def costs() -> provenance.Costs:
     return provenance.Costs(sum(sums.values(), Cost()), sums, rows, {}, {"chgnet": sums["label"]}, labels)
 
 
+def trust() -> tuple[Trust, ...]:
+    """Levels of every iteration but the first, each calibrated on nine test frames of each iteration before it."""
+    rng, stages, batches, found = np.random.default_rng(3), [row.stage for row in iterations()], [], []
+    for number, stage in enumerate(stages[:-1], 1):
+        seen = np.exp(rng.normal(-3.0, 0.5, 9))
+        errors = 8.0 * seen * np.exp(rng.normal(0.0, 0.2, 9))
+        batches.append(TestBatch(stage, np.column_stack([seen, errors, np.ones(9), np.full(9, 6.0), np.full(9, 40)])))
+        window = find_window(TrustLevels(), 0.05, batches, stages[number])
+        found.append(Trust(number=number + 1, stage=stages[number], **window.as_dict()))
+    return tuple(found)
+
+
 def insight() -> Insight:
     """Of two random models of few terms."""
     settings = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (1.0,), l=(1,), m=(2,), cutoff=4.5)
@@ -175,6 +189,7 @@ def report(seed: int = 7) -> Report:
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
         labelling=labelling(np.random.default_rng(seed + 1)),
         costs=costs(),
+        trust=trust(),
         nodes={"structures": 130, "ensemble": 512, "evaluation": 530},
     )
 
@@ -221,6 +236,7 @@ def empty() -> Report:
         failures=(),
         labelling=None,
         costs=None,
+        trust=(),
         nodes={},
         ended=START + timedelta(seconds=1),
     )

@@ -69,14 +69,14 @@ def test_nothing_is_fetched_from_elsewhere(made):
 def test_every_picture_says_in_words_what_it_shows(made):
     name, _, _, page = made
     pictures = page.all("img")
-    assert len(pictures) == {"report": 12, "running": 6, "empty": 0}[name]
+    assert len(pictures) == {"report": 13, "running": 7, "empty": 0}[name]
     assert all(len(attrs["alt"]) > 20 for attrs in pictures)
 
 
 def test_what_is_missing_is_said(made):
     name, report, text, _ = made
     assert report.ending in text
-    assert text.count('class="missing"') == {"report": 0, "running": 6, "empty": 14}[name]
+    assert text.count('class="missing"') == {"report": 0, "running": 6, "empty": 15}[name]
     if name == "running":
         assert "The ensembles are judged when the last stage is done." in text
 

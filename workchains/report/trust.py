@@ -1,0 +1,75 @@
+"""The trust levels of each iteration and what they rest on, from the record to plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from workchains.provenance import IterationRecord
+
+__all__ = ["Trust", "trusts"]
+
+
+@dataclass(frozen=True)
+class Trust:
+    """The trust window of one iteration; disagreements and errors in eV/A.
+
+    Attributes
+    ----------
+    number, stage
+        Of the iteration.
+    kind, sentence
+        How the levels came about, and why they are what they are.
+    lower, upper
+        Disagreements.
+    lower_error, upper_error
+        What they stand for: the bound at the lower, the expected error at the upper; None without a calibration.
+    calibration
+        As :func:`alworkflows.selection.window.find_window` describes it.
+    """
+
+    number: int
+    stage: str
+    kind: str
+    lower: float
+    upper: float
+    lower_error: float | None
+    upper_error: float | None
+    calibration: Mapping[str, Any]
+    sentence: str
+
+    @property
+    def points(self) -> dict[str, np.ndarray]:
+        """Disagreement and largest error (F, 2) of the test frames, by stage."""
+        found: dict[str, list[tuple[float, float]]] = {}
+        for disagreement, error, stage in self.calibration["points"]:
+            found.setdefault(stage, []).append((disagreement, error))
+        return {stage: np.array(rows) for stage, rows in found.items()}
+
+    @property
+    def curve(self) -> np.ndarray:
+        """Disagreement, expected error and bound (K, 3)."""
+        return np.array(self.calibration["curve"], dtype=float).reshape(-1, 3)
+
+    def summary(self) -> dict[str, Any]:
+        """Return its figures as plain JSON types, without points and curve."""
+        quality = {key: value for key, value in self.calibration.items() if key not in ("points", "curve")}
+        names = ("number", "stage", "kind", "lower", "upper", "lower_error", "upper_error", "sentence")
+        return {**{name: getattr(self, name) for name in names}, "calibration": quality}
+
+
+def trusts(records: Sequence[IterationRecord]) -> tuple[Trust, ...]:
+    """Return the trust window of each iteration that had one, oldest first."""
+    from aiida import orm
+
+    found = []
+    for record in records:
+        if "levels" in record.nodes:
+            node = orm.load_node(record.nodes["levels"])
+            assert isinstance(node, orm.Dict)  # what find_levels returns
+            found.append(Trust(number=record.number, stage=record.stage, **node.get_dict()))
+    return tuple(found)
