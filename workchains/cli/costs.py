@@ -60,6 +60,8 @@ def costs(campaign: str, what: str, profile: str | None, as_json: bool) -> None:
         _by_step(found)
     else:
         _by_group(found, what)
+    if found.before:
+        screen.print(Text(f"Before, in the campaigns that it went on from: {core_hours(found.before)} core-hours."))
     for line in label_sentences(found):
         screen.print(Text(line))
 

@@ -64,10 +64,11 @@ class Folders:
 def queues(node: ProcessNode, steps: Sequence[Step]) -> tuple[Queue, ...]:
     """Return the jobs in flight on each machine of a campaign."""
     from workchains.machines import job_cap, machine_of
+    from workchains.provenance.tree import input_of
     from workchains.queueing import in_flight
 
     own = {step.pk for step in steps if not step.ended}
-    codes = [node.inputs[name] for name in ("code", "label_code") if name in node.inputs]
+    codes = [code for name in ("code", "label_code") if (code := input_of(node, name)) is not None]
     computers = {code.computer.pk: code.computer for code in codes}
     found = []
     for computer in computers.values():

@@ -47,6 +47,8 @@ class Standing:
         What became of all frames to be labelled; None before any was.
     costs
         What its jobs cost until now.
+    trust
+        The last trust levels, and how good their calibration was, in words; None before there were any.
     question
         What it waits for a person to approve.
     queues, paused
@@ -70,6 +72,7 @@ class Standing:
     iterations: tuple[IterationRecord, ...]
     labelling: LabelTally | None
     costs: Costs
+    trust: str | None
     question: dict[str, Any] | None
     queues: tuple[Queue, ...]
     paused: tuple[Paused, ...]
@@ -109,12 +112,25 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         iterations=records,
         labelling=labelling,
         costs=costs(node, steps),
+        trust=_trust(records),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
         paused=paused(steps),
         folders=disks(steps) if disk else folders(steps),
         **values,
     )
+
+
+def _trust(records: Sequence[IterationRecord]) -> str | None:
+    """Return the trust levels of the last iteration that had any, in words."""
+    from aiida.orm import Dict, load_node
+
+    for record in reversed(records):
+        if "levels" in record.nodes:
+            node = load_node(record.nodes["levels"])
+            assert isinstance(node, Dict)  # what find_levels returns
+            return f"iteration {record.number}, {node['sentence']}. Their calibration: {node['calibration']['sentence']}"
+    return None
 
 
 def _failures(labelling: LabelTally | None, jobs: Sequence[Step]) -> tuple[Failed, ...]:
@@ -156,6 +172,8 @@ def details(now: Standing) -> list[str]:
         each = now.costs.labels.per_label
         label = f"; a new label {core_hours(each)}" if each is not None else ""
         lines.append(f"Costs: {core_hours(spent.core_hours)} core-hours{label} (alworkflows costs {now.pk}).")
+    if now.trust:
+        lines.append(f"Trust levels: {now.trust}.")
     lines += [queue.line for queue in now.queues if queue.all or queue.cap is not None]
     if now.paused:
         pks = " ".join(str(item.pk) for item in now.paused[:10]) + (" ..." if len(now.paused) > 10 else "")
@@ -242,7 +260,9 @@ def _sentence(
 
 
 def _now(node: ProcessNode, records: tuple[IterationRecord, ...], values: dict[str, Any], took: str) -> str:
-    most = sum(stage["iterations"] for stage in node.inputs.campaign["stages"])
+    from workchains.provenance.tree import settings_of
+
+    most = sum(stage["iterations"] for stage in settings_of(node)["stages"])
     jobs = f"{values['jobs_done']} of {values['jobs']} jobs done"
     if not records:
         return f"{state_of(node).capitalize()}: nothing has begun yet ({took})."
@@ -255,12 +275,14 @@ def _now(node: ProcessNode, records: tuple[IterationRecord, ...], values: dict[s
 
 
 def _advice(node: ProcessNode, failures: bool, asked: bool) -> tuple[str, ...]:
+    from workchains.provenance import outputs_of
+
     if asked:
         return (
             f"alworkflows approve {node.pk}            to pay for them",
             f"alworkflows approve {node.pk} --refuse   to end with what there is",
         )
-    made_ensemble = any(label.startswith("ensemble") for label in node.base.links.get_outgoing().all_link_labels())
+    made_ensemble = any(label.startswith("ensemble") for label in outputs_of([int(node.pk or 0)])[int(node.pk or 0)])
     if not node.is_terminated:
         return (
             f"alworkflows status {node.pk} --wait      to watch it",

@@ -16,7 +16,7 @@ from aiida.common.links import LinkType
 from workchains.provenance.labels import is_labelling, label_tallies, together
 from workchains.provenance.lost import failed_core_seconds, saved_core_hours
 from workchains.provenance.timeline import Interval, intervals
-from workchains.provenance.tree import Step, steps_below, steps_of
+from workchains.provenance.tree import Step, earlier_campaign, steps_below, steps_of
 
 __all__ = ["Cost", "Costs", "LabelCosts", "core_hours_of", "core_hours_spent", "costs", "step_of"]
 
@@ -95,6 +95,8 @@ class Costs:
         Of the jobs that label, by what makes the labels.
     labels
         What a label costs.
+    before
+        Core-hours of the campaigns that this one went on from; in none of the other figures.
     """
 
     total: Cost = Cost()
@@ -103,6 +105,7 @@ class Costs:
     stages: dict[str, dict[str, Cost]] = field(default_factory=dict)
     engines: dict[str, Cost] = field(default_factory=dict)
     labels: LabelCosts = LabelCosts()
+    before: float = 0.0
 
     def by(self, what: str) -> dict[str, dict[str, Cost]]:
         """Return costs by step within each ``iteration`` or ``stage``, or, by ``step``, of the whole campaign."""
@@ -167,7 +170,13 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
         stages=group(lambda job: stage_of.get(iteration(job), WHOLE)),
         engines=engines,
         labels=labels,
+        before=_before(node),
     )
+
+
+def _before(node: orm.ProcessNode) -> float:
+    earlier = earlier_campaign(node)
+    return 0.0 if earlier is None else core_hours_spent(earlier) + _before(earlier)
 
 
 def _jobs(steps: Sequence[Step]) -> list[Interval]:

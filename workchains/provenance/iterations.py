@@ -13,7 +13,7 @@ from workchains.provenance.facts import facts_of
 from workchains.provenance.labels import is_labelling, label_tallies, together
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.stages import stages_of
-from workchains.provenance.tree import Step, earlier_campaign, outputs_of, pk_of, steps_below
+from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_of, pk_of, settings_of, steps_below
 
 __all__ = ["evaluation", "iterations", "stages_by_iteration"]
 
@@ -64,9 +64,10 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
         if step.kind == "job" and match is not None:
             jobs.setdefault(match.group(1), []).append(step)
     records = list(before)
+    samplers = {item["name"]: item["sampler"]["name"] for item in settings_of(node)["stages"]} if children else {}
     for key, group in sorted(children.items()):
         made = {name: facts.get(pk, {}) for name, pk in nodes[key].items()}
-        record = _record(key, stages[key], group, nodes[key], made, jobs[key], node)
+        record = _record(key, (stages[key], samplers.get(stages[key], "?")), group, nodes[key], made, jobs[key], node)
         own = [tallies[step.pk] for step in group.values() if step.pk in tallies]
         records.append(_with(record, labelling=together(own)) if own else record)
     final = _final_errors(node)
@@ -78,8 +79,8 @@ def _before(node: orm.ProcessNode) -> tuple[list[IterationRecord], IterationReco
     earlier = earlier_campaign(node)
     if earlier is None:
         return [], None
-    last, records = node.inputs.resumed["iteration"], iterations(earlier)
-    taken = "unfinished" in node.inputs
+    last, records = input_of(node, "resumed")["iteration"], iterations(earlier)
+    taken = input_of(node, "unfinished__selections") is not None
     begun = next((record for record in records if record.number == last + 1), None) if taken else None
     return [record for record in records if record.number <= last], begun
 
@@ -112,22 +113,21 @@ def _by_iteration(steps: list[Step], parent: int) -> dict[str, dict[str, Step]]:
 
 def _record(
     key: str,
-    stage: str,
+    stage: tuple[str, str],
     group: dict[str, Step],
     nodes: dict[str, int],
     made: Mapping[str, Mapping[str, Any]],
     jobs: list[Step],
     node: orm.ProcessNode,
 ) -> IterationRecord:
-    """Return the record of an iteration; ``made``: what is known of its ``nodes``, by the same names."""
-    samplers = {item["name"]: item["sampler"]["name"] for item in node.inputs.campaign["stages"]}
+    """Return the record of an iteration; ``stage``: and its sampler; ``made``: what is known of its ``nodes``, by their names."""
 
     def of(name: str, fact: str) -> Any:
         return made.get(name, {}).get(fact)
 
     values: dict[str, Any] = {
-        "stage": stage,
-        "sampler": samplers.get(stage, "?"),
+        "stage": stage[0],
+        "sampler": stage[1],
         "candidates": of("candidates", "n_frames"),
         "labels": of("batch", "n_frames") or 0,
         "test_labels": of("tests", "n_frames") or 0,
@@ -203,7 +203,9 @@ def _state(group: dict[str, Step], node: orm.ProcessNode) -> str:
 
 def evaluation(node: orm.ProcessNode) -> dict[str, Any] | None:
     """Return the campaign's final judgement: ``groups``, ``errors`` (one an ensemble, oldest first); None before its end."""
-    return node.outputs.evaluation.get_dict() if "evaluation" in node.base.links.get_outgoing().all_link_labels() else None
+    made = outputs_of([pk_of(node)])[pk_of(node)].get("evaluation")
+    found = orm.load_node(made) if made is not None else None
+    return found.get_dict() if isinstance(found, orm.Dict) else None
 
 
 def _final_errors(node: orm.ProcessNode) -> dict[str, float]:
@@ -211,7 +213,8 @@ def _final_errors(node: orm.ProcessNode) -> dict[str, float]:
     judged = evaluation(node)
     if judged is None:
         return {}
-    keys = sorted(node.outputs.ensembles)
+    outputs = outputs_of([pk_of(node)])[pk_of(node)]
+    keys = sorted(label.partition("__")[2] for label in outputs if label.startswith("ensembles__"))
     return {key: errors["all"]["force_rmse"] for key, errors in zip(keys, judged["errors"], strict=True)}
 
 

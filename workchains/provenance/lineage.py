@@ -16,7 +16,7 @@ from workchains.provenance.event import KINDS, Event
 from workchains.provenance.frames import FrameLocation, find_frame, resolve_frame
 from workchains.provenance.labels import GATHER
 from workchains.provenance.makers import maker_of_label, pk_of_uuid
-from workchains.provenance.tree import campaign_of
+from workchains.provenance.tree import campaign_of, earlier_campaign
 from workchains.provenance.used import used_by
 
 __all__ = ["FrameLineage", "frame_lineage"]
@@ -24,7 +24,10 @@ __all__ = ["FrameLineage", "frame_lineage"]
 
 @dataclass(frozen=True)
 class FrameLineage:
-    """The way of one frame through one campaign: from the structure it grew from to the ensembles trained on it."""
+    """The way of one frame through one campaign: from the structure it grew from to the ensembles trained on it.
+
+    Of a campaign that went on from another, ``campaign`` is the last that holds the frame.
+    """
 
     id: str
     formula: str
@@ -35,7 +38,7 @@ class FrameLineage:
 
 
 def frame_lineage(text: str) -> list[FrameLineage]:
-    """Return the lineage of a frame, one for each campaign that knows it, oldest first.
+    """Return the lineage of a frame, one for each campaign that knows it, oldest first; one that went on is told as one.
 
     Parameters
     ----------
@@ -52,10 +55,16 @@ def frame_lineage(text: str) -> list[FrameLineage]:
     campaigns: dict[int | None, orm.ProcessNode | None] = {}
     for place in find_frame(identity):
         campaign = campaign_of(orm.load_node(place.pk))
-        key = campaign.pk if campaign is not None else None
+        key = _first(campaign).pk if campaign is not None else None
         groups.setdefault(key, []).append(place)
         campaigns[key] = campaign
     return [_lineage(identity, campaigns[key], places) for key, places in groups.items()]
+
+
+def _first(campaign: orm.ProcessNode) -> orm.ProcessNode:
+    """Return the campaign that others went on from until one became this: what they made of a frame is one story."""
+    earlier = earlier_campaign(campaign)
+    return campaign if earlier is None else _first(earlier)
 
 
 def _frames(pk: int) -> FramesData:

@@ -8,7 +8,7 @@ from typing import Any
 from aiida import orm
 
 from workchains.provenance.record import IterationRecord
-from workchains.provenance.tree import Step
+from workchains.provenance.tree import Step, settings_of
 
 __all__ = ["stages_of"]
 
@@ -35,7 +35,7 @@ def stages_of(
         The iteration whose choice of frames was taken over from there.
     """
     found: dict[str, str] = {}
-    stages = node.inputs.campaign["stages"] if children else []
+    stages = settings_of(node)["stages"] if children else []
     names = [stage["name"] for stage in stages]
     sampled = _sampled([group["sample"].pk for key, group in children.items() if "sample" in group and not decided.get(key)])
     last = before

@@ -18,10 +18,12 @@ __all__ = [
     "campaign_of",
     "earlier_campaign",
     "ending",
+    "input_of",
     "is_campaign",
     "load_node",
     "outputs_of",
     "pk_of",
+    "settings_of",
     "steps_below",
     "steps_of",
 ]
@@ -228,12 +230,25 @@ def campaign_of(node: orm.Node) -> orm.ProcessNode | None:
 
 def earlier_campaign(node: orm.ProcessNode) -> orm.ProcessNode | None:
     """Return the campaign that a campaign went on from; None if there is none, or it is not in this profile."""
-    links = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter="resumed").all()
-    if not links:
+    record = input_of(node, "resumed")
+    if record is None:
         return None
-    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"uuid": links[0].node["campaign"]})
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"uuid": record["campaign"]})
     found: orm.ProcessNode | None = query.first(flat=True)
     return found
+
+
+def input_of(node: orm.ProcessNode, label: str) -> Any:
+    """Return an input of a work chain by its link label, None if it has none; ``node.inputs`` would load all there are."""
+    query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": node.pk}, tag="process")
+    query.append(orm.Data, with_outgoing="process", edge_filters={"label": label})
+    return query.first(flat=True)
+
+
+def settings_of(node: orm.ProcessNode) -> dict[str, Any]:
+    """Return the settings of a campaign, as they were stored."""
+    values: dict[str, Any] = input_of(node, "campaign").get_dict()
+    return values
 
 
 def load_node(text: str | int) -> orm.Node:
