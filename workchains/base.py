@@ -77,17 +77,24 @@ class KeyedWorkChain(WorkChain):
         return "resumed" in top.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all_link_labels()
 
     def child(self, key: str) -> ProcessNode | None:
-        """Return the child with this key, if it was made before, and was not abandoned before it began."""
+        """Return the child with this key, if it was made before: the last, if a job that died was run again."""
+        return next(reversed(self.children(key)), None)
+
+    def children(self, key: str) -> list[ProcessNode]:
+        """Return the children with this key that were not abandoned before they began, oldest first."""
         calls = (LinkType.CALL_CALC, LinkType.CALL_WORK)
         # the filter is SQL's LIKE, to which an underscore is any character
-        for link in self.node.base.links.get_outgoing(link_type=calls, link_label_filter=key).all():
-            if link.link_label == key and isinstance(link.node, ProcessNode) and not is_abandoned(link.node):
-                return link.node
-        return None
+        links = self.node.base.links.get_outgoing(link_type=calls, link_label_filter=key).all()
+        nodes = [link.node for link in links if link.link_label == key and isinstance(link.node, ProcessNode)]
+        return sorted((node for node in nodes if not is_abandoned(node)), key=lambda node: node.pk or 0)
 
-    def submit_once(self, key: str, process: Any, label: str = "", description: str = "", **inputs: Any) -> ProcessNode:
-        """Submit a child under a key, or adopt the one that has it."""
+    def submit_once(
+        self, key: str, process: Any, label: str = "", description: str = "", again: bool = False, **inputs: Any
+    ) -> ProcessNode:
+        """Submit a child under a key, or adopt the one that has it; ``again``: unless that has ended."""
         existing = self.child(key)
+        if existing is not None and again and existing.is_terminated:
+            existing = None
         if existing is not None and never_began(existing):
             self.report(f"{key}: {existing.process_label}<{existing.pk}> never began, as the daemon died: made anew")
             bury(existing, "the daemon died before its task was handed over")

@@ -20,23 +20,35 @@ from aiida.engine import ToContext
 from aiida.orm import Computer, ProcessNode, QueryBuilder, WorkChainNode, load_node
 from plumpy import ProcessState
 
-from workchains.base import KeyedWorkChain
+from workchains.base import KeyedWorkChain, ending
 from workchains.machines import job_cap
 from workchains.revival import never_began
 
-__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping", "load_process"]
+__all__ = ["MARK", "UNREADABLE", "QueueingWorkChain", "ask_to_stop", "died", "in_flight", "is_stopping", "load_process"]
 
 #: extra of a process that takes a slot: ``queue`` (UUID of the computer) and what it works on
 MARK = "alworkflows"
 #: extra of a work chain that was asked to begin nothing new
 STOP = "alworkflows_stop"
 
-#: returns process class, inputs, and what the process works on (it goes into its extra), for a key
-Make = Callable[[str], tuple[type, dict[str, Any], dict[str, Any]]]
+#: returns process class, inputs, and what the process works on (it goes into its extra), for a key; None: not wanted any more
+Make = Callable[[str], tuple[type, dict[str, Any], dict[str, Any]] | None]
 #: where in the context processes stand of which the first is awaited
 FIRST = ("jobs.", "others.")
 
 ENDED = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
+
+
+#: exit statuses of a job that something else than its own work ended: AiiDA's of a folder that is gone and of a failed node; ours
+#: of a result that is not there, that cannot be read, and of an end from outside
+DEATHS = (100, 140, 310, 311, 312)
+#: that of a result that cannot be read
+UNREADABLE = 311
+
+
+def died(node: ProcessNode) -> bool:
+    """Whether a job was ended by something else than its own work, as far as one can tell: once more may go well."""
+    return node.is_excepted or node.exit_status in DEATHS
 
 
 def in_flight(computer: Computer, project: str = "id") -> list[Any]:
@@ -138,7 +150,10 @@ class QueueingWorkChain(KeyedWorkChain):
                     # whose end frees a slot
                     others.update(taken)
                     break
-                process, inputs, about = make(key)
+                made = make(key)
+                if made is None:
+                    continue
+                process, inputs, about = made
                 # a child made before this step was interrupted is adopted, and has its slot
                 node = self.submit_once(key, process, **inputs)
                 node.base.extras.set(MARK, {"queue": computer.uuid, **about})
@@ -150,16 +165,29 @@ class QueueingWorkChain(KeyedWorkChain):
         return ToContext(**awaited)
 
     def run_one(self, key: str, computer: Computer, make: Make) -> ToContext:
-        """Submit a single job as soon as there is a slot; to be called until :meth:`ended` returns its node."""
+        """Submit a single job as soon as there is a slot, and once again if it dies; to be called until :meth:`ended` has it."""
         existing = self.child(key)
         if existing is not None and not never_began(existing):
-            return ToContext(**{f"jobs.{key}": existing})
+            if not (existing.is_terminated and self.deserves_another(key)):
+                return ToContext(**{f"jobs.{key}": existing})
+            self.report(f"{key}: {existing.process_label}<{existing.pk}> died: {ending(existing)}. Action taken: run once again")
+
+            def again(key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
+                made = make(key)
+                return made and (made[0], {**made[1], "again": True}, made[2])
+
+            return self.submit_some(computer, [key], again, {})
         return self.submit_some(computer, [key], make, {})
 
     def ended(self, key: str) -> ProcessNode | None:
-        """Return the child with this key if it has ended."""
+        """Return the child with this key if it has ended, and is not to be run again."""
         node = self.child(key)
-        return node if node is not None and node.is_terminated else None
+        return node if node is not None and node.is_terminated and not self.deserves_another(key) else None
+
+    def deserves_another(self, key: str) -> bool:
+        """Whether the one child with this key died."""
+        made = self.children(key)
+        return len(made) == 1 and died(made[0]) and not is_stopping(self.node)
 
     # ------------------------------------------------------------- what AiiDA's work chain does for all, here for the first
 

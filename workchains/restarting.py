@@ -1,4 +1,4 @@
-"""Work chains whose jobs go on from their checkpoints when the walltime ends them."""
+"""Work chains whose jobs go on from their checkpoints when the walltime ends them, and once when they die."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from aiida.engine import ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import ProcessNode
 
+from workchains.base import ending
 from workchains.calculations.base import OUT_OF_WALLTIME
 from workchains.folders import clean
-from workchains.queueing import QueueingWorkChain, is_stopping, load_process
+from workchains.queueing import UNREADABLE, QueueingWorkChain, died, is_stopping, load_process
 
 __all__ = ["RestartingWorkChain"]
 
@@ -34,7 +35,7 @@ class RestartingWorkChain(QueueingWorkChain):
             default=3,
             non_db=True,
             validator=validate_restarts,
-            help="jobs that may follow on a job that the walltime ended",
+            help="jobs that may follow on a job that the walltime ended, or that died (one)",
         )
         spec.input(
             "clean",
@@ -81,7 +82,9 @@ class RestartingWorkChain(QueueingWorkChain):
         process, inputs = self.job(run)
         before = self.jobs(run)
         if before:
-            inputs["parent_folder"] = before[-1].outputs.remote_folder
+            # of a job whose result is broken, so may its checkpoint be: the next begins anew
+            if has_folder(before[-1]) and before[-1].exit_status != UNREADABLE:
+                inputs["parent_folder"] = before[-1].outputs.remote_folder
             inputs["label"] = f"{inputs.get('label', run)}, restart {len(before)}"
         return process, inputs, {"run": run}
 
@@ -95,22 +98,24 @@ class RestartingWorkChain(QueueingWorkChain):
             run = self.ctx.run_of[key]
             self.ctx.ended[run] = [*self.ctx.ended[run], pk]
             if self.is_out_of_walltime(node):
-                self.go_on(run, node)
+                self.go_on(run, node, "the walltime ended it")
+            elif died(node) and sum(map(died, self.jobs(run))) == 1:
+                self.go_on(run, node, f"it died: {ending(node)}")
             elif node.is_finished_ok and self.inputs.clean:
                 for job in self.jobs(run):
                     if message := clean(job):
                         self.report(f"a folder stays on the machine: {message}")
 
-    def go_on(self, run: str, node: ProcessNode) -> None:
-        """Queue the next job of a run, if there may be one and its folder is there."""
+    def go_on(self, run: str, node: ProcessNode, why: str) -> None:
+        """Queue the next job of a run, if there may be one; what the walltime ended needs its folder."""
         attempt = len(self.ctx.ended[run])
         if attempt > self.inputs.restarts:
-            self.report(f"{run}: the walltime ended its last of {attempt} jobs; given up")
+            self.report(f"{run}: {why}, its last of {attempt} jobs; given up")
             return
-        if "remote_folder" not in node.outputs or node.outputs.remote_folder.is_cleaned:
-            self.report(f"{run}: the walltime ended it, and its folder is gone; given up")
+        if self.is_out_of_walltime(node) and not has_folder(node):
+            self.report(f"{run}: {why}, and its folder is gone; given up")
             return
-        self.report(f"{run}: the walltime ended it. Action taken: restart {attempt} of at most {self.inputs.restarts}")
+        self.report(f"{run}: {why}. Action taken: restart {attempt} of at most {self.inputs.restarts}")
         key = self.key(run, attempt)
         self.ctx.run_of = {**self.ctx.run_of, key: run}
         self.ctx.waiting = [*self.ctx.waiting, key]
@@ -127,6 +132,11 @@ class RestartingWorkChain(QueueingWorkChain):
     def is_out_of_walltime(node: ProcessNode) -> bool:
         """Whether the walltime ended a job, and nothing else."""
         return bool(node.is_finished and node.exit_status == OUT_OF_WALLTIME)
+
+
+def has_folder(node: ProcessNode) -> bool:
+    """Whether a job's folder is still there to go on from."""
+    return "remote_folder" in node.outputs and not node.outputs.remote_folder.is_cleaned
 
 
 def validate_restarts(value: int, _: Any) -> str | None:

@@ -15,6 +15,7 @@ from workchains.sampling import SampleWorkChain
 from workchains.training import TrainWorkChain
 
 # what it is told is how many jobs it takes; a negative number, that it dies in that one
+DEADLY, BROKEN = -99, 1000  # in each; in none, but the first leaves a result that cannot be read
 EXECUTABLE = """#!{python}
 import json, pathlib, shutil, sys
 from alworkflows import frames
@@ -27,8 +28,15 @@ count = checkpoint / "count"
 number = int(count.read_text()) + 1 if count.exists() else 1
 count.write_text(str(number))
 needed = spec["sampler"]["jobs"][spec["structure"]] if sys.argv[2] == "sample" else spec["seed"]
-if number == -needed:
+if number == -needed or needed == -99:
     sys.exit("Killed")
+marker = pathlib.Path("{marker}")
+if needed == 1000 and not marker.exists():
+    marker.touch()
+    pathlib.Path("candidates.npz").write_text("broken")
+    json.dump(dict(stopped=None), open("output.json", "w"))
+    sys.exit()
+needed = 1 if needed == 1000 else needed
 if sys.argv[2] == "sample":
     made = []
     for index in range(2 * number):
@@ -47,7 +55,7 @@ OPTIONS = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 def code(aiida_profile_clean, aiida_code_installed, tmp_path):
     model, path = tmp_path / "model.npz", tmp_path / "executable"
     model.write_bytes(tiny_model())
-    path.write_text(EXECUTABLE.format(python=sys.executable, model=model))
+    path.write_text(EXECUTABLE.format(python=sys.executable, model=model, marker=tmp_path / "marker"))
     path.chmod(0o755)
     made = aiida_code_installed(filepath_executable=str(path), label="alworkflows")
     made.computer.set_minimum_job_poll_interval(0.2)
@@ -99,16 +107,36 @@ def test_runs_go_on_until_they_are_done(code, make_frames):
         "sample_01": 0,
         "sample_02": 400,
         "sample_02_r1": 310,
+        "sample_02_r2": 0,
     }
     assert jobs["sample_00_r2"].inputs.parent_folder.uuid == jobs["sample_00_r1"].outputs.remote_folder.uuid
     assert jobs["sample_00_r2"].label == "melt a, restart 2"
     assert jobs["sample_00_r2"].outputs.report["number"] == 3
     assert len({job.inputs.run["seed"] for key, job in jobs.items() if key.startswith("sample_00")}) == 1
-    assert len(outputs["candidates"]) == 6 + 2 + 2
+    assert len(outputs["candidates"]) == 6 + 2 + 6
+    for job in jobs.values():
+        assert job.outputs.remote_folder.is_cleaned
+        assert not (folder(job).exists() and os.listdir(folder(job)))
+
+
+def test_a_run_that_dies_is_run_once_again_and_its_folders_stay(code, make_frames):
+    outputs, node, jobs = sample(code, make_frames, {"a": 1, "bb": DEADLY})
+    assert node.is_finished_ok, node.exit_message
+    assert {key: job.exit_status for key, job in sorted(jobs.items())} == {"sample_00": 0, "sample_01": 310, "sample_01_r1": 310}
+    assert jobs["sample_01_r1"].inputs.parent_folder.uuid == jobs["sample_01"].outputs.remote_folder.uuid
+    assert len(outputs["candidates"]) == 2
     for key, job in jobs.items():
-        kept = key.startswith("sample_02")  # one looks into the folders of a run that failed
+        kept = key.startswith("sample_01")  # one looks into the folders of a run that failed
         assert job.outputs.remote_folder.is_cleaned != kept
         assert bool(folder(job).exists() and os.listdir(folder(job))) == kept
+
+
+def test_a_run_whose_result_is_broken_begins_anew(code, make_frames):
+    outputs, node, jobs = sample(code, make_frames, {"a": BROKEN})
+    assert node.is_finished_ok, node.exit_message
+    assert {key: job.exit_status for key, job in sorted(jobs.items())} == {"sample_00": 311, "sample_00_r1": 0}
+    assert "parent_folder" not in jobs["sample_00_r1"].inputs
+    assert len(outputs["candidates"]) == 2
 
 
 def test_a_fit_goes_on_until_it_is_done(code, make_frames):
@@ -125,11 +153,14 @@ def test_a_fit_that_never_ends_is_given_up(code, make_frames):
     assert sorted(jobs) == ["fit", "fit_01"]
 
 
-def test_a_fit_that_dies_is_not_restarted(code, make_frames):
+def test_a_fit_that_dies_is_restarted_once(code, make_frames):
     _, node, jobs = fit(code, make_frames, -1)
+    assert node.is_finished_ok
+    assert {key: job.exit_status for key, job in jobs.items()} == {"fit": 310, "fit_01": 0}
+    _, node, jobs = fit(code, make_frames, DEADLY)
     assert node.exit_status == 404
     assert "Killed" in node.exit_message
-    assert list(jobs) == ["fit"]
+    assert list(jobs) == ["fit", "fit_01"]
 
 
 def test_a_checkpoint_that_is_gone_is_told_and_the_fit_begins_anew(code, make_frames, monkeypatch):
@@ -138,11 +169,11 @@ def test_a_checkpoint_that_is_gone_is_told_and_the_fit_begins_anew(code, make_fr
 
     go_on = RestartingWorkChain.go_on
 
-    def lose(self, run, node):
+    def lose(self, run, node, why):
         for file in (folder(node) / "checkpoint").iterdir():
             file.unlink()
         (folder(node) / "checkpoint").rmdir()
-        go_on(self, run, node)
+        go_on(self, run, node, why)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", lose)
     _, node, jobs = fit(code, make_frames, 2, restarts=2)
@@ -156,9 +187,9 @@ def test_nothing_new_is_begun_once_asked(code, make_frames, monkeypatch):
 
     go_on = RestartingWorkChain.go_on
 
-    def asked(self, run, node):
+    def asked(self, run, node, why):
         self.node.base.extras.set(STOP, True)
-        go_on(self, run, node)
+        go_on(self, run, node, why)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", asked)
     outputs, node, jobs = sample(code, make_frames, {"a": 3, "bb": 1})

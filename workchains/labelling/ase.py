@@ -76,7 +76,7 @@ class AseEngine(LabelEngine):
             "run": Dict(run),
             "metadata": {"options": options, "label": f"label {_shown(task.indices)}{remedy}"},
         }
-        if task.parent is not None:
+        if task.parent is not None and "remote_folder" in load_node(task.parent).outputs:
             inputs["parent_folder"] = load_node(task.parent).outputs.remote_folder
         return LabelJob, inputs
 
@@ -104,7 +104,8 @@ class AseEngine(LabelEngine):
         kind, reason = _why(node)
         blamed = [current] if current in left and node.is_finished else left
         failures += [{"index": index, "id": ids[index], "kind": kind, "reason": reason} for index in blamed]
-        return Outcome(labelled, failures, [index for index in left if index not in blamed])
+        gone = blamed if kind in (FailureKind.CRASH, FailureKind.LOST) else []
+        return Outcome(labelled, failures, [index for index in left if index not in blamed], died=list(gone))
 
     def remedy(self, kind: str, used: Sequence[str]) -> str | None:
         """Return the first of the calculator's remedies for this kind that was not tried."""

@@ -45,12 +45,15 @@ class Task:
         How many jobs before reached the walltime in the middle of its first frame.
     parent
         PK of the process whose folder holds the state to go on from.
+    again
+        Whether the job before died on this frame: the second time, the frame is to blame.
     """
 
     indices: tuple[int, ...]
     remedies: tuple[str, ...] = ()
     restarts: int = 0
     parent: int | None = None
+    again: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the task as plain values, as a work chain's context keeps them."""
@@ -59,7 +62,9 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Task:
         """Return the task that :meth:`as_dict` gave."""
-        return cls(tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"])
+        return cls(
+            tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values.get("again", False)
+        )
 
 
 @dataclass
@@ -77,12 +82,15 @@ class Outcome:
         Indices of frames that were not begun, because time ran out or the process died on an earlier one.
     interrupted
         Index of the frame that the walltime stopped.
+    died
+        Indices among those of the failures that only tell that the process died, on these frames or for no reason of theirs.
     """
 
     labelled: FramesData | None = None
     failures: list[dict[str, Any]] = field(default_factory=list)
     unreached: list[int] = field(default_factory=list)
     interrupted: int | None = None
+    died: list[int] = field(default_factory=list)
 
 
 class LabelEngine(ABC):

@@ -15,7 +15,7 @@ from alworkflows.settings import GeometryLimits, parse
 from workchains.data.frames import FramesData
 from workchains.queueing import ENDED, MARK
 
-__all__ = ["find_labelled", "find_underway", "reuse_labels", "screen_frames"]
+__all__ = ["find_labelled", "find_underway", "newest_frames", "reuse_labels", "screen_frames"]
 
 
 @calcfunction
@@ -44,15 +44,21 @@ def screen_frames(frames: FramesData, geometry: Dict) -> Dict:
     return Dict({"refused": refused})
 
 
-def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float) -> list[FramesData]:
+def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float, since: int = 0) -> list[FramesData]:
     """Return nodes that may hold labels of these frames' twins, made with the same engine and settings; oldest first.
 
     One query, whatever the number of frames; only nodes that share a key with a frame are returned, and no more than are needed.
+    ``since``: PK above which to look.
     """
     wanted = [coarse_keys(frame, tolerance) for frame in frames]
     open_ = set(range(len(frames)))
     query = QueryBuilder()
-    query.append(FramesData, filters={"attributes.engine_key": key}, project=["id", "attributes.contents"], tag="frames")
+    query.append(
+        FramesData,
+        filters={"attributes.engine_key": key, "id": {">": since}},
+        project=["id", "attributes.contents"],
+        tag="frames",
+    )
     query.order_by({"frames": {"id": "asc"}})
     found = []
     for pk, contents in query.iterall():
@@ -65,6 +71,12 @@ def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float) -> list[F
         return []
     nodes = QueryBuilder().append(FramesData, filters={"id": {"in": found}}, tag="frames").order_by({"frames": {"id": "asc"}})
     return nodes.all(flat=True)
+
+
+def newest_frames() -> int:
+    """Return the PK of the newest node of frames."""
+    query = QueryBuilder().append(FramesData, project="id", tag="frames").order_by({"frames": {"id": "desc"}}).limit(1)
+    return int((query.all(flat=True) or [0])[0])
 
 
 def find_underway(frames: Sequence[Atoms], key: str, tolerance: float, without: set[int]) -> dict[int, list[int]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -11,17 +12,17 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, ProcessNode
 from ase import Atoms
 
-from alworkflows.content import coarse_key
+from alworkflows.content import coarse_key, coarse_keys
 from alworkflows.errors import InputError
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
 from workchains.base import ending, numbered
 from workchains.data.frames import FramesData, engine_key
 from workchains.folders import clean
-from workchains.labelling.engines import NODE_FAILED, LabelEngine, Outcome, Task, engine
+from workchains.labelling.engines import LabelEngine, Outcome, Task, engine
 from workchains.labelling.gather import gather_labels, tell_failures
-from workchains.labelling.screen import find_labelled, find_underway, reuse_labels, screen_frames
+from workchains.labelling.screen import find_labelled, find_underway, newest_frames, reuse_labels, screen_frames
 from workchains.machines import options_for
-from workchains.queueing import QueueingWorkChain, is_stopping, load_process
+from workchains.queueing import UNREADABLE, QueueingWorkChain, died, is_stopping, load_process
 
 __all__ = ["LabelWorkChain"]
 
@@ -116,6 +117,7 @@ class LabelWorkChain(QueueingWorkChain):
 
     def look_up(self, indices: list[int]) -> None:
         """Take over what is there of these frames, wait for what is coming, and queue the rest."""
+        self.ctx.seen = newest_frames()
         if self.settings.reuse and self.ctx.engine is not None and indices:
             indices = self.take_over(indices)
             mine = set(self.ctx.running.values())
@@ -165,16 +167,43 @@ class LabelWorkChain(QueueingWorkChain):
         awaited = self.submit_some(self.inputs.code.computer, list(self.ctx.waiting), self.make, self.ctx.running, elsewhere)
         for key in [key for key in self.ctx.waiting if key in self.ctx.running]:
             self.ctx.tasks[key] = self.ctx.waiting.pop(key)
+        self.ctx.waiting = {key: task for key, task in self.ctx.waiting.items() if task["indices"]}
+        found = {pk for pks in self.ctx.deferred.values() for pk in pks} - elsewhere
+        awaited.update({f"others.pk_{pk}": load_process(pk) for pk in found})
         return awaited
 
-    def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
-        """Return process class, inputs and content of a waiting task."""
-        task, code = Task.from_dict(self.ctx.waiting[key]), self.inputs.code
+    def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
+        """Return process class, inputs and content of a waiting task; None if others label all of it by now."""
+        task, code = self.leave_to_others(key, Task.from_dict(self.ctx.waiting[key])), self.inputs.code
+        if not task.indices:
+            return None
         frames = [self.frames[index] for index in task.indices]
         options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
         options.update(self.inputs.options.get_dict())
         process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
+
+    def leave_to_others(self, key: str, task: Task) -> Task:
+        """Look once more before frames are paid for: another campaign may have begun them while they were queued here.
+
+        The slots are locked meanwhile, so that no two campaigns look at the same time and both find nothing.
+        """
+        tried = task.remedies or task.restarts or task.again
+        if tried or not self.settings.reuse or self.ctx.engine is None or self.child(key) is not None:
+            return task
+        frames, tolerance = [self.frames[index] for index in task.indices], self.settings.reuse_tolerance
+        coming = find_underway(frames, self.ctx.engine, tolerance, set(self.ctx.running.values()))
+        nodes = find_labelled(frames, self.ctx.engine, tolerance, self.ctx.seen)
+        there = {content for node in nodes for content in node.base.attributes.get("contents")}
+        taken = {number: coming.get(number, []) for number in range(len(frames)) if number in coming}
+        taken.update({number: [] for number, frame in enumerate(frames) if there & set(coarse_keys(frame, tolerance))})
+        if not taken:
+            return task
+        self.report(f"{key}: {len(taken)} of {len(frames)} frames were begun elsewhere while they were queued here: left to that")
+        self.ctx.deferred = {**self.ctx.deferred, **{str(task.indices[number]): pks for number, pks in taken.items()}}
+        left = replace(task, indices=tuple(index for number, index in enumerate(task.indices) if number not in taken))
+        self.ctx.waiting = {**self.ctx.waiting, key: left.as_dict()}
+        return left
 
     def inspect_jobs(self) -> None:
         """See what became of the jobs that ended, and of the frames that others labelled."""
@@ -194,7 +223,7 @@ class LabelWorkChain(QueueingWorkChain):
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
         found = self.tool.outcome(node, self.inputs.frames, task, self.call_once)
         if found.interrupted is None and len(found.unreached) == len(task.indices):
-            # a job that did not even begin must not be submitted for ever
+            # a job of which nothing came must not be submitted for ever
             found.interrupted = found.unreached.pop(0)
         if found.labelled is not None:
             self.ctx.parts[key] = found.labelled
@@ -203,7 +232,7 @@ class LabelWorkChain(QueueingWorkChain):
         if found.interrupted is not None:
             self.go_on(key, node, task, found)
         if found.failures:
-            self.try_remedies(key, task, found.failures)
+            self.try_remedies(key, task, found.failures, [] if task.again else found.died)
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
@@ -215,27 +244,37 @@ class LabelWorkChain(QueueingWorkChain):
     def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
         """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
 
-        That is the walltime, or the failure of a node; each is told as what it is.
+        That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is.
         """
         index = found.interrupted
         assert index is not None
         restarts = task.restarts + 1 if index == task.indices[0] else 1
-        failed_node = node.exit_status == NODE_FAILED
+        ended_by_walltime = not died(node)
         if restarts > self.settings.restarts:
             kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
-            if failed_node:
+            if not ended_by_walltime:
                 kind, reason = "lost", f"the last of which ended: {ending(node)}"
             self.log_failures(key, task, [self.failure(index, kind, f"not finished after {restarts} jobs, {reason}")])
             return
-        cause = "a failed node" if failed_node else "the walltime"
-        self.report(f"{key}: {cause} stopped frame {index}: restart {restarts} of at most {self.settings.restarts}")
-        self.queue([index], Task((), task.remedies, restarts, node.pk), one_each=True)
+        cause = "the walltime stopped" if ended_by_walltime else f"its job died ({ending(node)}) before"
+        self.report(f"{key}: {cause} frame {index}: restart {restarts} of at most {self.settings.restarts}")
+        # where a result is broken, so may be what the next job would begin with
+        parent = None if node.exit_status == UNREADABLE else node.pk
+        self.queue([index], Task((), task.remedies, restarts, parent), one_each=True)
 
-    def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]]) -> None:
-        """Queue each failed frame with its next remedy, if there is one; write down the failure either way."""
+    def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]], died: Collection[int]) -> None:
+        """Queue each failed frame with its next remedy, if there is one; write down the failure either way.
+
+        A frame on which a job died is tried once more as it is: what ended the job may have had nothing to do with it.
+        """
         self.log_failures(key, task, failures)
         groups: dict[str, list[int]] = {}
+        if died:
+            self.report(f"{key}: the job died on {len(died)} frames. Action taken: they are tried once more")
+            self.queue(died, Task((), task.remedies, task.restarts, again=True))
         for item in failures:
+            if item["index"] in died:
+                continue
             remedy = self.tool.remedy(item["kind"], task.remedies) if self.settings.remedies else None
             if remedy is not None:
                 groups.setdefault(remedy, []).append(item["index"])
@@ -266,7 +305,7 @@ class LabelWorkChain(QueueingWorkChain):
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
-            task = Task(tuple(group), like.remedies, like.restarts, like.parent)
+            task = Task(tuple(group), like.remedies, like.restarts, like.parent, like.again)
             self.ctx.waiting[numbered("label", self.ctx.number, 3)] = task.as_dict()
             self.ctx.number += 1
 

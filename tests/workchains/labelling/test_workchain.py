@@ -10,6 +10,7 @@ from ase.build import bulk
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
+from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
 from alworkflows.settings import CalculatorSettings, LabelSettings
 from workchains.data.frames import FramesData, engine_key
@@ -168,6 +169,10 @@ def test_too_many_failures(chain):
 def test_all_labels_failed(chain):
     made = chain(chunk=10)
     end(made, "label_000", 310, "Killed")
+    (task,) = made.ctx.waiting.values()  # once more: what ended the job may have had nothing to do with the frames
+    assert task["again"]
+    begin(made)
+    end(made, "label_001", 310, "Killed")
     assert not made.has_work()
     code = made.results()
     assert code.status == 402
@@ -181,10 +186,14 @@ def test_the_frame_that_killed_its_job_fails_and_the_rest_is_labelled(chain):
     frames = share(made, "label_000")
     progress = Dict({"failures": [fail(made, 2, "force")], "current": {"index": 4, "id": "x"}})
     end(made, "label_000", 310, "Segmentation fault", labelled=labelled([*frames[:2], frames[3]]), progress=progress)
-    (task,) = made.ctx.waiting.values()
-    assert task["indices"] == [5, 6, 7, 8, 9]
+    rest, blamed = made.ctx.waiting.values()
+    assert (rest["indices"], rest["again"]) == ([5, 6, 7, 8, 9], False)
+    assert (blamed["indices"], blamed["again"]) == ([4], True)
     begin(made)
     end(made, "label_001", labelled=labelled(frames[5:]), report=report())
+    progress = Dict({"failures": [], "current": {"index": 4, "id": "x"}})
+    end(made, "label_002", 310, "Segmentation fault", progress=progress)
+    assert not made.has_work()
     made.results()
     told = {item["index"]: item for item in made.outputs["failures"]["failures"]}
     assert {index: item["kind"] for index, item in told.items()} == {2: "force", 4: "crash"}
@@ -205,7 +214,7 @@ def test_how_a_job_died_is_told_and_not_taken_for_the_walltime(chain, status, me
     made = chain(chunk=10)
     end(made, "label_000", status, message, progress=Dict({"failures": [], "current": {"index": 0, "id": "x"}}))
     waiting = [index for task in made.ctx.waiting.values() for index in task["indices"]]
-    assert waiting == list(range(1, 10))
+    assert waiting == [*range(1, 10), *([0] if kind == "crash" else [])]
     assert all(task["parent"] is None and task["restarts"] == 0 for task in made.ctx.waiting.values())
     assert [item["kind"] for item in made.ctx.log] == [kind]
 
@@ -481,6 +490,7 @@ def test_folders_are_removed_once_their_labels_are_stored_and_those_of_lost_fram
     assert tidied == [nodes[0].pk]
     begin(made)
     keys = {tuple(made.ctx.tasks[key]["indices"]): key for key in made.ctx.running}
+    end(made, keys[2,], 310, "Killed", progress=Dict({"failures": [], "current": {"index": 2, "id": "x"}}))
     nodes += [end(made, keys[index,], labelled=labelled(share(made, keys[index,])), report=report()) for index in (1, 3)]
     assert not made.has_work()
     made.results()
@@ -491,3 +501,40 @@ def test_folders_stay_if_that_is_wanted(chain, tidied):
     made = chain(atoms(0, 1), clean=False)
     end(made, "label_000", labelled=labelled(share(made, "label_000")), report=report())
     assert tidied == []
+
+
+# ------------------------------------------------------------------------------------------------------- two at a time
+
+
+def test_a_frame_that_another_campaign_began_while_it_was_queued_is_left_to_that(chain, store_process):
+    frames = atoms(0, 6)
+    made = chain(frames, start=False, reuse=True, chunk=6)
+    assert [task["indices"] for task in made.ctx.waiting.values()] == [[0, 1, 2, 3, 4, 5]]
+    # after the frames were queued, another campaign begins one and has another labelled
+    begun = store_process(CalcJobNode, "LabelJob", state="waiting")
+    begun.base.extras.set(MARK, {"queue": "x", "engine": made.ctx.engine, "contents": [coarse_key(frames[2])]})
+    done = labelled([frames[4]], made_by=describe(CalculatorSettings(**EMT), {})).store()
+    assert done.base.attributes.get("engine_key") == made.ctx.engine
+    _, inputs, about = made.make("label_000")
+    assert inputs["run"]["indices"] == [0, 1, 3, 5]
+    assert len(about["contents"]) == 4
+    assert made.ctx.deferred == {"2": [begun.pk], "4": []}
+    # what it waits for ends: one label is there, the other is not, and is queued again
+    made.ctx.waiting = {}
+    begun.set_process_state("finished")
+    made.inspect_jobs()
+    assert not made.ctx.deferred
+    assert [part.ids for key, part in made.ctx.parts.items() if key.startswith("reuse")] == [done.ids]
+    assert [task["indices"] for task in made.ctx.waiting.values()] == [[2]]
+
+
+def test_a_task_whose_frames_are_all_begun_elsewhere_is_not_submitted(chain, store_process, monkeypatch):
+    frames = atoms(0, 2)
+    made = chain(frames, start=False, reuse=True, chunk=2)
+    begun = store_process(CalcJobNode, "LabelJob", state="waiting")
+    begun.base.extras.set(MARK, {"queue": "x", "engine": made.ctx.engine, "contents": [coarse_key(frame) for frame in frames]})
+    monkeypatch.setattr(made, "submit_once", lambda *_, **__: pytest.fail("a job was submitted"))
+    awaited = made.run_jobs()
+    assert [node.pk for node in awaited.values()] == [begun.pk]
+    assert not made.ctx.waiting
+    assert made.has_work()
