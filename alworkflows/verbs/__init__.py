@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkflows.errors import InputError, unknown
+from alworkflows.verbs.alone import OUTPUT, alone
 
 __all__ = ["VERBS", "run"]
 
@@ -52,6 +53,11 @@ def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     path = Path(path)
+    with alone(path.parent) as done:
+        return done if done is not None else _run(verb, path, age)
+
+
+def _run(verb: str, path: Path, age: float) -> dict[str, Any]:
     start, cpu = time.perf_counter(), time.process_time()
     folder = path.parent
     try:
@@ -101,4 +107,7 @@ def _seconds(path: Path, given: Any) -> float:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> None:
-    (folder / "output.json").write_text(json.dumps(result, indent=1))
+    # whole or not at all: a job may be killed while it writes
+    partial = folder / f"{OUTPUT}.part"
+    partial.write_text(json.dumps(result, indent=1))
+    os.replace(partial, folder / OUTPUT)
