@@ -55,3 +55,19 @@ def test_what_cannot_be_found_is_an_exit_code(found):
     assert "wrong way round" in found(lower=30.0).exit_message
     assert "got none for test_iteration_02" in found(stages={"test_iteration_01": "melt"}).exit_message
     assert "got None" in found(points={}, reference=None).exit_message
+
+
+def test_status_tells_the_last_levels(campaign, found):
+    from aiida.orm import CalcFunctionNode, Dict
+
+    from workchains.cli.summary import details, standing
+
+    assert standing(campaign.node).trust is None
+    result = found().outputs.result.get_dict()
+    campaign.child(CalcFunctionNode, "find_levels", "iteration_02_levels", 58, 59, {}, {"result": Dict(result)})
+    now = standing(campaign.node)
+    assert now.trust.startswith(
+        "iteration 2, from 8 test frames of this stage: below a disagreement of 0.025 eV/A, 90% of frames"
+    )
+    assert "Their calibration: 8 test frames, too few for a shape: one factor; rank correlation 1.00; of 8 frames" in now.trust
+    assert f"Trust levels: {now.trust}." in details(now)
