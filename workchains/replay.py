@@ -23,6 +23,7 @@ from workchains.choosing import arguments, marks_of
 from workchains.data.frames import FramesData
 from workchains.levels import window_of
 from workchains.provenance import IterationRecord, costs, iterations
+from workchains.provenance.tree import pk_of
 
 __all__ = ["CHANGES", "Outcome", "Replayed", "replay"]
 
@@ -165,7 +166,7 @@ def _one(
         for link in chosen.base.links.get_incoming().all()
         if isinstance(link.node, orm.ArrayData) and link.link_label != "deviation"
     }
-    before = [marks.get(known[key].pk) or marks_of(known[key]) for key in sorted(known)]
+    before = [marks.get(pk_of(known[key])) or marks_of(known[key]) for key in sorted(known)]
     settings, seed = _settings(record, stored, changes), inputs.seed.value
     if "seed" in changes:
         seed = derive_seed(changes["seed"], record.stage, stage_iteration, "select")

@@ -112,7 +112,7 @@ COLUMNS = ("#", "stage", "chosen", "common", "accurate", "mean disagr.", "labels
 
 
 def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             int(item.key.rsplit("_", 1)[1]),
             item.stage,
@@ -138,7 +138,7 @@ def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
             "",
             "",
             " / ".join(str(sum(side.labels for side in own)) for own in sides),
-            _two(*hours, core_hours),
+            _two(hours[0], hours[1], core_hours),
         )
     )
     return rows

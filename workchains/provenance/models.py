@@ -78,8 +78,7 @@ def node_lineage(node: orm.Node) -> Lineage | None:
         return model_lineage(node)
     if isinstance(node, FramesData):
         return frames_lineage(node)
-    creator = node.creator if isinstance(node, orm.Dict) else None
-    if creator is not None and creator.process_label in ("FitJob", "EvaluateJob"):
+    if isinstance(node, orm.Dict) and node.creator is not None and node.creator.process_label in ("FitJob", "EvaluateJob"):
         return figure_lineage(node)
     return None
 
@@ -263,7 +262,7 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
             names = sorted(process.inputs.ensembles)
             facts["force_rmse_eV_per_A"] = report["errors"][names.index(link.partition("__")[2])]["all"]["force_rmse"]
             facts["report"] = report.pk
-        found.append(Use(pk_of(process), words[process.process_label], facts))
+        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
     return found
 
 
@@ -272,7 +271,7 @@ def _uses_of_frames(node: FramesData) -> list[Use]:
     found = []
     for process, link in _inputs_to(node, (*words, "EvaluateJob")):
         role = link.partition("__")[0]
-        what = {"tests": "tested on", "transfers": "transfer set"}.get(role) or words[process.process_label]
+        what = {"tests": "tested on", "transfers": "transfer set"}.get(role) or words[str(process.process_label)]
         facts: dict[str, Any] = {}
         if process.process_label == "FitJob" and process.is_finished_ok:
             facts = {"ensemble": process.outputs.ensemble.pk, **_fitted(process)}
@@ -289,5 +288,5 @@ def _uses_of_figure(node: orm.Dict) -> list[Use]:
         campaign, key = place_of(process)
         said = process.outputs.result["sentence"] if process.is_finished_ok else None
         facts = {"iteration": key, "campaign": campaign.pk if campaign is not None else None, "sentence": said}
-        found.append(Use(pk_of(process), words[process.process_label], facts))
+        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
     return found
