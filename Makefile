@@ -7,13 +7,15 @@ TORCH_FLAGS ?=
 DEMO := $(CURDIR)/demo
 # pytest workers
 WORKERS ?= 2
+# which tests of faults
+FAULTS ?= tests/faults
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*.c alworkflows/*/*.h)
 DEMO_ENV := AIIDA_PATH=$(DEMO)
 
-.PHONY: help install install-services demo test test-services check format bench clean distclean
+.PHONY: help install install-services demo test test-services test-faults check format bench clean distclean
 
 help:
 	@echo "make install    install into .venv, with the versions that were tested"
@@ -21,6 +23,8 @@ help:
 	@echo "make test       all tests but those that need services"
 	@echo "make test-services  tests on PostgreSQL, RabbitMQ, Slurm, with pw.x, GPAW, CP2K and a stand-in of VASP; it installs"
 	@echo "                what is missing of them (Debian, as root)"
+	@echo "make test-faults  campaigns whose daemon, workers, broker and jobs are killed, whose disk is full, whose labels fail"
+	@echo "                (as root: it mounts a small disk); FAULTS=tests/faults/test_kills.py for the kills alone"
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff format and sort imports"
 	@echo "make bench      side-by-side measurements"
@@ -62,6 +66,9 @@ test-services: install install-services
 	GPAW_CONFIG=$(CURDIR)/tests/codes/gpaw_siteconfig.py \
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[universal,espresso,gpaw,tblite,dev]"
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/services tests/codes
+
+test-faults: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(FAULTS)
 
 check: install
 	$(BIN)/ruff check .
