@@ -9,6 +9,7 @@ from aiida.common import LinkType
 from aiida.tools.pytest_fixtures import *  # noqa: F403
 from ase.build import bulk
 from pieces import computer, tiny_model
+from records import begun, set_times, store
 
 from alworkflows.frames import attach_labels
 
@@ -56,42 +57,6 @@ def store_process(aiida_profile):
     return store
 
 
-def store(
-    cls, label, *, caller=None, key=None, inputs=None, outputs=None, status=0, message=None, state="finished", **attributes
-):
-    """Return a stored process that ended as told, with inputs and outputs, called by ``caller`` under ``key``."""
-    from aiida import orm
-
-    node = cls(computer=computer()) if cls is orm.CalcJobNode else cls()
-    node.set_process_label(label)
-    node.set_process_state(state)
-    if state == "finished":
-        node.set_exit_status(status)
-    if message:
-        node.set_exit_message(message)
-    if cls is orm.CalcJobNode:
-        node.set_option("resources", {"num_machines": 1})
-    node.base.attributes.set_many(attributes)
-    calculates = cls in (orm.CalcJobNode, orm.CalcFunctionNode)
-    for name, data in (inputs or {}).items():
-        stored = data if data.is_stored else data.store()  # some nodes cannot be stored twice
-        node.base.links.add_incoming(stored, LinkType.INPUT_CALC if calculates else LinkType.INPUT_WORK, name)
-    if caller is not None:
-        node.base.links.add_incoming(caller, LinkType.CALL_CALC if calculates else LinkType.CALL_WORK, key)
-    node.store()
-    for name, data in (outputs or {}).items():
-        data.base.links.add_incoming(node, LinkType.CREATE if calculates else LinkType.RETURN, name)
-        data.store()
-    return node
-
-
-def set_times(node, created, modified):
-    """Give a stored node times of the past."""
-    model = node.backend_entity.model
-    model.ctime = created
-    model.mtime = modified  # last: each change of a node sets it
-
-
 @pytest.fixture(scope="module")
 def finished(aiida_profile, make_frames):
     """Return a finished :class:`HandMade` campaign that all tests of a module share: to be read, not changed."""
@@ -105,20 +70,6 @@ def finished(aiida_profile, make_frames):
 def campaign(aiida_profile, make_frames):
     """Return a :class:`HandMade` campaign that runs, with frames that no other has."""
     return HandMade(make_frames, first=100 + 10 * next(COUNTER))
-
-
-def begun(name, state="running", **inputs):
-    """Return a campaign that has no step yet."""
-    from aiida import orm
-
-    stage = {"name": "melt", "sampler": {"name": "melt"}, "structures": ["copper"], "iterations": 1}
-    settings = {"name": name, "stages": [stage, {**stage, "name": "surface", "sampler": {"name": "surface-melt"}}]}
-    node = orm.WorkChainNode(label=name)
-    node.set_process_label("ActiveLearningWorkChain")
-    node.set_process_state(state)
-    for key, data in {"campaign": orm.Dict(settings), **inputs}.items():
-        node.base.links.add_incoming(data.store(), LinkType.INPUT_WORK, key)
-    return node.store()
 
 
 @pytest.fixture

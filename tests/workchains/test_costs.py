@@ -53,8 +53,8 @@ def test_cores_are_those_asked_for_or_those_kept_busy(campaign):
 def in_flight(campaign, key, began, **options):
     """Store a job that runs since so many seconds before now."""
     from aiida import orm
-    from conftest import set_times, store
     from pieces import computer
+    from records import set_times, store
 
     remote = orm.RemoteData(remote_path="/scratch", computer=computer())
     job = store(orm.CalcJobNode, "LabelJob", caller=campaign.node, key=key, outputs={"remote_folder": remote},
@@ -94,8 +94,8 @@ def labelling(aiida_profile, make_frames, store_process):
 
 def job(chain, key, label="LabelJob", seconds=10.0, labelled=None, failures=(), **options):
     from aiida import orm
-    from conftest import set_times, store
     from pieces import computer
+    from records import set_times, store
 
     outputs = {"remote_folder": orm.RemoteData(remote_path="/scratch", computer=computer()), "retrieved": orm.FolderData()}
     if label == "LabelJob":

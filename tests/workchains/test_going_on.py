@@ -1,7 +1,7 @@
 """The record of a campaign that went on from another: its iterations, stages, costs, and the way of its frames are one story."""
 
 import pytest
-from conftest import begun
+from records import begun
 
 from alworkflows.frames import frame_id
 from workchains import provenance
@@ -22,7 +22,7 @@ def goes_on(campaign):
 
 def sampling(node, key, sampler="surface-melt"):
     from aiida import orm
-    from conftest import store
+    from records import store
 
     given = {"sampler": orm.Dict({"name": sampler}), "names": orm.List(["copper"])}
     return store(orm.WorkChainNode, "SampleWorkChain", caller=node, key=f"{key}_sample", inputs=given, state="waiting")

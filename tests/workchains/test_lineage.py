@@ -107,7 +107,7 @@ def test_lineage_of_a_batch_tells_costs_and_from_whom_labels_were_taken_over(jud
 
 def test_a_model_tells_what_its_labels_cost_and_what_was_paid_before(judged, make_frames, store_process):
     from aiida import orm
-    from conftest import tiny_model
+    from pieces import tiny_model
 
     from workchains.data.ensemble import EnsembleData
 

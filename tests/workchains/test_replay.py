@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from conftest import begun, store
+from records import begun, store
 
 from alworkflows.errors import InputError
 from alworkflows.selection import select
