@@ -49,10 +49,17 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
                     if_(steps.is_going_on)(while_(steps.should_deviate)(steps.run_deviate), steps.inspect_deviate),
                     if_(steps.is_going_on)(steps.run_select),
                 ),
-                if_(steps.is_going_on)(while_(steps.should_wait)(steps.run_ask), steps.run_label, steps.inspect_label),
+                if_(steps.is_going_on)(
+                    while_(steps.should_wait)(steps.run_ask),
+                    steps.run_label,
+                    while_(steps.should_wait_for_labels)(steps.await_label),
+                    steps.inspect_label,
+                ),
                 if_(steps.should_train)(steps.run_train, steps.inspect_train),
                 steps.run_judge,
             ),
+            while_(steps.late_are_coming)(steps.await_late),
+            if_(steps.should_train_late)(steps.run_train, steps.inspect_train),
             if_(steps.has_judgement)(while_(steps.should_evaluate)(steps.run_evaluate), steps.inspect_evaluate),
             steps.results,
         )
@@ -110,6 +117,8 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         """Start with nothing, or with what the campaign had that this one goes on from; build the structures."""
         self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
         self.ctx.groups, self.ctx.unconverged, self.ctx.failure = {}, {}, None
+        self.ctx.late, self.ctx.unused = {}, []
+        self.ctx.lates = 0
         for name in KEPT:
             self.ctx[name] = {}
         if "resumed" in self.inputs:
@@ -136,6 +145,7 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         self.ctx.groups, self.ctx.unconverged = record["groups"], record["unconverged"]
         self.ctx.stage, self.ctx.stage_iteration = record["stage"], record["stage_iteration"]
         self.ctx.iteration = record["iteration"]
+        self.ctx.lates = record["lates"]
         self.report(record["sentence"])
 
     def should_iterate(self) -> bool:

@@ -17,7 +17,7 @@ from workchains.base import derive_seed, ending, numbered
 from workchains.calculations.deviate import DeviateJob
 from workchains.campaign_state import GIVEN
 from workchains.data.frames import FramesData
-from workchains.iteration import IterationWorkChain
+from workchains.overlap import OverlapWorkChain
 from workchains.queueing import load_process
 
 __all__ = ["GivenDataWorkChain", "divide_given", "find_given"]
@@ -53,7 +53,7 @@ def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed:
     return result
 
 
-class GivenDataWorkChain(IterationWorkChain):
+class GivenDataWorkChain(OverlapWorkChain):
     """What a campaign does with labelled frames that it begins with; each source is a batch of its own."""
 
     def has_given(self) -> bool:

@@ -87,7 +87,7 @@ class IterationWorkChain(CampaignWorkChain):
         self.keep("levels", node.outputs.result)
         self.report(f"{self.key} ({self.stage.name}): {node.outputs.result['sentence']}")
 
-    def run_sample(self) -> ToContext | None:
+    def run_sample(self) -> ToContext:
         """Make candidates with this stage's sampler."""
         stage, window = self.stage, self.window()
         driven = stage.sampler.needs_ensemble

@@ -25,6 +25,7 @@ from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.base import link_key, numbered
 from workchains.campaign_state import GIVEN, KEPT
 from workchains.data.frames import FramesData
+from workchains.overlap import LATE
 
 __all__ = ["Earlier", "earlier", "one_at_a_time", "resume_builder", "successors"]
 
@@ -293,6 +294,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "stage_iteration": done,
             "iteration": before.iteration,
             "groups": _groups(before),
+            "lates": sum(key.startswith(LATE) for name in ("batches", "tests", "transfers") for key in before.kept[name]),
             "unconverged": unconverged,
             "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
             "per_label": found.labels.per_label or record.get("per_label"),

@@ -16,7 +16,16 @@ from workchains.labelling.single_point import STATUS
 from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
 from workchains.queueing import MARK
 
-__all__ = ["LabelTally", "as_step", "is_labelling", "label_tallies", "label_tally", "labelled_frames", "together"]
+__all__ = [
+    "LabelTally",
+    "as_step",
+    "is_labelling",
+    "label_tallies",
+    "label_tally",
+    "labelled_frames",
+    "labelled_parts",
+    "together",
+]
 
 #: link label under which a calcfunction of a labelling step hands over labels that were there before
 REUSED = "reused"
@@ -150,20 +159,24 @@ def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] 
     """
     if "batch" in _returned(node):
         return node.outputs.batch.get_frames(), node.outputs.batch.engine
+    parts = labelled_parts(node)
+    found: dict[str, Atoms] = {}
+    for part in parts:
+        found.update(zip(part.ids, part.get_frames(), strict=True))
+    engine = parts[-1].engine if parts else None
+    return [found[identity] for identity in node.inputs.frames.ids if identity in found], engine
+
+
+def labelled_parts(node: orm.ProcessNode) -> list[FramesData]:
+    """Return what the children of a labelling step have made so far, oldest first; they do not overlap."""
     query = orm.QueryBuilder()
     query.append(orm.WorkChainNode, filters={"id": node.pk}, tag="chain")
     makers = {"attributes.process_label": {"!in": list(GATHER)}}
     query.append(orm.ProcessNode, with_incoming="chain", filters=makers, tag="process")
     query.append(FramesData, with_incoming="process", edge_filters={"type": LinkType.CREATE.value}, tag="frames")
     parts = query.order_by({"frames": {"id": "asc"}}).distinct().all(flat=True)
-    if not parts:
-        return [], None
-    engine = parts[-1].engine  # labels of a version before, if any, are being made anew
-    found: dict[str, Atoms] = {}
-    for part in parts:
-        if part.engine == engine:
-            found.update(zip(part.ids, part.get_frames(), strict=True))
-    return [found[identity] for identity in node.inputs.frames.ids if identity in found], engine
+    # labels of a version before, if any, are being made anew
+    return [part for part in parts if part.engine == parts[-1].engine]
 
 
 def _returned(node: orm.ProcessNode) -> list[str]:
