@@ -174,9 +174,12 @@ def _no_living_steps(node: ProcessNode) -> None:
 
 def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> None:
     """Let a campaign go on that has not ended: start the daemon, play what is paused."""
+    from alworkflows.commands.files import count
     from workchains import session
     from workchains.approval import open_question
     from workchains.cli.control import play
+    from workchains.provenance import steps_below
+    from workchains.queueing import load_process
 
     if changes:
         raise InputError(
@@ -186,11 +189,15 @@ def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> No
         raise InputError(f"campaign {node.pk} waits for approval: alworkflows approve {node.pk}")
     running = session.daemon_status().running
     session.start_daemon()
-    played = node.paused and play(node)
+    # a job is paused when its machine did not take it, time after time: a full disk, a lost connection
+    below = [load_process(step.pk) for step in steps_below(node) if step.paused and not step.ended]
+    played = sum(play(process) for process in (node, *below) if process.paused)
     if as_json:
         print_json({"pk": node.pk, "from": node.pk, "daemon_started": not running})
         return
-    did = ", ".join(filter(None, ["" if running else "the daemon is started", "it is played" if played else ""]))
+    did = ", ".join(
+        filter(None, ["" if running else "the daemon is started", f"{count(played, 'paused step')} played" if played else ""])
+    )
     click.echo(f"campaign {node.pk} has not ended and goes on by itself{': ' + did if did else '; the daemon runs'}")
     click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
 
