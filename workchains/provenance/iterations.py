@@ -65,7 +65,7 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
             jobs.setdefault(match.group(1), []).append(step)
     records = list(before)
     samplers = {item["name"]: item["sampler"]["name"] for item in settings_of(node)["stages"]} if children else {}
-    for key, group in sorted(children.items()):
+    for key, group in children.items():
         made = {name: facts.get(pk, {}) for name, pk in nodes[key].items()}
         record = _record(key, (stages[key], samplers.get(stages[key], "?")), group, nodes[key], made, jobs[key], node)
         own = [tallies[step.pk] for step in group.values() if step.pk in tallies]
@@ -108,7 +108,8 @@ def _by_iteration(steps: list[Step], parent: int) -> dict[str, dict[str, Step]]:
         group = groups.setdefault(match.group(1), {})
         if match.group(3) not in group or step.state != "excepted":
             group[match.group(3)] = step
-    return groups
+    # in the order of their numbers, also where those have become longer
+    return dict(sorted(groups.items(), key=lambda item: (len(item[0]), item[0])))
 
 
 def _record(

@@ -19,9 +19,10 @@ from ase import Atoms
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.provenance.costs import core_hours_of
+from workchains.provenance.facts import facts_of
 from workchains.provenance.iterations import stages_by_iteration
 from workchains.provenance.makers import maker_of_label
-from workchains.provenance.tree import campaign_of, is_campaign, pk_of, steps_below
+from workchains.provenance.tree import campaign_of, is_campaign, outputs_of, pk_of, steps_below
 
 __all__ = ["Lineage", "Use", "figure_lineage", "frames_lineage", "label_cost", "model_lineage", "node_lineage", "place_of"]
 
@@ -268,13 +269,17 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
 
 def _uses_of_frames(node: FramesData) -> list[Use]:
     words = {"DeviateJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
-    found = []
-    for process, link in _inputs_to(node, (*words, "EvaluateJob")):
+    found, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
+    outputs = outputs_of([pk_of(process) for process, _ in jobs if process.process_label == "FitJob"])
+    told = facts_of(made["report"] for made in outputs.values() if "report" in made)
+    for process, link in jobs:
         role = link.partition("__")[0]
         what = {"tests": "tested on", "transfers": "transfer set"}.get(role) or words[str(process.process_label)]
         facts: dict[str, Any] = {}
-        if process.process_label == "FitJob" and process.is_finished_ok:
-            facts = {"ensemble": process.outputs.ensemble.pk, **_fitted(process)}
+        if process.process_label == "FitJob":
+            made = outputs[pk_of(process)]
+            fitted = told.get(made.get("report", 0), {})
+            facts = {"ensemble": made.get("ensemble"), "test_force_rmse_eV_per_A": fitted.get("test_rmse")}
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             facts = {"report": process.outputs.report.pk, "ensembles": len(process.inputs.ensembles)}
         found.append(Use(pk_of(process), what, facts))

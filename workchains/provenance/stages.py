@@ -25,7 +25,7 @@ def stages_of(
     Parameters
     ----------
     children
-        Steps of each iteration, by key and name.
+        Steps of each iteration, by key and name, oldest first.
     decided
         The stage that the decision at an iteration's end names; None until then. Until then it is the one that samples as the
         iteration does.
@@ -39,7 +39,7 @@ def stages_of(
     names = [stage["name"] for stage in stages]
     sampled = _sampled([group["sample"].pk for key, group in children.items() if "sample" in group and not decided.get(key)])
     last = before
-    for key, group in sorted(children.items()):
+    for key, group in children.items():
         name = decided.get(key)
         if name is None and begun is not None and begun.key == key:
             name = begun.stage

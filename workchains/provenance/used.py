@@ -10,7 +10,8 @@ from aiida.common.links import LinkType
 
 from workchains.data.frames import FramesData
 from workchains.provenance.event import Event
-from workchains.provenance.tree import ending
+from workchains.provenance.facts import facts_of
+from workchains.provenance.tree import ending, outputs_of
 
 __all__ = ["used_by"]
 
@@ -25,16 +26,15 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
         edge_filters={"type": LinkType.INPUT_CALC.value},
         edge_project="label",
         filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "EvaluateJob", "tell_failures"]}},
-        project="id",
+        project=["id", "attributes.process_label"],
     )
-    events = _failed_in_jobs(node, identity)
-    for pk, link in sorted(query.all()):
+    rows = sorted(query.all())
+    events = _failed_in_jobs(node, identity) + _fits({pk: link for pk, name, link in rows if name == "FitJob"})
+    for pk, _, link in [row for row in rows if row[1] != "FitJob"]:
         process = orm.load_node(pk)
         assert isinstance(process, orm.ProcessNode)
         if process.process_label == "DeviateJob" and process.is_finished_ok:
             events.append(_deviate(process, index))
-        elif process.process_label == "FitJob":
-            events.append(_fit(process, link))
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             events.append(_evaluate(process, link))
         elif process.process_label == "tell_failures" and link == "frames":
@@ -56,18 +56,29 @@ def _deviate(process: orm.ProcessNode, index: int) -> Event:
     return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
 
 
-def _fit(process: orm.ProcessNode, link: str) -> Event:
-    kind = "test" if link.startswith("tests") else "train"
-    facts: dict[str, Any] = {"batch": link.partition("__")[2]}
-    if not process.is_finished_ok:
-        facts["failed"] = ending(process)
-        return Event(kind, process.pk, str(process.process_label), None, facts)
-    report = process.outputs.report.get_dict()
-    facts["training_frames"] = report.get("training_frames")
-    facts["report"] = process.outputs.report.pk
-    if report.get("test"):
-        facts["test_force_error_eV_per_A"] = report["test"].get("force_rmse")
-    return Event(kind, process.pk, str(process.process_label), process.outputs.ensemble.pk, facts)
+def _fits(used: dict[int, str]) -> list[Event]:
+    """Return the fits that used a frame; ``used``: the label of the link by which its node went in, by the PK of the job.
+
+    A batch goes into every later fit: they are read together.
+    """
+    outputs = outputs_of(list(used))
+    facts_by = facts_of(links["report"] for links in outputs.values() if "report" in links)
+    events = []
+    for pk, link in used.items():
+        kind = "test" if link.startswith("tests") else "train"
+        facts: dict[str, Any] = {"batch": link.partition("__")[2]}
+        made = outputs[pk]
+        if "ensemble" in made:
+            told = facts_by.get(made.get("report", 0), {})
+            facts.update(training_frames=told.get("training_frames"), report=made.get("report"))
+            if told.get("test_rmse") is not None:
+                facts["test_force_error_eV_per_A"] = told["test_rmse"]
+        else:
+            process = orm.load_node(pk)
+            assert isinstance(process, orm.ProcessNode)
+            facts["failed"] = ending(process)
+        events.append(Event(kind, pk, "FitJob", made.get("ensemble"), facts))
+    return events
 
 
 def _evaluate(process: orm.ProcessNode, link: str) -> Event:
