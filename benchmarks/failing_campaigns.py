@@ -1,0 +1,47 @@
+"""Campaigns of which a fifth, most, and all labels fail on purpose: how they end, what they say, what is kept.
+
+Which frames fail is drawn from their content. The ratio is of labels kept over labels that came, all campaigns together: 1.0 if
+none that was paid for is lost.
+"""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# the root first: the folder of tests has one of the package's name
+sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+
+RATES = (0.2, 0.7, 1.0)
+
+
+def run(folder, rate):
+    """Run a campaign whose labels fail at a rate; return labels kept and labels that came."""
+    from faults.campaigns import bench
+    from faults.injector import draw
+
+    fault = {"verb": "label", "what": "fail", "rate": rate, "seed": 5}
+    with bench(folder, [fault]) as machine:
+        start = time.perf_counter()
+        pk = machine.submit()
+        told = machine.wait(pk)
+        came = {identity for identity in machine.labelled() if draw(fault["seed"], identity) >= rate}
+        tried = len(set(machine.labelled()))
+        print(f"{rate:.0%} of the labels fail: exit {told['status']}, {time.perf_counter() - start:.0f} s: {told['message']}")
+        kept = f"{len(told['ids'])} kept, in {len(told['hashes'])} sets"
+        print(f"  {tried} frames tried, {tried - len(came)} failed, {len(came)} labels came, {kept}")
+    return len(came & set(told["ids"])), len(came)
+
+
+def main():
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    with tempfile.TemporaryDirectory() as name:
+        found = [run(Path(name) / f"{rate:g}", rate) for rate in RATES]
+    kept, came = (sum(numbers) for numbers in zip(*found, strict=True))
+    print(f"failing_campaigns: ratio {kept / came:.2f}")
+
+
+if __name__ == "__main__":
+    main()
