@@ -139,16 +139,18 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
     steps
         What :func:`~workchains.provenance.steps_below` returned, if it was called already.
     """
-    from workchains.provenance.iterations import stages_by_iteration
+    from workchains.provenance.iterations import by_iteration, stages_by_iteration
 
     steps = steps_below(node) if steps is None else steps
     jobs = _jobs(steps)
     alive = {step.pk for step in steps if not step.ended}
     stage_of = stages_by_iteration(node, steps)
+    key_of = {child.path: key for key, group in by_iteration(node, steps).items() for child in group.values()}
 
     def iteration(job: Interval) -> str:
-        match = _ITERATION.match(job.path)
-        return match.group() if match else WHOLE
+        child = job.path.partition("/")[0]
+        match = _ITERATION.match(child)
+        return match.group() if match else key_of.get(child, WHOLE)
 
     def step(job: Interval) -> str:
         return "label" if node.process_label == "LabelWorkChain" else step_of(job.path, job.process)

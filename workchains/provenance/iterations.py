@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -15,9 +15,12 @@ from workchains.provenance.record import IterationRecord
 from workchains.provenance.stages import stages_of
 from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_of, pk_of, settings_of, steps_below
 
-__all__ = ["evaluation", "iterations", "stages_by_iteration"]
+__all__ = ["by_iteration", "evaluation", "iterations", "stages_by_iteration"]
 
 _KEY = re.compile(r"(iteration_(\d+))_(levels|sample|deviate|select|label|label_test|train|judge)")
+
+#: key of a sampling step that began before its turn
+_AHEAD = re.compile(r"ahead_\w+_sample")
 
 #: the steps of an iteration, and what a person calls them while they run
 STEPS = {
@@ -45,7 +48,7 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
         What :func:`~workchains.provenance.steps_below` returned, if it was called already.
     """
     steps = steps_below(node) if steps is None else steps
-    children = _by_iteration(steps, pk_of(node))
+    children = by_iteration(node, steps)
     before, begun = _before(node)
     outputs = outputs_of([step.pk for group in children.values() for step in group.values()])
     nodes = {key: _nodes(group, outputs) for key, group in children.items()}
@@ -59,10 +62,11 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
     chains = [step for group in children.values() for step in group.values() if is_labelling(step)]
     tallies = label_tallies(chains, steps)
     jobs: dict[str, list[Step]] = {key: [] for key in children}
+    keys = {step.path: key for key, group in children.items() for step in group.values()}
     for step in steps:
-        match = _KEY.match(step.path)
-        if step.kind == "job" and match is not None:
-            jobs.setdefault(match.group(1), []).append(step)
+        key = keys.get(step.path.partition("/")[0])
+        if step.kind == "job" and key is not None:
+            jobs[key].append(step)
     records = list(before)
     samplers = {item["name"]: item["sampler"]["name"] for item in settings_of(node)["stages"]} if children else {}
     for key, group in children.items():
@@ -87,7 +91,7 @@ def _before(node: orm.ProcessNode) -> tuple[list[IterationRecord], IterationReco
 
 def stages_by_iteration(node: orm.ProcessNode, steps: list[Step]) -> dict[str, str]:
     """Return the name of the stage of each iteration that ran in a campaign; nothing of any other process."""
-    children = _by_iteration(steps, pk_of(node))
+    children = by_iteration(node, steps)
     if not children:
         return {}
     judged = {key: group["judge"].pk for key, group in children.items() if "judge" in group}
@@ -98,16 +102,26 @@ def stages_by_iteration(node: orm.ProcessNode, steps: list[Step]) -> dict[str, s
     return stages_of(node, children, decided, before[-1].stage if before else None, begun)
 
 
-def _by_iteration(steps: list[Step], parent: int) -> dict[str, dict[str, Step]]:
-    """Return the campaign's children by iteration and step; of several with one key, the last that did not crash counts."""
+def by_iteration(node: orm.ProcessNode, steps: Sequence[Step]) -> dict[str, dict[str, Step]]:
+    """Return the campaign's children by iteration and step; of several with one key, the last that did not crash counts.
+
+    What was sampled before its turn belongs to the iteration that used it, and until then to none.
+    """
     groups: dict[str, dict[str, Step]] = {}
     for step in steps:
         match = _KEY.fullmatch(step.path)
-        if match is None or step.parent != parent:
+        if match is None or step.parent != node.pk:
             continue
         group = groups.setdefault(match.group(1), {})
         if match.group(3) not in group or step.state != "excepted":
             group[match.group(3)] = step
+    ahead = {step.pk: step for step in steps if step.parent == node.pk and _AHEAD.fullmatch(step.path)}
+    if ahead:
+        used = {pk: label.partition("__")[2] for label, pk in outputs_of([pk_of(node)])[pk_of(node)].items()
+                if label.startswith("candidates__")}  # fmt: skip
+        for pk, made in outputs_of(list(ahead)).items():
+            if made.get("candidates") in used:
+                groups.setdefault(used[made["candidates"]], {})["sample"] = ahead[pk]
     # in the order of their numbers, also where those have become longer
     return dict(sorted(groups.items(), key=lambda item: (len(item[0]), item[0])))
 

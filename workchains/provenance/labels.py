@@ -12,7 +12,7 @@ from aiida.common.links import LinkType
 from ase import Atoms
 
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import STATUS
+from workchains.provenance.label_failures import failures_of, single_failures
 from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
 from workchains.queueing import MARK
 
@@ -29,8 +29,8 @@ __all__ = [
 
 #: link label under which a calcfunction of a labelling step hands over labels that were there before
 REUSED = "reused"
-#: calcfunctions of a labelling step that only put together what others made
-GATHER = ("gather_labels", "merge_frames")
+#: calcfunctions that only put together, or divide, what others made
+GATHER = ("gather_labels", "merge_frames", "late_labels")
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,11 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
         if not child.ended:
             counts[child.parent]["in_flight"] += len(marks.get(child.pk, ()))
     failures: dict[int, dict[str, tuple[str, str]]] = {pk: {} for pk in chains}
-    for process, items in _failures_of(ended):
+    for process, items in failures_of(ended):
         for item in items:
             if item["id"] not in labelled[parent[process]]:
                 failures[parent[process]][item["id"]] = (item["kind"], item["reason"])
-    for child, key, kind in _single_failures(children, marks, makers):
+    for child, key, kind in single_failures(children, marks, makers):
         failures[child.parent][key] = (kind, child.exit_message or f"{child.process} {child.pk} ended: {child.state}")
     found = {}
     for pk, chain in chains.items():
@@ -231,27 +231,6 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
             **counts[pk],
         )
     return found
-
-
-def _single_failures(children: list[Step], marks: dict[int, list[str]], makers: set[int]) -> list[tuple[Step, str, str]]:
-    """Return frames that failed in processes of one frame each, which write no report: process, key of the frame, kind.
-
-    Frames are told apart by their content's key; one that is tried again right now, or has its label by now, is not among them.
-    """
-    reading = {child.key: child for child in children if child.kind == "function"}
-    tries: dict[tuple[int, str], list[Step]] = {}
-    settled = set()
-    for child in children:
-        if child.process == "LabelJob" or len(marks.get(child.pk, ())) != 1:
-            continue
-        frame = (child.parent, marks[child.pk][0])
-        read = reading.get(f"read_{child.pk}")
-        if not child.ended or (read is not None and read.pk in makers):
-            settled.add(frame)
-        tries.setdefault(frame, []).append(read if read is not None and read.ended else child)
-    kinds = {status: str(kind) for kind, status in STATUS.items()}
-    last = {frame: tried[-1] for frame, tried in tries.items() if frame not in settled}
-    return [(step, key, kinds.get(step.exit_status or 0, "crash")) for (_, key), step in last.items()]
 
 
 def _totals(chains: list[int]) -> dict[int, int]:
@@ -286,21 +265,4 @@ def _marks(processes: list[int]) -> dict[int, list[str]]:
         filters = {"id": {"in": processes[start : start + AT_ONCE]}}
         query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
         found.update({pk: contents for pk, contents in query.all() if contents})
-    return found
-
-
-def _failures_of(processes: list[int]) -> list[tuple[int, list[dict[str, Any]]]]:
-    """Return the failures that jobs, and the screening before them, report."""
-    found = []
-    for start in range(0, len(processes), AT_ONCE):
-        query = orm.QueryBuilder()
-        some = processes[start : start + AT_ONCE]
-        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
-        query.append(
-            orm.Dict,
-            with_incoming="process",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "result"]}},
-            project=["attributes.failures", "attributes.refused"],
-        )
-        found += [(process, failures or refused) for process, failures, refused in query.all() if failures or refused]
     return found

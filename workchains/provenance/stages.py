@@ -10,7 +10,10 @@ from aiida import orm
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.tree import Step, settings_of
 
-__all__ = ["stages_of"]
+__all__ = ["LATE", "stages_of"]
+
+#: in place of a stage, for an iteration that does nothing but fit to labels which came late
+LATE = "late labels"
 
 
 def stages_of(
@@ -52,7 +55,7 @@ def stages_of(
             # two stages may sample the same: then it is the first of them that is not over
             later = [item for item in fitting if last not in names or names.index(item) >= names.index(last)]
             name = next(iter(later or fitting), None)
-        found[key] = name or "?"
+        found[key] = name or (LATE if set(group) == {"train"} else "?")
         last = name or last
     return found
 
