@@ -72,8 +72,10 @@ class OverlapWorkChain(IterationWorkChain):
     def has_enough(self, chain: ProcessNode) -> bool:
         """So many of a step's labels are there, or it took so long, that the fit may begin; one label at least must be there."""
         rule, there = self.campaign.overlap, sum(len(part) for part in labelled_parts(chain))
+        if there in (0, len(chain.inputs.frames)):
+            return False  # nothing to go on with, or all, and the step is about to end
         slow = rule.after is not None and hours_since(chain) >= rule.after
-        return there > 0 and (slow or there >= rule.share * len(chain.inputs.frames))
+        return slow or there >= rule.share * len(chain.inputs.frames)
 
     def inspect_label(self) -> None:
         """Take the labels that are there; remember which are still to come."""
