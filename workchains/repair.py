@@ -46,36 +46,56 @@ class Mended:
 
     def __str__(self) -> str:
         """Say it in words; an empty text if there was nothing."""
-        told = {
-            "left by an earlier daemon ended": self.ended,
-            "lost their task and got it back": self.queued,
-            "never began and are made anew": self.buried,
-        }
-        return "; ".join(f"{len(which)} processes {what}" for what, which in told.items() if which)
+        told = (
+            (self.ended, "left by an earlier daemon ended", "left by an earlier daemon ended"),
+            (self.queued, "lost its task and got it back", "lost their tasks and got them back"),
+            (self.buried, "never began and is made anew", "never began and are made anew"),
+        )
+        one = [
+            f"1 process {single}" if len(which) == 1 else f"{len(which)} processes {many}"
+            for which, single, many in told
+            if which
+        ]
+        return "; ".join(one)
 
 
 # ------------------------------------------------------------------------------------------------ processes of a dead daemon
 
 
 def leftovers(profile: Profile) -> list[psutil.Process]:
-    """Return the workers and the broker of a profile that run on this machine, whoever started them."""
+    """Return what runs of a profile's daemon on this machine, whoever started it, but for the process that keeps the others."""
     import psutil
 
-    from workchains.session import aiida_folder
-
+    sockets = _sockets(profile)
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
-            if "daemon" not in command or not {"worker", "broker"} & set(command) or profile.name not in command:
+            # what counts statistics for the keeper is told the keeper's address
+            counts = sockets is not None and any(sockets in word for word in command)
+            if not counts and not ("daemon" in command and {"worker", "broker"} & set(command) and profile.name in command):
                 continue
-            where = process.environ().get("AIIDA_PATH", "").split(os.pathsep)[0]
+            if _belongs(process.environ().get("AIIDA_PATH", "")):
+                found.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-        folder = Path(where).expanduser()
-        if where and (folder if folder.name == ".aiida" else folder / ".aiida").resolve() == aiida_folder().resolve():
-            found.append(process)
     return found
+
+
+def _sockets(profile: Profile) -> str | None:
+    """Return the folder of the keeper's sockets, if there is or was one."""
+    from aiida.engine.daemon.client import get_daemon_client
+
+    path = Path(get_daemon_client(profile.name).circus_socket_file)
+    return (path.read_text().strip() or None) if path.is_file() else None
+
+
+def _belongs(where: str) -> bool:
+    """Whether a process with this AIIDA_PATH uses the AiiDA directory that this one uses."""
+    from workchains.session import aiida_folder
+
+    folder = Path(where.split(os.pathsep)[0]).expanduser()
+    return bool(where) and (folder if folder.name == ".aiida" else folder / ".aiida").resolve() == aiida_folder().resolve()
 
 
 def end_leftovers(profile: Profile) -> list[int]:

@@ -1,0 +1,113 @@
+"""What a dead daemon leaves behind, put right before the next one starts; nothing that a script runs is touched."""
+
+from typing import Any
+
+MADE = """
+import uuid
+from aiida import orm
+from aiida.common import LinkType
+from aiida.manage import get_manager
+from aiida.brokers.zeromq.queue import PersistentQueue
+from plumpy.process_comms import create_continue_body
+from workchains import repair
+from workchains.revival import ABANDONED, QUEUED
+
+machines.setup("laptop")
+profile = get_manager().get_profile()
+
+def process(state, checkpoint=True, caller=None, cls=orm.WorkChainNode):
+    node = cls()
+    node.set_process_state(state)
+    if checkpoint:
+        node.base.attributes.set("checkpoints", "what it would go on from")
+    if caller is not None:
+        kind = LinkType.CALL_WORK if cls is orm.WorkChainNode else LinkType.CALL_CALC
+        node.base.links.add_incoming(caller, kind, f"key_{uuid.uuid4().hex[:6]}")
+    return node.store()
+
+def queue():
+    return PersistentQueue(repair._service(profile).storage_path / "tasks")
+
+def task(node):
+    queue().push(uuid.uuid4().hex, {"body": create_continue_body(pid=node.pk), "no_reply": True})
+
+def tasks():
+    return sorted(data["body"]["args"]["pid"] for _, data in queue().get_all_pending())
+"""
+
+
+class TestTasks:
+    def test_what_lost_its_task_gets_it_back_and_what_never_began_is_buried(self, run: Any) -> None:
+        found = run(
+            MADE
+            + """
+root = process("waiting")
+task(root)
+known = process("waiting", caller=root)
+task(known)
+lost = process("waiting", caller=known)
+unborn = process("created", checkpoint=False, caller=known, cls=orm.CalcJobNode)
+function = process("running", checkpoint=False, caller=root, cls=orm.CalcFunctionNode)
+done = process("finished", checkpoint=False, caller=root)
+mended = repair.mend_tasks(profile)
+again = repair.mend_tasks(profile)
+print(json.dumps([
+    mended.queued == [lost.pk], mended.buried == [unborn.pk, function.pk], tasks() == sorted([root.pk, known.pk, lost.pk]),
+    lost.base.extras.get(QUEUED), unborn.is_excepted, unborn.base.extras.get(ABANDONED), str(mended), str(again),
+    done.is_finished,
+]))
+"""
+        )
+        assert found[:3] == [True, True, True]
+        assert found[3:6] == [True, True, "the daemon died before it began"]
+        assert found[6] == "1 process lost its task and got it back; 2 processes never began and are made anew"
+        assert found[7] == ""
+        assert found[8]
+
+    def test_what_a_script_runs_is_left_alone(self, run: Any) -> None:
+        found = run(
+            MADE
+            + """
+root = process("running")
+child = process("waiting", caller=root)
+function = process("running", checkpoint=False, caller=root, cls=orm.CalcFunctionNode)
+mended = repair.mend_tasks(profile)
+print(json.dumps([str(mended), tasks(), child.is_terminated, function.is_terminated]))
+"""
+        )
+        assert found == ["", [], False, False]
+
+    def test_the_second_task_of_a_process_is_dropped(self, run: Any) -> None:
+        found = run(
+            MADE
+            + """
+root = process("waiting")
+task(root)
+task(root)
+repair.mend_tasks(profile)
+print(json.dumps(tasks() == [root.pk]))
+"""
+        )
+        assert found is True
+
+
+class TestLeftovers:
+    def test_a_worker_that_outlived_its_daemon_is_ended_when_the_next_starts(self, run: Any) -> None:
+        found = run("""
+import os, signal, time
+import psutil
+machines.setup("laptop")
+first = session.start_daemon(1)
+left = [child.pid for child in psutil.Process(first.pid).children(recursive=True)]
+os.kill(first.pid, signal.SIGKILL)
+time.sleep(1)
+try:
+    second = session.start_daemon(1)
+    alive = [pid for pid in left if psutil.pid_exists(pid)]
+    print(json.dumps([second.mended, second.running, second.workers, len(left) >= 2, alive]))
+finally:
+    session.stop_daemon()
+""")
+        told, running, workers, several, alive = found
+        assert "left by an earlier daemon" in told
+        assert (running, workers, several, alive) == (True, 1, True, [])
