@@ -8,6 +8,7 @@ from aiida.manage import get_manager
 from aiida.orm import CalcFunctionNode, CalcJobNode, Int
 
 from workchains.base import KeyedWorkChain
+from workchains.provenance import steps_below
 from workchains.queueing import QueueingWorkChain
 from workchains.revival import ABANDONED, QUEUED, is_abandoned
 
@@ -92,3 +93,10 @@ def test_a_single_job_that_never_began_is_not_waited_for(aiida_profile_clean, st
     store_process(CalcJobNode, "Job", caller=chain.node, key="job", state="created")
     monkeypatch.setattr(chain, "submit_some", lambda computer, waiting, make, running: waiting)
     assert chain.run_one("job", None, None) == ["job"]
+
+
+def test_what_was_buried_is_no_step_of_a_campaign(chain, submitted, store_process):
+    lost = store_process(CalcJobNode, "Job", caller=chain.node, key="job", state="created")
+    made = submit(chain)
+    assert [step.pk for step in steps_below(chain.node)] == [made.pk]
+    assert lost.is_excepted

@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from alworkflows.errors import InputError
+from workchains.revival import ABANDONED
 
 __all__ = [
     "AT_ONCE",
@@ -163,7 +164,11 @@ def _some_children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={"id": {"in": parents}}, project="id", tag="parent")
     calls = {"type": {"in": [LinkType.CALL_CALC.value, LinkType.CALL_WORK.value]}}
-    query.append(orm.ProcessNode, with_incoming="parent", edge_filters=calls, edge_project="label", project=_COLUMNS)
+    # what a dead daemon left before it began is no step: another was made in its place
+    real = {"extras": {"!has_key": ABANDONED}}
+    query.append(
+        orm.ProcessNode, filters=real, with_incoming="parent", edge_filters=calls, edge_project="label", project=_COLUMNS
+    )
     return [(parent, link, _values(row)) for parent, *row, link in query.all()]
 
 
