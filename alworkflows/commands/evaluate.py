@@ -71,12 +71,14 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
     if picture is not None:
         _draw(found, picture)
     if as_json:
-        print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, "plot": plot})
+        said = {"calibration": _calibration(found), "plot": plot}
+        print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **said})
         return
     _print([*rows, everything] if len(rows) > 1 else rows, by)
     click.echo(
         f"largest force error: {worst_frame['force_error']:.3f} eV/A, frame {worst_frame['index']} of {worst_frame['file']}"
     )
+    click.echo(f"does the committee know? {_calibration(found)}")
     if picture is not None:
         click.echo(f"written: {picture}")
 
@@ -99,6 +101,15 @@ def _worst(files: Sequence[FrameFile], found: dict[str, Any]) -> dict[str, Any]:
     path, index, frame = places[worst]
     error = float(found["largest_error"][worst])
     return {"file": path, "index": index, "id": frame_id(frame), "origin": frame.info.get("origin"), "force_error": error}
+
+
+def _calibration(found: dict[str, Any]) -> str:
+    """Return how disagreement and error go together, in words."""
+    from alworkflows.selection.calibration import calibrate, describe, quality
+    from alworkflows.settings import TrustLevels
+
+    points, coverage = (found["disagreement"], found["largest_error"]), TrustLevels().coverage
+    return describe(calibrate(*points, coverage), quality(points, coverage))
 
 
 def _errors(ensemble: Ensemble, frames: Sequence[Atoms], found: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -156,9 +156,10 @@ class _Run:
         arrays, values = saved.arrays, saved.values
         random.bit_generator.state = values["random"]
         driver.restore({name.removeprefix("driver_"): array for name, array in arrays.items() if name.startswith("driver_")})
-        for name, kept in (("sound", self.sound), ("unseen", self.unseen)):
+        remembered: dict[str, Any] = {"sound": self.sound, "unseen": self.unseen}
+        for name, states in remembered.items():
             for k, rest in enumerate(values[name]):
-                kept.append(_Sound(arrays[f"{name}_positions"][k], arrays[f"{name}_cells"][k], *rest))
+                states.append(_Sound(arrays[f"{name}_positions"][k], arrays[f"{name}_cells"][k], *rest))
         kept = {name: arrays.get(name) for name in _ARRAYS}
         return State(**kept, energy=values["energy"], random=random), int(values["step"])  # type: ignore[arg-type]
 

@@ -8,8 +8,9 @@ from alworkflows.selection.criteria import CRITERIA, Known, Ranking, Scores
 from alworkflows.selection.diversity import DIVERSITY, Rule, Shortlist
 from alworkflows.selection.fingerprint import fingerprints
 from alworkflows.selection.grade import ActiveSet
-from alworkflows.selection.levels import Level, classify, count, resolve
+from alworkflows.selection.levels import Level, classify, count
 from alworkflows.selection.select import Choice, Selection, select
+from alworkflows.selection.window import TestBatch, Window, find_window
 
 __all__ = [
     "CRITERIA",
@@ -23,9 +24,11 @@ __all__ = [
     "Scores",
     "Selection",
     "Shortlist",
+    "TestBatch",
+    "Window",
     "classify",
     "count",
+    "find_window",
     "fingerprints",
-    "resolve",
     "select",
 ]

@@ -35,7 +35,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ["FEW", "Calibration", "Points", "Quality", "calibrate", "quality", "rank_correlation"]
+__all__ = ["FEW", "Calibration", "Points", "Quality", "calibrate", "describe", "quality", "rank_correlation"]
 
 #: disagreements and errors of frames, each (F,) in eV/A
 Points = tuple[np.ndarray, np.ndarray]
@@ -181,12 +181,28 @@ def quality(points: Points, coverage: float, earlier: Points | None = None, newe
     return Quality(rank, float(inside.mean()) if judged else None, judged, "cross-validation", factor)
 
 
+def describe(calibration: Calibration | None, found: Quality) -> str:
+    """Return the quality of a calibration in words."""
+    if calibration is None:
+        return "no frame with a finite disagreement and error"
+    said = f"{calibration.n} frames"
+    if calibration.is_factor:
+        said += ", too few for a shape: one factor"
+    if found.rank_correlation is not None:
+        said += f"; rank correlation {found.rank_correlation:.2f}"
+    if found.coverage is not None:
+        whose = "of the newest batch" if found.judged == "newest" else "left out in turn"
+        said += f"; of {found.coverage_n} frames {whose}, {found.coverage:.0%} lie below the bound for {calibration.coverage:.0%}"
+    if found.factor is not None:
+        said += f"; the largest error is {found.factor:.3g} times the disagreement (median)"
+    return said
+
+
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
     """Return Spearman's rank correlation; None for fewer than three pairs or a constant."""
     if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return None
-    ranks = [_ranks(values) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(_ranks(one), _ranks(other))[0, 1])
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

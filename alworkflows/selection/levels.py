@@ -14,10 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from alworkflows.errors import InputError
-from alworkflows.settings import LevelKind, TrustLevels
-
-__all__ = ["Level", "classify", "count", "resolve"]
+__all__ = ["Level", "classify", "count"]
 
 
 class Level(StrEnum):
@@ -27,32 +24,6 @@ class Level(StrEnum):
     CANDIDATE = "candidate"  # within the window: worth a label
     FAILED = "failed"  # disagreement beyond the window: the dynamics that led there cannot be trusted
     REFUSED = "refused"  # geometry: atoms fused or flown apart
-
-
-def resolve(levels: TrustLevels, reference: float | None) -> tuple[float, float]:
-    """Return the lower and upper trust level in eV/A.
-
-    Parameters
-    ----------
-    levels
-        As the campaign gives them; relative ones are multiples of ``reference``.
-    reference
-        The ensemble's reference disagreement (median over held-out frames), eV/A; not needed for absolute levels.
-
-    Raises
-    ------
-    InputError
-        If relative levels meet an ensemble without a usable reference.
-    """
-    lower, upper = levels.numbers()
-    if levels.kind is LevelKind.ABSOLUTE:
-        return float(lower or 0.0), float(upper or np.inf)
-    if reference is None or not np.isfinite(reference) or reference <= 0:
-        raise InputError(
-            f"relative trust levels need the ensemble's reference disagreement, a number above zero in eV/A, got {reference}; "
-            "give levels of kind 'absolute' instead"
-        )
-    return (lower or 0.5) * reference, (upper or 200.0) * reference
 
 
 def classify(disagreement: np.ndarray | None, refused: np.ndarray, window: tuple[float, float] | None) -> list[Level]:

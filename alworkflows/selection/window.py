@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from alworkflows.errors import InputError
-from alworkflows.selection.calibration import Calibration, Points, Quality, calibrate, quality
+from alworkflows.selection.calibration import Calibration, Points, Quality, calibrate, describe, quality
 from alworkflows.settings import LevelKind, TrustLevels
 from alworkflows.settings.selection import DEFAULTS
 
@@ -229,13 +229,14 @@ def _record(
     coverage: float,
 ) -> dict[str, Any]:
     """Return what the test frames show, as plain JSON types."""
-    points = [
-        [_short(d), _short(e), batch.stage] for batch in batches for d, e in batch.points[:, :2] if np.isfinite([d, e]).all()
-    ]
+    points: list[list[Any]] = []
+    for batch in batches:
+        sound = batch.points[np.isfinite(batch.points[:, :2]).all(axis=1)]
+        points += [[_short(d), _short(e), batch.stage] for d, e in sound[:, :2]]
     curve: list[list[float]] = []
     if calibration is not None:
-        seen = [point[0] for point in points if point[0] > 0] + [level for level in window if level > 0]
-        at = np.geomspace(min(seen) / BEYOND, max(seen) * BEYOND, CURVE)
+        seen = np.array([*(point[0] for point in points), *window])
+        at = np.geomspace(seen[seen > 0].min() / BEYOND, seen.max() * BEYOND, CURVE)
         rows = np.column_stack([at, calibration.expected(at), calibration.bound(at)])
         curve = [[_short(value) for value in row] for row in rows]
     return {
@@ -249,25 +250,8 @@ def _record(
         "factor": found.factor,
         "points": points,
         "curve": curve,
-        "sentence": _said(calibration, found, coverage),
+        "sentence": describe(calibration, found),
     }
-
-
-def _said(calibration: Calibration | None, found: Quality, coverage: float) -> str:
-    """Return the quality in a sentence."""
-    if calibration is None:
-        return "no test frame with a finite disagreement and error"
-    said = f"{calibration.n} test frames"
-    if calibration.is_factor:
-        said += ", too few for a shape: one factor"
-    if found.rank_correlation is not None:
-        said += f"; rank correlation {found.rank_correlation:.2f}"
-    if found.coverage is not None:
-        whose = "of the newest batch" if found.judged == "newest" else "left out in turn"
-        said += f"; of {found.coverage_n} frames {whose}, {found.coverage:.0%} lie below the bound for {coverage:.0%}"
-    if found.factor is not None:
-        said += f"; the largest error is {found.factor:.3g} times the disagreement (median)"
-    return said
 
 
 def _short(value: float) -> float:

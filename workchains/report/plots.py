@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alworkflows.plotting import FAINT, INK, figure, styled
+from alworkflows.selection.calibration import rank_correlation
 from workchains.report.data import LEVELS, Evaluation, FrameMap, Iteration, Report, Terms
 from workchains.report.style import LEVEL_COLOURS, stage_style
 from workchains.report.text import number, plural
@@ -24,15 +25,6 @@ FAR = 20
 
 GOAL = 0.1
 """The line drawn in error plots: 10 % of the standard deviation of forces."""
-
-
-def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
-    """Return Spearman's rank correlation; None for fewer than three pairs or a constant."""
-    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
-        return None
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(one, other).statistic)
 
 
 @styled

@@ -82,13 +82,12 @@ def _panel(axis: Axes, trust: Trust, stages: Sequence[str], x: tuple[float, floa
     stated = trust.calibration["stated_coverage"]
     axis.plot(curve[:, 0], curve[:, 2], color=INK, linewidth=1.6, linestyle="--", label=f"bound for {stated:.0%} of frames")
     for name, points in trust.points.items():
-        look = stage_style(stages.index(name)) if name in stages else {"color": FAINT, "marker": "x"}
+        is_known = name in stages
+        look = stage_style(stages.index(name)) if is_known else {"color": FAINT, "marker": "x"}
         seen, rests = _sound(points), trust.calibration["scope"] != "stage" or name == trust.stage
-        axis.scatter(
-            seen[:, 0], seen[:, 1], s=26, alpha=0.9 if rests else 0.3, linewidths=0.4 if name in stages else 1.2,
-            c=look["color"], marker=look["marker"], label=f"test frames: {name}", zorder=3,
-            **({"edgecolors": "white"} if name in stages else {}),
-        )  # fmt: skip
+        style: dict[str, Any] = {"linewidths": 0.4, "edgecolors": "white"} if is_known else {"linewidths": 1.2}
+        style |= {"c": look["color"], "marker": look["marker"], "alpha": 0.9 if rests else 0.3}
+        axis.scatter(seen[:, 0], seen[:, 1], s=26, label=f"test frames: {name}", zorder=3, **style)
     for level, error in ((trust.lower, trust.lower_error), (trust.upper, trust.upper_error)):
         if error and x[0] < level < x[1]:
             axis.plot([x[0], level, level], [error, error, error * 1e-9], color=INK, linewidth=1.0)

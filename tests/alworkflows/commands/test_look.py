@@ -23,6 +23,8 @@ def test_errors_by_structure_are_those_of_the_model(run, files):
 
 def test_the_table_has_a_row_for_each_file_and_one_for_all(run, files, tmp_path):
     done = run("evaluate", files / "model.npz", files / "test.xyz", files / "frames.npz", "--plot", "parity.png")
+    assert "does the committee know?" in done.out
+    assert "times the disagreement (median)" in done.out
     assert done.status == 0, done.err
     firsts = [line.split()[:2] for line in done.out.splitlines() if line.strip()]
     assert ["test.xyz", "6"] in firsts

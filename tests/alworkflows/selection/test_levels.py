@@ -1,24 +1,6 @@
 import numpy as np
-import pytest
 
-from alworkflows.errors import InputError
-from alworkflows.selection import Level, classify, count, resolve
-from alworkflows.settings import LevelKind, TrustLevels
-
-
-def test_relative_levels_multiply_the_reference() -> None:
-    assert resolve(TrustLevels(lower=1.5, upper=10), 0.2) == pytest.approx((0.3, 2.0))
-
-
-def test_absolute_levels_ignore_the_reference() -> None:
-    levels = TrustLevels(kind=LevelKind.ABSOLUTE, lower=0.1, upper=0.9)
-    assert resolve(levels, None) == resolve(levels, 7.0) == (0.1, 0.9)
-
-
-@pytest.mark.parametrize("reference", [None, 0.0, -1.0, float("nan"), float("inf")])
-def test_relative_levels_without_a_reference_are_an_error(reference: float | None) -> None:
-    with pytest.raises(InputError, match=f"reference disagreement.*got {reference}.*absolute"):
-        resolve(TrustLevels(), reference)
+from alworkflows.selection import Level, classify, count
 
 
 def test_the_window_includes_its_ends_and_infinity_has_failed() -> None:

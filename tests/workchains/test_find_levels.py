@@ -69,5 +69,5 @@ def test_status_tells_the_last_levels(campaign, found):
     assert now.trust.startswith(
         "iteration 2, from 8 test frames of this stage: below a disagreement of 0.025 eV/A, 90% of frames"
     )
-    assert "Their calibration: 8 test frames, too few for a shape: one factor; rank correlation 1.00; of 8 frames" in now.trust
+    assert "Their calibration: 8 frames, too few for a shape: one factor; rank correlation 1.00; of 8 frames" in now.trust
     assert f"Trust levels: {now.trust}." in details(now)
