@@ -88,6 +88,7 @@ def group() -> None:
       alworkflows status                    how far it is
       alworkflows approve                   let campaigns go on that ask before they pay for labels
       alworkflows cancel PK                 end it; labels that came are kept, and never bought again
+      alworkflows resume PK                 go on, whatever ended it; with other settings too
       alworkflows report PK -o report/      a page with plots
       alworkflows export PK -o potential/   the potential, for ASE and LAMMPS
 
