@@ -177,6 +177,18 @@ def test_lineage_of_a_frame_reads_as_a_chain(typed, finished):
     assert [event["kind"] for event in found["events"]] == ["structure", "sample", "deviate", "select", "label", "train", "train"]
 
 
+def test_lineage_of_a_frame_in_many_fits_shows_the_first_and_the_last(typed, campaign):
+    batch = {"batches__batch_iteration_01": campaign.nodes["batch", 1]}
+    for number in range(3, 7):
+        campaign.job("FitJob", f"iteration_{number:02d}_train", 60 * number, 60 * number + 9, batch, {}, status=310)
+    last = campaign.job("FitJob", "iteration_07_train", 420, 430, batch, {}, state="waiting")
+    text = typed(lineage, frame_id(campaign.pool[0]))
+    assert text.count("trained on") == 2
+    assert "... and 5 more fits (all with --json) ..." in text
+    assert "the fit is under way" in text
+    assert f"by FitJob {last.pk}" in text
+
+
 def test_lineage_of_a_judged_frame_names_the_ensemble_and_the_window(typed, finished):
     text = " ".join(typed(lineage, frame_id(finished.pool[4])).split())
     assert f"driven by ensemble {finished.nodes['ensemble', 1].pk}" in text

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,11 +15,13 @@ from workchains.cli.common import core_hours, profile_option
 
 if TYPE_CHECKING:
     from aiida.orm import Node
-    from rich.table import Table
 
-    from workchains.provenance import Event, FrameLineage, Lineage
+    from workchains.provenance import Event, FrameLineage
 
-__all__ = ["lineage"]
+__all__ = ["lineage", "short"]
+
+#: fits of one batch up to which each is shown
+SHOWN = 3
 
 TITLES = {
     "structure": "structure",
@@ -62,7 +66,9 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
             told = node_lineage(node)
             print_json({"pk": node.pk, "uuid": node.uuid, "lineage": told, "from": ancestry(node, depth), "used": uses(node)})
         else:
-            _show_node(node, depth)
+            from workchains.cli.lineage_node import show_node
+
+            show_node(node, depth)
         return
     from workchains.provenance import frame_lineage
 
@@ -106,13 +112,28 @@ def _show_frame(found: FrameLineage) -> None:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for event in found.events:
+    for event in _shortened(found.events):
+        if isinstance(event, str):
+            grid.add_row("", Text(event, style="dim"))
+            continue
         title = "not labelled" if event.kind == "label" and "failed" in event.facts else TITLES[event.kind]
         grid.add_row(Text(title, style="bold"), Text(_sentence(event)))
     nodes = ", ".join(f"{place.pk}[{place.index}]" for place in found.nodes)
     grid.add_row(Text("held by", style="bold"), Text(f"nodes {nodes} (PK and index)"))
     screen.print(grid)
     screen.print()
+
+
+def _shortened(events: Sequence[Event]) -> list[Event | str]:
+    """Return the events; of many fits that used a batch the first and the last, and how many lie between."""
+    shown: list[Event | str] = []
+    for (kind, _), group in groupby(events, key=lambda event: (event.kind, event.facts.get("batch"))):
+        own = list(group)
+        if kind in ("train", "test") and len(own) > SHOWN:
+            shown += [own[0], f"... and {count(len(own) - 2, 'more fit')} (all with --json) ...", own[-1]]
+        else:
+            shown += own
+    return shown
 
 
 def _sentence(event: Event) -> str:
@@ -125,16 +146,17 @@ def _sentence(event: Event) -> str:
 def _pop_text(facts: dict[str, Any], *names: str) -> str:
     for name in names:
         facts.pop(name, None)
-    return "; " + ", ".join(f"{name} {_short(value)}" for name, value in facts.items() if value is not None) if facts else ""
+    return "; " + ", ".join(f"{name} {short(value)}" for name, value in facts.items() if value is not None) if facts else ""
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """Return a value as a person reads it: numbers with four figures."""
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_short(item)}" for key, item in value.items()) + "}"
+        return "{" + ", ".join(f"{key}: {short(item)}" for key, item in value.items()) + "}"
     if isinstance(value, list):
-        return "[" + ", ".join(_short(item) for item in value) + "]"
+        return "[" + ", ".join(short(item) for item in value) + "]"
     return str(value)
 
 
@@ -145,7 +167,9 @@ def _structure(facts: dict[str, Any]) -> str:
 
 def _sample(facts: dict[str, Any]) -> str:
     driver = facts.get("driven_by_ensemble")
-    text = f"{facts.get('sampler')} of {facts.get('structure')}, step {facts.get('step')}"
+    text = f"{facts.get('sampler')} of {facts.get('structure')}"
+    if facts.get("step") is not None:
+        text += f", step {facts['step']}"
     if facts.get("temperature") is not None:
         text += f", {facts['temperature']:.0f} K"
     text += f", seed {facts.get('seed')}"
@@ -170,7 +194,7 @@ def _select(facts: dict[str, Any]) -> str:
     inside = f"; trust window {window[0]:.4f} to {window[1]:.4f} eV/A" if window else ""
     level = f"; {facts['level']}" if facts.get("level") else ""
     by = f"; criterion {facts['criterion']}" if facts.get("criterion") else ""
-    by += f", score {_short(facts['score'])}, rank {facts['rank']}" if facts.get("score") is not None else ""
+    by += f", score {short(facts['score'])}, rank {facts['rank']}" if facts.get("score") is not None else ""
     committee = f"; committee {facts['committee']}" if facts.get("committee") else ""
     return f"as {facts['as']}: {reason}{by}{level}{inside}{committee}; seed {facts.get('seed')}"
 
@@ -180,7 +204,7 @@ def _label(facts: dict[str, Any]) -> str:
         remedy = f", with the remedy {facts['with_remedy']}" if facts.get("with_remedy") else ""
         return f"{facts['kind']}{remedy}: {facts['failed']}"
     engine = facts.get("engine") or {}
-    named = _short(engine)
+    named = short(engine)
     if "taken_over_from" in facts:
         made = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
         campaign = f" in campaign {facts['in_campaign']}" if facts.get("in_campaign") else ""
@@ -205,6 +229,8 @@ def _label(facts: dict[str, Any]) -> str:
 def _fit(facts: dict[str, Any]) -> str:
     if "failed" in facts:
         return f"{facts['batch']}; the fit failed: {facts['failed']}"
+    if "running" in facts:
+        return f"{facts['batch']}; the fit is under way"
     error = facts.get("test_force_error_eV_per_A")
     tail = f", force error {error:.3f} eV/A on the test frames" if error is not None else ""
     return f"{facts['batch']}; ensemble of {facts.get('training_frames')} frames{tail}"
@@ -226,61 +252,3 @@ SENTENCES = {
     "test": _fit,
     "evaluate": _evaluate,
 }
-
-
-# ------------------------------------------------------------------------------------------------ nodes
-
-
-def _show_node(node: Node, depth: int) -> None:
-    from rich.text import Text
-    from rich.tree import Tree
-
-    from workchains.provenance import ancestry, campaign_of, node_lineage, uses
-    from workchains.provenance.ancestry import describe
-
-    def line(link: str, pk: int, what: str, label: str, repeated: bool = False) -> Text:
-        tail = f"  {label}" if label else ""
-        return Text(f"{link}: {what} <{pk}>{tail}{' (see above)' if repeated else ''}")
-
-    screen = console()
-    owner = campaign_of(node)
-    screen.print(Text(f"{describe(node)} <{node.pk}> {node.label}", style="bold"))
-    screen.print(Text(f"UUID {node.uuid}" + (f", campaign {owner.pk} {owner.label}" if owner is not None else "")))
-    told = node_lineage(node)
-    if told is not None:
-        screen.print(_told(told))
-    tree = Tree("comes from")
-    branches = {0: tree}
-    for item in ancestry(node, depth):
-        branches[item.depth] = branches[item.depth - 1].add(line(item.link, item.pk, item.what, item.label, item.repeated))
-    screen.print(tree if len(branches) > 1 else Text("comes from: given by the user"))
-    used = uses(node)
-    below = Tree("was used by" if not hasattr(node, "process_label") else "made and called")
-    for item in used:
-        below.add(line(item.link, item.pk, item.what, item.label))
-    screen.print(below if used else Text("used by nothing yet"))
-
-
-def _told(told: Lineage) -> Table:
-    """Return a model's, a batch's or a report's lineage as a grid of words and figures."""
-    from rich.table import Table
-    from rich.text import Text
-
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-
-    def add(title: str, text: str) -> None:
-        grid.add_row(Text(title, style="bold"), Text(text))
-
-    if told.iteration:
-        add("made in", f"{told.iteration}, stage {told.stage}")
-    if told.core_hours is not None:
-        add("cost", f"{core_hours(told.core_hours)} core-hours")
-    facts = {name: value for name, value in told.facts.items() if value is not None}
-    add("known", ", ".join(f"{name} {_short(value)}" for name, value in facts.items()))
-    for title, uses in (("made from", told.sources), ("used", told.uses)):
-        for use in uses:
-            figures = ", ".join(f"{name} {_short(value)}" for name, value in use.facts.items() if value is not None)
-            add(title, f"{use.what} <{use.pk}>{': ' if figures else ''}{figures}")
-    return grid

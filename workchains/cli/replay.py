@@ -121,7 +121,7 @@ def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
             _two(item.then.accurate_share, item.now.accurate_share, lambda share: f"{share:.0%}"),
             _two(item.then.mean_disagreement, item.now.mean_disagreement, number),
             f"{item.then.labels} / {item.now.labels}",
-            _two(item.then.core_hours, item.now.core_hours, core_hours),
+            _two(item.then.core_hours, item.now.core_hours, _hours),
         )
         for item in found
     ]
@@ -138,10 +138,14 @@ def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
             "",
             "",
             " / ".join(str(sum(side.labels for side in own)) for own in sides),
-            _two(hours[0], hours[1], core_hours),
+            _two(hours[0], hours[1], _hours),
         )
     )
     return rows
+
+
+def _hours(value: float) -> str:
+    return core_hours(float(f"{value:.2g}"))
 
 
 def _two(then: float | None, now: float | None, shown: Any) -> str:

@@ -76,7 +76,7 @@ def _fits(used: dict[int, str]) -> list[Event]:
         else:
             process = orm.load_node(pk)
             assert isinstance(process, orm.ProcessNode)
-            facts["failed"] = ending(process)
+            facts["failed" if process.is_terminated else "running"] = ending(process)
         events.append(Event(kind, pk, "FitJob", made.get("ensemble"), facts))
     return events
 

@@ -46,13 +46,15 @@ def draw(found: Sequence[Replayed]) -> Figure:
         right.set_yscale("log")
     else:
         right.text(0.5, 0.5, "no ensemble yet", transform=right.transAxes, ha="center", color=FAINT)
+    # levels far from all candidates would squeeze these into a line
+    near = right.get_ylim()
     start = 0
     for item in found:
         stop = start + len(item.ids)
         right.axvline(start - 0.5, color=FAINT, linewidth=0.8, linestyle=":")
         for side, style in ((item.then, "-"), (item.now, "--")):
             for level in side.window or ():
-                if np.isfinite(level) and level > 0:
+                if near[0] / 3 < level < 3 * near[1]:
                     right.hlines(
                         level, start - 0.5, stop - 0.5, color=COLOURS[0 if style == "-" else 1], linestyle=style, linewidth=1
                     )
