@@ -60,7 +60,10 @@ class TrustLevels(Settings):
         None, gt=0, description="none: of kind calibrated, as the forces and the geometry say; 200 (relative); 20 eV/A (absolute)"
     )
     coverage: float = Field(
-        0.9, gt=0, lt=1, description="share of the frames at a level whose largest error is to lie below it (kind calibrated)"
+        0.9,
+        gt=0,
+        lt=1,
+        description="share of the frames at the lower level whose largest error is to lie below it (kind calibrated)",
     )
 
     @model_validator(mode="after")

@@ -101,7 +101,7 @@ def test_a_campaign_that_stopped_names_its_exit_code(unjudged):
     unjudged.finish(413, "stage surface: labelling failed: out of memory")
     found = collect(unjudged.node)
     assert found.state == "stopped"
-    assert found.ending.startswith("ERROR_LABELLING_FAILED (413): stage surface: labelling failed: out of memory.")
+    assert found.ending.startswith("ERROR_ALL_LABELS_FAILED (413): stage surface: labelling failed: out of memory.")
     assert "There is no judgement" in render(found)
 
 
