@@ -300,6 +300,9 @@ class IterationWorkChain(CampaignWorkChain):
         if not node.is_finished_ok:
             if is_stopping(self.node):
                 self.end_as_asked()
+            elif self.ctx.failure is not None:
+                # too few labels came: that is how the campaign ends, and why there is no fit
+                self.report(f"{self.key}: no fit to the labels that came: {ending(node)}")
             elif node.exit_status == COMMITTEE_TOO_SMALL:
                 self.end_with("ERROR_COMMITTEE_TOO_SMALL", message=ending(node))
             else:

@@ -152,6 +152,9 @@ def test_labels_that_fail_end_the_campaign_but_what_came_is_trained_on(process):
     campaign.ctx.label = child(status=403, message="8 of 10 labels failed", batch=frames(engine={"name": "emt"}))
     campaign.inspect_label()
     assert campaign.should_train()
+    # that there is no fit to the few that came is no other end
+    campaign.ctx.train = child(status=406, message="too few members would come of the data: got 1 frames")
+    campaign.inspect_train()
     code = ended(campaign)
     assert code.status == 418
     assert "8 of 10" in code.message
