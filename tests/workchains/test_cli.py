@@ -127,7 +127,7 @@ def test_the_picture_of_a_running_campaign_fits_the_terminal(campaign):
     from rich.console import Console
 
     screen = Console(width=80, record=True)
-    screen.print(watch._picture(campaign.node, standing(campaign.node), daemon=False))
+    screen.print(watch._picture(campaign.node, standing(campaign.node), daemon="The daemon does not run"))
     text = screen.export_text()
     assert "jobs of this iteration" in text
     assert "5/5" in text
