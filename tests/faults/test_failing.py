@@ -1,7 +1,5 @@
 """Labels that fail at a stated rate, drawn from the content of the frames: which end, and what is kept."""
 
-import pytest
-
 from faults.campaigns import bench
 
 
@@ -31,7 +29,5 @@ def test_all_labels_fail(tmp_path):
 def test_too_many_labels_fail_and_those_that_came_are_kept(tmp_path):
     with bench(tmp_path, failing(0.7)) as machine:
         told = machine.wait(machine.submit())
-        if told["status"] == 413:
-            pytest.fail(f"of {len(machine.labelled())} labels none was left: choose another seed")
-        assert told["status"] == 418
+        assert told["status"] == 418, told["message"]
         assert told["ids"]
