@@ -13,9 +13,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from ase import Atoms
@@ -34,6 +34,7 @@ __all__ = [
     "is_given",
     "labels",
     "load",
+    "load_origins",
     "pack",
     "read",
     "same_engine",
@@ -41,6 +42,8 @@ __all__ = [
     "unpack",
     "write",
 ]
+
+T = TypeVar("T")
 
 FORMAT = "alworkflows-frames"
 VERSION = 1
@@ -200,14 +203,29 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Atoms], dict[str, Any]]:
     InputError
         If the file is not one of ours, or of a version this program does not know.
     """
+    return _read(path, lambda stored, header: (unpack({name: stored[name] for name in stored.files}), header))
+
+
+def load_origins(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return where each frame of an exact ``.npz`` file comes from, without making the frames.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`.
+    """
+    return _read(path, lambda stored, _: json.loads(stored["origins"].tobytes().decode()))
+
+
+def _read(path: str | os.PathLike[str], get: Callable[[Any, dict[str, Any]], T]) -> T:
+    """Return what ``get`` takes out of an exact file and its header, if it is one of ours."""
     try:
         with np.load(path, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-        header = json.loads(arrays["header"].tobytes().decode())
-        if header["format"] != FORMAT:
-            raise KeyError("format")
-        if header["version"] == VERSION:
-            return unpack(arrays), header
+            header = json.loads(stored["header"].tobytes().decode())
+            if header["format"] != FORMAT:
+                raise KeyError("format")
+            if header["version"] == VERSION:
+                return get(stored, header)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence

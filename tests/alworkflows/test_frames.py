@@ -326,3 +326,15 @@ def test_the_writer_hands_over_what_it_has(tmp_path: Path) -> None:
         assert len(back) == count
         assert header["note"] == 1
     same(back[-1], frames[-1])
+
+
+def test_origins_are_read_without_the_frames(tmp_path):
+    frames = [bulk("Cu"), bulk("Cu")]
+    frames[1].info["origin"] = {"structure": "copper", "label": {"seconds": 1.5}}
+    path = tmp_path / "frames.npz"
+    fr.save(path, frames)
+    assert fr.load_origins(path) == [{}, frames[1].info["origin"]]
+    assert [frame.info.get("origin", {}) for frame in fr.load(path)[0]] == fr.load_origins(path)
+    path.write_bytes(b"no zip")
+    with pytest.raises(InputError, match="not a frames file of alworkflows"):
+        fr.load_origins(path)

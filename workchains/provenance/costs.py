@@ -144,6 +144,7 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
     steps = steps_below(node) if steps is None else steps
     jobs = _jobs(steps)
     alive = {step.pk for step in steps if not step.ended}
+    by_hand = node.process_label == "LabelWorkChain"  # each look at it asks the database
     stage_of = stages_by_iteration(node, steps)
     key_of = {child.path: key for key, group in by_iteration(node, steps).items() for child in group.values()}
 
@@ -153,7 +154,7 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
         return match.group() if match else key_of.get(child, WHOLE)
 
     def step(job: Interval) -> str:
-        return "label" if node.process_label == "LabelWorkChain" else step_of(job.path, job.process)
+        return "label" if by_hand else step_of(job.path, job.process)
 
     def group(key: Callable[[Interval], str]) -> dict[str, dict[str, Cost]]:
         found: dict[str, dict[str, Cost]] = {}

@@ -7,14 +7,13 @@ label that was taken over it tells the campaign that paid for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.common.links import LinkType
-from ase import Atoms
 
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
@@ -25,6 +24,10 @@ from workchains.provenance.makers import maker_of_label
 from workchains.provenance.tree import campaign_of, is_campaign, outputs_of, pk_of, steps_below
 
 __all__ = ["Lineage", "Use", "figure_lineage", "frames_lineage", "label_cost", "model_lineage", "node_lineage", "place_of"]
+
+
+#: of the frames of a node, where each comes from
+Origins = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -104,14 +107,14 @@ def model_lineage(node: EnsembleData) -> Lineage:
 
 def frames_lineage(node: FramesData) -> Lineage:
     """Return what a set of frames was made by, why its frames were chosen, what its labels cost, and which fits used it."""
-    frames = node.get_frames()
-    facts: dict[str, Any] = {"frames": len(frames), "engine": node.engine, **_chosen(frames)}
+    origins = node.get_origins()
+    facts: dict[str, Any] = {"frames": len(origins), "engine": node.engine, **_chosen(origins)}
     hours = None
     if node.engine is not None:
-        facts.update(label_cost(frames))
+        facts.update(label_cost(origins))
         hours = facts.pop("core_hours")
         if facts["taken_over"]:
-            facts["taken_over_from_campaigns"] = _paid_by(frames)
+            facts["taken_over_from_campaigns"] = _paid_by(origins)
     return Lineage("labels" if node.engine else "frames", *_who(node), facts, hours, (), tuple(_uses_of_frames(node)))
 
 
@@ -185,16 +188,16 @@ def _trained_on(job: orm.ProcessNode) -> list[Use]:
         what, node = words.get(link.link_label.partition("__")[0]), link.node
         facts: dict[str, Any] = {"as": link.link_label.partition("__")[2]}
         if isinstance(node, FramesData):
-            frames = node.get_frames()
-            facts.update(frames=len(frames), **label_cost(frames))
+            origins = node.get_origins()
+            facts.update(frames=len(origins), **label_cost(origins))
         if what is not None:
             found.append(Use(pk_of(node), what, facts))
     return found
 
 
-def label_cost(frames: Sequence[Atoms]) -> dict[str, Any]:
+def label_cost(origins: Origins) -> dict[str, Any]:
     """Return core-hours of the labels that were made for a set, and how many were taken over; those were paid for before."""
-    told = [frame.info.get("origin", {}).get("label", {}) for frame in frames]
+    told = [origin.get("label", {}) for origin in origins]
     hours = [(label.get("seconds") or 0.0) * (label.get("cores") or 1) / 3600.0 for label in told]
     taken = ["reused_from" in label for label in told]
     return {
@@ -204,9 +207,9 @@ def label_cost(frames: Sequence[Atoms]) -> dict[str, Any]:
     }
 
 
-def _chosen(frames: Sequence[Atoms]) -> dict[str, Any]:
+def _chosen(origins: Origins) -> dict[str, Any]:
     """Return by which criterion and at which level frames were chosen."""
-    notes = [frame.info.get("origin", {}).get("chosen", {}) for frame in frames]
+    notes = [origin.get("chosen", {}) for origin in origins]
     if not any(notes):
         return {}
     values = [note["disagreement"] for note in notes if note.get("disagreement") is not None]
@@ -217,12 +220,12 @@ def _chosen(frames: Sequence[Atoms]) -> dict[str, Any]:
     }
 
 
-def _paid_by(frames: Sequence[Atoms]) -> dict[str, int]:
+def _paid_by(origins: Origins) -> dict[str, int]:
     """Return how many labels were taken over from which campaign, by its PK."""
     counts: Counter[str] = Counter()
     known: dict[tuple[str, str], str] = {}
-    for frame in frames:
-        source = frame.info.get("origin", {}).get("label", {}).get("reused_from")
+    for origin in origins:
+        source = origin.get("label", {}).get("reused_from")
         if source is None:
             continue
         key = (source["node"], source["frame"])
