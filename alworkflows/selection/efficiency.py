@@ -165,20 +165,30 @@ class Comparison:
         """Return for each seed the labels with which a rule reaches the control's error at half the pool; None: never."""
         return labels_to_reach(self.curves[rule], name, self.targets[name])
 
-    def ratio(self, rule: str, name: str) -> float | None:
-        """Return the control's labels over a rule's, medians over the seeds; None where most seeds of the rule never get there.
+    def control(self, name: str) -> float:
+        """Return the labels with which the control's mean over the seeds first reaches that error, at most half the pool.
 
-        The control's own are counted as the rule's are, so that luck near the end favours neither.
+        Where the curve has become flat these are far fewer than half the pool: the model cannot use more.
         """
-        mine, control = (_median(self.needed(each, name)) for each in (rule, str(Criterion.RANDOM)))
-        control = self.half if control is None else control
-        return 1.0 if rule == Criterion.RANDOM else None if mine is None else control / mine
+        runs = self.curves[str(Criterion.RANDOM)]
+        mean = Curve(runs[0].labels, {name: np.mean([curve.errors[name] for curve in runs], axis=0)}, runs[0].terms, [])
+        below = mean.errors[name] <= self.targets[name]
+        first = int(np.argmax(below)) if below.any() else len(below)
+        cut = replace(mean, labels=mean.labels[: first + 1], errors={name: mean.errors[name][: first + 1]})
+        (found,) = labels_to_reach([cut], name, self.targets[name])
+        return float(self.half) if found is None else min(found, float(self.half))
+
+    def ratio(self, rule: str, name: str) -> float | None:
+        """Return the control's labels over the median of a rule's; None where most seeds of the rule never get there."""
+        mine = _median(self.needed(rule, name))
+        return 1.0 if rule == Criterion.RANDOM else None if mine is None else self.control(name) / mine
 
     def as_dict(self) -> dict[str, Any]:
         """Return all figures as plain JSON types."""
         return {
             "half": self.half,
             "targets": self.targets,
+            "control": {name: self.control(name) for name in ERRORS},
             "rules": {
                 rule: {
                     "labels": curves[0].labels.tolist(),

@@ -133,7 +133,7 @@ def test_labels_to_reach_an_error_are_those_after_which_it_stays() -> None:
     assert labels_to_reach([steady, lucky, never, at_once], "force_rmse", 2.5) == [25, 37.5, None, 10]
 
 
-def test_ratio_is_of_medians_counted_in_the_same_way() -> None:
+def test_ratio_is_of_the_labels_with_which_the_control_first_gets_there() -> None:
     control = [curve([4, 3, 2, 1]), curve([4, 3, 2, 1]), curve([4, 3, 2, 1])]
     fast = [curve([2, 1, 1, 1]), curve([3, 2, 1, 1]), curve([9, 9, 9, 9])]
     slow = [curve([9, 9, 9, 9])] * 2 + [curve([1, 1, 1, 1])]
@@ -144,6 +144,12 @@ def test_ratio_is_of_medians_counted_in_the_same_way() -> None:
     assert found.ratio("fast", "force_q999") == 30 / 20
     assert found.ratio("slow", "force_q999") is None
     assert found.as_dict()["rules"]["fast"]["force_rmse_ratio"] == 1.5
+
+
+def test_a_control_that_has_become_flat_counts_as_if_it_had_stopped() -> None:
+    found = Comparison({"random": [curve([4, 2, 2.1, 2])], "fast": [curve([1, 1, 1, 1])]}, 40)
+    assert found.control("force_rmse") == 20
+    assert found.ratio("fast", "force_rmse") == 2.0
 
 
 def test_the_control_is_always_there_and_once(pool: LabelledSet, held: LabelledSet) -> None:
