@@ -40,7 +40,7 @@ def test_a_full_disk_stops_a_campaign_that_goes_on_when_there_is_room(tmp_path, 
         ballast = disk / "ballast"
         fill(ballast)
         deadline = time.monotonic() + 180
-        while not machine.ended(pk) and "paused" not in machine.shell("status", pk) and time.monotonic() < deadline:
+        while not machine.ended(pk) and "Paused: " not in machine.shell("status", pk) and time.monotonic() < deadline:
             time.sleep(2)
         ballast.unlink()
         if machine.ended(pk):
