@@ -214,15 +214,15 @@ def _read_file(path: Path, where: str) -> FramesData:
 
 def _import(path: Path, where: str) -> None:
     """Bring an archive into the profile."""
-    from aiida.common.exceptions import IncompatibleArchiveFile
+    from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema, UnreachableStorage
     from aiida.tools.archive import import_archive
-    from aiida.tools.archive.exceptions import ArchiveImportError, CorruptArchive, IncompatibleStorageSchema
+    from aiida.tools.archive.exceptions import ExportImportException
 
     if not path.is_file():
         raise InputError(f"{where}.archive: {path}: no such file")
     try:
         import_archive(path, create_group=False)
-    except (CorruptArchive, IncompatibleArchiveFile, IncompatibleStorageSchema, ArchiveImportError) as error:
+    except (CorruptStorage, IncompatibleStorageSchema, UnreachableStorage, ExportImportException) as error:
         raise InputError(f"{where}.archive: {path}: cannot be imported: {error}") from error
 
 

@@ -114,7 +114,7 @@ def test_forecast_of_a_program_that_labels_one_frame_a_job():
 
 def test_forecast_respects_the_budget_of_the_campaign():
     limited = forecast(parse(Campaign, {**COPPER, "budget": {"labels": 15}}))
-    assert limited.labels == 15 + 2
+    assert limited.labels == 15
 
 
 # ------------------------------------------------------------------------------------------------ check

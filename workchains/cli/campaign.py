@@ -117,7 +117,7 @@ def check(file: str, run: bool, label: str | None, profile: str | None, as_json:
 def _finder(campaign: Campaign, label: str | None, profile: str | None) -> Callable[[], Codes] | None:
     """Return what finds the campaign's codes; None for a campaign that names no machine: it needs no profile to be checked."""
     named = [campaign.machine, campaign.label.machine, label, profile]
-    if campaign.label.engine == "ase" and not any(named):
+    if campaign.label.engine == "ase" and not any(named) and not campaign.start:
         return None
 
     def find() -> Codes:

@@ -17,6 +17,7 @@ from workchains.cli.toy import TOY, TOY_FRAMES, shorten, toy_labels
 if TYPE_CHECKING:
     from aiida.orm import InstalledCode
 
+    from alworkflows.settings import GivenData
     from workchains.cli.ready import Codes
 
 __all__ = ["DryRun", "Item", "dry_run"]
@@ -88,6 +89,7 @@ def dry_run(
     trial = _Trial(campaign, base, report)
     trial.build_structures()
     trial.try_settings(find)
+    trial.try_given()
     if run:
         trial.try_calculator()
         for stage in campaign.stages:
@@ -186,6 +188,23 @@ class _Trial:
         told = estimate([FramesData.from_frames([frame]) for frame in frames], self.campaign.label, code)
         if told["core_hours"] is not None:
             self.result.core_hours_per_atom = told["core_hours"] / told["atoms"]
+
+    def try_given(self) -> None:
+        """See that the frames to begin with are there, with labels; an archive is not imported."""
+        for number, source in enumerate(self.campaign.start):
+            self.attempt(f"given data {number + 1}", lambda source=source, number=number: self._given(source, number))  # type: ignore[misc]
+
+    def _given(self, source: GivenData, number: int) -> str:
+        if source.archive is not None:
+            path = self.base / source.archive
+            if not path.is_file():
+                raise InputError(f"{path}: no such file")
+            return f"{path.name}: an archive, imported by launch"
+        from workchains.given import find_given
+
+        found = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
+        total = {use: sum(len(node) for key, node in found.items() if key.endswith(use)) for use in ("train", "test", "divide")}
+        return ", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames)
 
     @property
     def runs_here(self) -> bool:

@@ -59,8 +59,7 @@ def forecast(campaign: Campaign) -> Forecast:
     stages = tuple(_stage(stage, campaign) for stage in campaign.stages)
     labels = sum(stage.total_labels for stage in stages)
     if campaign.budget.labels is not None:
-        # the budget is looked at before a batch is chosen, and random test frames come on top of what is left of it
-        labels = min(labels, campaign.budget.labels + max(stage.test_labels for stage in stages))
+        labels = min(labels, campaign.budget.labels)
     return Forecast(
         stages=stages,
         iterations=sum(stage.iterations for stage in stages),
