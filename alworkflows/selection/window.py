@@ -10,8 +10,8 @@ lower
 upper
     A frame above it is thrown away, and a run ends there: the error must be expected to be that large. It is the disagreement
     whose *expected* error is the upper error; by default the largest force on the stage's test frames. A prediction that wrong
-    holds no information: that of no force at all would be as good. Until the stage has test frames of its own, ``ROOM`` times the
-    largest force of all others, so that a new stage is not judged by the forces of a quieter one: there the geometry decides.
+    holds no information: that of no force at all would be as good. Until the stage has test frames of its own, the largest force
+    on those of all stages.
 """
 
 from __future__ import annotations
@@ -31,8 +31,6 @@ __all__ = ["TestBatch", "Window", "find_window"]
 
 #: the lower error over the RMS force component: the largest error of some fifty atoms is three to four times their RMS error
 SHARE = 0.25
-#: the upper error over the largest force known, in a stage that has no test frames yet
-ROOM = 2.0
 #: test frames of its own from which a stage knows its forces, and from which it has a calibration of its own
 KNOWN, OWN = 2, 8
 #: points on the curve that is handed over, and how far it goes beyond the frames and levels (ratio)
@@ -130,7 +128,7 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
             f"frames have no force error above {errors[0]:.3g} eV/A ({errors[2]}); above {upper:.3g} eV/A an error of "
             f"{errors[1]:.3g} eV/A is to be expected ({errors[3]})"
         )
-        if lower >= upper:
+        if errors[0] >= errors[1] or lower >= upper:
             raise InputError(
                 f"trust levels the wrong way round: the lower, an error of {errors[0]:.3g} eV/A ({errors[2]}) that "
                 f"{levels.coverage:.0%} of frames stay below, is a disagreement of {lower:.3g} eV/A, and the upper, an expected "
@@ -181,7 +179,7 @@ def _errors(levels: TrustLevels, batches: Sequence[TestBatch], stage: str) -> tu
     known = len(by_stage.get(stage, ())) >= KNOWN
     others = [by_stage[stage]] if known else list(by_stage.values())
     rms = min(float(np.sqrt(np.average(rows[:, 2] ** 2, weights=rows[:, 4]))) for rows in others if len(rows))
-    largest = max(float(rows[:, 3].max()) for rows in others if len(rows)) * (1.0 if known else ROOM)
+    largest = max(float(rows[:, 3].max()) for rows in others if len(rows))
     lower, upper = levels.lower, levels.upper
     if (lower is None and not rms > 0) or (upper is None and not largest > 0):
         return None
@@ -190,7 +188,7 @@ def _errors(levels: TrustLevels, batches: Sequence[TestBatch], stage: str) -> tu
         SHARE * rms if lower is None else lower,
         largest if upper is None else upper,
         f"{SHARE:g} of the RMS force on {quiet}" if lower is None else "as stated",
-        f"{'' if known else f'{ROOM:g} times '}the largest force on {loud}" if upper is None else "as stated",
+        f"the largest force on {loud}" if upper is None else "as stated",
     )
 
 

@@ -31,7 +31,7 @@ def test_the_window_of_a_stage(found):
     result = node.outputs.result.get_dict()
     assert result["kind"] == "calibrated"
     assert result["lower"] == pytest.approx(0.025)
-    assert result["upper"] == pytest.approx(0.4)
+    assert result["upper"] == pytest.approx(1.0)
     assert (result["lower_error"], result["upper_error"]) == (pytest.approx(0.25), pytest.approx(4.0))
     assert result["calibration"]["scope"] == "stage"
     assert len(result["calibration"]["points"]) == 18

@@ -43,11 +43,12 @@ def test_the_expected_error_is_the_middle_of_the_errors():
 @pytest.mark.parametrize("count", [4, 40])
 def test_units_do_not_matter(count):
     d, e = committee(count, 5)
-    one, other = calibrate(d, e, 0.9), calibrate(1000.0 * d, 7.0 * e, 0.9)
+    one, other, meV = calibrate(d, e, 0.9), calibrate(1000.0 * d, 7.0 * e, 0.9), calibrate(1000.0 * d, 1000.0 * e, 0.9)
     at = np.geomspace(1e-3, 10.0, 50)
     np.testing.assert_allclose(other.bound(1000.0 * at), 7.0 * one.bound(at), rtol=1e-9)
-    np.testing.assert_allclose(other.expected(1000.0 * at), 7.0 * one.expected(at), rtol=1e-9)
+    np.testing.assert_allclose(meV.expected(1000.0 * at), 1000.0 * one.expected(at), rtol=1e-9)
     assert other.level(3.5) == pytest.approx(1000.0 * one.level(0.5), rel=1e-9)
+    assert meV.level_expected(9000.0) == pytest.approx(1000.0 * one.level_expected(9.0), rel=1e-9)
 
 
 @pytest.mark.parametrize("count", [7, 41])
@@ -61,12 +62,25 @@ def test_the_order_of_the_frames_does_not_matter(count):
 
 
 @pytest.mark.parametrize("count", [3, 30])
-def test_beyond_the_data_error_goes_on_in_proportion(count):
+def test_beyond_the_data_the_bound_goes_on_in_proportion(count):
     d, e = committee(count, 7)
     found = calibrate(d, e, 0.9)
-    for end in (d.min(), d.max()):
-        away = end / 10.0 if end == d.min() else end * 10.0
+    for end, away in ((d.min(), d.min() / 10.0), (d.max(), 10.0 * d.max())):
         assert found.bound(away) / found.bound(end) == pytest.approx(away / end)
+    assert found.expected(d.min() / 10.0) == pytest.approx(found.expected(d.min()) / 10.0)
+    # where members part, disagreement grows faster than the error; the bound does not count on it
+    assert found.expected(4.0 * d.max()) < 4.0 * found.expected(d.max())
+    # but members that are so far apart are as far from the truth
+    assert found.expected(1e4) == pytest.approx(1e4)
+    assert found.level_expected(1e4) == pytest.approx(1e4)
+
+
+def test_a_committee_that_doubts_itself_too_much_goes_on_in_proportion():
+    d, e = committee(30, 7, factor=0.01)
+    found = calibrate(d, e, 0.9)
+    at = np.geomspace(d.max(), 1e3 * d.max(), 20)
+    np.testing.assert_allclose(found.expected(at), at / at[0] * found.expected(at[0]), rtol=1e-9)
+    assert found.level_expected(found.expected(at[-1]) * 1.0) == pytest.approx(at[-1])
     assert found.bound(0.0) == found.expected(0.0) == 0.0
     assert found.bound(np.inf) == np.inf
 
@@ -91,7 +105,7 @@ def test_where_errors_do_not_grow_the_level_is_the_far_end():
 
 def test_few_frames_give_a_factor():
     found = calibrate(np.array([0.1, 0.2, 0.4]), np.array([0.5, 2.0, 8.0]), 0.9)
-    assert found.expected(1.0) == pytest.approx(10.0)
+    assert found.expected(0.3) == pytest.approx(3.0)
     assert found.bound(1.0) == pytest.approx(20.0)  # the largest ratio seen
     assert calibrate(np.array([0.1]), np.array([0.7]), 0.9).bound(0.2) == pytest.approx(1.4)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from alworkflows.errors import InputError
-from alworkflows.selection.window import KNOWN, OWN, ROOM, SHARE, TestBatch, find_window
+from alworkflows.selection.window import KNOWN, OWN, SHARE, TestBatch, find_window
 from alworkflows.settings import TrustLevels
 
 
@@ -22,7 +22,7 @@ def test_stated_errors_become_disagreements():
     found = find_window(TrustLevels(lower=0.3, upper=6.0), 0.05, [batch(40)], "melt")
     assert found.kind == "calibrated"
     assert (found.lower_error, found.upper_error) == (pytest.approx(0.3), pytest.approx(6.0))
-    assert 0.015 < found.lower < 0.03 < 0.4 < found.upper < 0.8
+    assert 0.015 < found.lower < 0.03 < 0.6 < found.upper < 6.0
     assert "as stated" in found.sentence
     assert f"{found.lower:.3g} eV/A" in found.sentence
     assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["lower"] == found.lower
@@ -47,7 +47,7 @@ def test_a_new_stage_is_careful_below_and_patient_above():
     found = find_window(TrustLevels(), 0.05, batches, "surface")
     assert found.calibration["scope"] == "all"
     assert found.lower_error == pytest.approx(SHARE * 0.1)
-    assert found.upper_error == pytest.approx(ROOM * 8.0)
+    assert found.upper_error == pytest.approx(8.0)
     assert find_window(TrustLevels(), 0.05, batches[:2], "surface").lower_error == pytest.approx(SHARE * 0.5)
 
 
@@ -114,7 +114,7 @@ def test_other_kinds_are_told_what_errors_they_stand_for():
     assert 0.2 < relative.lower_error < 0.4
     absolute = find_window(TrustLevels(kind="absolute", lower=0.1, upper=0.9), None, [batch(40)], "melt")
     assert (absolute.kind, absolute.lower, absolute.upper) == ("absolute", 0.1, 0.9)
-    assert absolute.upper_error == pytest.approx(9.0, rel=0.3)
+    assert 2.0 < absolute.upper_error < 5.0  # slower than in proportion, above all frames
     assert find_window(TrustLevels(kind="absolute"), None, [], "melt").lower == 0.05
     with pytest.raises(InputError, match=r"relative trust levels need.*got 0\.0"):
         find_window(TrustLevels(kind="relative"), 0.0, [batch(9)], "melt")
