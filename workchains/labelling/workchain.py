@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -12,7 +11,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, ProcessNode
 from ase import Atoms
 
-from alworkflows.content import coarse_key, coarse_keys
+from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
 from workchains.base import ending, numbered
@@ -20,14 +19,15 @@ from workchains.data.frames import FramesData, engine_key
 from workchains.folders import clean
 from workchains.labelling.engines import LabelEngine, Outcome, Task, engine
 from workchains.labelling.gather import gather_labels, tell_failures
-from workchains.labelling.screen import find_labelled, find_underway, newest_frames, reuse_labels, screen_frames
+from workchains.labelling.screen import screen_frames
+from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
-from workchains.queueing import UNREADABLE, QueueingWorkChain, died, is_stopping, load_process
+from workchains.queueing import UNREADABLE, died, is_stopping, load_process
 
 __all__ = ["LabelWorkChain"]
 
 
-class LabelWorkChain(QueueingWorkChain):
+class LabelWorkChain(SharingWorkChain):
     """Label frames; a frame that fails is kept with its reason and never blocks the rest.
 
     The context holds ``waiting`` (tasks by key, in order), ``running`` (PKs by key; their ``tasks``), ``deferred`` (frames whose
@@ -115,42 +115,6 @@ class LabelWorkChain(QueueingWorkChain):
         refused = {item["index"] for item in self.ctx.refused}
         self.look_up([index for index in range(len(self.inputs.frames)) if index not in refused])
 
-    def look_up(self, indices: list[int]) -> None:
-        """Take over what is there of these frames, wait for what is coming, and queue the rest."""
-        self.ctx.seen = newest_frames()
-        if self.settings.reuse and self.ctx.engine is not None and indices:
-            indices = self.take_over(indices)
-            mine = set(self.ctx.running.values())
-            wanted = [self.frames[index] for index in indices]
-            coming = find_underway(wanted, self.ctx.engine, self.settings.reuse_tolerance, mine)
-            self.ctx.deferred.update({str(indices[number]): pks for number, pks in coming.items()})
-            indices = [index for number, index in enumerate(indices) if number not in coming]
-            if coming:
-                self.report(f"{len(coming)} frames are being labelled elsewhere: waiting for them")
-        self.queue(indices, Task(()))
-
-    def take_over(self, indices: list[int]) -> list[int]:
-        """Take over the labels that are there; return the frames that have none."""
-        tolerance = self.settings.reuse_tolerance
-        sources = find_labelled([self.frames[index] for index in indices], self.ctx.engine, tolerance)
-        if not sources:
-            return indices
-        self.ctx.look_ups += 1
-        key = numbered("reuse", self.ctx.look_ups)
-        node = self.call_once(
-            key,
-            reuse_labels,
-            label="take over labels that are there",
-            frames=self.inputs.frames,
-            wanted=Dict({"indices": indices, "tolerance": tolerance}),
-            **{f"source_{number:03d}": source for number, source in enumerate(sources)},
-        )
-        hits = {int(index) for index in node.outputs.hits["hits"]}
-        if hits:
-            self.ctx.parts[key] = node.outputs.reused
-            self.report(f"{len(hits)} of {len(indices)} frames were labelled before with these settings: not labelled again")
-        return [index for index in indices if index not in hits]
-
     # ------------------------------------------------------------------------------------------------------------- the queue
 
     def has_work(self) -> bool:
@@ -182,28 +146,6 @@ class LabelWorkChain(QueueingWorkChain):
         options.update(self.inputs.options.get_dict())
         process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
-
-    def leave_to_others(self, key: str, task: Task) -> Task:
-        """Look once more before frames are paid for: another campaign may have begun them while they were queued here.
-
-        The slots are locked meanwhile, so that no two campaigns look at the same time and both find nothing.
-        """
-        tried = task.remedies or task.restarts or task.again
-        if tried or not self.settings.reuse or self.ctx.engine is None or self.child(key) is not None:
-            return task
-        frames, tolerance = [self.frames[index] for index in task.indices], self.settings.reuse_tolerance
-        coming = find_underway(frames, self.ctx.engine, tolerance, set(self.ctx.running.values()))
-        nodes = find_labelled(frames, self.ctx.engine, tolerance, self.ctx.seen)
-        there = {content for node in nodes for content in node.base.attributes.get("contents")}
-        taken = {number: coming.get(number, []) for number in range(len(frames)) if number in coming}
-        taken.update({number: [] for number, frame in enumerate(frames) if there & set(coarse_keys(frame, tolerance))})
-        if not taken:
-            return task
-        self.report(f"{key}: {len(taken)} of {len(frames)} frames were begun elsewhere while they were queued here: left to that")
-        self.ctx.deferred = {**self.ctx.deferred, **{str(task.indices[number]): pks for number, pks in taken.items()}}
-        left = replace(task, indices=tuple(index for number, index in enumerate(task.indices) if number not in taken))
-        self.ctx.waiting = {**self.ctx.waiting, key: left.as_dict()}
-        return left
 
     def inspect_jobs(self) -> None:
         """See what became of the jobs that ended, and of the frames that others labelled."""

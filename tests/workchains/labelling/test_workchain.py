@@ -506,15 +506,14 @@ def test_folders_stay_if_that_is_wanted(chain, tidied):
 # ------------------------------------------------------------------------------------------------------- two at a time
 
 
-def test_a_frame_that_another_campaign_began_while_it_was_queued_is_left_to_that(chain, store_process):
+def test_a_frame_that_another_campaign_began_while_it_was_queued_is_left_to_that(chain, here, store_process):
     frames = atoms(0, 6)
     made = chain(frames, start=False, reuse=True, chunk=6)
     assert [task["indices"] for task in made.ctx.waiting.values()] == [[0, 1, 2, 3, 4, 5]]
     # after the frames were queued, another campaign begins one and has another labelled
     begun = store_process(CalcJobNode, "LabelJob", state="waiting")
     begun.base.extras.set(MARK, {"queue": "x", "engine": made.ctx.engine, "contents": [coarse_key(frames[2])]})
-    done = labelled([frames[4]], made_by=describe(CalculatorSettings(**EMT), {})).store()
-    assert done.base.attributes.get("engine_key") == made.ctx.engine
+    done = labelled([frames[4]], here).store()
     _, inputs, about = made.make("label_000")
     assert inputs["run"]["indices"] == [0, 1, 3, 5]
     assert len(about["contents"]) == 4
@@ -528,7 +527,7 @@ def test_a_frame_that_another_campaign_began_while_it_was_queued_is_left_to_that
     assert [task["indices"] for task in made.ctx.waiting.values()] == [[2]]
 
 
-def test_a_task_whose_frames_are_all_begun_elsewhere_is_not_submitted(chain, store_process, monkeypatch):
+def test_a_task_whose_frames_are_all_begun_elsewhere_is_not_submitted(chain, here, store_process, monkeypatch):
     frames = atoms(0, 2)
     made = chain(frames, start=False, reuse=True, chunk=2)
     begun = store_process(CalcJobNode, "LabelJob", state="waiting")
