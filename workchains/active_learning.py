@@ -194,8 +194,8 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         inputs = {
             "label": f"judge {len(self.ctx.ensembles)} ensembles",
             "code": self.inputs.code,
-            "ensembles": dict(self.ctx.ensembles),
-            "tests": {f"test_{key}": node for key, node in self.ctx.tests.items()},
+            "ensembles": self.all_made("ensembles"),
+            "tests": {f"test_{key}": node for key, node in self.all_made("tests").items()},
             "groups": Dict({f"test_{key}": self.ctx.groups[key] for key in self.ctx.tests}),
             "metadata": {"options": self.job_options("evaluate")},
         }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiida.orm import Computer, Dict, InstalledCode, ProcessNode
+from aiida.common.links import LinkType
+from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode, QueryBuilder, WorkChainNode, load_node
 
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.base import derive_seed, numbered
@@ -43,9 +44,12 @@ def latest(kept: Iterable[str]) -> str:
 class CampaignWorkChain(QueueingWorkChain):
     """A work chain that runs a campaign; what it does in which order is the subclass's.
 
-    The context holds ``stage`` (its index), ``stage_iteration`` and ``iteration`` (from 1), a mapping from keys to nodes for each
+    The context holds ``stage`` (its index), ``stage_iteration`` and ``iteration`` (from 1), a mapping from keys to PKs for each
     name in :data:`KEPT`, ``groups`` (the stage of each set of test frames and each transfer set), and ``failure`` (the label of
     an exit code and its values, once something has ended the campaign).
+
+    PKs, and outputs that are forgotten once they are attached: all that a context holds is written at each step, and a node is
+    then read from the database again, so that a campaign of many iterations would spend its time on that.
     """
 
     @property
@@ -66,8 +70,45 @@ class CampaignWorkChain(QueueingWorkChain):
     def keep(self, name: str, node: Any, key: str | None = None) -> None:
         """Remember what an iteration made, this one if no other is named, and hand it over."""
         key = key or self.key
-        self.ctx[name] = {**self.ctx[name], key: node}
+        self.ctx[name] = {**self.ctx[name], key: node.pk}
         self.out(f"{name}.{key}", node)
+
+    def made(self, name: str, key: str | None = None) -> Any:
+        """Return what an iteration made, this one if no other is named."""
+        return load_node(self.ctx[name][key or self.key])
+
+    def all_made(self, name: str) -> dict[str, Any]:
+        """Return what all iterations made, by key."""
+        pks = self.ctx[name]
+        found = QueryBuilder().append(Data, filters={"id": {"in": list(pks.values())}}).all(flat=True) if pks else []
+        nodes = {node.pk: node for node in found}
+        return {key: nodes[pk] for key, pk in pks.items()}
+
+    def frames_made(self, *names: str) -> dict[str, int]:
+        """Return how many frames there are of each key in some namespaces."""
+        pks = {pk: key for name in names for key, pk in self.ctx[name].items()}
+        query = QueryBuilder().append(FramesData, filters={"id": {"in": list(pks)}}, project=["id", "attributes.n_frames"])
+        counted: dict[str, int] = {}
+        for pk, number in query.all() if pks else []:
+            counted[pks[pk]] = counted.get(pks[pk], 0) + int(number)
+        return counted
+
+    def update_outputs(self) -> None:
+        """Attach the outputs that are new, and forget them."""
+        flat = self._flat_outputs()
+        if not flat:
+            return
+        query = QueryBuilder().append(WorkChainNode, filters={"id": self.node.pk}, tag="campaign")
+        edge = {"type": LinkType.RETURN.value, "label": {"in": list(flat)}}
+        query.append(Data, with_incoming="campaign", edge_filters=edge, edge_project="label", project="id")
+        attached = {label for _, label in query.all()}
+        for label, output in flat.items():
+            if label not in attached:
+                output.base.links.add_incoming(self.node, LinkType.RETURN, label)
+                output.store()
+        if self.runner.is_daemon_runner:
+            # elsewhere whoever runs the campaign gets them as the result
+            self._outputs = {}
 
     def end_with(self, label: str, **values: Any) -> None:
         """Remember how the campaign ends; what is there is still judged and handed over."""
@@ -86,17 +127,19 @@ class CampaignWorkChain(QueueingWorkChain):
 
     def ensemble(self) -> EnsembleData:
         """Return the last ensemble."""
-        return self.ctx.ensembles[latest(self.ctx.ensembles)]
+        return self.made("ensembles", latest(self.ctx.ensembles))  # type: ignore[no-any-return]
 
     def window(self) -> list[float] | None:
         """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
-        levels = self.ctx.levels.get(self.key)
-        return None if levels is None else [levels["lower"], levels["upper"]]
+        if self.key not in self.ctx.levels:
+            return None
+        levels = self.made("levels")
+        return [levels["lower"], levels["upper"]]
 
     def labels_paid(self) -> int:
         """Return how many labels there are, test frames and transfer sets included; given ones were not paid for."""
-        kept = [self.ctx[name].items() for name in ("batches", "tests", "transfers")]
-        return sum(len(node) for items in kept for key, node in items if not key.startswith(GIVEN))
+        counted = self.frames_made("batches", "tests", "transfers")
+        return sum(number for key, number in counted.items() if not key.startswith(GIVEN))
 
     def seed(self, use: str) -> int:
         """Return the seed of one use in this iteration."""

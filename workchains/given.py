@@ -125,7 +125,7 @@ class GivenDataWorkChain(OverlapWorkChain):
             if test is not None:
                 self.keep("tests", test, key)
                 self.ctx.groups = {**self.ctx.groups, key: GIVEN}
-        total = {name: sum(map(len, self.ctx[name].values())) for name in ("batches", "tests")}
+        total = {name: sum(self.frames_made(name).values()) for name in ("batches", "tests")}
         self.report(f"begins with {total['batches']} given frames to train on and {total['tests']} to test on")
 
     def should_train_given(self) -> bool:

@@ -79,7 +79,11 @@ class IterationWorkChain(CampaignWorkChain):
             "reference": self.ensemble().reference_disagreement,
         }
         node = self.call_once(
-            f"{self.key}_levels", find_levels, label=f"{self.key}: levels", report=self.ctx.reports[last], settings=Dict(settings)
+            f"{self.key}_levels",
+            find_levels,
+            label=f"{self.key}: levels",
+            report=self.made("reports", last),
+            settings=Dict(settings),
         )
         if not node.is_finished_ok:
             self.end_with("ERROR_LEVELS_UNUSABLE", stage=self.stage.name, message=ending(node))
@@ -128,11 +132,11 @@ class IterationWorkChain(CampaignWorkChain):
 
     def make_deviate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes the candidates."""
-        candidates, limits = self.ctx.candidates[self.key], self.campaign.limits(self.stage).model_dump(mode="json")
+        candidates, limits = self.made("candidates"), self.campaign.limits(self.stage).model_dump(mode="json")
         inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
         grade = bool(self.ctx.ensembles) and self.campaign.selection.criterion is Criterion.GRADE
         if grade:
-            inputs["batches"] = {f"batch_{key}": node for key, node in self.ctx.batches.items()}
+            inputs["batches"] = {f"batch_{key}": node for key, node in self.all_made("batches").items()}
         inputs |= {
             "label": f"{self.key}: deviate {len(candidates)} candidates",
             "code": self.inputs.code,
@@ -154,7 +158,7 @@ class IterationWorkChain(CampaignWorkChain):
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
-        candidates = self.ctx.candidates[self.key]
+        candidates = self.made("candidates")
         chosen = self.call_once(
             f"{self.key}_select",
             select_frames,
@@ -163,7 +167,7 @@ class IterationWorkChain(CampaignWorkChain):
             deviation=self.ctx.deviation,
             settings=Dict(self.selection_settings(len(candidates))),
             seed=Int(self.seed("select")),
-            **self.ctx.fingerprints,
+            **self.all_made("fingerprints"),
         )
         if not chosen.is_finished_ok:
             self.end_with("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
@@ -277,16 +281,16 @@ class IterationWorkChain(CampaignWorkChain):
             model["fit"]["rule"] = str(TermsRule.ONE_STANDARD_ERROR)
         more: dict[str, Any] = {}
         if self.ctx.tests:
-            more["tests"] = {f"test_{key}": node for key, node in self.ctx.tests.items()}
+            more["tests"] = {f"test_{key}": node for key, node in self.all_made("tests").items()}
         if self.ctx.transfers:
-            more["transfers"] = {f"transfer_{key}": node for key, node in self.ctx.transfers.items()}
+            more["transfers"] = {f"transfer_{key}": node for key, node in self.all_made("transfers").items()}
             more["groups"] = Dict({f"transfer_{key}": self.ctx.groups[key] for key in self.ctx.transfers})
         node = self.submit_once(
             f"{self.key}_train",
             TrainWorkChain,
-            label=f"{self.key}: train on {sum(len(batch) for batch in self.ctx.batches.values())} frames",
+            label=f"{self.key}: train on {sum(self.frames_made('batches').values())} frames",
             code=self.inputs.code,
-            batches={f"batch_{key}": node for key, node in self.ctx.batches.items()},
+            batches={f"batch_{key}": node for key, node in self.all_made("batches").items()},
             settings=Dict({"model": model, "species": list(campaign.species), "seed": campaign.seed}),
             options=self.options("fit"),
             clean=campaign.label.clean,
@@ -328,10 +332,10 @@ class IterationWorkChain(CampaignWorkChain):
         earlier = [key for key in self.ctx.decisions if int(key.rpartition("_")[2]) >= first]
         reports = {}
         if new:
-            reports["now"] = self.ctx.reports[self.key]
+            reports["now"] = self.made("reports")
         others = [key for key in self.ctx.reports if key != self.key]
         if others:
-            reports["before"] = self.ctx.reports[latest(others)]
+            reports["before"] = self.made("reports", latest(others))
         settings = {
             "convergence": stage.convergence.model_dump(mode="json"),
             "iterations": stage.iterations,
@@ -339,16 +343,16 @@ class IterationWorkChain(CampaignWorkChain):
             "stage_iteration": self.ctx.stage_iteration,
             "iteration": self.ctx.iteration,
             "tests": [f"test_{key}" for key in self.ctx.tests if self.ctx.groups[key] == stage.name],
-            "labels": len(self.ctx.batches[self.key]) if self.key in self.ctx.batches else 0,
+            "labels": len(self.made("batches")) if self.key in self.ctx.batches else 0,
         }
         node = self.call_once(
             f"{self.key}_judge",
             judge_iteration,
             label=f"{self.key}: judge",
-            selection=self.ctx.selections[self.key],
+            selection=self.made("selections"),
             settings=Dict(settings),
             **reports,
-            **{f"decision_{number:03d}": self.ctx.decisions[key] for number, key in enumerate(earlier)},
+            **{f"decision_{number:03d}": self.made("decisions", key) for number, key in enumerate(earlier)},
         )
         if not node.is_finished_ok:
             self.end_with("ERROR_JUDGEMENT_FAILED", stage=stage.name, message=ending(node))

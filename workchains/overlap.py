@@ -100,7 +100,7 @@ class OverlapWorkChain(IterationWorkChain):
             if not chain.is_terminated:
                 continue
             self.ctx.late = {key: value for key, value in self.ctx.late.items() if key != name}
-            early = self.ctx[item["output"]][item["early"]]
+            early = self.made(item["output"], item["early"])
             if "failures" in chain.outputs and item["output"] == "batches":
                 self.keep("failures", chain.outputs.failures, item["early"])
             if "batch" not in chain.outputs or len(chain.outputs.batch) == len(early):

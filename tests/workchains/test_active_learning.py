@@ -102,7 +102,7 @@ def test_sampling_that_fails_partly_goes_on(process):
     campaign.ctx.sample = child(candidates=frames())
     campaign.inspect_sample()
     assert campaign.is_going_on()
-    assert len(campaign.ctx.candidates[campaign.key]) == 2
+    assert len(campaign.made("candidates")) == 2
 
 
 def deviation(refused, disagreement=np.nan):
@@ -115,7 +115,7 @@ def deviation(refused, disagreement=np.nan):
 
 def test_no_candidate_that_may_be_labelled(process):
     campaign = process()
-    campaign.ctx.candidates = {campaign.key: frames(2)}
+    campaign.keep("candidates", frames(2))
     campaign.ctx.deviation = deviation(["fused", "fused"]).store()
     campaign.run_select()
     code = ended(campaign)
@@ -125,7 +125,7 @@ def test_no_candidate_that_may_be_labelled(process):
 
 def test_selection_is_stored_with_its_reasons(process):
     campaign = process(selection={"budget": 3, "test_share": 0.2})
-    campaign.ctx.candidates = {campaign.key: frames(10)}
+    campaign.keep("candidates", frames(10))
     campaign.ctx.deviation = deviation([None] * 9 + ["fused"]).store()
     campaign.run_select()
     assert len(campaign.ctx.selected) == 3
@@ -133,7 +133,7 @@ def test_selection_is_stored_with_its_reasons(process):
     assert not set(campaign.ctx.selected.ids) & set(campaign.ctx.test.ids)
     for frame in campaign.ctx.selected.get_frames():
         assert "farthest" in frame.info["origin"]["chosen"]["reason"]
-    assert campaign.ctx.selections[campaign.key]["counts"]["refused"] == 1
+    assert campaign.made("selections")["counts"]["refused"] == 1
     assert campaign.ctx.selected.creator.process_label == "select_frames"
 
 
@@ -217,7 +217,8 @@ def test_a_judgement_that_fails(process):
 def test_the_budget_of_labels(process):
     campaign = process(budget={"labels": 2})
     assert campaign.should_iterate()
-    campaign.ctx.batches = {"iteration_01": frames(2), "given_00_00_train": frames(5)}
+    campaign.keep("batches", frames(2))
+    campaign.keep("batches", frames(5), "given_00_00_train")
     assert not campaign.should_iterate()
     code = ended(campaign)
     assert code.status == 701
@@ -247,17 +248,17 @@ def selection(share):
 
 def test_stages_advance_when_they_converge_or_their_iterations_are_used_up(process):
     campaign = process()
-    campaign.ctx.selections = {campaign.key: selection(0.5)}
+    campaign.keep("selections", selection(0.5))
     campaign.run_judge()
     assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (0, 1)
-    assert campaign.ctx.decisions[campaign.key]["ending"] is None
+    assert campaign.made("decisions")["ending"] is None
     assert campaign.should_iterate()
-    campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(0.95)}
+    campaign.keep("selections", selection(0.95))
     campaign.run_judge()
     assert (campaign.ctx.stage, campaign.ctx.stage_iteration) == (1, 0)
-    assert campaign.ctx.decisions[campaign.key]["converged"]
+    assert campaign.made("decisions")["converged"]
     assert campaign.should_iterate()
-    campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(0.95)}
+    campaign.keep("selections", selection(0.95))
     campaign.run_judge()
     assert campaign.ctx.stage == 2
     assert not campaign.should_iterate()
@@ -267,7 +268,7 @@ def test_stages_advance_when_they_converge_or_their_iterations_are_used_up(proce
 def test_a_stage_that_did_not_converge_is_told_at_the_end(process):
     campaign = process(stages=[STAGE])
     for share in (0.2, 0.4):
-        campaign.ctx.selections = {**campaign.ctx.selections, campaign.key: selection(share)}
+        campaign.keep("selections", selection(share))
         campaign.run_judge()
         campaign.should_iterate()
     code = ended(campaign)
@@ -277,18 +278,20 @@ def test_a_stage_that_did_not_converge_is_told_at_the_end(process):
 
 def test_an_iteration_without_its_fit_is_not_judged(process):
     campaign = process()
-    campaign.ctx.selections = {campaign.key: selection(1.0)}
-    campaign.ctx.batches = {campaign.key: frames(2)}
+    campaign.keep("selections", selection(1.0))
+    campaign.keep("batches", frames(2))
     campaign.run_judge()
     assert not campaign.ctx.decisions
 
 
-def test_levels_that_make_no_sense_end_the_campaign(process):
+def test_levels_that_make_no_sense_end_the_campaign(process, monkeypatch):
     campaign = process(selection={"levels": {"kind": "relative"}})
     report = Dict(
         {"test_points": {"test_iteration_01": [[f"{k:016x}", 0.1, 0.1 * k, 1.0, 4, 5.0, 0.1] for k in range(1, 30)]}}
     ).store()
-    campaign.ctx.update(ensembles={"iteration_01": Fitted()}, reports={"iteration_01": report})
+    monkeypatch.setattr(type(campaign), "ensemble", lambda _: Fitted())
+    campaign.keep("reports", report)
+    campaign.ctx.ensembles = {"iteration_01": 1}
     campaign.ctx.update(tests={"iteration_01": frames()}, groups={"iteration_01": "melt"}, iteration=2)
     campaign.run_levels()
     campaign.ctx.ensembles = {}
@@ -335,7 +338,7 @@ def test_exit_codes_are_never_taken_from_the_cache_and_carry_values():
 
 def test_choosing_that_fails(process):
     campaign = process()
-    campaign.ctx.candidates = {campaign.key: frames(2)}
+    campaign.keep("candidates", frames(2))
     campaign.ctx.deviation = deviation([None]).store()  # two candidates, one description
     campaign.run_select()
     code = ended(campaign)
@@ -345,8 +348,8 @@ def test_choosing_that_fails(process):
 
 def test_candidates_that_are_all_beyond_trust(process):
     campaign = process()
-    campaign.ctx.levels = {campaign.key: Dict({"lower": 0.1, "upper": 1.0}).store()}
-    campaign.ctx.candidates = {campaign.key: frames(4)}
+    campaign.keep("levels", Dict({"lower": 0.1, "upper": 1.0}).store())
+    campaign.keep("candidates", frames(4))
     campaign.ctx.deviation = deviation([None] * 4, disagreement=3.0).store()
     campaign.run_select()
     code = ended(campaign)
@@ -358,7 +361,7 @@ def test_candidates_that_are_all_beyond_trust(process):
 def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(process):
     campaign = process(stages=[STAGE, {**STAGE, "name": "janus", "train": False, "budget": 4}])
     campaign.ctx.stage = 1
-    campaign.ctx.candidates = {campaign.key: frames(10)}
+    campaign.keep("candidates", frames(10))
     campaign.ctx.deviation = deviation([None] * 10).store()
     campaign.run_select()
     assert campaign.is_going_on()
@@ -369,7 +372,7 @@ def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(process):
     campaign.inspect_label()
     assert not campaign.ctx.batches
     assert not campaign.ctx.tests
-    assert len(campaign.ctx.transfers[campaign.key]) == 4
+    assert len(campaign.made("transfers")) == 4
     assert campaign.ctx.groups[campaign.key] == "janus"
     assert campaign.should_train()
     assert campaign.labels_paid() == 4
