@@ -42,7 +42,8 @@ def replayable(aiida_profile, make_frames):
         values = {**SelectionSettings(budget=5, test_share=0.15).model_dump(mode="json"), "budget_now": 5, "window": None}
         if number > 1:
             points = {"test_iteration_01": [[f"{i}", d, 2 * d, 1.0, 4, 3.0] for i, d in enumerate(rng.gamma(2.0, 0.1, 12))]}
-            settings = {"levels": values["levels"], "stage": stage, "stages": {"test_iteration_01": "melt"}, "reference": 0.1}
+            stages = {"test_iteration_01": "melt" if number == 2 else "surface"}
+            settings = {"levels": values["levels"], "stage": stage, "stages": stages, "reference": 0.1}
             given = {"report": orm.Dict({"test_points": points}), "settings": orm.Dict(settings)}
             levels = find_levels.__wrapped__(**given)
             values["window"] = [levels["lower"], levels["upper"]]
@@ -118,11 +119,12 @@ def test_another_criterion_without_diversity_takes_the_highest(replayable):
 
 def test_levels_are_errors_turned_into_disagreements_as_the_campaign_did(replayable):
     """The largest error is twice the disagreement on all test frames: a lower error of 0.4 is a disagreement near 0.2."""
-    first, second, _ = replay(replayable, {"levels": {"lower": 0.4}})
+    first, second, third = replay(replayable, {"levels": {"lower": 0.4}})
     assert first.now.window is None
-    assert second.now.window[0] == pytest.approx(0.2, rel=0.3)
-    assert second.now.window[0] != second.then.window[0]
-    assert second.now.accurate_share > second.then.accurate_share
+    assert second.now.window[0] == 0.0  # the first iteration of its stage
+    assert third.now.window[0] == pytest.approx(0.2, rel=0.3)
+    assert third.now.window[0] != third.then.window[0]
+    assert third.now.accurate_share > third.then.accurate_share
 
 
 def test_budget_and_seed(replayable):

@@ -46,9 +46,11 @@ def test_a_new_stage_is_careful_below_and_patient_above():
     ]
     found = find_window(TrustLevels(), 0.05, batches, "surface")
     assert found.calibration["scope"] == "all"
-    assert found.lower_error == pytest.approx(SHARE * 0.1)
+    assert (found.lower, found.lower_error) == (0.0, 0.0)
     assert found.upper_error == pytest.approx(8.0)
-    assert find_window(TrustLevels(), 0.05, batches[:2], "surface").lower_error == pytest.approx(SHARE * 0.5)
+    assert "no frame counts as accurate before this stage has 2 test frames" in found.sentence
+    known = [*batches[:2], batch(KNOWN, "surface", 2, rms=0.1, largest=0.3)]
+    assert find_window(TrustLevels(), 0.05, known, "surface").lower_error == pytest.approx(SHARE * 0.1)
 
 
 def test_a_stage_of_few_frames_knows_its_forces_but_learns_from_all():
