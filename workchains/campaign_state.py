@@ -127,7 +127,8 @@ class CampaignWorkChain(QueueingWorkChain):
 
     def ensemble(self) -> EnsembleData:
         """Return the last ensemble."""
-        return self.made("ensembles", latest(self.ctx.ensembles))  # type: ignore[no-any-return]
+        found: EnsembleData = self.made("ensembles", latest(self.ctx.ensembles))
+        return found
 
     def window(self) -> list[float] | None:
         """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""

@@ -91,7 +91,7 @@ class IterationWorkChain(CampaignWorkChain):
         self.keep("levels", node.outputs.result)
         self.report(f"{self.key} ({self.stage.name}): {node.outputs.result['sentence']}")
 
-    def run_sample(self) -> ToContext:
+    def run_sample(self) -> ToContext | None:
         """Make candidates with this stage's sampler."""
         stage, window = self.stage, self.window()
         driven = stage.sampler.needs_ensemble
@@ -221,7 +221,7 @@ class IterationWorkChain(CampaignWorkChain):
         self.report(f"{self.key}: waiting for approval: {question['text']}; answer with: alworkflows approve {self.node.pk}")
         self.pause(f"waiting for approval: {question['text']}")
 
-    def run_label(self) -> ToContext:
+    def run_label(self) -> ToContext | None:
         """Label the chosen frames and the test frames."""
         settings = Dict(self.campaign.label.model_dump(mode="json"))
         geometry = Dict(self.campaign.limits(self.stage).model_dump(mode="json"))

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from aiida.engine import ToContext, calcfunction
-from aiida.orm import Dict, List, ProcessNode, load_node
+from aiida.orm import Dict, List, ProcessNode
 
 from alworkflows.settings import Stage
 from workchains.base import derive_seed, numbered
@@ -19,6 +19,7 @@ from workchains.data.frames import FramesData
 from workchains.iteration import IterationWorkChain
 from workchains.labelling.gather import gather_labels
 from workchains.provenance.labels import labelled_parts
+from workchains.queueing import load_process
 from workchains.sampling import SampleWorkChain
 
 __all__ = ["LATE", "OverlapWorkChain", "late_labels"]
@@ -46,12 +47,12 @@ class OverlapWorkChain(IterationWorkChain):
 
     def run_label(self) -> ToContext | None:
         """Ask for the labels, and begin what need not wait for them."""
-        awaited = super().run_label()
+        awaited = super().run_label() or {}
         self.sample_ahead()
         if self.campaign.overlap.share >= 1 and self.campaign.overlap.after is None:
             return awaited
         for name in self.ctx.labelling:
-            self.ctx[name] = awaited[name]  # type: ignore[index]
+            self.ctx[name] = awaited[name]
         return None
 
     def should_wait_for_labels(self) -> bool:
@@ -96,7 +97,7 @@ class OverlapWorkChain(IterationWorkChain):
     def collect_late(self) -> None:
         """Take the late labels of steps that have come to their end, each as a batch of its own."""
         for name, item in dict(self.ctx.late).items():
-            chain = load_node(item["pk"])
+            chain = load_process(item["pk"])
             if not chain.is_terminated:
                 continue
             self.ctx.late = {key: value for key, value in self.ctx.late.items() if key != name}
@@ -124,11 +125,11 @@ class OverlapWorkChain(IterationWorkChain):
 
     def late_are_coming(self) -> bool:
         """Labels of earlier iterations are still being made."""
-        return any(not load_node(item["pk"]).is_terminated for item in self.ctx.late.values())
+        return any(not load_process(item["pk"]).is_terminated for item in self.ctx.late.values())
 
     def await_late(self) -> ToContext:
         """Wait for the next of them."""
-        return self.await_first([load_node(item["pk"]) for item in self.ctx.late.values()])
+        return self.await_first([load_process(item["pk"]) for item in self.ctx.late.values()])
 
     def should_train_late(self) -> bool:
         """Late labels came after the last fit: they were paid for, and shall be used; the fit is an iteration of its own."""

@@ -81,7 +81,8 @@ class Earlier:
     @property
     def labels(self) -> int:
         """How many labels there are."""
-        return sum(len(node) for name in ("batches", "tests", "transfers") for node in self.kept[name].values())  # type: ignore[misc,arg-type]
+        kept = (self.kept[name].values() for name in ("batches", "tests", "transfers"))
+        return sum(len(node) for nodes in kept for node in nodes if isinstance(node, FramesData))
 
 
 def earlier(node: ProcessNode) -> Earlier:
@@ -150,7 +151,8 @@ def _unfinished(node: ProcessNode, outputs: dict[str, dict[str, Data]], number: 
         # the campaign may itself have gone on from such a choice, and have ended before it began any label
         given = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter="unfinished__%").all()
         resumed = node.inputs.resumed.get_dict() if "resumed" in node.inputs else {}
-        return {link.link_label.split("__")[1]: link.node for link in given} if resumed.get("iteration") == number - 1 else {}
+        taken = {link.link_label.split("__")[1]: link.node for link in given if isinstance(link.node, Data)}
+        return taken if resumed.get("iteration") == number - 1 else {}
     made = chosen.outputs
     found: dict[str, Data] = {"selections": made.selection, "fingerprints": made.fingerprints}
     found.update({name: made[name] for name in ("selected", "test") if name in made})
@@ -195,7 +197,7 @@ def check_changes(before: Earlier, campaign: Campaign) -> None:
 
 def position(before: Earlier, campaign: Campaign) -> tuple[int, int, dict[str, str]]:
     """Return the index of the stage to go on with, how many of its iterations are done, and which stages did not converge."""
-    unconverged = {}
+    unconverged: dict[str, str] = {}
     for decision in before.decisions:
         unconverged.pop(decision["stage"], None)
         if decision["ending"] not in (None, Ending.CONVERGED, Ending.FIXED):

@@ -106,7 +106,7 @@ def _go_on(
     code, label_code = _codes(node, before.campaign, campaign)
     with one_at_a_time():
         _not_yet_gone_on(node, branch)
-        builder = resume_builder(before, campaign, base, code, label_code)
+        builder: Any = resume_builder(before, campaign, base, code, label_code)
         running = session.daemon_status().running
         session.start_daemon()
 
