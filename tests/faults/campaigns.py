@@ -1,7 +1,6 @@
 """The campaign that faults are let loose on, and what is asked of it afterwards."""
 
 import json
-import re
 import sqlite3
 import time
 from contextlib import closing, contextmanager
@@ -130,8 +129,7 @@ class Bench:
 
     def resume(self, pk):
         """Go on with a campaign that stopped; return the new one's PK."""
-        told = self.shell("resume", pk)
-        return int(re.search(r"\b(?:PK|pk)\D{0,3}(\d+)", told).group(1))
+        return json.loads(self.shell("resume", pk, "--json"))["pk"]
 
 
 def twice(items):
