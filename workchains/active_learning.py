@@ -145,7 +145,7 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         self.ctx.groups, self.ctx.unconverged = record["groups"], record["unconverged"]
         self.ctx.stage, self.ctx.stage_iteration = record["stage"], record["stage_iteration"]
         self.ctx.iteration = record["iteration"]
-        self.ctx.lates = record["lates"]
+        self.ctx.lates, self.ctx.late = record["lates"], record["late"]
         self.report(record["sentence"])
 
     def should_iterate(self) -> bool:

@@ -39,8 +39,8 @@ def late_labels(batch: FramesData, early: FramesData) -> FramesData:
 class OverlapWorkChain(IterationWorkChain):
     """An iteration that may go on before all of its labels are there.
 
-    The context holds ``late`` (for each set of frames whose labels are still being made: PK of its work chain, the namespace they
-    belong to, the key of the part that was used), and ``lates``: how many late batches there are.
+    The context holds ``late`` (for each set of frames whose labels are still being made: UUID of its work chain, the namespace
+    they belong to, the key of the part that was used), and ``lates``: how many late batches there are.
     """
 
     # ------------------------------------------------------------------------------------------------ labels
@@ -90,24 +90,32 @@ class OverlapWorkChain(IterationWorkChain):
             batch = self.call_once(key, gather_labels, label="labels so far", frames=chain.inputs.frames, **parts).outputs.result
             output = "batches" if name == "label" else "tests" if self.stage.train else "transfers"
             self.keep_labels(output, batch)
-            late = {"pk": chain.pk, "output": output, "early": self.key, "stage": self.stage.name}
+            late = {"uuid": chain.uuid, "output": output, "early": self.key, "stage": self.stage.name}
             self.ctx.late = {**self.ctx.late, f"{self.key}_{name}": late}
             self.report(f"{self.key}: goes on with {len(batch)} of {len(chain.inputs.frames)} labels; the others come later")
 
     def collect_late(self) -> None:
         """Take the late labels of steps that have come to their end, each as a batch of its own."""
         for name, item in dict(self.ctx.late).items():
-            chain = load_process(item["pk"])
+            chain = load_process(item["uuid"])
             if not chain.is_terminated:
                 continue
             self.ctx.late = {key: value for key, value in self.ctx.late.items() if key != name}
             early = self.made(item["output"], item["early"])
-            if "failures" in chain.outputs and item["output"] == "batches":
+            if "failures" in chain.outputs and item["output"] == "batches" and item["early"] not in self.ctx.failures:
                 self.keep("failures", chain.outputs.failures, item["early"])
-            if "batch" not in chain.outputs or len(chain.outputs.batch) == len(early):
+            parts = labelled_parts(chain)
+            if sum(map(len, parts)) <= len(early):
                 continue
+            named: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(parts)}
+            # a step that was killed has put nothing together
+            whole = (
+                chain.outputs.batch
+                if "batch" in chain.outputs
+                else self.call_once(f"{name}_all", gather_labels, frames=chain.inputs.frames, **named).outputs.result
+            )
             batch = self.call_once(
-                f"{name}_late", late_labels, label="labels that came late", batch=chain.outputs.batch, early=early
+                f"{name}_late", late_labels, label="labels that came late", batch=whole, early=early
             ).outputs.result
             self.ctx.lates += 1
             key = numbered(LATE, self.ctx.lates)
@@ -125,11 +133,11 @@ class OverlapWorkChain(IterationWorkChain):
 
     def late_are_coming(self) -> bool:
         """Labels of earlier iterations are still being made."""
-        return any(not load_process(item["pk"]).is_terminated for item in self.ctx.late.values())
+        return any(not load_process(item["uuid"]).is_terminated for item in self.ctx.late.values())
 
     def await_late(self) -> ToContext:
         """Wait for the next of them."""
-        return self.await_first([load_process(item["pk"]) for item in self.ctx.late.values()])
+        return self.await_first([load_process(item["uuid"]) for item in self.ctx.late.values()])
 
     def should_train_late(self) -> bool:
         """Late labels came after the last fit: they were paid for, and shall be used; the fit is an iteration of its own."""

@@ -59,8 +59,8 @@ def in_flight(computer: Computer, project: str = "id") -> list[Any]:
     return query.all(flat=True)
 
 
-def load_process(pk: int) -> ProcessNode:
-    """Return a process by its PK."""
+def load_process(pk: int | str) -> ProcessNode:
+    """Return a process by its PK or UUID."""
     node = load_node(pk)
     assert isinstance(node, ProcessNode)  # what is in flight was submitted
     return node

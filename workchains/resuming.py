@@ -8,6 +8,7 @@ AiiDA's cache, if their inputs are the same. Labels are found by content, as alw
 from __future__ import annotations
 
 import fcntl
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from workchains.base import link_key, numbered
 from workchains.campaign_state import GIVEN, KEPT
 from workchains.data.frames import FramesData
 from workchains.overlap import LATE
+from workchains.queueing import load_process
 
 __all__ = ["Earlier", "earlier", "one_at_a_time", "resume_builder", "successors"]
 
@@ -45,6 +47,8 @@ FREE = frozenset(
         "largest_force",
     }
 )
+#: namespaces of labelled frames
+SETS = ("batches", "tests", "transfers")
 #: children that say whether frames were chosen and labels begun
 CHOICE = ("select", "label", "label_test")
 
@@ -81,7 +85,7 @@ class Earlier:
     @property
     def labels(self) -> int:
         """How many labels there are."""
-        kept = (self.kept[name].values() for name in ("batches", "tests", "transfers"))
+        kept = (self.kept[name].values() for name in SETS)
         return sum(len(node) for nodes in kept for node in nodes if isinstance(node, FramesData))
 
 
@@ -296,7 +300,8 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "stage_iteration": done,
             "iteration": before.iteration,
             "groups": _groups(before),
-            "lates": sum(key.startswith(LATE) for name in ("batches", "tests", "transfers") for key in before.kept[name]),
+            "late": _late(before),
+            "lates": sum(key.startswith(LATE) for name in SETS for key in before.kept[name]),
             "unconverged": unconverged,
             "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
             "per_label": found.labels.per_label or record.get("per_label"),
@@ -306,6 +311,27 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
     builder.metadata.label = campaign.name
     builder.metadata.description = campaign.description or sentence
     return builder
+
+
+def _late(before: Earlier) -> dict[str, dict[str, str]]:
+    """Return the labelling steps of finished iterations that made, or still make, labels which no batch holds yet."""
+    from workchains.provenance.labels import labelled_parts
+
+    stages = {decision["iteration"]: decision for decision in before.decisions}
+    kept = {name: {identity for node in before.kept[name].values() for identity in node.ids} for name in SETS}
+    found = {}
+    for link in before.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
+        match = re.fullmatch(r"(iteration_(\d+))_(label|label_test)", link.link_label)
+        if match is None or int(match[2]) not in stages:
+            continue
+        stage = stages[int(match[2])]["stage"]
+        train = next(item.train for item in before.campaign.stages if item.name == stage)
+        output = "batches" if match[3] == "label" else "tests" if train else "transfers"
+        chain = load_process(link.node.uuid)
+        there = {identity for part in labelled_parts(chain) for identity in part.ids}
+        if match[1] in before.kept[output] and (there - kept[output] or not chain.is_terminated):
+            found[link.link_label] = {"uuid": chain.uuid, "output": output, "early": match[1], "stage": stage}
+    return found
 
 
 def _groups(before: Earlier) -> dict[str, str]:
