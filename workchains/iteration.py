@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from aiida.engine import ToContext
-from aiida.orm import Dict, Int, List
+from aiida.orm import Dict, Int, List, ProcessNode
 
 from alworkflows.selection.convergence import Ending
-from alworkflows.settings import Approval, Criterion, TermsRule
+from alworkflows.settings import Approval, Criterion, Stage, TermsRule
 from workchains.approval import answer, estimate, put_question
 from workchains.base import ending
 from workchains.budget import Spent, hours_since, labels_left, what_is_used_up
 from workchains.calculations.deviate import DeviateJob
 from workchains.campaign_state import CampaignWorkChain, latest
 from workchains.choosing import select_frames
+from workchains.data.ensemble import EnsembleData
 from workchains.judging import judge_iteration
 from workchains.labelling import LabelWorkChain
 from workchains.levels import find_levels
@@ -95,21 +96,33 @@ class IterationWorkChain(CampaignWorkChain):
         """Make candidates with this stage's sampler."""
         stage, window = self.stage, self.window()
         driven = stage.sampler.needs_ensemble
-        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if driven else {}
-        node = self.submit_once(
+        node = self.submit_sample(
             f"{self.key}_sample",
+            f"{self.key}: {stage.name}",
+            stage,
+            {"seed": self.seed("sample"), "upper": window[1] if driven and window else None},
+            self.ensemble() if driven else None,
+        )
+        return ToContext(sample=node)
+
+    def submit_sample(
+        self, key: str, label: str, stage: Stage, run: dict[str, Any], ensemble: EnsembleData | None = None
+    ) -> ProcessNode:
+        """Submit the sampling of a stage; ``run``: seed, and the disagreement (eV/A) at which a run stops."""
+        inputs: dict[str, Any] = {} if ensemble is None else {"ensemble": ensemble}
+        return self.submit_once(
+            key,
             SampleWorkChain,
-            label=f"{self.key}: {stage.name}, sample {len(stage.structures)} structures",
+            label=f"{label}, sample {len(stage.structures)} structures",
             code=self.inputs.code,
             structures=self.ctx.structures,
             names=List(list(stage.structures)),
             sampler=Dict(stage.sampler.model_dump(mode="json")),
-            run=Dict({"seed": self.seed("sample"), "upper": window[1] if driven and window else None}),
+            run=Dict(run),
             options=self.options("sample"),
             clean=self.campaign.label.clean,
             **inputs,
         )
-        return ToContext(sample=node)
 
     def inspect_sample(self) -> None:
         """Keep the candidates."""

@@ -6,21 +6,19 @@ made by the same work chains, to their end.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from aiida.engine import ToContext, calcfunction
-from aiida.orm import Dict, List, ProcessNode
+from aiida.orm import ProcessNode
 
 from alworkflows.settings import Stage
-from workchains.base import derive_seed, numbered
+from workchains.base import derive_seed, link_key, numbered
 from workchains.budget import hours_since
 from workchains.data.frames import FramesData
 from workchains.iteration import IterationWorkChain
 from workchains.labelling.gather import gather_labels
 from workchains.provenance.labels import labelled_parts
 from workchains.queueing import load_process
-from workchains.sampling import SampleWorkChain
 
 __all__ = ["LATE", "OverlapWorkChain", "late_labels"]
 
@@ -161,26 +159,15 @@ class OverlapWorkChain(IterationWorkChain):
             coming.append((stages[self.ctx.stage + 1], 1))
         for following, number in coming:
             if not following.sampler.needs_ensemble:
-                self.submit_sample(following, number)
-
-    def submit_sample(self, stage: Stage, number: int) -> ProcessNode:
-        """Submit the sampling of a stage's iteration that needs no ensemble, or return what was submitted before its turn."""
-        key = re.sub(r"\W", "_", f"ahead_{stage.name}_{number:02d}_sample")
-        return self.submit_once(
-            key,
-            SampleWorkChain,
-            label=f"ahead: {stage.name}, sample {len(stage.structures)} structures",
-            code=self.inputs.code,
-            structures=self.ctx.structures,
-            names=List(list(stage.structures)),
-            sampler=Dict(stage.sampler.model_dump(mode="json")),
-            run=Dict({"seed": derive_seed(self.campaign.seed, stage.name, number, "sample"), "upper": None}),
-            options=self.options("sample"),
-            clean=self.campaign.label.clean,
-        )
+                run = {"seed": derive_seed(self.campaign.seed, following.name, number, "sample"), "upper": None}
+                self.submit_sample(ahead(following.name, number), f"ahead: {following.name}", following, run)
 
     def run_sample(self) -> ToContext | None:
         """Take the candidates that were sampled before their turn, or sample."""
-        ahead: Any = re.sub(r"\W", "_", f"ahead_{self.stage.name}_{self.ctx.stage_iteration:02d}_sample")
-        node = self.child(ahead)
+        node = self.child(ahead(self.stage.name, self.ctx.stage_iteration))
         return ToContext(sample=node) if node is not None else super().run_sample()
+
+
+def ahead(stage: str, number: int) -> str:
+    """Return the key of a stage's sampling that is begun before its turn."""
+    return link_key(f"ahead_{stage}_{number:02d}_sample")

@@ -8,11 +8,8 @@ an extra; a lock on a file makes asking and taking one act, since a profile's da
 
 from __future__ import annotations
 
-import fcntl
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from aiida.common.links import LinkType
@@ -21,6 +18,7 @@ from aiida.orm import Computer, ProcessNode, QueryBuilder, WorkChainNode, load_n
 from plumpy import ProcessState
 
 from workchains.base import KeyedWorkChain, ending
+from workchains.locks import profile_lock
 from workchains.machines import job_cap
 from workchains.revival import never_began
 
@@ -98,20 +96,6 @@ def ask_to_stop(node: ProcessNode) -> list[int]:
     return asked
 
 
-@contextmanager
-def _taking() -> Iterator[None]:
-    """Hold the profile's lock on slots."""
-    from aiida.manage import get_manager
-    from aiida.manage.configuration.settings import AiiDAConfigDir
-
-    profile = get_manager().get_profile()
-    path = Path(AiiDAConfigDir.get()) / "access" / f"alworkflows-slots-{profile.uuid if profile else 'none'}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 class QueueingWorkChain(KeyedWorkChain):
     """A work chain with more jobs than may be in flight: submit what fits, go on when the first of them ends.
 
@@ -143,7 +127,7 @@ class QueueingWorkChain(KeyedWorkChain):
         """
         cap = job_cap(computer)
         others = set(elsewhere)
-        with _taking():
+        with profile_lock("slots"):
             taken = in_flight(computer) if cap is not None else []
             for key in waiting:
                 if cap is not None and len(taken) >= cap:

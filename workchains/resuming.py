@@ -7,10 +7,7 @@ AiiDA's cache, if their inputs are the same. Labels are found by content, as alw
 
 from __future__ import annotations
 
-import fcntl
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +26,7 @@ from workchains.data.frames import FramesData
 from workchains.overlap import LATE
 from workchains.queueing import load_process
 
-__all__ = ["Earlier", "earlier", "one_at_a_time", "resume_builder", "successors"]
+__all__ = ["Earlier", "earlier", "resume_builder", "successors"]
 
 #: what of the label settings may change without making other labels
 FREE = frozenset(
@@ -229,20 +226,6 @@ def successors(node: ProcessNode) -> list[ProcessNode]:
     query.append(WorkChainNode, with_incoming="record", edge_filters={"label": "resumed"}, tag="next")
     query.order_by({"next": {"id": "asc"}})
     return query.all(flat=True)
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Hold the profile's lock on resuming: of two at once, the second sees what the first has submitted."""
-    from aiida.manage import get_manager
-    from aiida.manage.configuration.settings import AiiDAConfigDir
-
-    profile = get_manager().get_profile()
-    path = Path(AiiDAConfigDir.get()) / "access" / f"alworkflows-resume-{profile.uuid if profile else 'none'}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
 
 
 def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, label_code: Any) -> ProcessBuilder:

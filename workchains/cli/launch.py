@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,13 +66,9 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
         if not as_json:
             click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
         return
-    from workchains.cli.status import show
-    from workchains.cli.watch import exit_code, watch
+    from workchains.cli.watch import follow
 
-    ended = watch(node)
-    if ended is not None:
-        show(ended, as_json)
-    sys.exit(exit_code(ended))
+    follow(node, as_json)
 
 
 def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -98,13 +97,15 @@ def _go_on(
 ) -> None:
     from alworkflows.settings import Campaign, parse
     from workchains import session
-    from workchains.resuming import earlier, one_at_a_time, resume_builder
+    from workchains.locks import profile_lock
+    from workchains.resuming import earlier, resume_builder
 
     before = earlier(node)
     campaign = parse(Campaign, change(node.inputs.campaign.get_dict()), f"campaign {node.pk} with changes")
     _no_living_steps(node)
     code, label_code = _codes(node, before.campaign, campaign)
-    with one_at_a_time():
+    # of two at once, the second sees what the first has submitted
+    with profile_lock("resume"):
         _not_yet_gone_on(node, branch)
         builder: Any = resume_builder(before, campaign, base, code, label_code)
         running = session.daemon_status().running
@@ -124,13 +125,9 @@ def _go_on(
         if not as_json:
             click.echo(f"\nNext: alworkflows status {new.pk} --wait   watch it")
         return
-    from workchains.cli.status import show
-    from workchains.cli.watch import exit_code, watch
+    from workchains.cli.watch import follow
 
-    ended = watch(new)
-    if ended is not None:
-        show(ended, as_json)
-    sys.exit(exit_code(ended))
+    follow(new, as_json)
 
 
 def _codes(node: ProcessNode, old: Campaign, new: Campaign) -> tuple[Any, Any]:

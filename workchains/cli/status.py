@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -47,12 +46,9 @@ def status(campaign: str | None, wait: bool, disk: bool, profile: str | None, as
 
     node = load_campaign_node(campaign)
     if wait:
-        from workchains.cli.watch import exit_code, watch
+        from workchains.cli.watch import follow
 
-        ended = watch(node)
-        if ended is not None:
-            show(ended, as_json)
-        sys.exit(exit_code(ended))
+        follow(node, as_json)
     show(standing(node, disk), as_json)
 
 

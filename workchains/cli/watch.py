@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -13,7 +14,7 @@ from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-__all__ = ["exit_code", "watch"]
+__all__ = ["exit_code", "follow", "watch"]
 
 INTERVAL = 1.0
 #: looks at the database between two looks at the daemon
@@ -32,6 +33,16 @@ def watch(node: ProcessNode) -> Standing | None:
         click.echo(f"\nLeft; the campaign goes on. To watch it again: alworkflows status {node.pk} --wait")
         return None
     return now
+
+
+def follow(node: ProcessNode, as_json: bool) -> NoReturn:
+    """Watch a campaign to its end, show how it stands, and leave with the exit status of a command that waited."""
+    from workchains.cli.status import show
+
+    ended = watch(node)
+    if ended is not None:
+        show(ended, as_json)
+    sys.exit(exit_code(ended))
 
 
 def exit_code(ended: Standing | None) -> int:
