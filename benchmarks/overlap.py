@@ -1,7 +1,8 @@
 """A campaign whose labels take random times: waiting for the last of each batch, against going on with most of them.
 
-Labels wait up to ``--seconds`` on purpose, as the jobs of a density-functional code do that converge late. With overlap the fit begins at 70 % of a batch, late labels are a batch of their own, and the next sampling that needs no
-ensemble begins before its turn. All labels are paid for either way. The ratio is the wall time of waiting over that of not.
+Labels wait up to ``--seconds`` on purpose, as the jobs of a density-functional code do that converge late. With overlap the fit
+begins at 70 % of a batch, late labels are a batch of their own, and the next sampling that needs no ensemble begins before its
+turn. All labels are paid for either way. The ratio is the wall time of waiting over that of not.
 
     python benchmarks/overlap.py [--seconds 40]
 """

@@ -139,7 +139,7 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
             # what other stages show may be wrong by far here, and a frame that counts as accurate is not looked at again
             lower = 0.0
             sentence = (
-                f"no frame counts as accurate before this stage has {KNOWN} test frames; from {calibration.n} of the other stages: "
+                f"no frame counts as accurate before this stage has {KNOWN} test frames; from {calibration.n} of other stages: "
                 f"above {upper:.3g} eV/A an error of {errors[1]:.3g} eV/A is to be expected ({errors[3]})"
             )
     else:

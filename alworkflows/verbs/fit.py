@@ -6,7 +6,8 @@ name of a set to files), ``references`` (files whose energies the energies of th
 Output: ``ensemble.npz``; the fit's report with the errors of each model along the path, errors on the test frames, and
 ``test_points``, by the name of each test batch: a row a frame of its id, disagreement, largest force error, RMS of the components
 of the reference forces (eV/A), number of atoms, largest reference force, RMS of the components of the force error; what is not
-finite is None. If the walltime is too short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there at the start.
+finite is None. If the walltime is too short, ``out_of_time`` and ``checkpoint/``, from which the same fit goes on if it is there
+at the start.
 """
 
 from __future__ import annotations
