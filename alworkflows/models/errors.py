@@ -22,8 +22,8 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component),
     ``force_std`` (of the reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there;
     ``reference_forces`` and ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error),
-    ``disagreement``, ``force_rms`` (of the reference's components), ``largest_force`` (norm) and ``rms_error`` (of components), all
-    in eV/A.
+    ``disagreement``, ``force_rms`` (of the reference's components), ``largest_force`` (norm) and ``rms_error`` (of components),
+    all in eV/A.
 
     Raises
     ------
