@@ -80,7 +80,7 @@ format: install
 	$(BIN)/ruff format .
 
 bench: install
-	@for script in $(filter-out benchmarks/families.py benchmarks/gpaw_labels.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(filter-out benchmarks/families.py benchmarks/gpaw_labels.py benchmarks/label_efficiency.py benchmarks/daemon_kills.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
