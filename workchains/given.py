@@ -22,9 +22,6 @@ from workchains.queueing import load_process
 
 __all__ = ["GivenDataWorkChain", "divide_given", "find_given"]
 
-#: what given frames are for: to train on, to test on, or to be divided into both
-USES = ("train", "test", "divide")
-
 
 @calcfunction
 def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed: Int) -> dict[str, Any] | ExitCode:

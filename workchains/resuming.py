@@ -103,7 +103,7 @@ def earlier(node: ProcessNode) -> Earlier:
         name: {
             key: data
             for key, data in sorted(nodes.items())
-            if (given if key.startswith(GIVEN) else int(key.rpartition("_")[2]) <= last)
+            if key.startswith(LATE) or (given if key.startswith(GIVEN) else int(key.rpartition("_")[2]) <= last)
         }
         for name, nodes in outputs.items()
     }

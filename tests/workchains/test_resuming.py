@@ -54,6 +54,13 @@ def test_only_finished_iterations_are_taken_over(made):
     assert before.unfinished == {}
 
 
+def test_late_batches_are_kept_whatever_their_number(made, make_frames, store_process):
+    late = FramesData.from_frames(make_frames(2, labelled=True, first=90), {"engine": {"name": "emt"}})
+    before = earlier(made(("melt", 1, None), inputs={"previous__batches__late_07": late}))
+    assert before.kept["batches"]["late_07"].pk == late.pk
+    assert before.labels == 4
+
+
 def test_a_choice_is_kept_once_labels_were_begun(made, store_process, make_frames):
     node = made(("melt", 1, None), more=1)
     selected, marks = FramesData.from_frames(make_frames(3, first=80)).store(), ArrayData().store()
