@@ -12,7 +12,7 @@ FAULTS ?= tests/faults
 
 BIN := .venv/bin
 STAMP := .venv/.installed
-SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*.c alworkflows/*/*.h)
+SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*/*.c alworkflows/*/*/*.h)
 DEMO_ENV := AIIDA_PATH=$(DEMO)
 
 .PHONY: help install install-services demo test test-services test-faults check format bench clean distclean

@@ -15,9 +15,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from alworkflows.calculators.run import label
     from alworkflows.frames import read, write
     from alworkflows.insight import force_shares, look_into
+    from alworkflows.labelling.run import label
     from alworkflows.models import Ensemble, Fit, force_errors
     from alworkflows.sampling import parse_sampler, sample
     from alworkflows.settings import ModelSettings

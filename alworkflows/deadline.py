@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
-__all__ = ["CHECKPOINT", "Deadline", "TimeIsUp", "count_restarts", "process_age"]
+__all__ = ["CHECKPOINT", "Deadline", "OutOfTime", "TimeIsUp", "count_restarts", "process_age"]
 
 #: Folder of a job that holds all a later job needs to go on.
 CHECKPOINT = "checkpoint"
@@ -28,6 +28,10 @@ MARGIN, SHORTEST, LONGEST, LARGEST_SHARE = 0.05, 10.0, 300.0, 0.25
 
 class TimeIsUp(Exception):  # noqa: N818 - nothing is wrong: what was done is in the checkpoint
     """The deadline came in work that cannot hand over half a result."""
+
+
+class OutOfTime(BaseException):
+    """The job's time is up, or the queue has asked it to end. No error: it passes every 'except Exception' of a calculator."""
 
 
 class Deadline:

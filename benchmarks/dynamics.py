@@ -160,9 +160,9 @@ def our_time(calculator, atoms, steps, repeats=3):
 
 def force_times(ensemble, atoms, repeats=5):
     """Return seconds an atom for the forces alone of one member, of the mean, and of all members."""
-    from alworkflows.descriptors.native import kinds_of
+    from alworkflows.descriptors.neighbours import kinds_of
     from alworkflows.descriptors.verlet import VerletList
-    from alworkflows.models.linear import Committee
+    from alworkflows.models.linear.model import Committee
 
     every = ensemble.committee
     one = Committee(every.descriptors, every.weights[:1], every.levels[:1])

@@ -48,7 +48,7 @@ def main():
     from shell import set_up
     from vasp import install, upload_potcars, write_modes
 
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     given = frames()
     modes = {way: given[5 * index : 5 * index + 2] for index, way in enumerate(WAYS)}

@@ -37,7 +37,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AIIDA_PATH"] = folder
         from workchains.machines import setup
-        from workchains.session import activate, stop_daemon
+        from workchains.machines.session import activate, stop_daemon
 
         setup("laptop")
         activate()

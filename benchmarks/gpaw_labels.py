@@ -29,10 +29,11 @@ def main():
     parser.add_argument("pk", help="of a campaign that has ended")
     given = parser.parse_args()
 
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     activate()
-    from alworkflows.calculators import create, label_frame
+    from alworkflows.calculators import create
+    from alworkflows.labelling import label_frame
     from alworkflows.settings import CalculatorSettings
     from workchains.cli.common import load_campaign_node
     from workchains.provenance import idle_share, iterations, span

@@ -24,16 +24,17 @@ from pathlib import Path
 import numpy as np
 
 from alworkflows import frames as frames_io
-from alworkflows.calculators import describe, label
-from alworkflows.commands.files import assign
-from alworkflows.commands.pool import print_comparison
+from alworkflows.calculators import describe
+from alworkflows.cli.files import assign
+from alworkflows.cli.pool import print_comparison
 from alworkflows.frames import labels
-from alworkflows.insight.efficiency import plot_efficiency
+from alworkflows.labelling import label
 from alworkflows.models import Fit
 from alworkflows.plotting import save
+from alworkflows.plotting.label_efficiency import plot_efficiency
+from alworkflows.retrospective.efficiency import compare, name_of, rules
+from alworkflows.retrospective.pool import LabelledSet
 from alworkflows.sampling import sample
-from alworkflows.selection.efficiency import compare, name_of, rules
-from alworkflows.selection.pool import LabelledSet
 from alworkflows.settings import (
     Criterion,
     DescriptorSettings,

@@ -31,7 +31,7 @@ def profile(folder, machine, environment=None):
     """Set a machine up with its daemon, and load its profile in this process."""
     from shell import set_up
 
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     with set_up(folder, machine, environment) as shell:
         os.environ.update(shell.environment)
@@ -126,7 +126,7 @@ def killed(folder):
     from services import slurm
     from services.machines import write_machine
 
-    from workchains.session import daemon_status
+    from workchains.machines.session import daemon_status
 
     with slurm(folder / "slurm", cpus=2, accounting=False) as cluster:
         machine = write_machine(folder / "machine", computer={"max_jobs": 6})
@@ -161,7 +161,7 @@ def plain(folder):
     from aiida.engine import submit
     from aiida.orm import Dict, load_node
 
-    from workchains.calculations.label import LabelJob
+    from workchains.calculations.label_job import LabelJob
     from workchains.data.frames import FramesData
     from workchains.machines import load_code, options_for
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from alworkflows.calculators import run_labels
+from alworkflows.labelling import run_labels
 from alworkflows.models import force_errors
 from alworkflows.models.train import train
 from alworkflows.sampling import sample

@@ -82,7 +82,7 @@ def worker_memory():
     """Return the bytes that the daemon's largest process holds."""
     import psutil
 
-    from workchains.session import daemon_status
+    from workchains.machines.session import daemon_status
 
     daemon = psutil.Process(daemon_status().pid)
     return max(process.memory_info().rss for process in [daemon, *daemon.children(recursive=True)])
@@ -136,7 +136,7 @@ def run(folder, iterations, frames):
     from ase.io import write
     from shell import set_up
 
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     os.environ["OMP_NUM_THREADS"] = "1"
     write(folder / "copper.xyz", bulk("Cu", cubic=True))

@@ -16,7 +16,7 @@ import numpy as np
 
 from alworkflows.frames import attach_labels
 from alworkflows.models import Fit
-from alworkflows.models.cache import Cache
+from alworkflows.models.linear.cache import Cache
 from alworkflows.potentials import resolve
 from alworkflows.sampling import sample
 from alworkflows.settings import MeltSettings, ModelSettings

@@ -14,7 +14,7 @@ from sklearn.linear_model import lars_path
 from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
-from alworkflows.models.path import lasso_path
+from alworkflows.models.linear.path import lasso_path
 from alworkflows.potentials import resolve
 from alworkflows.sampling import sample
 from alworkflows.settings import DescriptorSettings, MeltSettings

@@ -15,7 +15,7 @@ import time
 
 import numpy as np
 
-from alworkflows.calculators import label
+from alworkflows.labelling import label
 from alworkflows.models import Fit
 from alworkflows.sampling import parse_sampler, sample
 from alworkflows.settings import CalculatorSettings, DescriptorSettings, LabelSettings, ModelSettings, StructureSettings, parse

@@ -153,7 +153,7 @@ def classes(queue: list[type[BaseModel]]) -> Iterator[str]:
 
 def calculators() -> Iterator[str]:
     """Yield the page on the calculators that label."""
-    from alworkflows.calculators.engines import ENGINES
+    from alworkflows.calculators.registry import ENGINES
 
     yield "# Calculators"
     yield ""

@@ -47,7 +47,7 @@ class Shell:
 
     def python(self, code):
         """Run a piece of Python with the profile loaded; it prints JSON."""
-        start = "from workchains.session import activate; activate(); import json\n"
+        start = "from workchains.machines.session import activate; activate(); import json\n"
         return json.loads(self("-W", "ignore", "-c", start + code, program=sys.executable).splitlines()[-1])
 
 

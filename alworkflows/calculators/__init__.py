@@ -1,20 +1,15 @@
-"""Calculators by name, and the labelling of frames with them."""
+"""Programs that give energies and forces, by name: how each is made, what defines its labels, what helps when it fails."""
 
-from alworkflows.calculators.base import Engine, Remedy, Work
-from alworkflows.calculators.deadline import LabelDeadline
-from alworkflows.calculators.engines import ENGINES
+from alworkflows.calculators.contract import Engine, Remedy, Work
 from alworkflows.calculators.factory import available, check_frames, configured, create, describe, parameters, remedies
 from alworkflows.calculators.failures import FailureKind, LabelError, classify
-from alworkflows.calculators.label import label_frame
-from alworkflows.calculators.run import LabelReport, label, run_labels
+from alworkflows.calculators.registry import ENGINES
 
 __all__ = [
     "ENGINES",
     "Engine",
     "FailureKind",
-    "LabelDeadline",
     "LabelError",
-    "LabelReport",
     "Remedy",
     "Work",
     "available",
@@ -23,9 +18,6 @@ __all__ = [
     "configured",
     "create",
     "describe",
-    "label",
-    "label_frame",
     "parameters",
     "remedies",
-    "run_labels",
 ]

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from alworkflows.calculators.base import EnergyKind, Engine
+from alworkflows.calculators.contract import EnergyKind, Engine
 from alworkflows.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
 
 __all__ = ["AnyAse"]
 

@@ -15,7 +15,7 @@ from ase.calculators.calculator import Calculator, all_changes
 from alworkflows.calculators.failures import FailureKind, LabelError
 
 if TYPE_CHECKING:
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
     from alworkflows.calculators.cp2k import Cp2k
 
 __all__ = ["Cp2kSinglePoint", "judge_output"]

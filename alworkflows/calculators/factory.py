@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.calculators.base import Engine, Work
-from alworkflows.calculators.engines import ENGINES
+from alworkflows.calculators.contract import Engine, Work
 from alworkflows.calculators.failures import FailureKind
+from alworkflows.calculators.registry import ENGINES
 from alworkflows.errors import InputError, MissingExtraError, unknown
 from alworkflows.settings import CalculatorSettings, LabelSettings, parse
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-__all__ = ["available", "check_frames", "configured", "create", "describe", "make", "parameters", "remedies"]
+__all__ = ["available", "bare", "check_frames", "configured", "create", "describe", "make", "parameters", "remedies"]
 
 
 def parameters(settings: CalculatorSettings) -> Engine:
@@ -65,6 +65,16 @@ def configured(settings: LabelSettings, remedy: str | None = None) -> Engine:
     return engine.with_remedy(remedy) if remedy else engine
 
 
+def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
+    """Return the configuration alone, with the initial magnetic moment (mu_B) of each species."""
+    from ase import Atoms
+
+    atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
+    if moments:
+        atoms.set_initial_magnetic_moments([moments.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()])
+    return atoms
+
+
 def check_frames(engine: Engine, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None) -> None:
     """Raise if settings contradict a frame, before any frame is paid for.
 
@@ -73,8 +83,6 @@ def check_frames(engine: Engine, frames: Sequence[Atoms], settings: LabelSetting
     InputError
         One error for all: the first frame that is contradicted and why, and how many there are.
     """
-    from alworkflows.calculators.label import bare
-
     problems = []
     for number, frame in enumerate(frames):
         try:

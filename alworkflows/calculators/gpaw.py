@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.calculators.base import EnergyKind, Engine, Remedy
+from alworkflows.calculators.contract import EnergyKind, Engine, Remedy
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError
 from alworkflows.schema import Count, Settings
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
 
 __all__ = ["Gpaw", "GpawConvergence", "Smearing"]
 

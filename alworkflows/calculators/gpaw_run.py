@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from alworkflows.calculators.deadline import OutOfTime
+from alworkflows.deadline import OutOfTime
 
 if TYPE_CHECKING:
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
     from alworkflows.calculators.gpaw import Gpaw
 
 __all__ = ["GpawSinglePoint"]

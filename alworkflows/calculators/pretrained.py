@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.base import Engine
+from alworkflows.calculators.contract import Engine
 from alworkflows.schema import Count
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
 
 __all__ = ["Chgnet", "EnsembleMean", "Mace", "Sevennet"]
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.base import EnergyKind, Engine
+from alworkflows.calculators.contract import EnergyKind, Engine
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
 
 __all__ = ["Tblite"]
 

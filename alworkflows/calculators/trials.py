@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from alworkflows.calculators.base import Engine
+from alworkflows.calculators.contract import Engine
 from alworkflows.schema import PositiveLength
 
 if TYPE_CHECKING:
     from ase import Atoms
     from ase.calculators.calculator import Calculator
 
-    from alworkflows.calculators.base import Work
+    from alworkflows.calculators.contract import Work
 
 __all__ = ["Classical", "Emt", "LennardJones", "Morse"]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors.native import Neighbours
-from alworkflows.descriptors.radial import RadialTable
+from alworkflows.descriptors.neighbours import Neighbours
+
+if TYPE_CHECKING:
+    from alworkflows.descriptors.plip.radial import RadialTable
 
 __all__ = ["Descriptors", "Design", "Folded"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from alworkflows.descriptors.contract import Descriptors
-from alworkflows.descriptors.plip import Plip
+from alworkflows.descriptors.plip.descriptors import Plip
 from alworkflows.errors import unknown
 from alworkflows.settings import DescriptorSettings
 

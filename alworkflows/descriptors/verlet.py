@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from alworkflows.descriptors.native import Neighbours, neighbours
+from alworkflows.descriptors.neighbours import Neighbours, neighbours
 
 __all__ = ["VerletList"]
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors.blocks import pair_index
-from alworkflows.descriptors.native import Neighbours, kinds_of, neighbours
+from alworkflows.descriptors.neighbours import Neighbours, kinds_of, neighbours
+from alworkflows.descriptors.plip.blocks import pair_index
 
 __all__ = ["BINS", "Distances", "measure", "pair_names"]
 

@@ -14,7 +14,7 @@ from ase import Atoms
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels
-from alworkflows.models.rows import frame_weight
+from alworkflows.models.linear.rows import frame_weight
 
 __all__ = ["Batches", "FrameSource", "batch_hash"]
 

@@ -8,10 +8,10 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
-from alworkflows.descriptors.native import kinds_of
+from alworkflows.descriptors.neighbours import kinds_of
 from alworkflows.descriptors.verlet import VerletList
 from alworkflows.models.ensemble import Ensemble, deviation
-from alworkflows.models.linear import Committee
+from alworkflows.models.linear.model import Committee
 
 __all__ = ["DISAGREEMENT", "EnsembleCalculator"]
 

@@ -14,10 +14,10 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.descriptors import build
-from alworkflows.descriptors.native import kinds_of
+from alworkflows.descriptors.neighbours import kinds_of
 from alworkflows.errors import CommitteeError, InputError
-from alworkflows.models.baseline import Baseline
-from alworkflows.models.linear import Committee, LinearModel
+from alworkflows.models.linear.baseline import Baseline
+from alworkflows.models.linear.model import Committee, LinearModel
 from alworkflows.settings import DescriptorSettings, parse
 from alworkflows.settings.model import BaselineSettings
 

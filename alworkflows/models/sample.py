@@ -9,9 +9,9 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames import check_labelled, frame_id
-from alworkflows.models.baseline import Baseline
 from alworkflows.models.batches import Batches
-from alworkflows.models.normal import fold_of
+from alworkflows.models.linear.baseline import Baseline
+from alworkflows.models.linear.normal import fold_of
 
 __all__ = ["Checked", "Sample", "species_of"]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from alworkflows.models.batches import FrameSource
 from alworkflows.models.ensemble import Ensemble
-from alworkflows.models.fit import Fit
+from alworkflows.models.linear.fitting import Fit
 from alworkflows.settings import ModelSettings
 
 __all__ = ["train"]

@@ -8,8 +8,8 @@ from alworkflows.selection.criteria import CRITERIA, Known, Ranking, Scores
 from alworkflows.selection.diversity import DIVERSITY, Rule, Shortlist
 from alworkflows.selection.fingerprint import fingerprints
 from alworkflows.selection.grade import ActiveSet
-from alworkflows.selection.levels import Level, classify, count
 from alworkflows.selection.select import Choice, Selection, select
+from alworkflows.selection.trust_levels import Level, classify, count
 from alworkflows.selection.window import TestBatch, Window, find_window
 
 __all__ = [

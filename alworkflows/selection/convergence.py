@@ -13,7 +13,7 @@ from alworkflows.settings import Combine, Convergence
 
 __all__ = ["Decision", "Ending", "judge", "stage_error"]
 
-#: what a fit's report says of one test frame: a row as :mod:`alworkflows.verbs.fit` makes it
+#: what a fit's report says of one test frame: a row as :mod:`alworkflows.jobs.run_fit` makes it
 Point = Sequence[Any]
 ID, ATOMS, RMS_ERROR = 0, 4, 6
 

@@ -11,8 +11,8 @@ import numpy as np
 from alworkflows.errors import InputError
 from alworkflows.selection.criteria import Known, Scores
 from alworkflows.selection.duplicates import DUPLICATE, distances, distinct, standardise
-from alworkflows.selection.levels import Level, classify, count
 from alworkflows.selection.ranking import rank
+from alworkflows.selection.trust_levels import Level, classify, count
 from alworkflows.settings import Criterion, Diversity, SelectionSettings
 
 __all__ = ["Choice", "Selection", "select"]

@@ -8,9 +8,9 @@ from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
 from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
-from alworkflows.settings.fit import FitMethod, FitSettings, TermsRule
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import ModelSettings
+from alworkflows.settings.regression import FitMethod, FitSettings, TermsRule
 from alworkflows.settings.samplers import (
     CompressSettings,
     DimerSettings,

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from alworkflows.schema import PositiveLength, Settings
 from alworkflows.settings.descriptors import DescriptorSettings
-from alworkflows.settings.fit import FitSettings
+from alworkflows.settings.regression import FitSettings
 
 __all__ = ["BaselineSettings", "ModelSettings"]
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from alworkflows import verbs
+from alworkflows import jobs
 from alworkflows.deadline import Deadline, process_age
 from alworkflows.errors import InputError
 
@@ -75,4 +75,4 @@ def test_a_walltime_that_is_none_is_refused(given, tmp_path):
         f'{{"max_seconds": {str(given).lower() if given is True else repr(given)}}}'.replace("'", '"')
     )
     with pytest.raises(InputError, match="max_seconds: expected a number of seconds above 0"):
-        verbs.run("sample", tmp_path / "input.json")
+        jobs.run("sample", tmp_path / "input.json")

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from alworkflows.calculators import describe, label, remedies, run_labels
+from alworkflows.calculators import describe, remedies
 from alworkflows.errors import InputError
 from alworkflows.frames import labels
+from alworkflows.labelling import label, run_labels
 from alworkflows.settings import CalculatorSettings, LabelSettings
 
 if shutil.which("cp2k_shell") is None:

@@ -12,7 +12,7 @@ from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain, engine
-from workchains.labelling.engines import Task
+from workchains.labelling.contract import Task
 from workchains.labelling.single_point import last_job
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=str(missing()))

@@ -7,10 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from alworkflows import verbs
-from alworkflows.calculators import FailureKind, create, describe, label, parameters, remedies, run_labels
+from alworkflows import jobs
+from alworkflows.calculators import FailureKind, create, describe, parameters, remedies
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels, load, save
+from alworkflows.labelling import label, run_labels
 from alworkflows.settings import CalculatorSettings, LabelSettings
 from alworkflows.structures import crystal
 
@@ -120,7 +121,7 @@ def test_a_frame_that_takes_longer_than_a_job_goes_on_in_the_next(tmp_path):
             (tmp_path / "job0" / "checkpoint").rename(folder / "checkpoint")
         save(folder / "frames.npz", [other, frame])
         (folder / "input.json").write_text(json.dumps({**spec, "max_seconds": limit}))
-        reports.append(verbs.run("label", folder / "input.json"))
+        reports.append(jobs.run("label", folder / "input.json"))
     first, second = reports
     assert (first["labelled"], first["interrupted"], first["failures"]) == (0, 1, [])
     assert first["out_of_time"]
@@ -136,7 +137,7 @@ def test_a_frame_that_takes_longer_than_a_job_goes_on_in_the_next(tmp_path):
 
 
 def test_a_state_of_other_settings_is_not_gone_on_from(tmp_path):
-    from alworkflows.calculators import LabelDeadline
+    from alworkflows.labelling import LabelDeadline
 
     frame = zinc_oxide()
 

@@ -40,7 +40,7 @@ def test_every_link_between_sections_of_the_campaign_page_ends_somewhere(generat
 
 
 def test_exit_codes_of_the_loop_are_listed(generated):
-    from workchains.ports import EXIT_CODES
+    from workchains.loop.ports import EXIT_CODES
 
     for status, label, _ in EXIT_CODES:
         assert f"| {status} | `{label}` |" in generated["exit-codes"]

@@ -129,7 +129,7 @@ def test_verbs_start_fast(shell):
     """Import budget of a compute verb: under 1 s of CPU, without torch, scikit-learn's linear models or AiiDA."""
     code = (
         "import resource, sys, json; from alworkflows import verbs\n"
-        "import alworkflows.verbs.sample, alworkflows.verbs.deviate, alworkflows.verbs.evaluate\n"
+        "import alworkflows.jobs.run_sample, alworkflows.jobs.run_describe, alworkflows.jobs.run_evaluate\n"
         "import alworkflows.sampling, alworkflows.models, alworkflows.selection, alworkflows.structures\n"
         "heavy = sorted(set(sys.modules) & {'torch', 'aiida', 'pymatgen'})\n"
         "print(json.dumps([resource.getrusage(resource.RUSAGE_SELF).ru_utime, heavy]))"

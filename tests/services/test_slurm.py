@@ -10,7 +10,7 @@ from ase.build import bulk
 from ase.calculators.emt import EMT
 
 from services.campaigns import JOBS, TINY, ask, launch
-from workchains.calculations.base import WALLTIME_WORDS
+from workchains.calculations.job import WALLTIME_WORDS
 
 #: of computer.yaml, see conftest.py
 CAP = 3
@@ -62,7 +62,7 @@ SUBMIT = """
 from aiida.engine import submit
 from aiida.orm import Dict
 from ase.build import bulk
-from workchains.calculations.label import LabelJob
+from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain
 from workchains.machines import load_code

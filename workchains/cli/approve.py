@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import json_option, print_json, print_table
+from alworkflows.cli.output import json_option, print_json, print_table
 from workchains.cli.common import load_campaign_node, profile_option
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
       alworkflows approve 1234            yes
       alworkflows approve 1234 --refuse   no
     """
-    from workchains import session
+    from workchains.machines import session
 
     session.activate(profile)
     if campaign is None:
@@ -42,7 +42,7 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
         _list(as_json)
         return
     node = load_campaign_node(campaign)
-    from workchains.approval import give_answer, open_question
+    from workchains.loop.approval import give_answer, open_question
 
     if open_question(node) is not None:
         # an answer that nobody hears must not be taken for one
@@ -81,8 +81,8 @@ def _waiting() -> list[dict[str, Any]]:
     """Return the campaigns that wait, oldest first, with what they ask."""
     from aiida.orm import QueryBuilder, WorkChainNode
 
-    from workchains.approval import open_question
-    from workchains.queueing import ENDED
+    from workchains.loop.approval import open_question
+    from workchains.processes.queueing import ENDED
 
     filters = {"attributes.process_label": "ActiveLearningWorkChain", "attributes.process_state": {"!in": ENDED}}
     query = QueryBuilder().append(WorkChainNode, filters=filters, tag="campaign").order_by({"campaign": {"id": "asc"}})

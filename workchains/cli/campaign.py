@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import console, json_option, plain, print_json, print_table
+from alworkflows.cli.output import console, json_option, plain, print_json, print_table
 from workchains.cli.common import duration, profile_option
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _finder(campaign: Campaign, label: str | None, profile: str | None) -> Calla
 
     def find() -> Codes:
         from workchains.cli.ready import find_codes
-        from workchains.session import activate
+        from workchains.machines.session import activate
 
         activate(profile)
         return find_codes(campaign, label)

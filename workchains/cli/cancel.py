@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.files import count
-from alworkflows.commands.output import json_option, print_json
-from alworkflows.commands.progress import progress
+from alworkflows.cli.files import count
+from alworkflows.cli.output import json_option, print_json
+from alworkflows.cli.progress import progress
 from alworkflows.errors import InputError
 from workchains.cli.common import load_run, profile_option, state_of
 
@@ -42,7 +42,7 @@ def cancel(run: str, leave_jobs: bool, profile: str | None, as_json: bool) -> No
       alworkflows cancel 1234                 now; waits until all jobs are gone
       alworkflows cancel 1234 --leave-jobs    returns at once
     """
-    from workchains import session
+    from workchains.machines import session
 
     session.activate(profile)
     node = load_run(run)
@@ -57,8 +57,8 @@ def cancel(run: str, leave_jobs: bool, profile: str | None, as_json: bool) -> No
 
 def _stop(node: ProcessNode, as_json: bool) -> None:
     from workchains.cli.control import play
+    from workchains.processes.queueing import ask_to_stop
     from workchains.provenance import steps_below
-    from workchains.queueing import ask_to_stop
 
     ask_to_stop(node)
     going = play(node) if node.paused else True

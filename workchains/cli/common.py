@@ -103,7 +103,7 @@ def load_run(text: str) -> ProcessNode:
 
 def start_or_find_daemon() -> tuple[bool, int]:
     """Return whether the daemon had to be started, and how many workers it has."""
-    from workchains import session
+    from workchains.machines import session
 
     running = session.daemon_status().running
     return not running, session.start_daemon().workers
@@ -119,7 +119,7 @@ def state_of(node: ProcessNode) -> str:
         return "crashed"
     if node.is_killed:
         return "killed"
-    from workchains.approval import open_question
+    from workchains.loop.approval import open_question
 
     if open_question(node) is not None:
         return "waits for approval"

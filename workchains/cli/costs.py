@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alworkflows.commands.files import count
-from alworkflows.commands.output import console, json_option, print_json, print_table
+from alworkflows.cli.files import count
+from alworkflows.cli.output import console, json_option, print_json, print_table
 from workchains.cli.common import core_hours, duration, load_run, profile_option
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def costs(campaign: str, what: str, profile: str | None, as_json: bool) -> None:
       alworkflows costs 1234 --by iteration
       alworkflows costs 1234 --json
     """
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     activate(profile)
     node = load_run(campaign)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from aiida.cmdline.utils.decorators import with_dbenv
 
-from alworkflows.commands.output import json_option, number, print_json, print_table
+from alworkflows.cli.output import json_option, number, print_json, print_table
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:

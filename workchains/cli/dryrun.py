@@ -182,8 +182,8 @@ class _Trial:
 
     def _price(self, frames: list[Atoms], code: InstalledCode) -> None:
         """Ask the profile what labels of the same settings took."""
-        from workchains.approval import estimate
         from workchains.data.frames import FramesData
+        from workchains.loop.approval import estimate
 
         told = estimate([FramesData.from_frames([frame]) for frame in frames], self.campaign.label, code)
         if told["core_hours"] is not None:
@@ -200,7 +200,7 @@ class _Trial:
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
             return f"{path.name}: an archive, imported by launch"
-        from workchains.given import find_given
+        from workchains.loop.given import find_given
 
         found = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
         total = {use: sum(len(node) for key, node in found.items() if key.endswith(use)) for use in ("train", "test", "divide")}
@@ -244,7 +244,7 @@ class _Trial:
         return f"{seconds:.2f} s for {len(frame)} atoms, after {max(first - seconds, 0):.1f} s of loading"
 
     def _labelled(self, frames: list[Atoms]) -> list[Atoms]:
-        from alworkflows.calculators import label
+        from alworkflows.labelling import label
 
         found: list[Atoms] = []
         failures = label(frames, self.campaign.label, found.append)

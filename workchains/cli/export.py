@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import profile_option
 
@@ -81,7 +81,7 @@ def export(
             raise InputError(f"--iteration and --frames are for a campaign, and {what} is a model file")
         written = _export_file(Path(what), folder)
     else:
-        from workchains.session import activate
+        from workchains.machines.session import activate
 
         activate(profile)
         from workchains.provenance import load_node
@@ -111,8 +111,8 @@ def _export_file(path: Path, folder: Path) -> list[str]:
 
 def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
     """Return the ensemble that a campaign made, or the node itself."""
-    from workchains.base import numbered
     from workchains.data.ensemble import EnsembleData
+    from workchains.processes.keyed import numbered
     from workchains.provenance import is_campaign
     from workchains.provenance.ancestry import describe
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.commands.files import count
+from alworkflows.cli.files import count
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -64,8 +64,8 @@ class Folders:
 def queues(node: ProcessNode, steps: Sequence[Step]) -> tuple[Queue, ...]:
     """Return the jobs in flight on each machine of a campaign."""
     from workchains.machines import job_cap, machine_of
+    from workchains.processes.queueing import in_flight
     from workchains.provenance.tree import input_of
-    from workchains.queueing import in_flight
 
     own = {step.pk for step in steps if not step.ended}
     codes = [code for name in ("code", "label_code") if (code := input_of(node, name)) is not None]

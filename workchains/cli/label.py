@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError, suggest
 from workchains.cli.common import load_labelling, profile_option, start_or_find_daemon
 
@@ -80,7 +80,7 @@ def label(
     elif output is None and wait:
         raise click.UsageError("give -o, the file to write; or --no-wait, and --fetch later")
     target = _target(output, overwrite)
-    from workchains import session
+    from workchains.machines import session
 
     if fetch is not None:
         session.activate(profile)
@@ -108,7 +108,7 @@ def label(
 
 
 def _target(output: str | None, overwrite: bool) -> Path | None:
-    from alworkflows.commands.files import new_file
+    from alworkflows.cli.files import new_file
 
     if output is None:
         return None
@@ -122,7 +122,7 @@ def _settings(
     engine: str | None, calculator: str | None, source: str | None, pairs: tuple[str, ...], machine: str | None
 ) -> LabelSettings:
     """Return the label settings: of the file, with the options laid over it."""
-    from alworkflows.commands.files import assign
+    from alworkflows.cli.files import assign
     from alworkflows.settings import LabelSettings, merge, parse
 
     values = _from_file(source) if source is not None else {}
@@ -156,7 +156,7 @@ def _from_file(source: str) -> dict[str, Any]:
 
 def _frames(files: tuple[str, ...]) -> list[Atoms]:
     """Return the frames of all files without the labels they have, each once; one without origin gets its file's name for it."""
-    from alworkflows.commands.files import count, read_frames
+    from alworkflows.cli.files import count, read_frames
     from alworkflows.frames import duplicates
 
     frames = []
@@ -211,7 +211,7 @@ def _submit(
 
 def _limits(frames: list[Atoms], limits: tuple[str, ...]) -> dict[str, Any]:
     """Return which frames may be labelled: as in a campaign; what stands alone in a box may have a box of any size."""
-    from alworkflows.commands.files import assign
+    from alworkflows.cli.files import assign
     from alworkflows.settings import GeometryLimits, parse
     from alworkflows.structures import is_isolated
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import print_json, print_table
-from alworkflows.commands.progress import progress
+from alworkflows.cli.output import print_json, print_table
+from alworkflows.cli.progress import progress
 from workchains.cli.common import state_of
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ def now(tally: LabelTally) -> str:
 
 def watch_labels(node: ProcessNode, quiet: bool = False) -> bool:
     """Show a line whenever something changed until all labels are there; return whether they are, or the user left (Ctrl-C)."""
+    from workchains.machines.session import daemon_status
     from workchains.provenance import label_tally
-    from workchains.session import daemon_status
 
     looks, said = 0, ""
     try:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import profile_option
 
@@ -41,7 +41,8 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
       alworkflows launch zno.yaml
       alworkflows launch zno.yaml --wait
     """
-    from workchains import campaigns, session
+    from workchains import campaigns
+    from workchains.machines import session
 
     campaign = campaigns.load(file)
     session.activate(profile)
@@ -73,8 +74,8 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
 
 def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilder:
     """Return what is to be submitted; what can be wrong with codes, structures and label settings is known before."""
-    from workchains.active_learning import ActiveLearningWorkChain
     from workchains.cli.ready import find_codes, require_labels, starting_frames
+    from workchains.loop.active_learning import ActiveLearningWorkChain
 
     found = find_codes(campaign, label)
     require_labels(campaign, starting_frames(campaign, base), found.label_code)

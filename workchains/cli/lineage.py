@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.files import count
-from alworkflows.commands.output import console, json_option, print_json
+from alworkflows.cli.files import count
+from alworkflows.cli.output import console, json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import core_hours, profile_option
 
@@ -55,7 +55,7 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
       alworkflows lineage 3fa29c04b1d2e655 --json
       alworkflows lineage 1234                   a node: its makers, its uses
     """
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     activate(profile)
     node, frame = _resolve(what)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alworkflows.commands.output import console
+from alworkflows.cli.output import console
 from workchains.cli.common import core_hours
 from workchains.cli.lineage import short
 

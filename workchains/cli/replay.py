@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import console, json_option, number, print_json, print_table
+from alworkflows.cli.output import console, json_option, number, print_json, print_table
 from alworkflows.errors import InputError
 from alworkflows.settings import Criterion, Diversity
 from workchains.cli.common import core_hours, load_campaign_node, profile_option
 
 if TYPE_CHECKING:
-    from workchains.replay import Replayed
+    from workchains.provenance.replay import Replayed
 
 __all__ = ["replay"]
 
@@ -59,12 +59,12 @@ def replay(
       alworkflows replay 1234 --lower 0.3 --budget 20 -o replay.png
       alworkflows replay 1234 --seed 2 --json
     """
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     levels = _levels(lower, upper, file)
     activate(profile)
     node = load_campaign_node(campaign)
-    from workchains.replay import replay as run
+    from workchains.provenance.replay import replay as run
 
     changes = {"criterion": criterion, "diversity": diversity, "levels": levels, "budget": budget, "pool": pool, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import load_campaign_node, profile_option
 
@@ -33,7 +33,7 @@ def report(campaign: str, folder: Path, profile: str | None, as_json: bool) -> N
       alworkflows report 1234 -o report/
       alworkflows report 1234 --json > figures.json
     """
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     activate(profile)
     node = load_campaign_node(campaign)

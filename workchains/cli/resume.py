@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import load_campaign_node, profile_option, state_of
 
@@ -49,7 +49,7 @@ def resume(
       alworkflows resume 1234 --set stages.surfaces.iterations=8
       alworkflows resume 1234 --with changes.yaml --wait
     """
-    from workchains import session
+    from workchains.machines import session
 
     session.activate(profile)
     node = load_campaign_node(campaign)
@@ -80,7 +80,7 @@ def extend(campaign: str, file: str, branch: bool, wait: bool, profile: str | No
         - {name: polar, structures: [wurtzite-0001], sampler: {name: surface-melt, duration: 5 ps}, iterations: 2}
     """
     from alworkflows.settings import read_yaml
-    from workchains import session
+    from workchains.machines import session
 
     session.activate(profile)
     node = load_campaign_node(campaign)
@@ -96,9 +96,9 @@ def _go_on(
     node: ProcessNode, change: Callable[[dict[str, Any]], dict[str, Any]], base: Path, branch: bool, wait: bool, as_json: bool
 ) -> None:
     from alworkflows.settings import Campaign, parse
-    from workchains import session
-    from workchains.locks import profile_lock
-    from workchains.resuming import earlier, resume_builder
+    from workchains.loop.resuming import earlier, resume_builder
+    from workchains.machines import session
+    from workchains.processes.locks import profile_lock
 
     before = earlier(node)
     campaign = parse(Campaign, change(node.inputs.campaign.get_dict()), f"campaign {node.pk} with changes")
@@ -141,7 +141,7 @@ def _codes(node: ProcessNode, old: Campaign, new: Campaign) -> tuple[Any, Any]:
 
 
 def _not_yet_gone_on(node: ProcessNode, branch: bool) -> None:
-    from workchains.resuming import successors
+    from workchains.loop.resuming import successors
 
     others = successors(node)
     living = [other for other in others if not other.is_terminated]
@@ -171,12 +171,12 @@ def _no_living_steps(node: ProcessNode) -> None:
 
 def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> None:
     """Let a campaign go on that has not ended: start the daemon, play what is paused."""
-    from alworkflows.commands.files import count
-    from workchains import session
-    from workchains.approval import open_question
+    from alworkflows.cli.files import count
     from workchains.cli.control import play
+    from workchains.loop.approval import open_question
+    from workchains.machines import session
+    from workchains.processes.queueing import load_process
     from workchains.provenance import steps_below
-    from workchains.queueing import load_process
 
     if changes:
         raise InputError(

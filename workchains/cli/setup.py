@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alworkflows.commands.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +64,8 @@ def setup(
       alworkflows setup cluster/ --test         set it up, and see that its programs run
       alworkflows setup --aiida-path ~          into the AiiDA directory you have
     """
-    from workchains import machines, session
+    from workchains import machines
+    from workchains.machines import session
 
     if show_list:
         names = {name: str(folder) for name, folder in machines.machines().items()}
@@ -130,7 +131,7 @@ def _print(report: SetupReport) -> None:
 
 
 def _print_next(report: SetupReport) -> None:
-    from workchains.session import PROFILE
+    from workchains.machines.session import PROFILE
 
     click.echo(f"\nAiiDA directory: {report.aiida_path}")
     if str(report.aiida_path) != _default_path():
@@ -143,6 +144,6 @@ def _print_next(report: SetupReport) -> None:
 def _default_path() -> str:
     from pathlib import Path
 
-    from workchains.session import HOME
+    from workchains.machines.session import HOME
 
     return str(Path(HOME).expanduser())

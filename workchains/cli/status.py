@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from alworkflows.commands.output import console, json_option, print_json, print_table
+from alworkflows.cli.output import console, json_option, print_json, print_table
 from workchains.cli.common import duration, profile_option, state_of
 
 __all__ = ["show", "status"]
@@ -33,7 +33,7 @@ def status(campaign: str | None, wait: bool, disk: bool, profile: str | None, as
       alworkflows status 1234 --wait    watch it
       alworkflows status 1234 --disk    and what its jobs left on the machines
     """
-    from workchains.session import activate
+    from workchains.machines.session import activate
 
     activate(profile)
     if campaign is None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.commands.output import number
+from alworkflows.cli.output import number
 from workchains.cli.common import core_hours, duration, state_of
 
 if TYPE_CHECKING:
@@ -81,8 +81,8 @@ class Standing:
 
 def standing(node: ProcessNode, disk: bool = False) -> Standing:
     """Return how a campaign stands; with ``disk`` its machines are asked what its folders take."""
-    from workchains.approval import open_question
     from workchains.cli.flights import disks, folders, paused, queues
+    from workchains.loop.approval import open_question
     from workchains.provenance import costs, iterations, span, steps_below, together
     from workchains.provenance.tree import pk_of
 

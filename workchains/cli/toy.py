@@ -41,7 +41,7 @@ def toy_labels(frames: list[Atoms], campaign: Campaign) -> list[Atoms]:
     SimulationError
         If no frame got a label.
     """
-    from alworkflows.calculators import label
+    from alworkflows.labelling import label
 
     melt = next((stage.sampler for stage in campaign.stages if isinstance(stage.sampler, MeltSettings)), None)
     if melt is not None:

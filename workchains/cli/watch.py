@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from alworkflows.commands.output import console, table
+from alworkflows.cli.output import console, table
 from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _lines(node: ProcessNode) -> Standing:
 
 def _trouble() -> str:
     """Say what is wrong with the daemon, and what to type."""
-    from workchains.session import daemon_status, deafness
+    from workchains.machines.session import daemon_status, deafness
 
     status = daemon_status()
     if not status.running:

@@ -14,8 +14,8 @@ from aiida.common.exceptions import ValidationError
 from ase import Atoms
 
 from alworkflows import frames as frames_io
-from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
+from alworkflows.frames.twins import coarse_key
 from workchains.data.files import FileData
 
 __all__ = ["FramesData", "engine_key"]
@@ -32,7 +32,7 @@ class FramesData(FileData):
     Attributes: ``n_frames``; ``n_atoms`` in all; ``species``; ``ids`` ({frame id: index}, so that a query finds the nodes that
     hold a frame: ``filters={"attributes.ids": {"has_key": ID}}``); ``engine`` (what made the labels, or None); ``origins``
     (counts by sampler and structure). Of labelled frames also: ``engine_key`` (short for ``engine``, in queries) and ``contents``
-    (a key of each frame that its twins share, see :mod:`alworkflows.content`).
+    (a key of each frame that its twins share, see :mod:`alworkflows.frames.twins`).
     """
 
     FILENAME = "frames.npz"

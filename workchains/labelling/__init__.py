@@ -1,6 +1,6 @@
 """Labelling: one contract, one module an engine."""
 
-from workchains.labelling.engines import ENGINES, LabelEngine, engine
-from workchains.labelling.workchain import LabelWorkChain
+from workchains.labelling.chain import LabelWorkChain
+from workchains.labelling.contract import ENGINES, LabelEngine, engine
 
 __all__ = ["ENGINES", "LabelEngine", "LabelWorkChain", "engine"]

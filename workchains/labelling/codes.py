@@ -6,7 +6,7 @@ from aiida.orm import InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import LabelSettings
-from workchains.labelling.engines import engine
+from workchains.labelling.contract import engine
 from workchains.machines import load_code, machine_of
 
 __all__ = ["label_code"]

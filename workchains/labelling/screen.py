@@ -9,11 +9,11 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, ProcessNode, QueryBuilder
 from ase import Atoms
 
-from alworkflows.content import coarse_key, coarse_keys, pair_up
 from alworkflows.frames import attach_labels, frame_id, labels
+from alworkflows.frames.twins import coarse_key, coarse_keys, pair_up
 from alworkflows.settings import GeometryLimits, parse
 from workchains.data.frames import FramesData
-from workchains.queueing import ENDED, MARK
+from workchains.processes.queueing import ENDED, MARK
 
 __all__ = ["find_labelled", "find_underway", "newest_frames", "reuse_labels", "screen_frames"]
 

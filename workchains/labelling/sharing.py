@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from aiida.orm import Dict
 
-from alworkflows.content import coarse_keys
-from workchains.base import numbered
-from workchains.labelling.engines import Task
+from alworkflows.frames.twins import coarse_keys
+from workchains.labelling.contract import Task
 from workchains.labelling.screen import find_labelled, find_underway, newest_frames, reuse_labels
-from workchains.queueing import QueueingWorkChain
+from workchains.processes.keyed import numbered
+from workchains.processes.queueing import QueueingWorkChain
 
 if TYPE_CHECKING:
     from ase import Atoms

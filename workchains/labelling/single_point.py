@@ -15,11 +15,11 @@ from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind, LabelError
 from alworkflows.calculators.kpoints import open_directions
-from alworkflows.content import pair_up
 from alworkflows.errors import InputError
 from alworkflows.frames import attach_labels, frame_id
+from alworkflows.frames.twins import pair_up
 from workchains.data.frames import FramesData
-from workchains.labelling.engines import Outcome
+from workchains.labelling.contract import Outcome
 
 __all__ = [
     "SinglePoint",

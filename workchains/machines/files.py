@@ -17,7 +17,7 @@ from alworkflows.schema import Count, Settings
 from alworkflows.settings import parse, read_yaml
 from workchains.machines.options import OptionsFile
 from workchains.machines.programs import PROGRAMS
-from workchains.session import PROFILE
+from workchains.machines.session import PROFILE
 
 __all__ = ["CodeFile", "ComputerFile", "Machine", "ProfileFile", "copy_machine", "load_machine", "machines"]
 

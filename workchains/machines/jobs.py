@@ -91,7 +91,7 @@ def _label(program: str, code: InstalledCode) -> ProcessBuilder:
     from aiida.orm import Dict
     from ase.build import bulk, molecule
 
-    from workchains.calculations.label import LabelJob
+    from workchains.calculations.label_job import LabelJob
     from workchains.data.frames import FramesData
 
     calculator, parameters, what = LABELS[program]
@@ -110,7 +110,7 @@ def _label(program: str, code: InstalledCode) -> ProcessBuilder:
 def _probe(program: str, code: InstalledCode) -> ProcessBuilder:
     from aiida.orm import Str
 
-    from workchains.calculations.probe import ProbeJob
+    from workchains.calculations.probe_job import ProbeJob
 
     builder: Any = ProbeJob.get_builder()
     builder.code = code
@@ -187,7 +187,7 @@ def _transport_problem(node: CalcJobNode) -> str:
 
 def _waiting(node: CalcJobNode) -> str:
     """Say where a job is that has not ended in time."""
-    from workchains import session
+    from workchains.machines import session
 
     if not session.daemon_status().running:
         return "the daemon does not run (any more); its log: verdi daemon logshow"

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError
-from workchains import session
-from workchains.machines import services
+from workchains.machines import services, session
 from workchains.machines.files import ComputerFile, Machine, ProfileFile
 from workchains.machines.options import tables
 

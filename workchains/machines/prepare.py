@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from alworkflows.errors import InputError
-from workchains import session
-from workchains.machines import services
+from workchains.machines import services, session
 from workchains.machines.files import Machine, load_machine
 from workchains.machines.options import tables
 from workchains.machines.parts import SetupReport, make_codes, make_computer, make_profile

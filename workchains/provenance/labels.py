@@ -12,9 +12,9 @@ from aiida.common.links import LinkType
 from ase import Atoms
 
 from workchains.data.frames import FramesData
+from workchains.processes.queueing import MARK
 from workchains.provenance.label_failures import failures_of, single_failures
 from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
-from workchains.queueing import MARK
 
 __all__ = [
     "LabelTally",

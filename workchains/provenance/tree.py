@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from alworkflows.errors import InputError
-from workchains.revival import ABANDONED
+from workchains.processes.revival import ABANDONED
 
 __all__ = [
     "AT_ONCE",

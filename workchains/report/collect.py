@@ -11,9 +11,9 @@ from aiida import orm
 
 from alworkflows.errors import InputError
 from alworkflows.insight import Insight, look_into
-from alworkflows.insight.errors import path_rows
+from alworkflows.plotting.accuracy import path_rows
 from alworkflows.settings import Campaign, Stage, parse
-from workchains.active_learning import ActiveLearningWorkChain
+from workchains.loop.active_learning import ActiveLearningWorkChain
 from workchains.provenance import IterationRecord, Step, costs, idle_share, iterations, outputs_of, span, steps_below, timeline
 from workchains.provenance.costs import step_of
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms

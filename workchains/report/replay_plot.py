@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from workchains.replay import Replayed
+    from workchains.provenance.replay import Replayed
 
 __all__ = ["draw"]
 

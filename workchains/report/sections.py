@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from alworkflows.insight.errors import plot_path
-from alworkflows.insight.plots import plot_pairs, plot_shares
-from alworkflows.insight.shares import ALL
+from alworkflows.insight.plip.shares import ALL
 from alworkflows.plotting import svg
+from alworkflows.plotting.accuracy import plot_path
+from alworkflows.plotting.terms import plot_pairs, plot_shares
 from workchains.report import plots
 from workchains.report.captions import CAPTIONS
 from workchains.report.costs import costs

@@ -8,9 +8,10 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from alworkflows.calculators import ENGINES, available, create, describe, label
+from alworkflows.calculators import ENGINES, available, create, describe
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import frame_id, labels
+from alworkflows.labelling import label
 from alworkflows.settings import CalculatorSettings, LabelSettings
 from alworkflows.structures import crystal
 

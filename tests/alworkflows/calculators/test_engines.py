@@ -6,9 +6,10 @@ import shutil
 import pytest
 from ase.build import bulk, molecule
 
-from alworkflows.calculators import ENGINES, FailureKind, configured, create, describe, label, parameters, remedies
+from alworkflows.calculators import ENGINES, FailureKind, configured, create, describe, parameters, remedies
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import labels
+from alworkflows.labelling import label
 from alworkflows.settings import CalculatorSettings, LabelSettings, parse
 
 DFT = ("gpaw", "cp2k")

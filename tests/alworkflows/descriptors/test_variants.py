@@ -10,7 +10,7 @@ from ase.build import bulk
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.library import VARIANTS, library
-from alworkflows.descriptors.native import kinds_of
+from alworkflows.descriptors.neighbours import kinds_of
 from alworkflows.settings import DescriptorSettings
 
 SCRIPT = """

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ase.build import bulk, fcc111
 
-from alworkflows.descriptors.native import neighbours
+from alworkflows.descriptors.neighbours import neighbours
 from alworkflows.descriptors.verlet import VerletList
 
 CUTOFF = 4.0

@@ -8,7 +8,7 @@ from standins import Committee
 from alworkflows.errors import InputError
 from alworkflows.frames import FrameWriter, frame_id, load
 from alworkflows.sampling import parse_sampler, sample
-from alworkflows.selection.levels import Level, classify
+from alworkflows.selection.trust_levels import Level, classify
 from alworkflows.structures import crystal, shortest_distance
 
 COPPER = {"style": "morse", "species": ["Cu"], "pairs": {"Cu-Cu": {"depth": 0.3429, "alpha": 1.3588, "r0": 2.866}}}

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from ase import Atoms
 
-from alworkflows.content import coarse_key
+from alworkflows.frames.twins import coarse_key
 
 from .physics import Pairs, spin_energy
 

@@ -15,7 +15,7 @@ from ase.io import read
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from alworkflows.content import coarse_key
+from alworkflows.frames.twins import coarse_key
 from vasp.files import Outcar, write_vasprun
 from vasp.physics import Pairs, spin_energy
 

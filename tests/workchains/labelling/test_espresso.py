@@ -25,7 +25,7 @@ from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.labelling import engine
-from workchains.labelling.engines import Task
+from workchains.labelling.contract import Task
 
 CUTOFFS = {"ecutwfc": 25, "ecutrho": 200}
 SMEARED = {"occupations": "smearing", "smearing": "gaussian", "degauss": 0.01}

@@ -16,9 +16,9 @@ from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, merge, parse
 from workchains.data.frames import FramesData
 from workchains.labelling import engine
-from workchains.labelling.engines import Task
-from workchains.labelling.vasp_incar import REMEDIES, defining, merged, protocols, remedied, tags
-from workchains.labelling.vasp_inputs import stop_in_time
+from workchains.labelling.contract import Task
+from workchains.labelling.programs.vasp.incar import REMEDIES, defining, merged, protocols, remedied, tags
+from workchains.labelling.programs.vasp.inputs import stop_in_time
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "standins"))
 

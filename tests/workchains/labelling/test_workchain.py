@@ -10,13 +10,13 @@ from ase.build import bulk
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
-from alworkflows.content import coarse_key
 from alworkflows.errors import InputError
+from alworkflows.frames.twins import coarse_key
 from alworkflows.settings import CalculatorSettings, LabelSettings
 from workchains.data.frames import FramesData, engine_key
 from workchains.labelling import ENGINES, LabelWorkChain, engine
-from workchains.labelling.engines import LabelEngine, Task
-from workchains.queueing import MARK, STOP
+from workchains.labelling.contract import LabelEngine, Task
+from workchains.processes.queueing import MARK, STOP
 
 EMT = {"name": "emt", "parameters": {}}
 
@@ -283,7 +283,7 @@ def test_a_job_that_never_begins_a_frame_ends_some_day(chain):
 @pytest.fixture
 def with_remedies(monkeypatch):
     """Give the engine two remedies for what did not converge, as a density functional code has."""
-    from workchains.labelling.ase import AseEngine
+    from workchains.labelling.programs.ase import AseEngine
 
     order = {"unconverged": ["mixing", "algorithm"]}
     monkeypatch.setattr(
@@ -343,7 +343,7 @@ def test_geometry_limits_are_the_callers(chain):
 @pytest.fixture
 def here(monkeypatch):
     """Let the code of these tests be that of this environment, whose versions are known."""
-    monkeypatch.setattr("workchains.labelling.ase._is_here", lambda code: True)
+    monkeypatch.setattr("workchains.labelling.programs.ase._is_here", lambda code: True)
     return describe(CalculatorSettings.model_validate(EMT))
 
 
@@ -399,7 +399,7 @@ def test_a_frame_that_another_campaign_is_labelling_is_waited_for(chain, here):
     job.set_process_state("running")
     job.store()
     frames = atoms(0, 3)
-    from alworkflows.content import coarse_key
+    from alworkflows.frames.twins import coarse_key
 
     job.base.extras.set(MARK, {"queue": "x", "engine": engine_key(here), "contents": [coarse_key(frames[1])]})
     made = chain(frames, reuse=True, chunk=10)
@@ -434,7 +434,7 @@ def test_once_asked_to_stop_nothing_new_is_begun(chain):
 
 
 def test_settings_that_do_not_suit_the_frames_end_before_anything_is_paid_for(code, monkeypatch):
-    from workchains.labelling.ase import AseEngine
+    from workchains.labelling.programs.ase import AseEngine
 
     def refuse(self, frames, code=None):
         if frames:
@@ -476,7 +476,7 @@ def test_inputs_are_checked(code, inputs, message):
 def tidied(monkeypatch):
     """Keep the PKs of the processes whose folders are removed."""
     found = []
-    monkeypatch.setattr("workchains.labelling.workchain.clean", lambda node: found.append(node.pk))
+    monkeypatch.setattr("workchains.labelling.chain.clean", lambda node: found.append(node.pk))
     return found
 
 

@@ -63,7 +63,7 @@ class TestFiles:
             assert sum(first * 2**n for n in range(tries - 1)) > 12 * 3600
 
     def test_the_options_are_those_of_the_steps(self) -> None:
-        from workchains import ports
+        from workchains.loop import ports
 
         assert ports.STEPS == STEPS
         assert set(OptionsFile.model_fields) == {"default", "programs", *STEPS}

@@ -11,7 +11,7 @@ from aiida import orm
 from click.testing import CliRunner
 
 from alworkflows.errors import InputError
-from workchains.calculations.probe import ProbeJob
+from workchains.calculations.probe_job import ProbeJob
 from workchains.cli.setup import setup
 from workchains.machines.faults import explain
 from workchains.machines.jobs import _outcome, _transport_problem, _waiting
@@ -147,7 +147,7 @@ def test_a_job_that_never_starts(job: Any, monkeypatch: pytest.MonkeyPatch) -> N
     from aiida.common.datastructures import CalcJobState
     from aiida.schedulers.datastructures import JobInfo, JobState
 
-    from workchains import session
+    from workchains.machines import session
 
     monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(True, 1, 1))
     assert _waiting(job).startswith("the job was not handed to the scheduler in time")

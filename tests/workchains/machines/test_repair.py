@@ -9,8 +9,8 @@ from aiida.common import LinkType
 from aiida.manage import get_manager
 from aiida.brokers.zeromq.queue import PersistentQueue
 from plumpy.process_comms import create_continue_body
-from workchains import repair
-from workchains.revival import ABANDONED, QUEUED
+from workchains.processes import repair
+from workchains.processes.revival import ABANDONED, QUEUED
 
 machines.setup("laptop")
 profile = get_manager().get_profile()

@@ -1,0 +1,153 @@
+"""``alworkflows evaluate``: errors of a model on labelled frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.cli.output import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alworkflows.cli.files import FrameFile
+    from alworkflows.models import Ensemble
+
+__all__ = ["evaluate"]
+
+GPA = 160.21766208  # eV/A^3 in GPa
+
+
+@click.command()
+@click.argument("model", metavar="MODEL")
+@click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
+@click.option(
+    "--by",
+    type=click.Choice(["file", "stage", "sampler", "structure"]),
+    default="file",
+    show_default=True,
+    help="How to group the frames.",
+)
+@click.option("--plot", metavar="FILE", help="Draw forces against labels, and errors against disagreement: a .png, .svg or .pdf.")
+@click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
+@json_option
+def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, overwrite: bool, as_json: bool) -> None:
+    """Compare a model with labelled frames it was not trained on.
+
+    FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
+    Energies and stresses are compared where there are any.
+
+    \b
+    Columns of the table:
+      RMSE     root mean square error of a force component
+      of std   the same over the standard deviation of the labels
+      99.9%    what 999 of 1000 components err less than
+      worst    largest error of the force on an atom
+      apart    how far the members are apart on the atom where they are furthest; median over frames
+
+    \b
+    Examples:
+      alworkflows evaluate model.npz test.npz
+      alworkflows evaluate model.npz all.xyz --by structure --plot parity.png
+      alworkflows evaluate model.npz OUTCAR --json
+    """
+    from alworkflows.cli.files import check_labels, check_species, load_model, new_picture, read_frames, together
+    from alworkflows.models import force_errors
+
+    picture = new_picture(plot, overwrite) if plot else None
+    ensemble = load_model(model)
+    files = read_frames(frames)
+    check_species(files, ensemble.species)
+    check_labels(files)
+    groups = _groups(files, by)
+    known = together(files)
+    rows = [{by: name, **_errors(ensemble, members)} for name, members in groups.items()]
+    found = force_errors(ensemble, known)
+    everything = {by: "all", **_errors(ensemble, known, found)}
+    worst_frame = _worst(files, found)
+    if picture is not None:
+        _draw(found, picture)
+    if as_json:
+        said = {"calibration": _calibration(found), "plot": plot}
+        print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **said})
+        return
+    _print([*rows, everything] if len(rows) > 1 else rows, by)
+    click.echo(
+        f"largest force error: {worst_frame['force_error']:.3f} eV/A, frame {worst_frame['index']} of {worst_frame['file']}"
+    )
+    click.echo(f"does the committee know? {_calibration(found)}")
+    if picture is not None:
+        click.echo(f"written: {picture}")
+
+
+def _groups(files: Sequence[FrameFile], by: str) -> dict[str, list[Atoms]]:
+    groups: dict[str, list[Atoms]] = {}
+    for file in files:
+        for frame in file.frames:
+            name = Path(file.path).name if by == "file" else (frame.info.get("origin") or {}).get(by, "unknown")
+            groups.setdefault(str(name), []).append(frame)
+    return groups
+
+
+def _worst(files: Sequence[FrameFile], found: dict[str, Any]) -> dict[str, Any]:
+    """Return where the largest force error is."""
+    from alworkflows.frames import frame_id
+
+    places = [(file.path, index, frame) for file in files for index, frame in enumerate(file.frames)]
+    worst = int(found["largest_error"].argmax())
+    path, index, frame = places[worst]
+    error = float(found["largest_error"][worst])
+    return {"file": path, "index": index, "id": frame_id(frame), "origin": frame.info.get("origin"), "force_error": error}
+
+
+def _calibration(found: dict[str, Any]) -> str:
+    """Return how disagreement and error go together, in words."""
+    from alworkflows.selection.calibration import calibrate, describe, quality
+    from alworkflows.settings import TrustLevels
+
+    points, coverage = (found["disagreement"], found["largest_error"]), TrustLevels().coverage
+    return describe(calibrate(*points, coverage), quality(points, coverage))
+
+
+def _errors(ensemble: Ensemble, frames: Sequence[Atoms], found: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the errors of a group, with the numbers that judge each frame reduced to one."""
+    import numpy as np
+
+    from alworkflows.models import force_errors
+
+    found = found or force_errors(ensemble, frames)
+    largest, disagreement = found["largest_error"], found["disagreement"]
+    return {**found["summary"], "largest_error": float(largest.max()), "disagreement": float(np.median(disagreement))}
+
+
+def _print(rows: Sequence[dict[str, Any]], by: str) -> None:
+    energy, stress = (any(name in row for row in rows) for name in ("energy_rmse", "stress_rmse"))
+    units = "Errors of forces in eV/A" + ", of energies in meV/atom" * energy + ", of stresses in GPa" * stress
+    columns = [by, "frames", "RMSE", "of std", "99.9%", "worst", "apart"] + ["energy"] * energy + ["stress"] * stress
+    click.echo(f"{units}:")
+    print_table(columns, [_cells(row, by, energy, stress) for row in rows])
+
+
+def _cells(row: dict[str, Any], by: str, energy: bool, stress: bool) -> list[str]:
+    spread = row["force_std"]
+    cells = [row[by], row["frames"], f"{row['force_rmse']:.3f}", f"{row['force_rmse'] / spread:.1%}" if spread > 1e-9 else "-"]
+    cells += [f"{row[name]:.3f}" for name in ("force_q999", "largest_error", "disagreement")]
+    if energy:
+        cells.append(_short(1e3 * row["energy_rmse"]) if "energy_rmse" in row else "-")
+    if stress:
+        cells.append(_short(GPA * row["stress_rmse"]) if "stress_rmse" in row else "-")
+    return cells
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if value < 1e4 else f"{value:.1e}"
+
+
+def _draw(found: dict[str, Any], path: Path) -> None:
+    from alworkflows.plotting import save
+    from alworkflows.plotting.accuracy import plot_parity
+
+    save(plot_parity(*(found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))), path)

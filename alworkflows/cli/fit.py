@@ -1,0 +1,262 @@
+"""``alworkflows fit``: a committee of sparse potentials from labelled frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from alworkflows.cli.output import json_option, print_json
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alworkflows.settings import ModelSettings
+
+__all__ = ["check_apart", "fit", "model_settings", "set_aside"]
+
+
+@click.command()
+@click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
+@click.option("--output", "-o", required=True, metavar="FILE", help="Model to write, .npz.")
+@click.option("--test", "tests", multiple=True, metavar="FILE", help="Frames to judge on, never trained on; may be repeated.")
+@click.option(
+    "--transfer", "transfers", multiple=True, metavar="NAME=FILE", help="Frames of another kind to judge on; may be repeated."
+)
+@click.option(
+    "--reference", metavar="FILE", help="Frames with energies, such as pure phases, that fix the energy of each species."
+)
+@click.option(
+    "--test-share",
+    type=click.FloatRange(0, 0.9),
+    default=0.0,
+    metavar="SHARE",
+    help="Set this share of FRAMES aside as test frames.",
+)
+@click.option("--species", metavar="A,B", help="Species of the model, in order; default: those in FRAMES.")
+@click.option(
+    "--settings", "settings_file", metavar="FILE", help="YAML with descriptors, fit, members, folds; or a campaign file."
+)
+@click.option(
+    "--set",
+    "-s",
+    "changes",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="One setting, such as descriptors.cutoff=5; may be repeated.",
+)
+@click.option(
+    "--families", metavar="A,B", help="Families of radial functions, such as gaussian,slater, with their usual parameters."
+)
+@click.option("--zbl", nargs=2, type=float, metavar="INNER OUTER", help="Fixed nuclear repulsion, switched off between these, A.")
+@click.option("--method", metavar="NAME", help="lasso-lars (default), lasso, ridge or least-squares.")
+@click.option("--rule", metavar="NAME", help="Which model of the path: one-standard-error (default), best, or transfer.")
+@click.option("--terms", type=click.IntRange(1), metavar="N", help="The model with this many terms instead.")
+@click.option("--alpha", type=float, metavar="X", help="The model at this penalty instead.")
+@click.option("--members", type=int, metavar="N", help="Members of the committee.")
+@click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
+@click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")
+@click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
+@json_option
+def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool, as_json: bool, **options: Any) -> None:
+    """Fit a committee of sparse potentials (PLIP).
+
+    FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
+    The fit adds terms one after another, from none to hundreds; each member leaves out a share of the frames, on which the
+    models along this path are judged. The table shows their errors, and which one was taken.
+
+    A test set holds frames like those that are trained on; a transfer set another kind, such as a crystal that was left out:
+    there, errors may rise again when models grow too complex, and --rule transfer takes the best.
+
+    \b
+    Examples:
+      alworkflows fit frames.xyz -o model.npz --test-share 0.1 --plot pictures/
+      alworkflows fit melt.npz slabs.npz -o model.npz --test test.npz --terms 100
+      alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
+    """
+    from alworkflows.cli.files import count, new_file, new_folder
+    from alworkflows.cli.path_table import print_path
+    from alworkflows.cli.progress import progress
+    from alworkflows.models import Fit, force_errors
+    from alworkflows.plotting.accuracy import path_rows
+
+    target = new_file(output, overwrite)
+    folder = new_folder(plot, overwrite) if plot else None
+    settings = model_settings(options)
+    data = _Data.read(frames, options, settings.fit.quantities)
+    with progress() as say:
+        found = Fit(
+            data.training,
+            settings,
+            data.species,
+            options["seed"],
+            tests={"test": data.testing} if data.testing else None,
+            transfers=data.transfers,
+            references=data.references,
+            progress=say,
+        )
+        ensemble = found.ensemble()
+        judged = force_errors(ensemble, data.testing) if data.testing else None
+    report = {**found.report, **ensemble.report}
+    rows, chosen = path_rows(report)
+    ensemble.save(target)
+    result = {
+        "model": str(target),
+        "species": data.species,
+        "frames": len(data.training),
+        "test_frames": len(data.testing),
+        "fit": report,
+        "test": judged["summary"] if judged else None,
+        "pictures": [] if folder is None else _draw(rows, chosen, judged, folder),
+    }
+    for pair, shortest in report.get("baseline_reaches", {}).items():
+        near = f"{pair} come as near as {shortest:.2f} A, and the repulsion reaches farther"
+        click.echo(f"note: {near}: better end it below, where no data are", err=True)
+    if as_json:
+        print_json(result)
+        return
+    head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}, {report['rows']} rows"
+    click.echo(f"{head}, {report['descriptors']} candidate terms")
+    print_path(rows, chosen, settings.fit.quantities == ("forces",))
+    _say_what_next(result, frames, options["tests"], settings.fit.quantities)
+
+
+@dataclass(frozen=True)
+class _Data:
+    """Frames to train on, and to judge on."""
+
+    species: tuple[str, ...]
+    training: list[Atoms]
+    testing: list[Atoms]
+    transfers: dict[str, list[Atoms]]
+    references: list[Atoms]
+
+    @classmethod
+    def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str]) -> _Data:
+        """Read and check all files.
+
+        Raises
+        ------
+        InputError
+            If one cannot be read, lacks a label or holds a foreign species, or a frame would be trained and judged on.
+        """
+        from alworkflows.cli.files import check_labels, check_species, count, read_frames, species_of, together
+        from alworkflows.frames import duplicates
+
+        files, tests = read_frames(frames), read_frames(options["tests"])
+        named = _named(options["transfers"])
+        transfers = dict(zip(named, read_frames(list(named.values())), strict=True))
+        references = read_frames([options["reference"]] if options["reference"] else [])
+        species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
+        check_species(files, species, "--species")
+        check_species([*tests, *transfers.values(), *references], species, "the training set")
+        check_labels(files, quantities)
+        check_labels([*tests, *transfers.values()])
+        check_labels(references, ("energy",))
+        training, aside = set_aside(together(files), options["test_share"], options["seed"])
+        testing = together(tests) + aside
+        check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
+        if repeated := len(duplicates(training)):
+            click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
+        return cls(species, training, testing, {name: file.frames for name, file in transfers.items()}, together(references))
+
+
+def _named(texts: Sequence[str]) -> dict[str, str]:
+    """Return files by name from texts such as ``janus=janus.npz``."""
+    from alworkflows.errors import InputError
+
+    named: dict[str, str] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise InputError(f"--transfer: expected NAME=FILE, got '{text}'")
+        if name in named:
+            raise InputError(f"--transfer: two sets are called '{name}'")
+        named[name] = path
+    return named
+
+
+def model_settings(options: dict[str, Any]) -> ModelSettings:
+    """Return the settings of the file, changed by --set and then by the options of their own."""
+    from alworkflows.cli.files import assign
+    from alworkflows.settings import ModelSettings, merge, parse, read_yaml
+
+    base: dict[str, Any] = {}
+    if options["settings_file"]:
+        base = read_yaml(options["settings_file"])
+        base = base.get("model", {}) if "stages" in base or "material" in base or "model" in base else base
+    direct: dict[str, Any] = {key: options[key] for key in ("method", "rule", "terms", "alpha") if options.get(key) is not None}
+    if options.get("quantities"):
+        direct["quantities"] = options["quantities"].split(",")
+    if options.get("families"):
+        base = merge(base, {"descriptors": {"functions": [{"family": name} for name in options["families"].split(",")]}})
+    if options.get("zbl"):
+        base = merge(base, {"baseline": {"name": "zbl", "inner": options["zbl"][0], "outer": options["zbl"][1]}})
+    top = {"members": options["members"]} if options.get("members") is not None else {}
+    given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
+    return parse(ModelSettings, given, options["settings_file"] or "settings")
+
+
+def set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
+    """Return training and test frames; which is which follows from the frame's id, so that it never changes as the data grow."""
+    from alworkflows.errors import InputError
+    from alworkflows.frames import frame_id
+    from alworkflows.models import fold_of
+
+    # folds of the fit come from the same ids: another text keeps the two choices apart
+    aside = [fold_of(f"test {frame_id(frame)}", seed, 10_000) < 10_000 * share for frame in frames]
+    training = [frame for frame, is_aside in zip(frames, aside, strict=True) if not is_aside]
+    if share and len(training) == len(frames):
+        raise InputError(f"--test-share {share:g} of {len(frames)} frames is none; give a larger share, or --test FILE")
+    return training, [frame for frame, is_aside in zip(frames, aside, strict=True) if is_aside]
+
+
+def check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -> None:
+    """Raise if a frame that is judged on is a training frame."""
+    from alworkflows.cli.files import count
+    from alworkflows.errors import InputError
+    from alworkflows.frames import frame_id
+
+    trained = {frame_id(frame) for frame in training}
+    for name, frames in others.items():
+        if shared := trained & {frame_id(frame) for frame in frames}:
+            raise InputError(
+                f"{count(len(shared), 'frame')} of the set '{name}' are trained on too (such as {min(shared)}): "
+                "errors on them would mean nothing"
+            )
+
+
+def _draw(rows: Sequence[dict[str, Any]], chosen: int, found: dict[str, Any] | None, folder: Path) -> list[str]:
+    from alworkflows.plotting import save
+    from alworkflows.plotting.accuracy import plot_parity, plot_path
+
+    folder.mkdir(parents=True, exist_ok=True)
+    save(plot_path(rows, chosen), folder / "path.png")
+    if found is None:
+        return [str(folder / "path.png")]
+    arrays = (found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+    save(plot_parity(*arrays), folder / "parity.png")
+    return [str(folder / name) for name in ("path.png", "parity.png")]
+
+
+def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]) -> None:
+    from alworkflows.cli.files import count
+
+    model, test = result["model"], result["test"]
+    terms = result["fit"]["terms"]
+    click.echo(f"taken: members of {', '.join(map(str, terms))} terms")
+    if test:
+        forces = f"forces {test['force_rmse']:.4f} eV/A (they spread by {test['force_std']:.2f})"
+        click.echo(f"on {count(test['frames'], 'test frame')}: {forces}")
+        if "energy_rmse" in test:
+            not_fitted = "" if "energy" in quantities else " (not fitted: --quantities forces,energy fits them too)"
+            click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
+    for path in (model, *result["pictures"]):
+        click.echo(f"written: {path}")
+    click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")
+    click.echo(f"      alworkflows insight {model} {' '.join(frames)} -o insight/")
+    click.echo(f"      alworkflows export {model} -o potential/")

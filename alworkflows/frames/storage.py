@@ -1,0 +1,166 @@
+"""The exact file of frames, ``.npz``: what jobs and the database hold."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.frames.labels import attach_labels, labels, require_finite
+
+__all__ = ["FrameWriter", "load", "load_origins", "pack", "plain", "save", "unpack"]
+
+T = TypeVar("T")
+
+FORMAT = "alworkflows-frames"
+VERSION = 1
+
+
+def pack(frames: Sequence[Atoms]) -> dict[str, np.ndarray]:
+    """Return the frames as flat arrays: ``offsets`` (F + 1,) delimits the atoms of each frame; missing labels are NaN."""
+    counts = np.array([len(frame) for frame in frames], dtype=np.int64)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    total = int(offsets[-1])
+    arrays: dict[str, np.ndarray] = {
+        "offsets": offsets,
+        "numbers": np.zeros(total, dtype=np.int32),
+        "positions": np.zeros((total, 3)),
+        "cells": np.zeros((len(frames), 3, 3)),
+        "pbc": np.zeros((len(frames), 3), dtype=bool),
+        "energies": np.full(len(frames), np.nan),
+        "forces": np.full((total, 3), np.nan),
+        "stresses": np.full((len(frames), 6), np.nan),
+    }
+    origins = []
+    for index, frame in enumerate(frames):
+        span = slice(offsets[index], offsets[index + 1])
+        arrays["numbers"][span] = frame.numbers
+        arrays["positions"][span] = frame.positions
+        arrays["cells"][index] = np.asarray(frame.cell)
+        arrays["pbc"][index] = frame.pbc
+        stored = labels(frame)
+        for name, array, value in (("energy", arrays["energies"], stored.energy), ("stress", arrays["stresses"], stored.stress)):
+            if value is not None:
+                require_finite(value, name, index)
+                array[index] = value
+        if stored.forces is not None:
+            require_finite(stored.forces, "forces", index)
+            arrays["forces"][span] = stored.forces
+        require_finite(frame.positions, "positions", index)
+        require_finite(np.asarray(frame.cell), "cell", index)
+        origins.append(frame.info.get("origin", {}))
+    arrays["origins"] = np.frombuffer(json.dumps(origins, default=plain).encode(), dtype=np.uint8)
+    return arrays
+
+
+def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
+    """Return the frames that :func:`pack` flattened.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not belong together.
+    """
+    origins = json.loads(arrays["origins"].tobytes().decode())
+    offsets = arrays["offsets"]
+    sizes = {name: len(arrays[name]) for name in ("numbers", "positions", "forces")}
+    if set(sizes.values()) != {int(offsets[-1])}:
+        raise ValueError(f"expected arrays of {int(offsets[-1])} atoms, got {sizes}")
+    frames = []
+    for index in range(len(offsets) - 1):
+        span = slice(int(offsets[index]), int(offsets[index + 1]))
+        frame = Atoms(
+            numbers=arrays["numbers"][span],
+            positions=arrays["positions"][span],
+            cell=arrays["cells"][index],
+            pbc=arrays["pbc"][index],
+        )
+        energy, forces, stress = arrays["energies"][index], arrays["forces"][span], arrays["stresses"][index]
+        frame = attach_labels(
+            frame,
+            None if np.isnan(energy) else float(energy),
+            None if np.isnan(forces).all() else forces,
+            None if np.isnan(stress).all() else stress,
+        )
+        if origins[index]:
+            frame.info["origin"] = origins[index]
+        frames.append(frame)
+    return frames
+
+
+def save(path: str | os.PathLike[str], frames: Sequence[Atoms], header: dict[str, Any] | None = None) -> None:
+    """Write frames to an exact ``.npz`` file, atomically; ``header`` is any JSON dictionary (labels: engine and settings)."""
+    path = Path(path)
+    meta = {"format": FORMAT, "version": VERSION, **(header or {})}
+    arrays = pack(frames)
+    arrays["header"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
+    partial = path.with_name(path.name + ".part")
+    with open(partial, "wb") as handle:
+        np.savez(handle, **arrays)  # type: ignore[arg-type]
+    os.replace(partial, path)
+
+
+def load(path: str | os.PathLike[str]) -> tuple[list[Atoms], dict[str, Any]]:
+    """Read an exact ``.npz`` file; return the frames and the header.
+
+    Raises
+    ------
+    InputError
+        If the file is not one of ours, or of a version this program does not know.
+    """
+    return _read(path, lambda stored, header: (unpack({name: stored[name] for name in stored.files}), header))
+
+
+def load_origins(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Return where each frame of an exact ``.npz`` file comes from, without making the frames.
+
+    Raises
+    ------
+    InputError
+        As :func:`load`.
+    """
+    return _read(path, lambda stored, _: json.loads(stored["origins"].tobytes().decode()))
+
+
+def _read(path: str | os.PathLike[str], get: Callable[[Any, dict[str, Any]], T]) -> T:
+    """Return what ``get`` takes out of an exact file and its header, if it is one of ours."""
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            header = json.loads(stored["header"].tobytes().decode())
+            if header["format"] != FORMAT:
+                raise KeyError("format")
+            if header["version"] == VERSION:
+                return get(stored, header)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
+        raise InputError(f"{path}: not a frames file of alworkflows ({type(error).__name__} on reading it)") from error
+    raise InputError(f"{path}: frames format version {header['version']}, but this program knows version {VERSION}")
+
+
+class FrameWriter:
+    """Write frames as they are made, so that a job that dies hands over what it has.
+
+    Each append rewrites the file atomically: n frames cost O(n^2) bytes, 0.1 s in all for 200 frames of 64 atoms.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], header: dict[str, Any] | None = None) -> None:
+        self.path, self.header, self.frames = Path(path), header, list[Atoms]()
+
+    def append(self, frame: Atoms) -> None:
+        """Add one frame and put the file on disk."""
+        self.frames.append(frame)
+        save(self.path, self.frames, self.header)
+
+
+def plain(value: Any) -> Any:
+    """Return numpy numbers and arrays as JSON knows them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"origin: expected numbers, texts, lists and mappings, got {type(value).__name__}")

@@ -1,0 +1,129 @@
+import json
+
+import pytest
+from ase.build import bulk
+
+from alworkflows import frames as frames_io
+from alworkflows.frames import attach_labels
+from alworkflows.models import Ensemble
+from alworkflows.plotting.accuracy import path_rows
+
+
+def test_fit_writes_a_model_and_says_what_came_of_it(run, files, tmp_path):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--test", files / "test.xyz", "-o", "model.npz",
+        "--plot", "pictures",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    ensemble = Ensemble.load(tmp_path / "model.npz")
+    assert ensemble.species == ("O", "Zn")
+    assert len(ensemble.members) == 3
+    assert "24 frames of O, Zn" in done.out
+    assert "on 6 test frames: forces" in done.out
+    assert len([line for line in done.out.splitlines() if line.strip().startswith("→")]) == 1
+    assert "Next: alworkflows evaluate model.npz" in done.out
+    assert {path.name for path in (tmp_path / "pictures").iterdir()} == {"path.png", "parity.png"}
+    assert "24 of 24 frames" in done.err
+
+
+def test_fit_as_json(run, files):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "-s", "fit.ridge=1e-6", "--terms", 7, "--members", 2,
+        "--species", "Zn,O", "--test-share", 0.3, "-o", "model.npz", "--json",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    found = json.loads(done.out)
+    assert found["species"] == ["Zn", "O"]
+    assert found["frames"] + found["test_frames"] == 24
+    assert found["test"]["frames"] == found["test_frames"] > 2
+    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+    assert all(terms <= 7 for terms in found["fit"]["terms"])
+    assert len(found["fit"]["terms"]) == 2
+
+
+def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files, tmp_path):
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--transfer", f"hot={files / 'test.xyz'}", "--rule",
+        "transfer", "-o", "model.npz",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    assert "transfer hot" in done.out
+    rows, chosen = path_rows(Ensemble.load("model.npz").report)
+    assert rows[chosen]["transfer hot"] == min(row["transfer hot"] for row in rows)
+    marked = next(line.split() for line in done.out.splitlines() if line.strip().startswith("→"))
+    assert int(marked[2]) == rows[chosen]["terms"]
+
+
+def test_families_by_name_and_references_for_the_levels(run, files, tmp_path):
+    pure = [attach_labels(bulk(symbol, "fcc", a=4.4), energy) for symbol, energy in {"O": -4.9, "Zn": -1.3}.items()]
+    frames_io.save("pure.npz", pure)
+    done = run(
+        "fit", files / "frames.npz", "--settings", files / "small.yaml", "--families", "gaussian,slater",
+        "--reference", "pure.npz", "-o", "model.npz",
+    )  # fmt: skip
+    assert done.status == 0, done.err
+    ensemble = Ensemble.load("model.npz")
+    assert [functions.family for functions in ensemble.settings.functions] == ["gaussian", "slater"]
+    assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-4.9, -1.3])
+
+
+def test_few_rows_are_printed_of_a_long_path():
+    from alworkflows.cli.path_table import SHOWN, shown
+
+    rows = [{"alpha": 2.0**-k, "terms": k, "train": 1.0 / (k + 1), "held-out": abs(k - 31) + 1.0} for k in range(60)]
+    found = shown(rows, 40)
+    assert {0, 31, 40, 59} <= set(found)
+    assert len(found) <= SHOWN + 3
+    assert shown(rows[:5], 2) == [0, 1, 2, 3, 4]
+
+
+def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
+    campaign = tmp_path / "zno.yaml"
+    campaign.write_text("material: zno\nname: x\nmodel:\n" + "".join(f"  {line}\n" for line in (files / "small.yaml").open()))
+    done = run("fit", files / "frames.npz", "--settings", campaign, "-o", "model.npz", "--json")
+    assert done.status == 0, done.err
+    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["missing.npz", "-o", "m.npz"], "missing.npz: no such file"),
+        (["{files}", "-o", "m.npz"], "expected a file of frames, got a folder"),
+        (["{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no forces"),
+        (["{files}/small.yaml", "-o", "m.npz"], "small.yaml: ASE cannot read this file"),
+        (["{files}/frames.npz", "-o", "{files}/model.npz"], "model.npz: exists; add --overwrite"),
+        (["{files}/frames.npz", "-o", "nowhere/m.npz"], "the folder nowhere does not exist"),
+        (["{files}/frames.npz", "-o", "m.npz", "--species", "Zn"], "24 frames with O, which --species lacks; it has Zn"),
+        (["{files}/frames.npz", "--test", "{files}/copper.npz", "-o", "m.npz"], "copper.npz: 1 frame with Cu"),
+        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames of the set 'test' are trained on too"),
+        (["{files}/frames.npz", "--transfer", "{files}/test.xyz", "-o", "m.npz"], "--transfer: expected NAME=FILE"),
+        (["{files}/frames.npz", "--transfer", "x=no.npz", "-o", "m.npz"], "no.npz: no such file"),
+        (["{files}/frames.npz", "--reference", "{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no energy"),
+        (["{files}/frames.npz", "-o", "m.npz", "--families", "gausian"], "did you mean 'gaussian'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--method", "laso"], "did you mean 'lasso'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--terms", "3", "--alpha", "1e-3"], "expected alpha or terms, got both"),
+        (["{files}/frames.npz", "-o", "m.npz", "--rule", "transfer"], "needs a transfer set"),
+        (["{files}/frames.npz", "-o", "m.npz", "--rule", "bst"], "did you mean 'best'"),
+        (["{files}/frames.npz", "-o", "m.npz", "-s", "descriptors.cutof=3"], "did you mean 'cutoff'"),
+        (["{files}/frames.npz", "-o", "m.npz", "-s", "folds"], "--set: expected KEY=VALUE, got 'folds'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--settings", "no.yaml"], "no.yaml: no such file"),
+        (["{files}/frames.npz", "-o", "m.npz", "--quantities", "forces,energie"], "did you mean 'energy'"),
+        (["{files}/frames.npz", "-o", "m.npz", "--test-share", "1e-9"], "--test-share 1e-09 of 24 frames is none"),
+        (["{files}/frames.npz", "-o", "m.npz", "--plot", "{files}"], "expected a new or empty folder"),
+    ],
+)
+def test_bad_input_is_one_message(run, files, arguments, message):
+    done = run("fit", *(argument.format(files=files) for argument in arguments))
+    assert done.status == 2
+    assert message in done.err
+    assert "Traceback" not in done.err
+    assert not done.out
+
+
+def test_a_repulsion_that_reaches_into_the_data_is_told(run, files):
+    done = run("fit", files / "frames.npz", "--settings", files / "small.yaml", "--zbl", 1.0, 2.2, "-o", "model.npz", "--json")
+    assert done.status == 0, done.err
+    assert Ensemble.load("model.npz").baseline.outer == 2.2
+    assert "note: O-Zn come as near as 1." in done.err
+    assert "better end it below" in done.err

@@ -1,0 +1,82 @@
+"""Verb ``fit``: files in, an ensemble and the errors of the path on test and transfer sets out."""
+
+import json
+
+import numpy as np
+import pytest
+from ase.build import bulk
+from planted import SPECIES
+
+from alworkflows import frames as frames_io
+from alworkflows.errors import InputError
+from alworkflows.frames import attach_labels, frame_id, labels
+from alworkflows.jobs import run
+from alworkflows.models import Ensemble
+
+
+@pytest.fixture
+def job(tmp_path, labelled, settings):
+    """Return a function that runs the verb in a folder with two batches, a test and a transfer set."""
+    for name, first, count in (("a", 0, 8), ("b", 20, 6), ("test", 40, 3), ("far", 60, 2)):
+        frames_io.save(tmp_path / f"{name}.npz", labelled(count, first=first, noise=0.1))
+
+    def _job(model=None, **spec):
+        given = {"batches": ["a.npz", "b.npz"], "tests": ["test.npz"], "transfers": {"far": ["far.npz"]}, "seed": 1, **spec}
+        given |= {"species": list(SPECIES), "model": (model or settings(max_terms=20)).model_dump(mode="json")}
+        (tmp_path / "input.json").write_text(json.dumps(given))
+        return run("fit", tmp_path / "input.json")
+
+    return _job
+
+
+def test_the_path_is_judged_on_test_and_transfer_sets(job, tmp_path):
+    found = job()
+    path = found["fit"]["path"]
+    assert len(path) == 40
+    assert set(path[0]["errors"]) == {"train", "held-out", "test", "transfer far"}
+    assert (found["training_frames"], found["test_frames"]) == (14, 3)
+    row = min(path, key=lambda row: abs(row["alpha"] - found["fit"]["alpha"]))
+    assert found["test"]["force_rmse"] == pytest.approx(row["errors"]["test"], rel=1e-6)
+    assert len(Ensemble.load(tmp_path / "ensemble.npz").members) == 3
+    json.dumps(found)
+
+
+def test_each_test_frame_is_a_point_to_calibrate_on(job, tmp_path, labelled):
+    frames_io.save(tmp_path / "more.npz", labelled(2, first=80))
+    found = job(tests=["test.npz", "more.npz"])
+    assert {name: len(rows) for name, rows in found["test_points"].items()} == {"test": 3, "more": 2}
+    ensemble = Ensemble.load(tmp_path / "ensemble.npz")
+    for name, rows in found["test_points"].items():
+        frames = frames_io.load(tmp_path / f"{name}.npz")[0]
+        for row, frame, prediction in zip(rows, frames, ensemble.predict(frames), strict=True):
+            forces = labels(frame).forces
+            largest = np.linalg.norm(prediction.forces - forces, axis=1).max()
+            numbers = [prediction.deviation.max(), largest, np.sqrt((forces**2).mean()), len(frame)]
+            numbers += [np.linalg.norm(forces, axis=1).max(), np.sqrt(((prediction.forces - forces) ** 2).mean())]
+            assert row == [frame_id(frame), *map(pytest.approx, numbers)]
+
+
+def test_without_tests_there_are_no_errors_on_them(job):
+    found = job(tests=[], transfers={})
+    assert found["test"] is None
+    assert found["test_points"] == {}
+    assert set(found["fit"]["path"][0]["errors"]) == {"train", "held-out"}
+
+
+def test_references_shift_the_levels(job, tmp_path):
+    pure = [attach_labels(bulk("Zn"), energy=-2.6), attach_labels(bulk("O", "fcc", a=4.0), energy=-5.0)]
+    frames_io.save(tmp_path / "pure.npz", pure)
+    job(references=["pure.npz"])
+    energies = [prediction.energy for prediction in Ensemble.load(tmp_path / "ensemble.npz").predict(pure)]
+    assert energies == pytest.approx([-2.6, -5.0])
+
+
+def test_the_transfer_rule_needs_its_set(job, settings):
+    assert job(settings(max_terms=20, rule="transfer"))["fit"]["terms"]
+    with pytest.raises(InputError, match="the rule 'transfer' needs a transfer set"):
+        job(settings(max_terms=20, rule="transfer"), transfers={})
+
+
+def test_a_frame_belongs_to_one_set(job):
+    with pytest.raises(InputError, match=r"stands in a\.npz and again in a\.npz"):
+        job(transfers={"far": ["a.npz"]})

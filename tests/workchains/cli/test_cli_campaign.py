@@ -1,0 +1,363 @@
+"""``new``, ``check`` and ``launch``: from a template to a campaign that was tried and submitted."""
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from alworkflows.errors import InputError
+from alworkflows.settings import Campaign, parse
+from workchains import campaigns
+from workchains.cli.campaign import check, new
+from workchains.cli.dryrun import dry_run
+from workchains.cli.forecast import forecast
+from workchains.cli.launch import launch
+from workchains.cli.toy import shorten
+from workchains.machines import session
+
+COPPER = {
+    "name": "copper",
+    "seed": 3,
+    "species": ["Cu"],
+    "structures": {"cell": {"file": "cell.xyz", "supercell": [2, 2, 2]}},
+    "stages": [
+        {
+            "name": "melt",
+            "sampler": {
+                "name": "melt",
+                "potential": {
+                    "style": "morse",
+                    "pairs": {"Cu-Cu": {"d": 0.3429, "alpha": 1.3588, "r0": 2.866}},
+                },
+                "temperature": [300, 1500],
+                "duration": "1 ps",
+                "snapshots": 20,
+            },
+            "structures": ["cell"],
+            "iterations": 2,
+            "budget": 10,
+        },
+        {
+            "name": "amorphous",
+            "sampler": {"name": "quench", "melt_temperature": 1800, "temperature": [1500, 300], "snapshots": 10},
+            "structures": ["cell"],
+        },
+    ],
+    "label": {"calculator": {"name": "emt"}, "chunk": 4, "jobs": 2},
+    "selection": {"test_share": 0.1, "budget": 40},
+}
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return a function that writes a campaign file, and the structure it names."""
+    from ase.build import bulk
+
+    bulk("Cu", cubic=True).write(tmp_path / "cell.xyz")
+
+    def _file(**changes):
+        path = tmp_path / "copper.yaml"
+        path.write_text(yaml.safe_dump({**COPPER, **changes}))
+        return path
+
+    return _file
+
+
+def typed(command, *arguments, code=0):
+    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, [str(argument) for argument in arguments])
+    if isinstance(result.exception, InputError):
+        raise result.exception
+    assert result.exit_code == code, result.output + repr(result.exception)
+    return result.output
+
+
+# ------------------------------------------------------------------------------------------------ new
+
+
+def test_new_prints_a_file_that_loads(tmp_path):
+    path = tmp_path / "zno.yaml"
+    path.write_text(typed(new, "zno", "--protocol", "quick"))
+    assert campaigns.load(path) == campaigns.resolve("zno", "quick")
+
+
+def test_new_lists_materials_and_protocols():
+    text = typed(new, "--list")
+    assert all(name in text for name in ("zno", "quick", "balanced", "stringent"))
+    assert set(json.loads(typed(new, "--list", "--json"))["zno"]["protocols"]) == {"quick", "balanced", "stringent"}
+
+
+def test_new_suggests_the_nearest_material_and_asks_for_one():
+    with pytest.raises(InputError, match="did you mean 'zno'"):
+        typed(new, "zn0")
+    assert "give a material" in typed(new, code=2)
+
+
+# ------------------------------------------------------------------------------------------------ forecast
+
+
+def test_forecast_counts_what_the_loop_would_do():
+    expected = forecast(parse(Campaign, COPPER))
+    melt, amorphous = expected.stages
+    # 20 candidates, 2 of them to test on, 10 of the others chosen; 10 labels in chunks of 4: 3 jobs, 2 tests over 2 jobs
+    assert (melt.candidates, melt.labels, melt.test_labels, melt.jobs) == (20, 10, 2, 1 + 1 + 3 + 2 + 1)
+    # 10 candidates, one to test on; no more can be chosen than there are
+    assert (amorphous.candidates, amorphous.labels, amorphous.test_labels, amorphous.jobs) == (10, 9, 1, 1 + 1 + 3 + 1 + 1)
+    assert (expected.iterations, expected.candidates, expected.labels) == (3, 50, 2 * 12 + 10)
+    assert expected.jobs == 2 * 8 + 7 + 1
+
+
+def test_forecast_of_a_program_that_labels_one_frame_a_job():
+    espresso = {"engine": "quantum-espresso", "espresso": {"pseudo_family": "SSSP", "species": ["Cu"]}}
+    melt = forecast(parse(Campaign, {**COPPER, "label": espresso})).stages[0]
+    assert melt.jobs == 1 + 1 + 10 + 2 + 1
+
+
+def test_forecast_respects_the_budget_of_the_campaign():
+    limited = forecast(parse(Campaign, {**COPPER, "budget": {"labels": 15}}))
+    assert limited.labels == 15
+
+
+# ------------------------------------------------------------------------------------------------ check
+
+
+def test_check_tries_every_part_and_spends_nothing(file, monkeypatch):
+    def stored(*_):
+        raise AssertionError("the database was touched")
+
+    monkeypatch.setattr(session, "activate", stored)
+    text = " ".join(typed(check, file()).split())
+    assert "at most 3 iterations, 50 candidates, 34 labels, 24 jobs" in text
+    assert "structure cell: Cu32" in text
+    assert "calculator emt" in text
+    assert "stage melt: melt: 200 steps of cell, 4 frames" in text
+    assert "stage amorphous: quench" in text
+    assert "label settings: suit 1 structures" in text
+    assert "All 5 checks passed." in text
+
+
+def test_check_as_json(file):
+    found = json.loads(typed(check, file(), "--json"))
+    assert found["ok"] is True
+    assert [item["what"] for item in found["items"]] == [
+        "structure cell",
+        "label settings",
+        "calculator emt",
+        "stage melt: melt",
+        "stage amorphous: quench",
+    ]
+    assert found["label_seconds"] == pytest.approx(found["seconds_per_label"] * 34)
+
+
+def test_check_without_running_builds_structures_only(file):
+    found = json.loads(typed(check, file(), "--no-run", "--json"))
+    assert [item["what"] for item in found["items"]] == ["structure cell", "label settings"]
+    assert found["label_seconds"] is None
+
+
+def test_check_goes_on_past_what_is_wrong_and_ends_with_2(file, tmp_path):
+    (tmp_path / "fused.xyz").write_text('2\nLattice="8 0 0 0 8 0 0 0 8" pbc="T T T"\nCu 0 0 0\nCu 0.3 0 0\n')
+    structures = {**COPPER["structures"], "fused": {"file": "fused.xyz"}}
+    stages = [{**COPPER["stages"][0], "structures": ["fused", "cell"]}]
+    found = json.loads(typed(check, file(structures=structures, stages=stages), "--json", code=2))
+    verdicts = {item["what"]: item for item in found["items"]}
+    assert verdicts["structure cell"]["ok"]
+    assert not verdicts["structure fused"]["ok"]
+    assert "0.3" in verdicts["structure fused"]["message"]
+    assert verdicts["stage melt: melt"]["ok"]  # on the structure that could be built
+
+
+def test_check_says_when_a_label_cannot_be_made(file):
+    # emt has no parameters for zirconium
+    campaign = parse(Campaign, {**COPPER, "species": ["Zr"], "structures": {"cell": {"file": "zr.xyz"}}})
+    from ase.build import bulk
+
+    folder = file().parent
+    bulk("Zr").repeat(2).write(folder / "zr.xyz")
+    result = dry_run(campaign, folder, lambda item: None)
+    assert not result.ok
+    assert {item.what: item.ok for item in result.items} == {
+        "structure cell": True,
+        "label settings": True,
+        "calculator emt": False,
+        "stage melt: melt": False,  # the potential is for copper
+        "stage amorphous: quench": False,
+    }
+    assert result.seconds_per_atom is None
+
+
+def test_check_says_that_nothing_is_left_to_try(file):
+    campaign = parse(Campaign, {**COPPER, "structures": {"cell": {"file": "missing.xyz"}}})
+    result = dry_run(campaign, file().parent, lambda item: None)
+    assert [item.ok for item in result.items] == [False, True, False, False, False]
+    assert "missing.xyz: no such file" in result.items[0].message
+    assert all("not tried" in item.message for item in result.items[2:])
+
+
+ESPRESSO = {"engine": "quantum-espresso", "espresso": {"pseudo_family": "SSSP/1.3/PBE/efficiency", "species": ["Cu"]}}
+
+
+def test_check_of_a_program_that_runs_as_jobs_says_so_and_looks_for_it_in_the_profile(file, aiida_profile_clean, monkeypatch):
+    monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
+    found = json.loads(typed(check, file(label=ESPRESSO), "--json", code=2))
+    verdicts = {item["what"]: item for item in found["items"]}
+    assert "no machine is set up in this profile" in verdicts["machines"]["message"]
+    assert verdicts["label settings"]["ok"]  # as far as they can be seen without a profile
+    assert "not tried here: they run as jobs" in verdicts["labels by quantum-espresso"]["message"]
+    assert verdicts["stage amorphous: quench"]["ok"]  # driven by a toy ensemble of the classical potential
+
+
+def test_check_says_when_a_machine_lacks_the_program(file, machine):
+    found = json.loads(typed(check, file(label=ESPRESSO, machine="laptop"), "--no-run", "--json", code=2))
+    assert "machine 'laptop' has no program 'pw'" in found["items"][1]["message"]
+
+
+def test_check_says_when_pseudopotentials_are_missing(file, machine, aiida_code_installed):
+    pw = aiida_code_installed(default_calc_job_plugin="quantumespresso.pw", filepath_executable="/bin/true", label="pw")
+    pw.base.extras.set("alworkflows_program", "pw")
+    found = json.loads(typed(check, file(label=ESPRESSO), "--no-run", "--json", code=2))
+    verdicts = {item["what"]: item for item in found["items"]}
+    assert verdicts["machines"]["message"] == "alworkflows@localhost; labels by pw@localhost"
+    assert "SSSP/1.3/PBE/efficiency" in verdicts["label settings"]["message"]
+
+
+def test_check_says_which_structure_the_label_settings_do_not_suit(file):
+    found = json.loads(typed(check, file(label={**ESPRESSO, "espresso": {"pseudo_family": "x", "species": ["Au"]}}), "--no-run",
+                             "--json", code=2))  # fmt: skip
+    (item,) = [item for item in found["items"] if item["what"] == "label settings"]
+    assert "frame 0 has Cu too" in item["message"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": {}}, "unknown key 'labels' .did you mean 'label'"),
+        ({"label": {"calculator": {"name": "emtt"}}}, "did you mean 'emt'"),
+        ({"label": {"engine": "asi"}}, "did you mean 'ase'"),
+        ({"species": ["Cv"]}, "unknown chemical symbol 'Cv'"),
+    ],
+)
+def test_check_refuses_a_file_with_an_unknown_name(file, changes, message):
+    with pytest.raises(InputError, match=message):
+        typed(check, file(**changes))
+
+
+@pytest.mark.parametrize("stage", [0, 1])
+def test_a_trial_is_a_few_hundred_steps_of_the_same_settings(stage):
+    sampler = parse(Campaign, COPPER).stages[stage].sampler
+    short = shorten(sampler)
+    if short.name == "melt":
+        steps = short.duration / short.timestep
+    else:
+        cooling = (short.temperature[0] - short.temperature[1]) / short.rate * 1e3
+        steps = (short.melt_duration + short.equilibrate + cooling + short.hold) / short.timestep
+    assert 100 <= steps <= 300
+    assert short.temperature == sampler.temperature
+    assert short.snapshots < sampler.snapshots
+
+
+# ------------------------------------------------------------------------------------------------ launch
+
+
+@pytest.fixture
+def machine(aiida_profile_clean, alworkflows_code, monkeypatch):
+    """Stand in for a machine that was set up; gather what would be submitted."""
+    import aiida.engine
+
+    from workchains import machines
+
+    alworkflows_code.computer.set_property(machines.OPTIONS_KEY, {"label": {"max_wallclock_seconds": 60}})
+    alworkflows_code.computer.set_property(machines.MACHINE_KEY, "laptop")
+    monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
+    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
+    monkeypatch.setattr(session, "start_daemon", lambda: session.DaemonStatus(True, 1, 2))
+    submitted = []
+
+    def submit(builder):
+        from aiida.orm import WorkChainNode
+
+        submitted.append(builder)
+        node = WorkChainNode(label=builder.metadata.label)
+        node.set_process_label("ActiveLearningWorkChain")
+        node.set_process_state("created")
+        return node.store()
+
+    monkeypatch.setattr(aiida.engine, "submit", submit)
+    return submitted
+
+
+def test_launch_submits_the_campaign_with_code_options_and_files(machine, file):
+    text = typed(launch, file())
+    (builder,) = machine
+    assert "started the daemon, 2 workers" in text
+    assert "submitted campaign copper, PK" in text
+    assert builder.campaign.get_dict()["species"] == ["Cu"]
+    assert builder.options.get_dict() == {}  # those of the machine are asked of it when a job is made
+    assert len(builder.files["cell"]) == 1
+    assert (builder.code.label, builder.label_code.label) == ("alworkflows", "alworkflows")
+
+
+def test_launch_takes_codes_of_the_machines_that_the_file_names(machine, file, aiida_code_installed, aiida_computer_local):
+    from workchains import machines
+
+    cluster = aiida_computer_local(label="there")
+    cluster.set_property(machines.OPTIONS_KEY, {})
+    cluster.set_property(machines.MACHINE_KEY, "cluster")
+    for label, program in (("al", "alworkflows"), ("gpaw-there", "gpaw")):
+        code = aiida_code_installed(filepath_executable="/bin/true", label=label, computer=cluster)
+        code.base.extras.set("alworkflows_program", program)
+    typed(launch, file(machine="cluster"))
+    typed(launch, file(label={**COPPER["label"], "machine": "cluster"}))
+    typed(launch, file(label={"calculator": {"name": "gpaw"}}, machine="cluster"))
+    typed(launch, file(label={"calculator": {"name": "gpaw"}}))  # no GPAW of its own: in the environment of alworkflows
+    assert [(builder.code.full_label, builder.label_code.full_label) for builder in machine] == [
+        ("al@there", "al@there"),
+        ("alworkflows@localhost", "al@there"),
+        ("al@there", "gpaw-there@there"),
+        ("alworkflows@localhost", "alworkflows@localhost"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"machine": "laptob"}, "machine 'laptob' is not set up .*did you mean 'laptop'"),
+        ({"label": {**COPPER["label"], "machine": "cluster"}}, "machine 'cluster' is not set up"),
+        ({"label": ESPRESSO}, "machine 'laptop' has no program 'pw'"),
+        ({"structures": {"cell": {"file": "gone.xyz"}}}, "gone.xyz: no such file"),
+    ],
+)
+def test_launch_refuses_before_anything_is_stored(machine, file, changes, message):
+    with pytest.raises(InputError, match=message):
+        typed(launch, file(**changes))
+    assert not machine
+
+
+def test_launch_as_json(machine, file):
+    found = json.loads(typed(launch, file(), "--json"))
+    assert (found["name"], found["daemon_started"]) == ("copper", True)
+
+
+def test_launch_without_a_code_says_how_to_make_one(aiida_profile_clean, file, monkeypatch):
+    monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
+    with pytest.raises(InputError, match="alworkflows setup laptop"):
+        typed(launch, file())
+
+
+def test_launch_in_a_profile_without_broker_is_an_error_and_stores_nothing(
+    aiida_profile_clean, alworkflows_code, file, monkeypatch
+):
+    from aiida.orm import ProcessNode, QueryBuilder
+
+    from workchains import machines
+
+    alworkflows_code.computer.set_property(machines.OPTIONS_KEY, {})
+    monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
+    with pytest.raises(InputError, match="has no broker, so it cannot run a daemon"):
+        typed(launch, file())
+    assert QueryBuilder().append(ProcessNode).count() == 0
+
+
+def test_launch_of_a_missing_file(aiida_profile):
+    with pytest.raises(InputError, match=r"nowhere.yaml: no such file"):
+        typed(launch, "nowhere.yaml")

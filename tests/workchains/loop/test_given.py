@@ -1,0 +1,130 @@
+"""Labelled frames that a campaign begins with: where they may come from, how they are divided, what is refused."""
+
+import numpy as np
+import pytest
+from aiida.orm import ArrayData, Dict, Int, WorkChainNode, load_node
+
+from alworkflows import frames as frames_io
+from alworkflows.errors import InputError
+from alworkflows.settings import Campaign, parse
+from workchains.data.frames import FramesData
+from workchains.loop.given import divide_given, find_given
+
+EMT = {"name": "emt"}
+
+
+def campaign(*start, species=("Cu",)):
+    stage = {"name": "melt", "sampler": {"name": "surface-melt"}, "structures": ["copper"]}
+    return parse(
+        Campaign,
+        {
+            "name": "copper",
+            "species": list(species),
+            "structures": {"copper": {"prototype": "zno-wurtzite"}},
+            "stages": [stage],
+            "start": list(start),
+        },
+    )
+
+
+@pytest.fixture
+def written(tmp_path, make_frames):
+    """Return a folder with labelled frames in a file."""
+    frames_io.write(tmp_path / "labelled.xyz", make_frames(10, labelled=True))
+    return tmp_path
+
+
+def test_a_file_is_taken_at_its_word_and_the_record_says_so(aiida_profile_clean, written):
+    ((key, node),) = find_given(campaign({"file": "labelled.xyz"}), written).items()
+    assert key == "given_00_00_divide"
+    assert len(node) == 10
+    assert node.engine["given"] == "labelled.xyz"
+    assert len(node.engine["sha256"]) == 16
+    assert node.get_frames()[3].info["origin"]["index"] == 3
+
+
+def test_labels_of_our_own_keep_their_engine(aiida_profile_clean, tmp_path, make_frames):
+    frames_io.save(tmp_path / "ours.npz", make_frames(4, labelled=True), {"engine": EMT})
+    (node,) = find_given(campaign({"file": "ours.npz"}), tmp_path).values()
+    assert node.engine == EMT
+
+
+def test_a_campaign_gives_its_batches_and_its_test_frames_as_what_they_are(
+    aiida_profile_clean, tmp_path, make_frames, store_process
+):
+    made = {
+        f"{name}__iteration_01": FramesData.from_frames(make_frames(3, labelled=True, first=first), {"engine": EMT}).store()
+        for name, first in (("batches", 0), ("tests", 10))
+    }
+    other = store_process(WorkChainNode, "ActiveLearningWorkChain", outputs=made)
+    found = find_given(campaign({"node": str(other.pk)}), tmp_path)
+    assert {key: node.pk for key, node in found.items()} == {
+        "given_00_00_train": made["batches__iteration_01"].pk,
+        "given_00_00_test": made["tests__iteration_01"].pk,
+    }
+    empty = store_process(WorkChainNode, "ActiveLearningWorkChain")
+    with pytest.raises(InputError, match="has no labelled frames"):
+        find_given(campaign({"node": str(empty.pk)}), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        ({"file": "missing.xyz"}, "start.0.file: .*missing.xyz: no such file"),
+        ({"file": "bare.xyz"}, "start.0.file: .*3 of 3 frames have no energy"),
+        ({"node": "999999"}, "no node with the PK or UUID '999999'"),
+        ({"archive": "missing.aiida", "node": "abcd"}, "start.0.archive: .*no such file"),
+        ({"archive": "bare.xyz", "node": "abcd"}, "start.0.archive: .*cannot be imported"),
+    ],
+)
+def test_a_source_that_cannot_be_used_is_told(aiida_profile_clean, written, make_frames, start, message):
+    frames_io.write(written / "bare.xyz", make_frames(3))
+    with pytest.raises(InputError, match=message):
+        find_given(campaign(start), written)
+
+
+def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile_clean, written, make_frames):
+    with pytest.raises(InputError, match=r"start\.0: expected the species Zn, O, got also Cu"):
+        find_given(campaign({"file": "labelled.xyz"}, species=("Zn", "O")), written)
+    with pytest.raises(InputError, match="is in given_00_00_divide and again in given_01_00_divide"):
+        find_given(campaign({"file": "labelled.xyz"}, {"file": "labelled.xyz"}), written)
+    nodes = [
+        FramesData.from_frames(make_frames(2, labelled=True, first=50 + 5 * k), {"engine": {"name": name}}).store()
+        for k, name in enumerate(("emt", "lj"))
+    ]
+    with pytest.raises(InputError, match="labels of two engines"):
+        find_given(campaign(*({"node": node.uuid} for node in nodes)), written)
+    # frames that a person vouches for go with any
+    assert len(find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)) == 2
+
+
+def test_a_node_of_another_kind_is_refused(aiida_profile_clean, tmp_path):
+    with pytest.raises(InputError, match="expected a campaign or labelled frames"):
+        find_given(campaign({"node": Dict({}).store().uuid}), tmp_path)
+
+
+def divided(frames, **settings):
+    marks = ArrayData()
+    marks.set_array("fingerprints", np.arange(2.0 * len(frames)).reshape(-1, 2))
+    return divide_given(frames=frames, deviation=marks, settings=Dict({"test_share": 0.3, **settings}), seed=Int(4))
+
+
+def test_frames_are_divided_at_random_by_a_stored_seed(aiida_profile_clean, make_frames):
+    frames = FramesData.from_frames(make_frames(10, labelled=True), {"engine": EMT})
+    found, again = divided(frames, use="divide"), divided(frames, use="divide")
+    assert (len(found["batch"]), len(found["test"])) == (7, 3)
+    assert found["test"].ids == again["test"].ids
+    assert not set(found["test"].ids) & set(found["batch"].ids)
+    # all are known, and diversity begins from those to train on
+    assert sorted(found["fingerprints"].base.attributes.get("ids")) == sorted(frames.ids)
+    rows = [frames.ids.index(identity) for identity in found["batch"].ids]
+    np.testing.assert_array_equal(found["fingerprints"].get_array("fingerprints")[:, 0], 2.0 * np.array(rows))
+    assert found["batch"].engine == EMT
+    assert load_node(found["batch"].pk).creator.process_label == "divide_given"
+
+
+@pytest.mark.parametrize(("use", "known"), [("train", 4), ("test", 0)])
+def test_frames_whose_use_is_known_are_only_marked(aiida_profile_clean, make_frames, use, known):
+    found = divided(FramesData.from_frames(make_frames(4, labelled=True), {"engine": EMT}), use=use)
+    assert set(found) == {"fingerprints"}
+    assert len(found["fingerprints"].get_array("fingerprints")) == known

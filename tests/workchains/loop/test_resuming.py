@@ -1,0 +1,164 @@
+"""What a campaign that goes on takes over from the one before, where it goes on, and what contradicts what is there."""
+
+import pytest
+from aiida.orm import ArrayData, Dict, WorkChainNode
+
+from alworkflows.errors import InputError
+from alworkflows.settings import Campaign, parse
+from workchains.data.frames import FramesData
+from workchains.loop.resuming import check_changes, earlier, position, successors
+
+STAGE = {"sampler": {"name": "rattle"}, "structures": ["copper"], "iterations": 2}
+CAMPAIGN = {
+    "name": "copper",
+    "species": ["Cu"],
+    "structures": {"copper": {"prototype": "zno-wurtzite"}},
+    "stages": [{**STAGE, "name": "melt"}, {**STAGE, "name": "surface"}],
+    "label": {"calculator": {"name": "emt"}},
+}
+
+
+def changed(**changes):
+    return parse(Campaign, {**CAMPAIGN, **changes})
+
+
+def decision(stage, iteration, stage_iteration, ending=None):
+    sentence = f"{stage}: {ending or 'goes on'}"
+    about = {"stage": stage, "iteration": iteration, "stage_iteration": stage_iteration}
+    return Dict({**about, "ending": ending, "sentence": sentence, "converged": ending == "converged"}).store()
+
+
+@pytest.fixture
+def made(aiida_profile_clean, make_frames, store_process):
+    """Return a function that makes a campaign which ended after some decisions, with a batch of each iteration."""
+
+    def _made(*decisions, more=0, inputs=None):
+        outputs = {}
+        for number, (stage, stage_iteration, ending) in enumerate(decisions, 1):
+            outputs[f"decisions__iteration_{number:02d}"] = decision(stage, number, stage_iteration, ending)
+        for number in range(1, len(decisions) + more + 1):
+            batch = FramesData.from_frames(make_frames(2, labelled=True, first=10 * number), {"engine": {"name": "emt"}})
+            outputs[f"batches__iteration_{number:02d}"] = batch.store()
+            outputs[f"candidates__iteration_{number:02d}"] = batch
+        given = {"campaign": Dict(parse(Campaign, CAMPAIGN).model_dump(mode="json")), **(inputs or {})}
+        return store_process(WorkChainNode, "ActiveLearningWorkChain", inputs=given, outputs=outputs, state="killed")
+
+    return _made
+
+
+def test_only_finished_iterations_are_taken_over(made):
+    before = earlier(made(("melt", 1, None), more=1))
+    assert set(before.kept["batches"]) == {"iteration_01"}
+    assert before.iteration == 1
+    assert before.labels == 2
+    assert before.unfinished == {}
+
+
+def test_late_batches_are_kept_whatever_their_number(made, make_frames, store_process):
+    late = FramesData.from_frames(make_frames(2, labelled=True, first=90), {"engine": {"name": "emt"}})
+    before = earlier(made(("melt", 1, None), inputs={"previous__batches__late_07": late}))
+    assert before.kept["batches"]["late_07"].pk == late.pk
+    assert before.labels == 4
+
+
+def test_a_choice_is_kept_once_labels_were_begun(made, store_process, make_frames):
+    node = made(("melt", 1, None), more=1)
+    selected, marks = FramesData.from_frames(make_frames(3, first=80)).store(), ArrayData().store()
+    chosen = {"selection": Dict({}).store(), "fingerprints": marks, "selected": selected}
+    store_process(WorkChainNode, "select_frames", caller=node, key="iteration_02_select", outputs=chosen)
+    assert earlier(node).unfinished == {}
+    store_process(WorkChainNode, "LabelWorkChain", caller=node, key="iteration_02_label", state="killed")
+    unfinished = earlier(node).unfinished
+    assert unfinished["selected"].pk == selected.pk
+    assert set(unfinished) == {"selections", "fingerprints", "selected", "candidates"}
+
+
+def test_what_was_taken_over_before_is_taken_over_again(made, make_frames):
+    batch = FramesData.from_frames(make_frames(2, labelled=True), {"engine": {"name": "emt"}})
+    inputs = {
+        "previous__batches__iteration_01": batch,
+        "previous__decisions__iteration_01": decision("melt", 1, 1, "converged"),
+        "resumed": Dict({"campaign": "x", "iteration": 1}),
+    }
+    before = earlier(made(inputs=inputs))  # it died before it handed anything over
+    assert before.kept["batches"]["iteration_01"].pk == batch.pk
+    assert position(before, before.campaign) == (1, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("decisions", "changes", "where"),
+    [
+        ((), {}, (0, 0)),
+        ((("melt", 1, None),), {}, (0, 1)),
+        ((("melt", 1, "converged"),), {}, (1, 0)),
+        ((("melt", 2, "iterations"),), {}, (1, 0)),
+        ((("melt", 1, "converged"), ("surface", 2, "iterations")), {}, (2, 0)),
+        # more iterations of the last stage
+        ((("melt", 1, "converged"), ("surface", 2, "iterations")), {"stages": [{"iterations": 2}, {"iterations": 5}]}, (1, 2)),
+        # of a stage that is behind, they are not done
+        ((("melt", 2, "iterations"), ("surface", 1, None)), {"stages": [{"iterations": 9}, {"iterations": 2}]}, (1, 1)),
+        # a stricter convergence is judged by the iterations to come
+        (
+            (("melt", 1, "converged"),),
+            {"stages": [{"convergence": {"accurate_share": 0.99}}, {}]},
+            (0, 1),
+        ),
+    ],
+)
+def test_where_it_goes_on(made, decisions, changes, where):
+    stages = [
+        {**STAGE, "name": name, **more} for name, more in zip(("melt", "surface"), changes.get("stages", [{}, {}]), strict=True)
+    ]
+    before = earlier(made(*decisions))
+    assert position(before, changed(stages=stages))[:2] == where
+
+
+def test_stages_that_did_not_converge_are_remembered(made):
+    before = earlier(made(("melt", 2, "iterations"), ("surface", 1, None)))
+    assert position(before, before.campaign)[2] == {"melt": "melt: iterations"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"label": {"calculator": {"name": "morse"}}}, r"label.calculator: it would make other labels than the 2"),
+        ({"species": ["Cu", "Zn"]}, r"species: the 2 labels that are there are of Cu, got Cu, Zn"),
+        ({"stages": [{**STAGE, "name": "surface"}, {**STAGE, "name": "melt"}]}, r"stages: melt is done or begun"),
+    ],
+)
+def test_settings_that_contradict_what_is_there(made, changes, message):
+    with pytest.raises(InputError, match=message):
+        check_changes(earlier(made(("melt", 1, None))), changed(**changes))
+
+
+@pytest.mark.parametrize("label", [{"chunk": 3}, {"success_share": 0.1}, {"approval": "batch"}, {"machine": "cluster"}])
+def test_settings_that_make_the_same_labels_may_change(made, label):
+    check_changes(earlier(made(("melt", 1, None))), changed(label={**CAMPAIGN["label"], **label}))
+
+
+def test_without_a_label_all_may_change(made):
+    check_changes(earlier(made()), changed(label={"calculator": {"name": "morse"}}, species=["Cu", "Zn"]))
+
+
+def test_another_version_is_told_by_its_number(aiida_profile_clean, store_process):
+    settings = parse(Campaign, CAMPAIGN).model_dump(mode="json")
+    old = store_process(
+        WorkChainNode,
+        "ActiveLearningWorkChain",
+        inputs={"campaign": Dict({**settings, "accurate_share": 0.9})},
+        version={"core": "2.9.0", "plugin": "0.0.3"},
+    )
+    with pytest.raises(InputError, match=r"was made by alworkflows 0\.0\.3; this is .*accurate_share.*launch its file anew"):
+        earlier(old)
+    same = {"core": "2.9.0", "plugin": "0.0.9"}
+    other = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs={"campaign": Dict(settings)}, version=same)
+    with pytest.raises(InputError, match="another version"):
+        earlier(other)
+
+
+def test_who_went_on_from_a_campaign_is_found(made, store_process):
+    node = made()
+    assert successors(node) == []
+    record = Dict({"campaign": node.uuid})
+    after = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs={"resumed": record}, state="running")
+    assert [other.pk for other in successors(node)] == [after.pk]

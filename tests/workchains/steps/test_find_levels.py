@@ -1,0 +1,73 @@
+"""``find_levels``: the trust window as a step with stored inputs."""
+
+import pytest
+
+from alworkflows.settings import TrustLevels
+
+STAGES = {"test_iteration_01": "melt", "test_iteration_02": "surface"}
+#: id, disagreement, largest error, RMS force, atoms, largest force
+POINTS = {
+    "test_iteration_01": [[f"m{k}", 0.05 * (k + 1), 0.5 * (k + 1), 2.0, 64, 9.0] for k in range(10)],
+    "test_iteration_02": [[f"s{k}", 0.02 * (k + 1), 0.2 * (k + 1), 1.0, 48, 4.0] for k in range(8)],
+}
+
+
+@pytest.fixture
+def found(aiida_profile):
+    """Return a function that runs the step and returns its node."""
+    from aiida.orm import Dict
+
+    from workchains.steps.trust_levels import find_levels
+
+    def _found(points=POINTS, stage="surface", stages=STAGES, reference=0.05, **levels):
+        settings = {"levels": TrustLevels(**levels).model_dump(mode="json"), "stage": stage, "stages": stages}
+        return find_levels.run_get_node(Dict({"test_points": points}), Dict({**settings, "reference": reference}))[1]
+
+    return _found
+
+
+def test_the_window_of_a_stage(found):
+    node = found()
+    result = node.outputs.result.get_dict()
+    assert result["kind"] == "calibrated"
+    assert result["lower"] == pytest.approx(0.025)
+    assert result["upper"] == pytest.approx(1.0)
+    assert (result["lower_error"], result["upper_error"]) == (pytest.approx(0.25), pytest.approx(4.0))
+    assert result["calibration"]["scope"] == "stage"
+    assert len(result["calibration"]["points"]) == 18
+    assert result["sentence"].startswith(node.outputs.result.description[:40])
+
+
+def test_batches_are_put_in_order_by_their_iteration(found):
+    rows = {f"test_iteration_{number}": POINTS["test_iteration_01"] for number in ("02", "09", "100")}
+    far = [[f"n{k}", 0.05, 50.0, 2.0, 64, 9.0] for k in range(4)]
+    points = {**rows, "test_iteration_101": far, "test_start_01": POINTS["test_iteration_01"]}
+    result = found(points=points, stage="melt", stages=dict.fromkeys(points, "melt")).outputs.result.get_dict()
+    assert (result["calibration"]["coverage_n"], result["calibration"]["coverage"]) == (4, 0.0)
+
+
+def test_a_report_of_no_test_frames_gives_relative_levels(found):
+    assert found(points={}).outputs.result["kind"] == "relative"
+
+
+def test_what_cannot_be_found_is_an_exit_code(found):
+    assert found(lower=30.0).exit_status == 210
+    assert "wrong way round" in found(lower=30.0).exit_message
+    assert "got none for test_iteration_02" in found(stages={"test_iteration_01": "melt"}).exit_message
+    assert "got None" in found(points={}, reference=None).exit_message
+
+
+def test_status_tells_the_last_levels(campaign, found):
+    from aiida.orm import CalcFunctionNode, Dict
+
+    from workchains.cli.summary import details, standing
+
+    assert standing(campaign.node).trust is None
+    result = found().outputs.result.get_dict()
+    campaign.child(CalcFunctionNode, "find_levels", "iteration_02_levels", 58, 59, {}, {"result": Dict(result)})
+    now = standing(campaign.node)
+    assert now.trust.startswith(
+        "iteration 2, from 8 test frames of this stage: below a disagreement of 0.025 eV/A, 90% of frames"
+    )
+    assert "Their calibration: 8 frames, too few for a shape: one factor; rank correlation 1.00; of 8 frames" in now.trust
+    assert f"Trust levels: {now.trust}." in details(now)

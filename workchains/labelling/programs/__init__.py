@@ -1,0 +1,1 @@
+"""The programs that label, one module or folder each."""

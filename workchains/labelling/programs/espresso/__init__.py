@@ -1,0 +1,1 @@
+"""Labels from Quantum ESPRESSO's pw.x, by its AiiDA plug-in."""

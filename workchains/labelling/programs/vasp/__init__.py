@@ -1,0 +1,1 @@
+"""Labels from VASP, by its AiiDA plug-in."""

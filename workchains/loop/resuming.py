@@ -1,0 +1,323 @@
+"""Going on with a campaign that ended, was killed, or is to do more: a new one that takes over what the earlier one has.
+
+Finished iterations are taken over as data: their batches, ensembles, decisions are inputs of the new campaign, and its outputs
+again. Of an iteration that was begun, the choice of frames is kept once labels were begun; before that, its jobs come from
+AiiDA's cache, if their inputs are the same. Labels are found by content, as always, also those that are still being made.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiida.common.links import LinkType
+from aiida.engine import ProcessBuilder
+from aiida.orm import Data, Dict, ProcessNode, QueryBuilder, WorkChainNode
+
+from alworkflows import __version__
+from alworkflows.errors import InputError
+from alworkflows.selection.convergence import Ending
+from alworkflows.settings import Campaign, LabelSettings, parse
+from workchains.data.frames import FramesData
+from workchains.loop.late import LATE
+from workchains.loop.state import GIVEN, KEPT
+from workchains.processes.keyed import link_key, numbered
+from workchains.processes.queueing import load_process
+
+__all__ = ["Earlier", "earlier", "resume_builder", "successors"]
+
+#: what of the label settings may change without making other labels
+FREE = frozenset(
+    {
+        "machine",
+        "chunk",
+        "jobs",
+        "success_share",
+        "remedies",
+        "restarts",
+        "reuse",
+        "reuse_tolerance",
+        "approval",
+        "clean",
+        "largest_force",
+    }
+)
+#: namespaces of labelled frames
+SETS = ("batches", "tests", "transfers")
+#: children that say whether frames were chosen and labels begun
+CHOICE = ("select", "label", "label_test")
+
+
+@dataclass
+class Earlier:
+    """What a campaign has, as far as its iterations are finished, and what it had begun.
+
+    Attributes
+    ----------
+    node
+        The campaign.
+    campaign
+        Its settings.
+    kept
+        For each name in :data:`~workchains.loop.state.KEPT` nodes by the key of the iteration.
+    decisions
+        What each finished iteration decided, oldest first.
+    unfinished
+        Of the iteration that was begun, once labels were: candidates, levels, selections, fingerprints, selected, test.
+    """
+
+    node: ProcessNode
+    campaign: Campaign
+    kept: dict[str, dict[str, Data]]
+    decisions: list[dict[str, Any]]
+    unfinished: dict[str, Data] = field(default_factory=dict)
+
+    @property
+    def iteration(self) -> int:
+        """The number of the last finished iteration; 0: none is."""
+        return self.decisions[-1]["iteration"] if self.decisions else 0
+
+    @property
+    def labels(self) -> int:
+        """How many labels there are."""
+        kept = (self.kept[name].values() for name in SETS)
+        return sum(len(node) for nodes in kept for node in nodes if isinstance(node, FramesData))
+
+
+def earlier(node: ProcessNode) -> Earlier:
+    """Return what a campaign that has ended hands over.
+
+    Raises
+    ------
+    InputError
+        If it was made by a version whose settings this one does not know.
+    """
+    campaign = _settings(node)
+    outputs = _kept(node)
+    last = max((int(key.rpartition("_")[2]) for key in outputs["decisions"]), default=0)
+    # given frames that no fit has used yet are taken up anew
+    given = bool(last) or numbered("iteration", 0) in outputs["ensembles"]
+    kept = {
+        name: {
+            key: data
+            for key, data in sorted(nodes.items())
+            if key.startswith(LATE) or (given if key.startswith(GIVEN) else int(key.rpartition("_")[2]) <= last)
+        }
+        for name, nodes in outputs.items()
+    }
+    decisions = [data.get_dict() for data in kept["decisions"].values() if isinstance(data, Dict)]
+    decisions.sort(key=lambda item: item["iteration"])
+    return Earlier(node, campaign, kept, decisions, _unfinished(node, outputs, last + 1))
+
+
+def _settings(node: ProcessNode) -> Campaign:
+    version = (node.base.attributes.get("version", None) or {}).get("plugin")
+    try:
+        campaign = parse(Campaign, node.inputs.campaign.get_dict(), f"campaign {node.pk}")
+        if version is not None and version.split(".")[:2] != __version__.split(".")[:2]:
+            raise InputError(f"campaign {node.pk}: another version's")
+    except InputError as error:
+        raise InputError(
+            f"campaign {node.pk} was made by alworkflows {version or '(unknown)'}; this is {__version__}, which cannot go on "
+            f"with it ({error}); launch its file anew: labels that are there are not paid for again"
+        ) from error
+    return campaign
+
+
+def _kept(node: ProcessNode) -> dict[str, dict[str, Data]]:
+    """Return what a campaign was given by an earlier one, and what it made itself."""
+    found: dict[str, dict[str, Data]] = {name: {} for name in KEPT}
+    links = [
+        *((link, f"previous__{link.link_label}") for link in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()),
+        *((link, link.link_label) for link in node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all()),
+    ]
+    for link, label in links:
+        parts = label.split("__")
+        if len(parts) == 3 and parts[0] == "previous" and parts[1] in found and isinstance(link.node, Data):
+            found[parts[1]][parts[2]] = link.node
+    return found
+
+
+def _unfinished(node: ProcessNode, outputs: dict[str, dict[str, Data]], number: int) -> dict[str, Data]:
+    """Return what was chosen in the iteration after the last finished one, if labels were begun in it."""
+    key = numbered("iteration", number)
+    query = QueryBuilder().append(ProcessNode, filters={"id": node.pk}, tag="campaign")
+    wanted = {"label": {"in": [f"{key}_{name}" for name in CHOICE]}}
+    query.append(ProcessNode, with_incoming="campaign", edge_filters=wanted, project="*", edge_project="label")
+    children = {label: child for child, label in query.all()}
+    chosen, labelled = children.get(f"{key}_select"), {f"{key}_label", f"{key}_label_test"} & set(children)
+    if chosen is None or not chosen.is_finished_ok or not labelled:
+        # the campaign may itself have gone on from such a choice, and have ended before it began any label
+        given = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter="unfinished__%").all()
+        resumed = node.inputs.resumed.get_dict() if "resumed" in node.inputs else {}
+        taken = {link.link_label.split("__")[1]: link.node for link in given if isinstance(link.node, Data)}
+        return taken if resumed.get("iteration") == number - 1 else {}
+    made = chosen.outputs
+    found: dict[str, Data] = {"selections": made.selection, "fingerprints": made.fingerprints}
+    found.update({name: made[name] for name in ("selected", "test") if name in made})
+    found.update({name: outputs[name][key] for name in ("candidates", "levels") if key in outputs[name]})
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ changed settings
+
+
+def check_changes(before: Earlier, campaign: Campaign) -> None:
+    """Raise an ``InputError`` if changed settings contradict what is there."""
+    old = before.campaign
+    if before.labels:
+        if campaign.species != old.species:
+            raise InputError(
+                f"species: the {before.labels} labels that are there are of {', '.join(old.species)}, "
+                f"got {', '.join(campaign.species)}; another material is a campaign of its own"
+            )
+        changed = [
+            name
+            for name in LabelSettings.model_fields
+            if name not in FREE and getattr(campaign.label, name) != getattr(old.label, name)
+        ]
+        if changed:
+            raise InputError(
+                f"label.{changed[0]}: it would make other labels than the {before.labels} that are there, and those of two kinds "
+                "must not be mixed; launch another campaign"
+            )
+    done = list(dict.fromkeys(decision["stage"] for decision in before.decisions))
+    names = [stage.name for stage in campaign.stages]
+    if names[: len(done)] != done:
+        raise InputError(
+            f"stages: {', '.join(done)} {'are' if len(done) > 1 else 'is'} done or begun, and must come first, in this order; "
+            f"got {', '.join(names)}"
+        )
+    for stage in campaign.stages[: len(done)]:
+        was = next(item for item in old.stages if item.name == stage.name)
+        if was.train != stage.train:
+            raise InputError(f"stages.{stage.name}.train: its labels are there already, as {was.train}; got {stage.train}")
+
+
+def position(before: Earlier, campaign: Campaign) -> tuple[int, int, dict[str, str]]:
+    """Return the index of the stage to go on with, how many of its iterations are done, and which stages did not converge."""
+    unconverged: dict[str, str] = {}
+    for decision in before.decisions:
+        unconverged.pop(decision["stage"], None)
+        if decision["ending"] not in (None, Ending.CONVERGED, Ending.FIXED):
+            unconverged[decision["stage"]] = decision["sentence"]
+    if not before.decisions:
+        return 0, 0, {}
+    last = before.decisions[-1]
+    index = [stage.name for stage in campaign.stages].index(last["stage"])
+    stage, was = campaign.stages[index], before.campaign.stages[index]
+    done = last["stage_iteration"]
+    judged_anew = stage.convergence != was.convergence and done < stage.iterations
+    more = last["ending"] in (Ending.ITERATIONS, Ending.FIXED) and stage.iterations > done
+    if (last["ending"] is None and done < stage.iterations) or judged_anew or more:
+        unconverged.pop(stage.name, None)
+        return index, done, unconverged
+    return index + 1, 0, unconverged
+
+
+# ------------------------------------------------------------------------------------------------ the new campaign
+
+
+def successors(node: ProcessNode) -> list[ProcessNode]:
+    """Return the campaigns that go on from a campaign, oldest first."""
+    query = QueryBuilder().append(Dict, filters={"attributes.campaign": node.uuid}, tag="record")
+    query.append(WorkChainNode, with_incoming="record", edge_filters={"label": "resumed"}, tag="next")
+    query.order_by({"next": {"id": "asc"}})
+    return query.all(flat=True)
+
+
+def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, label_code: Any) -> ProcessBuilder:
+    """Return a builder of the campaign that goes on.
+
+    Parameters
+    ----------
+    campaign
+        The settings from now on.
+    base
+        Folder that relative paths of new structure files start from.
+
+    Raises
+    ------
+    InputError
+        If the settings contradict what is there, or nothing is left to do.
+    """
+    from workchains.campaigns import read_files
+    from workchains.loop.active_learning import ActiveLearningWorkChain
+    from workchains.provenance.costs import costs
+
+    check_changes(before, campaign)
+    stage, done, unconverged = position(before, campaign)
+    pk, names = before.node.pk, ", ".join(item.name for item in campaign.stages)
+    if stage >= len(campaign.stages):
+        raise InputError(
+            f"campaign {pk} has done all its stages ({names}); to do more, give more iterations or another convergence (--set), "
+            "or new stages (alworkflows extend)"
+        )
+    builder: Any = ActiveLearningWorkChain.get_builder()
+    builder.code, builder.label_code = code, label_code
+    builder.campaign = Dict(campaign.model_dump(mode="json"))
+    files = dict(before.node.inputs.files) if "files" in before.node.inputs else {}
+    there = [name for name in campaign.structures if link_key(name) in files]
+    read = read_files(campaign, base, skip=there)
+    files.update({link_key(name): FramesData.from_frames(frames) for name, frames in read.items()})
+    if files:
+        builder.files = files
+    builder.options = before.node.inputs.options
+    builder.previous = {name: nodes for name, nodes in before.kept.items() if nodes}
+    if "given" in before.node.inputs:
+        builder.given = dict(before.node.inputs.given)
+    at = campaign.stages[stage].name
+    was = position(before, before.campaign)
+    if before.unfinished and was[:2] == (stage, done) and before.campaign.stages[was[0]].name == at:
+        builder.unfinished = before.unfinished
+    found = costs(before.node)
+    record = before.node.inputs.resumed.get_dict() if "resumed" in before.node.inputs else {}
+    sentence = f"goes on from campaign {pk}, with {before.labels} labels, after iteration {before.iteration}: stage {at}"
+    builder.resumed = Dict(
+        {
+            "campaign": before.node.uuid,
+            "pk": before.node.pk,
+            "stage": stage,
+            "stage_iteration": done,
+            "iteration": before.iteration,
+            "groups": _groups(before),
+            "late": _late(before),
+            "lates": sum(key.startswith(LATE) for name in SETS for key in before.kept[name]),
+            "unconverged": unconverged,
+            "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
+            "per_label": found.labels.per_label or record.get("per_label"),
+            "sentence": sentence,
+        }
+    )
+    builder.metadata.label = campaign.name
+    builder.metadata.description = campaign.description or sentence
+    return builder
+
+
+def _late(before: Earlier) -> dict[str, dict[str, str]]:
+    """Return the labelling steps of finished iterations that made, or still make, labels which no batch holds yet."""
+    from workchains.provenance.labels import labelled_parts
+
+    stages = {decision["iteration"]: decision for decision in before.decisions}
+    kept = {name: {identity for node in before.kept[name].values() for identity in node.ids} for name in SETS}
+    found = {}
+    for link in before.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
+        match = re.fullmatch(r"(iteration_(\d+))_(label|label_test)", link.link_label)
+        if match is None or int(match[2]) not in stages:
+            continue
+        stage = stages[int(match[2])]["stage"]
+        train = next(item.train for item in before.campaign.stages if item.name == stage)
+        output = "batches" if match[3] == "label" else "tests" if train else "transfers"
+        chain = load_process(link.node.uuid)
+        there = {identity for part in labelled_parts(chain) for identity in part.ids}
+        if match[1] in before.kept[output] and (there - kept[output] or not chain.is_terminated):
+            found[link.link_label] = {"uuid": chain.uuid, "output": output, "early": match[1], "stage": stage}
+    return found
+
+
+def _groups(before: Earlier) -> dict[str, str]:
+    """Return the stage of each set of test frames and each transfer set."""
+    stages = {numbered("iteration", decision["iteration"]): decision["stage"] for decision in before.decisions}
+    return {key: stages.get(key, GIVEN) for name in ("tests", "transfers") for key in before.kept[name]}

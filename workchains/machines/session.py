@@ -1,0 +1,271 @@
+"""Where campaigns live: the AiiDA directory, the profile in it, and its daemon.
+
+AiiDA decides on its directory when it is first imported, so this module imports it only inside functions, and every command
+calls :func:`activate` before anything that imports AiiDA. The directory is that of ``AIIDA_PATH`` if it is set, else
+``~/.alworkflows``: campaigns stay out of an AiiDA directory that is used for other work, unless ``AIIDA_PATH=~`` asks for it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alworkflows.errors import InputError, suggest
+
+if TYPE_CHECKING:
+    from aiida.engine.daemon.client import DaemonClient
+    from aiida.manage import Profile
+
+__all__ = [
+    "HOME",
+    "PROFILE",
+    "DaemonStatus",
+    "activate",
+    "aiida_folder",
+    "daemon_status",
+    "deafness",
+    "require_daemon",
+    "start_daemon",
+    "stop_daemon",
+    "use_directory",
+]
+
+HOME = "~/.alworkflows"
+"""The AiiDA directory where ``AIIDA_PATH`` names none."""
+
+PROFILE = "alworkflows"
+"""The profile used where none is named."""
+
+
+@dataclass(frozen=True)
+class DaemonStatus:
+    """How the daemon of the loaded profile is.
+
+    Attributes
+    ----------
+    running, pid, workers
+        Whether it runs, its process id, how many workers it has.
+    deaf
+        How many of them do not hear their broker.
+    mended
+        What was put right when it was started just now, in words.
+    """
+
+    running: bool
+    pid: int | None = None
+    workers: int = 0
+    deaf: int = 0
+    mended: str = ""
+
+
+def aiida_folder() -> Path:
+    """Return AiiDA's configuration folder, by AiiDA's rule: the first of ``AIIDA_PATH`` that exists, else its last; else ours."""
+    folder = Path(HOME).expanduser() / ".aiida"
+    for entry in filter(None, os.environ.get("AIIDA_PATH", "").split(os.pathsep)):
+        path = Path(entry).expanduser()
+        folder = path if path.name == ".aiida" else path / ".aiida"
+        if folder.is_dir():
+            break
+    return folder
+
+
+def use_directory(path: str | Path | None = None) -> Path:
+    """Make AiiDA use a directory, for this process and those it starts; return AiiDA's configuration folder in it.
+
+    Parameters
+    ----------
+    path
+        The directory; None: that of ``AIIDA_PATH``, else :data:`HOME`.
+
+    Raises
+    ------
+    InputError
+        If a profile of another directory is loaded already.
+
+    """
+    if path is not None:
+        os.environ["AIIDA_PATH"] = str(Path(path).expanduser().resolve())
+    folder = aiida_folder()
+    os.environ["AIIDA_PATH"] = str(folder.parent)
+    _find_verdi()
+    # AiiDA would warn that it makes the folder; that is what was asked for
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if "aiida.manage.configuration.settings" in sys.modules:
+        _switch(folder)
+    return folder
+
+
+def _find_verdi() -> None:
+    """Put this Python's programs on the PATH if ``verdi`` is not there: the daemon needs it, even if no venv is active."""
+    if shutil.which("verdi") is None:
+        os.environ["PATH"] = os.pathsep.join(filter(None, [os.environ.get("PATH"), os.path.dirname(sys.executable)]))
+
+
+def _switch(folder: Path) -> None:
+    """Point an AiiDA that was imported before at another configuration folder."""
+    from aiida.manage import get_manager
+    from aiida.manage.configuration import reset_config
+    from aiida.manage.configuration.settings import AiiDAConfigDir
+
+    if AiiDAConfigDir.get().resolve() == folder.resolve():
+        return
+    loaded = get_manager().get_profile()
+    if loaded is not None:
+        raise InputError(f"the profile '{loaded.name}' of {AiiDAConfigDir.get()} is loaded already; start anew to use {folder}")
+    AiiDAConfigDir.set(folder)
+    reset_config()
+
+
+def activate(profile: str | None = None) -> Profile:
+    """Load a profile, and return it; the one loaded already is kept if it is the one asked for.
+
+    Parameters
+    ----------
+    profile
+        Its name; None: :data:`PROFILE`.
+
+    Raises
+    ------
+    InputError
+        If there is no such profile; the message says where was looked and how to make one.
+
+    """
+    name = profile or PROFILE
+    folder = aiida_folder()
+    if not (folder / "config.json").is_file():
+        raise InputError(f"no AiiDA profile '{name}': {folder.parent} holds none yet; make one with: alworkflows setup laptop")
+    use_directory()
+    from aiida.manage.configuration import get_config, load_profile
+
+    names = get_config().profile_names
+    if name not in names:
+        raise InputError(
+            f"no AiiDA profile '{name}' in {folder}{suggest(name, names)}; it holds: {', '.join(names) or 'none'}; "
+            "make one with: alworkflows setup laptop"
+        )
+    return load_profile(name)
+
+
+# ------------------------------------------------------------------------------------------------ daemon
+
+
+def _client() -> DaemonClient:
+    """Return the daemon client of the loaded profile."""
+    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile is None:
+        raise InputError("no profile is loaded; make one with: alworkflows setup laptop")
+    if profile.process_control_backend is None:
+        raise InputError(
+            f"the profile '{profile.name}' has no broker, so it cannot run a daemon; give it one with: "
+            f"verdi -p {profile.name} profile configure-broker core.zeromq"
+        )
+    return get_daemon_client(profile.name)
+
+
+def daemon_status() -> DaemonStatus:
+    """Return how the daemon of the loaded profile is; one that left its file behind but does not answer is not running."""
+    import psutil
+    from aiida.engine.daemon.client import DaemonException
+
+    client = _client()
+    pid = client.get_daemon_pid()
+    # asking a daemon that is not there takes the whole timeout; its process, or the lack of one, is seen at once
+    if pid is None or not psutil.pid_exists(pid):
+        return DaemonStatus(False)
+    try:
+        workers = client.get_number_of_workers()
+        return DaemonStatus(True, pid, workers, _deaf(pid) if workers else 0)
+    except DaemonException:
+        return DaemonStatus(False)
+
+
+def _deaf(pid: int) -> int:
+    """Return how many workers of a daemon are older than its broker, which they do not hear."""
+    import psutil
+
+    from workchains.processes.repair import broker_is_new
+
+    with suppress(psutil.NoSuchProcess):
+        children = psutil.Process(pid).children()
+        return sum(bool(broker_is_new(child.create_time())) for child in children if "worker" in child.cmdline())
+    return 0
+
+
+def require_daemon() -> DaemonStatus:
+    """Return the status of a daemon that runs.
+
+    Raises
+    ------
+    InputError
+        If it does not run, or its profile cannot have one.
+
+    """
+    status = daemon_status()
+    if not status.running or not status.workers:
+        from aiida.manage import get_manager
+
+        profile = get_manager().get_profile()
+        name = profile.name if profile else PROFILE
+        raise InputError(
+            f"the daemon of profile '{name}' does not run, so nothing submitted would start; "
+            f"start it with: alworkflows setup, or AIIDA_PATH={aiida_folder().parent} verdi -p {name} daemon start"
+        )
+    if status.deaf:
+        raise InputError(f"{deafness(status)}; start it anew with: alworkflows setup")
+    return status
+
+
+def deafness(status: DaemonStatus) -> str:
+    """Say in words that workers do not hear their broker."""
+    return f"{status.deaf} of {status.workers} workers of the daemon lost their broker, which died: they begin nothing new"
+
+
+def start_daemon(workers: int | None = None) -> DaemonStatus:
+    """Start the daemon of the loaded profile unless it runs and is well, and return its status.
+
+    What an earlier one that died left behind is put right first: see :mod:`workchains.processes.repair`.
+
+    Parameters
+    ----------
+    workers
+        How many processes; None: the profile's ``daemon.default_workers``.
+
+    Raises
+    ------
+    InputError
+        If the profile has no broker, or the daemon does not start (with what it said).
+
+    """
+    from aiida.common.exceptions import ConfigurationError
+    from aiida.engine.daemon.client import DaemonException
+    from aiida.manage import get_manager
+
+    from workchains.processes.repair import mend
+
+    client = _client()
+    status = daemon_status()
+    if status.running and not status.deaf:
+        return status
+    if status.running:
+        client.stop_daemon(wait=True)
+    mended = mend(client.profile)
+    try:
+        client.start_daemon(workers or get_manager().get_option("daemon.default_workers"))
+    except (DaemonException, ConfigurationError) as error:
+        raise InputError(f"the daemon does not start: {error}; its log: {client.daemon_log_file}") from error
+    return replace(daemon_status(), mended=str(mended))
+
+
+def stop_daemon() -> None:
+    """Stop the daemon of the loaded profile if it runs; processes wait, and go on when it is started again."""
+    client = _client()
+    if daemon_status().running:
+        client.stop_daemon(wait=True)

@@ -1,0 +1,144 @@
+"""Work chains whose jobs go on from their checkpoints when the walltime ends them, and once when they die."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.engine import ToContext
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import ProcessNode
+
+from workchains.calculations.job import OUT_OF_WALLTIME
+from workchains.processes.folders import clean
+from workchains.processes.keyed import ending
+from workchains.processes.queueing import UNREADABLE, QueueingWorkChain, died, is_stopping, load_process
+
+__all__ = ["RestartingWorkChain"]
+
+
+class RestartingWorkChain(QueueingWorkChain):
+    """Runs, each in one job or, where the walltime ends it, in several one after the other; as many at a time as there are slots.
+
+    A subclass's outline is ``setup, while_(has_work)(run_jobs, inspect_jobs), results``; it says what the runs are and what job
+    one of them needs. The context holds ``waiting`` (keys of jobs, in order), ``running`` (PKs by key), ``run_of`` (runs by key),
+    ``ended`` (by run, the PKs of its jobs that have ended), ``let_go`` (keys not begun, as the chain was asked to begin nothing
+    new).
+    """
+
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare what all of them have."""
+        super().define(spec)
+        spec.input(
+            "restarts",
+            valid_type=int,
+            default=3,
+            non_db=True,
+            validator=validate_restarts,
+            help="jobs that may follow on a job that the walltime ended, or that died (one)",
+        )
+        spec.input(
+            "clean",
+            valid_type=bool,
+            default=True,
+            non_db=True,
+            help="whether the folders of a run that ended well are removed from the machine",
+        )
+
+    def runs(self) -> list[str]:
+        """Return the names of the runs; each is the key of its first job."""
+        raise NotImplementedError
+
+    def job(self, run: str) -> tuple[type, dict[str, Any]]:
+        """Return the process class and the inputs of a run's jobs."""
+        raise NotImplementedError
+
+    def key(self, run: str, attempt: int) -> str:
+        """Return the key of a run's job: its first (0), its first restart (1), ..."""
+        return f"{run}_r{attempt}" if attempt else run
+
+    def setup(self) -> None:
+        """Queue the first job of each run."""
+        self.ctx.waiting, self.ctx.running, self.ctx.let_go = self.runs(), {}, []
+        self.ctx.ended = {run: [] for run in self.ctx.waiting}
+        self.ctx.run_of = {run: run for run in self.ctx.waiting}
+
+    def has_work(self) -> bool:
+        """Something waits or runs; once asked to begin nothing new, what waits is let go of."""
+        if self.ctx.waiting and is_stopping(self.node):
+            self.ctx.let_go += self.ctx.waiting
+            self.ctx.waiting = []
+        return bool(self.ctx.waiting or self.ctx.running)
+
+    def run_jobs(self) -> ToContext:
+        """Submit what fits; go on when the first job ends."""
+        awaited = self.submit_some(self.inputs.code.computer, self.ctx.waiting, self.make, self.ctx.running)
+        self.ctx.waiting = [key for key in self.ctx.waiting if key not in self.ctx.running]
+        return awaited
+
+    def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+        """Return process class, inputs and what it works on, for a key."""
+        run = self.ctx.run_of[key]
+        process, inputs = self.job(run)
+        before = self.jobs(run)
+        if before:
+            # of a job whose result is broken, so may its checkpoint be: the next begins anew
+            if has_folder(before[-1]) and before[-1].exit_status != UNREADABLE:
+                inputs["parent_folder"] = before[-1].outputs.remote_folder
+            inputs["label"] = f"{inputs.get('label', run)}, restart {len(before)}"
+        return process, inputs, {"run": run}
+
+    def inspect_jobs(self) -> None:
+        """Let a run that the walltime ended go on from its checkpoint; tidy up after one that ended well."""
+        for key, pk in list(self.ctx.running.items()):
+            node = load_process(pk)
+            if not node.is_terminated:
+                continue
+            del self.ctx.running[key]
+            run = self.ctx.run_of[key]
+            self.ctx.ended[run] = [*self.ctx.ended[run], pk]
+            if self.is_out_of_walltime(node):
+                self.go_on(run, node, "the walltime ended it")
+            elif died(node) and sum(map(died, self.jobs(run))) == 1:
+                self.go_on(run, node, f"it died: {ending(node)}")
+            elif node.is_finished_ok and self.inputs.clean:
+                for job in self.jobs(run):
+                    if message := clean(job):
+                        self.report(f"a folder stays on the machine: {message}")
+
+    def go_on(self, run: str, node: ProcessNode, why: str) -> None:
+        """Queue the next job of a run, if there may be one; what the walltime ended needs its folder."""
+        attempt = len(self.ctx.ended[run])
+        if attempt > self.inputs.restarts:
+            self.report(f"{run}: {why}, its last of {attempt} jobs; given up")
+            return
+        if self.is_out_of_walltime(node) and not has_folder(node):
+            self.report(f"{run}: {why}, and its folder is gone; given up")
+            return
+        self.report(f"{run}: {why}. Action taken: restart {attempt} of at most {self.inputs.restarts}")
+        key = self.key(run, attempt)
+        self.ctx.run_of = {**self.ctx.run_of, key: run}
+        self.ctx.waiting = [*self.ctx.waiting, key]
+
+    def was_let_go(self, run: str) -> bool:
+        """Whether a job of this run waited when the chain was asked to begin nothing new."""
+        return any(self.ctx.run_of[key] == run for key in self.ctx.let_go)
+
+    def jobs(self, run: str) -> list[ProcessNode]:
+        """Return the jobs of a run that have ended, in order."""
+        return [load_process(pk) for pk in self.ctx.ended[run]]
+
+    @staticmethod
+    def is_out_of_walltime(node: ProcessNode) -> bool:
+        """Whether the walltime ended a job, and nothing else."""
+        return bool(node.is_finished and node.exit_status == OUT_OF_WALLTIME)
+
+
+def has_folder(node: ProcessNode) -> bool:
+    """Whether a job's folder is still there to go on from."""
+    return "remote_folder" in node.outputs and not node.outputs.remote_folder.is_cleaned
+
+
+def validate_restarts(value: int, _: Any) -> str | None:
+    """Refuse a negative number."""
+    return None if value >= 0 else f"expected a number of restarts of 0 or more, got {value}"

@@ -1,0 +1,62 @@
+"""Calcfunctions: what changes data without a job. Arithmetic only, since they run inside the daemon."""
+
+from __future__ import annotations
+
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import Dict
+
+from alworkflows.errors import InputError
+from alworkflows.settings import GeometryLimits, StructureSettings, parse
+from workchains.data.frames import FramesData
+from workchains.processes.keyed import link_key
+
+__all__ = ["build_structures", "merge_frames"]
+
+
+@calcfunction
+def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCode:
+    """Build the starting structures of a campaign.
+
+    ``settings``: ``structures`` ({name: structure settings}), ``species`` and ``geometry`` (limits); ``files``: {name as a link
+    label: the frames as read from its file}.
+    """
+    from alworkflows.structures import check, made, shape
+
+    values = settings.get_dict()
+    limits = parse(GeometryLimits, values["geometry"], "geometry")
+    built = []
+    try:
+        for name, data in values["structures"].items():
+            spec = parse(StructureSettings, data, f"structures.{name}")
+            source = made(spec, name)
+            if source is None and link_key(name) not in files:
+                raise InputError(f"structures.{name}: expected the structure read from {spec.file} under files.{name}, got none")
+            for given in [source] if source is not None else files[link_key(name)].get_frames():
+                atoms = shape(given, spec, name)
+                allowed = limits.in_a_box() if spec.isolated else limits
+                check(atoms, tuple(values["species"]), allowed, name, slab=spec.miller is not None)
+                built.append(atoms)
+    except InputError as error:
+        return ExitCode(210, str(error))
+    node = FramesData.from_frames(built)
+    node.label = "starting structures"
+    node.description = ", ".join(values["structures"])
+    return node
+
+
+@calcfunction
+def merge_frames(**parts: FramesData) -> FramesData:
+    """Return the frames of all parts, in the order of their keys, each frame once; labels of two engines are an error."""
+    nodes = [parts[key] for key in sorted(parts)]
+    engines = [node.engine for node in nodes]
+    if any(engine != engines[0] for engine in engines):
+        raise InputError(
+            f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}"
+        )
+    merged, seen = [], set()
+    for node in nodes:
+        for identity, frame in zip(node.ids, node.get_frames(), strict=True):
+            if identity not in seen:
+                seen.add(identity)
+                merged.append(frame)
+    return FramesData.from_frames(merged, {"engine": engines[0]} if engines and engines[0] else None)
