@@ -106,7 +106,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
     def setup(self) -> None:
         """Start with nothing, or with what the campaign had that this one goes on from; build the structures."""
         self.begin_state()
-        self.ctx.late, self.ctx.lates, self.ctx.unused, self.ctx.ahead = {}, 0, False, None
+        self.ctx.late, self.ctx.late_batches, self.ctx.unused, self.ctx.ahead = {}, 0, False, None
         if "resumed" in self.inputs:
             self.take_over()
         campaign = self.campaign
@@ -139,12 +139,12 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         node = self.ctx.given
         for namespace in OF_GIVEN:
             for key, data in node.outputs[namespace].items() if namespace in node.outputs else ():
-                self.keep_product(namespace, key, data)
+                self.hand_over_of(namespace, key, data)
                 if namespace == "tests":
                     self.ctx.groups = {**self.ctx.groups, key: GIVEN}
         for output in ("ensemble", "report"):
             if output in node.outputs:
-                self.keep_product(PRODUCTS[output], self.key, node.outputs[output])
+                self.hand_over_of(PRODUCTS[output], self.key, node.outputs[output])
         self.end_as(node)
 
     # ------------------------------------------------------------------------------------------------ may it go on
@@ -249,7 +249,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         node = self.ctx.current
         made = {name: node.outputs[name] for name in PRODUCTS if name in node.outputs}
         for output, data in made.items():
-            self.keep_product(PRODUCTS[output], self.key, data)
+            self.hand_over_of(PRODUCTS[output], self.key, data)
             if output in ("test_batch", "transfer_batch"):
                 self.ctx.groups = {**self.ctx.groups, self.key: node.inputs.stage["name"]}
         self.remember_children(node)
@@ -305,7 +305,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             if "failures" in chain.outputs and told["namespace"] == "batches":
                 failures = self.ctx.products["failures"]
                 if told["early"] not in failures:
-                    self.keep_product("failures", told["early"], chain.outputs.failures)
+                    self.hand_over_of("failures", told["early"], chain.outputs.failures)
             early, parts = load_node(self.ctx.products[told["namespace"]][told["early"]]), labelled_parts(chain)
             if sum(map(len, parts)) <= len(early):
                 continue
@@ -314,9 +314,9 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             node = self.call_once(
                 f"{name}_late", late_labels, label="labels that came late", batch=whole, early=early, about=about
             )
-            self.ctx.lates += 1
-            key = numbered(LATE, self.ctx.lates)
-            self.keep_product(told["namespace"], key, node.outputs.result)
+            self.ctx.late_batches += 1
+            key = numbered(LATE, self.ctx.late_batches)
+            self.hand_over_of(told["namespace"], key, node.outputs.result)
             if told["namespace"] != "batches":
                 self.ctx.groups = {**self.ctx.groups, key: told["stage"]}
             self.ctx.unused = True

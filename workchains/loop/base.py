@@ -25,8 +25,8 @@ STEPS = ("sample", "deviate", "label", "fit", "evaluate")
 class LoopWorkChain(QueueingWorkChain):
     """A work chain of a campaign: the campaign itself, one of its iterations, or what it does with given data.
 
-    Its context holds ``made``, what it has made so far, by the names of its outputs, and ``failure``, once something has ended
-    it: the label of an exit code, and its message. What is there by then is still handed over.
+    Its context holds ``products``, what it has made so far, by the names of its outputs, and ``failure``, once something has
+    ended it: the label of an exit code, and its message. What is there by then is still handed over.
     """
 
     @classmethod
@@ -71,14 +71,14 @@ class LoopWorkChain(QueueingWorkChain):
         """Nothing has ended it, and nobody has asked to begin nothing new."""
         return self.ctx.failure is None and not is_stopping(self.node)
 
-    def keep(self, name: str, node: Data) -> None:
+    def hand_over(self, name: str, node: Data) -> None:
         """Remember what a step has made, and hand it over."""
-        self.ctx.made = {**self.ctx.made, name: node}
+        self.ctx.products = {**self.ctx.products, name: node}
         self.out(name, node)
 
-    def made(self, name: str) -> Any:
+    def product(self, name: str) -> Any:
         """Return what a step has made, None if it has not."""
-        return self.ctx.made.get(name)
+        return self.ctx.products.get(name)
 
     def given(self, name: str) -> dict[str, Any]:
         """Return what a namespace of the inputs holds."""

@@ -79,11 +79,11 @@ class GivenDataWorkChain(LoopWorkChain):
 
     def setup(self) -> None:
         """Begin with nothing."""
-        self.ctx.failure, self.ctx.made = None, {}
+        self.ctx.failure, self.ctx.products = None, {}
 
-    def keep_in(self, namespace: str, key: str, node: Any) -> None:
+    def hand_over_of(self, namespace: str, key: str, node: Any) -> None:
         """Remember what came of a source, and hand it over."""
-        self.ctx.made = {**self.ctx.made, namespace: {**self.ctx.made.get(namespace, {}), key: node}}
+        self.ctx.products = {**self.ctx.products, namespace: {**self.ctx.products.get(namespace, {}), key: node}}
         self.out(f"{namespace}.{key}", node)
 
     def should_describe(self) -> bool:
@@ -134,22 +134,22 @@ class GivenDataWorkChain(LoopWorkChain):
             if not divided.is_finished_ok:
                 self.end_with("ERROR_GIVEN_DATA_REFUSED", source=key, message=ending(divided))
                 return
-            self.keep_in("fingerprints", key, divided.outputs.fingerprints)
+            self.hand_over_of("fingerprints", key, divided.outputs.fingerprints)
             for namespace, output, use in (("batches", "batch", "train"), ("tests", "test", "test")):
                 if about["use"] == use:
-                    self.keep_in(namespace, key, frames)
+                    self.hand_over_of(namespace, key, frames)
                 elif output in divided.outputs:
-                    self.keep_in(namespace, key, divided.outputs[output])
-        total = {name: sum(map(len, self.ctx.made.get(name, {}).values())) for name in ("batches", "tests")}
+                    self.hand_over_of(namespace, key, divided.outputs[output])
+        total = {name: sum(map(len, self.ctx.products.get(name, {}).values())) for name in ("batches", "tests")}
         self.report(f"begins with {total['batches']} given frames to train on and {total['tests']} to test on")
 
     def should_train(self) -> bool:
         """There is something to train on."""
-        return self.is_going_on() and bool(self.ctx.made.get("batches"))
+        return self.is_going_on() and bool(self.ctx.products.get("batches"))
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to the given frames."""
-        sets = {name: self.ctx.made.get(name, {}) for name in ("batches", "tests", "transfers")}
+        sets = {name: self.ctx.products.get(name, {}) for name in ("batches", "tests", "transfers")}
         inputs, note = of.training(self.campaign, self.inputs.seed.value, sets, {})
         if note is not None:
             self.report(note)

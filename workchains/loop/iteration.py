@@ -49,7 +49,7 @@ class IterationWorkChain(LoopWorkChain):
     """Find the trust levels, sample, describe, select, label, refit, decide.
 
     What it has is handed over as it comes, so that one which stops, for whatever reason, hands over all it has. Its context holds
-    ``made``: what its steps have made so far, by the names of the outputs.
+    ``products``: what its steps have made so far, by the names of the outputs.
     """
 
     @classmethod
@@ -101,11 +101,11 @@ class IterationWorkChain(LoopWorkChain):
 
     def setup(self) -> None:
         """Begin with nothing."""
-        self.ctx.failure, self.ctx.made, self.ctx.labelling = None, {}, []
+        self.ctx.failure, self.ctx.products, self.ctx.labelling = None, {}, []
 
     def with_own(self, name: str, output: str) -> dict[str, Any]:
         """Return what a namespace of the inputs holds, and what this iteration has added."""
-        own = self.made(output)
+        own = self.product(output)
         return {**self.given(name), **({self.key: own} if own is not None else {})}
 
     # ------------------------------------------------------------------------------------------------ levels and samples
@@ -121,7 +121,7 @@ class IterationWorkChain(LoopWorkChain):
     def take_choice(self) -> None:
         """Go on with the frames that were chosen; their labels, those that come too, are found by content."""
         for name, node in self.inputs.choice.items():
-            self.keep(name, node)
+            self.hand_over(name, node)
 
     def should_find_levels(self) -> bool:
         """There is an ensemble whose disagreement is to be judged."""
@@ -140,12 +140,12 @@ class IterationWorkChain(LoopWorkChain):
         if not node.is_finished_ok:
             self.end_with("ERROR_LEVELS_UNUSABLE", stage=self.stage.name, message=ending(node))
             return
-        self.keep("trust_levels", node.outputs.result)
+        self.hand_over("trust_levels", node.outputs.result)
         self.report(f"{self.about}: {node.outputs.result['sentence']}")
 
     def window(self) -> list[float] | None:
         """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
-        levels = self.made("trust_levels")
+        levels = self.product("trust_levels")
         return None if levels is None else [levels["lower"], levels["upper"]]
 
     def run_sample(self) -> ToContext | None:
@@ -178,9 +178,9 @@ class IterationWorkChain(LoopWorkChain):
         """Keep the candidates."""
         node = self.ctx.sample
         if node is None:
-            self.keep("candidates", self.inputs.candidates)
+            self.hand_over("candidates", self.inputs.candidates)
         elif "candidates" in node.outputs:
-            self.keep("candidates", node.outputs.candidates)
+            self.hand_over("candidates", node.outputs.candidates)
         elif self.is_going_on():
             self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
 
@@ -188,7 +188,7 @@ class IterationWorkChain(LoopWorkChain):
 
     def should_describe(self) -> bool:
         """There are candidates that are not described yet."""
-        return self.made("candidates") is not None and self.is_going_on() and self.ended("describe") is None
+        return self.product("candidates") is not None and self.is_going_on() and self.ended("describe") is None
 
     def run_describe(self) -> ToContext:
         """Measure what selection needs to know of each candidate."""
@@ -196,7 +196,7 @@ class IterationWorkChain(LoopWorkChain):
 
     def make_describe(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes the candidates."""
-        candidates, ensemble = self.made("candidates"), self.inputs.get("ensemble")
+        candidates, ensemble = self.product("candidates"), self.inputs.get("ensemble")
         inputs = of.describing(self.campaign, self.campaign.limits(self.stage), ensemble, self.given("batches"))
         inputs |= {
             "label": f"{self.key}: describe {len(candidates)} candidates",
@@ -214,23 +214,23 @@ class IterationWorkChain(LoopWorkChain):
         if not node.is_finished_ok:
             self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
             return
-        self.keep("deviation", node.outputs.deviation)
+        self.hand_over("deviation", node.outputs.deviation)
         self.tidy(node)
 
     def should_select(self) -> bool:
         """Described candidates are there to choose from."""
-        return self.made("deviation") is not None and self.is_going_on()
+        return self.product("deviation") is not None and self.is_going_on()
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
-        candidates, most = self.made("candidates"), self.inputs.allowance["labels"]
+        candidates, most = self.product("candidates"), self.inputs.allowance["labels"]
         settings = of.selection(self.campaign, self.stage, len(candidates), self.window(), most)
         chosen = self.call_once(
             "select",
             select_frames,
             label=f"{self.key}: select",
             candidates=candidates,
-            deviation=self.made("deviation"),
+            deviation=self.product("deviation"),
             settings=Dict(settings),
             seed=Int(derive_seed(self.inputs.seed.value, self.stage.name, self.inputs.stage["stage_iteration"], "select")),
             **self.given("fingerprints"),
@@ -241,7 +241,7 @@ class IterationWorkChain(LoopWorkChain):
         outputs = chosen.outputs
         for name in ("selected", "test", "fingerprints", "selection"):
             if name in outputs:
-                self.keep(name, outputs[name])
+                self.hand_over(name, outputs[name])
         counts = outputs.selection["counts"]
         self.report(f"{self.about}: " + ", ".join(f"{number} {name}" for name, number in counts.items()))
         if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
@@ -254,7 +254,7 @@ class IterationWorkChain(LoopWorkChain):
 
     def chosen(self) -> dict[str, FramesData]:
         """Return the frames to be labelled, by the step that labels them."""
-        found = {LABEL: self.made("selected"), LABEL_TEST: self.made("test")}
+        found = {LABEL: self.product("selected"), LABEL_TEST: self.product("test")}
         return {name: frames for name, frames in found.items() if frames is not None}
 
     def should_ask(self) -> bool:
@@ -323,9 +323,9 @@ class IterationWorkChain(LoopWorkChain):
                 self.take_early(name, chain, output)
                 continue
             if "batch" in chain.outputs:
-                self.keep(output, chain.outputs.batch)
+                self.hand_over(output, chain.outputs.batch)
             if name == LABEL and "failures" in chain.outputs:
-                self.keep("failures", chain.outputs.failures)
+                self.hand_over("failures", chain.outputs.failures)
             if chain.is_finished_ok or is_stopping(self.node):
                 continue  # labels that were let go of are no failure
             if name == LABEL:
@@ -343,14 +343,14 @@ class IterationWorkChain(LoopWorkChain):
         parts: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(labelled_parts(chain))}
         frames = chain.inputs.frames
         node = self.call_once(f"{name}_early", gather_labels, label="labels so far", frames=frames, **parts)
-        self.keep(output, node.outputs.result)
+        self.hand_over(output, node.outputs.result)
         self.report(f"{self.key}: goes on with {len(node.outputs.result)} of {len(frames)} labels; the others come later")
 
     # ------------------------------------------------------------------------------------------------ train, decide
 
     def should_train(self) -> bool:
         """There is something new to fit to or to judge on; also when failed labels ended it, so that those that came are used."""
-        new = any(self.made(name) is not None for name in ("batch", "transfer_batch"))
+        new = any(self.product(name) is not None for name in ("batch", "transfer_batch"))
         return (new or not self.should_choose()) and not is_stopping(self.node)
 
     def run_train(self) -> ToContext:
@@ -375,8 +375,8 @@ class IterationWorkChain(LoopWorkChain):
         """Hand over the new ensemble."""
         node = self.ctx.train
         if node.is_finished_ok:
-            self.keep("ensemble", node.outputs.ensemble)
-            self.keep("report", node.outputs.report)
+            self.hand_over("ensemble", node.outputs.ensemble)
+            self.hand_over("report", node.outputs.report)
             test = node.outputs.report.get("test")
             if test:
                 frames = node.outputs.report["test_frames"]
@@ -396,25 +396,25 @@ class IterationWorkChain(LoopWorkChain):
 
         What was ended in the middle is no finished iteration; a campaign that goes on from here does it again.
         """
-        if self.made("selection") is None:
+        if self.product("selection") is None:
             return False
-        if any(self.made(name) is not None for name in ("batch", "transfer_batch")):
-            return self.made("ensemble") is not None
+        if any(self.product(name) is not None for name in ("batch", "transfer_batch")):
+            return self.product("ensemble") is not None
         return self.is_going_on()
 
     def run_decide(self) -> None:
         """Decide whether the stage has converged."""
         stage, told = self.stage, self.inputs.stage
-        reports = {"now": self.made("report"), "before": self.inputs.get("report")}
+        reports = {"now": self.product("report"), "before": self.inputs.get("report")}
         groups = {**self.inputs.groups.get_dict(), self.key: stage.name}
         tests = [key for key in self.with_own("tests", "test_batch") if groups[key] == stage.name]
-        settings = of.decision(stage, told, tests, len(self.made("batch") or ()))
+        settings = of.decision(stage, told, tests, len(self.product("batch") or ()))
         earlier = self.given("decisions")
         node = self.call_once(
             "decide",
             decide_convergence,
             label=f"{self.key}: decide",
-            selection=self.made("selection"),
+            selection=self.product("selection"),
             settings=Dict(settings),
             **{name: report for name, report in reports.items() if report is not None},
             **{f"decision_{number:03d}": earlier[key] for number, key in enumerate(in_order(earlier))},
@@ -422,13 +422,13 @@ class IterationWorkChain(LoopWorkChain):
         if not node.is_finished_ok:
             self.end_with("ERROR_JUDGEMENT_FAILED", stage=stage.name, message=ending(node))
             return
-        self.keep("decision", node.outputs.result)
+        self.hand_over("decision", node.outputs.result)
         self.report(f"{self.key}: stage {stage.name} {node.outputs.result['sentence']}")
 
     def results(self) -> ExitCode | None:
         """Say how it ended."""
-        done = self.made("decision") is not None or (not self.should_choose() and self.made("ensemble") is not None)
+        done = self.product("decision") is not None or (not self.should_choose() and self.product("ensemble") is not None)
         if self.ctx.failure is None and not done and is_stopping(self.node):
-            labels = sum(len(self.made(name) or ()) for name in ("batch", "test_batch", "transfer_batch"))
+            labels = sum(len(self.product(name) or ()) for name in ("batch", "test_batch", "transfer_batch"))
             self.end_with("WARNING_STOPPED", stage=self.inputs.stage["name"], labels=labels)
         return self.ending()

@@ -21,7 +21,7 @@ from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
-from workchains.loop.late import LATE
+from workchains.loop.late import late_labels
 from workchains.loop.products import PRODUCTS, SETS
 from workchains.processes.naming import in_order, link_key, numbered
 from workchains.provenance.places import LABEL, LABEL_TEST, told_of
@@ -284,7 +284,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "iteration": before.iteration,
             "groups": _groups(before),
             "late": _late(before),
-            "lates": sum(key.startswith(LATE) for name in SETS for key in before.kept[name]),
+            "late_batches": sum(_came_late(node) for name in SETS for node in before.kept[name].values()),
             "unconverged": unconverged,
             "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
             "per_label": found.labels.per_label or record.get("per_label"),
@@ -326,6 +326,11 @@ def _groups(before: Earlier) -> dict[str, str]:
     found = {}
     for name in ("tests", "transfers"):
         for key, node in before.kept[name].items():
-            late = node.creator.inputs.about["stage"] if node.creator and node.creator.process_label == "late_labels" else GIVEN
-            found[key] = stages.get(key, late)
+            otherwise = node.creator.inputs.about["stage"] if _came_late(node) else GIVEN
+            found[key] = stages.get(key, otherwise)
     return found
+
+
+def _came_late(node: Data) -> bool:
+    """Whether labels came after the fit that they were asked for."""
+    return node.creator is not None and node.creator.process_label == late_labels.__name__

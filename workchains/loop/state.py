@@ -40,7 +40,7 @@ class CampaignStateWorkChain(LoopWorkChain):
         """The name of the iteration that was begun last, under which its outputs stand."""
         return numbered("iteration", self.ctx.iteration)
 
-    def keep_product(self, namespace: str, key: str, node: Any) -> None:
+    def hand_over_of(self, namespace: str, key: str, node: Any) -> None:
         """Remember what an iteration, or given data, made, and hand it over."""
         self.ctx.products = {**self.ctx.products, namespace: {**self.ctx.products[namespace], key: node.pk}}
         self.out(f"{namespace}.{key}", node)
@@ -78,8 +78,8 @@ class CampaignStateWorkChain(LoopWorkChain):
         record = self.inputs.resumed.get_dict()
         for namespace, nodes in self.inputs.get("previous", {}).items():
             for key, node in nodes.items():
-                self.keep_product(namespace, key, node)
-        for name in ("groups", "unconverged", "stage", "stage_iteration", "iteration", "late", "lates"):
+                self.hand_over_of(namespace, key, node)
+        for name in ("groups", "unconverged", "stage", "stage_iteration", "iteration", "late", "late_batches"):
             self.ctx[name] = record[name]
         self.report(record["sentence"])
 
