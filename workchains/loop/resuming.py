@@ -21,7 +21,6 @@ from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
-from workchains.loop.late import late_labels
 from workchains.loop.products import PRODUCTS, SETS
 from workchains.processes.naming import in_order, link_key, numbered
 from workchains.provenance.places import LABEL, LABEL_TEST, told_of
@@ -333,4 +332,4 @@ def _groups(before: Earlier) -> dict[str, str]:
 
 def _came_late(node: Data) -> bool:
     """Whether labels came after the fit that they were asked for."""
-    return node.creator is not None and node.creator.process_label == late_labels.__name__
+    return node.creator is not None and node.creator.process_label == "late_labels"
