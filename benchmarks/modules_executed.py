@@ -17,6 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("alworkflows", "workchains")
+#: of code: it is a function's, and not the body of a module or a class, which runs when it is imported
+FUNCTION = 1
 
 CAMPAIGN = {
     "name": "modules",
@@ -45,11 +47,12 @@ CAMPAIGN = {
 #: put beside a job's Python: the same count there
 HOOK = """
 import atexit, json, os, sys
+FUNCTION = 1
 root, folder = {root!r}, {folder!r}
 seen = set()
 def watch(frame, event, _):
     name = frame.f_code.co_filename
-    if event == "call" and name.startswith(root) and frame.f_code.co_name != "<module>":
+    if event == "call" and name.startswith(root) and frame.f_code.co_flags & FUNCTION:
         seen.add(name)
 def dump():
     sys.setprofile(None)
@@ -96,7 +99,7 @@ def executed(folder: Path) -> tuple[dict[str, set[str]], int]:
 
     def watch(frame, event, _):
         name = frame.f_code.co_filename
-        if event == "call" and name.startswith(str(ROOT) + os.sep) and frame.f_code.co_name != "<module>":
+        if event == "call" and name.startswith(str(ROOT) + os.sep) and frame.f_code.co_flags & FUNCTION:
             here.add(name)
 
     sys.setprofile(watch)
