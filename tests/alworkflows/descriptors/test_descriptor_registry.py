@@ -9,7 +9,8 @@ import pytest
 
 from alworkflows.descriptors import DESCRIPTORS, Descriptors, Foldable, build
 from alworkflows.errors import InputError
-from alworkflows.settings import ChebyshevSettings, DescriptorSettings, ModelSettings, PlipSettings, parse
+from alworkflows.settings import DescriptorSettings, ModelSettings, PlipSettings, parse
+from alworkflows.settings.descriptors import ChebyshevSettings
 
 
 def test_registry_and_settings_hold_the_same_sets():
@@ -63,7 +64,7 @@ def test_a_set_is_imported_when_it_is_built():
     script = """
 import sys
 from alworkflows.descriptors import DESCRIPTORS, build
-from alworkflows.settings import ChebyshevSettings
+from alworkflows.settings.descriptors import ChebyshevSettings
 loaded = lambda: {name for name, where in DESCRIPTORS.items() if where.partition(":")[0] in sys.modules}
 assert not loaded(), loaded()
 build(ChebyshevSettings(), ("Cu",))

@@ -9,7 +9,7 @@ from numpy.polynomial import Chebyshev as Series
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.chebyshev.functions import functions
-from alworkflows.settings import ChebyshevSettings
+from alworkflows.settings.descriptors import ChebyshevSettings
 
 SETTINGS = ChebyshevSettings(cutoff=4.0, degree=6)
 
