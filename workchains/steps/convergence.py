@@ -8,6 +8,7 @@ from aiida.orm import Dict
 from alworkflows.errors import InputError
 from alworkflows.selection.convergence import judge
 from alworkflows.settings import Convergence, parse
+from workchains.steps.trust_levels import errors_on_tests
 
 __all__ = ["judge_iteration"]
 
@@ -28,15 +29,13 @@ def judge_iteration(selection: Dict, settings: Dict, **more: Dict) -> Dict | Exi
         earlier decisions of the stage.
     """
     values = settings.get_dict()
-    reports = {
-        name: more[name]["test_points"] if name in more and "test_points" in more[name] else {} for name in ("now", "before")
-    }
     try:
+        errors = {name: errors_on_tests(more[name].get_dict()) if name in more else {} for name in ("now", "before")}
         decision = judge(
             parse(Convergence, values["convergence"], "convergence"),
             selection["accurate_share"],
-            reports["now"],
-            reports["before"],
+            errors["now"],
+            errors["before"],
             values["tests"],
             values["labels"],
             [more[name].get_dict() for name in sorted(more) if name.startswith("decision_")],

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict
 
 from alworkflows.errors import InputError
+from alworkflows.frame_errors import FrameErrors
 from alworkflows.selection.window import TestBatch, Window, find_window
 from alworkflows.settings import TrustLevels, parse
 
-__all__ = ["find_levels", "window_of"]
+__all__ = ["errors_on_tests", "find_levels", "window_of"]
 
 
 @calcfunction
@@ -41,12 +43,17 @@ def window_of(report: dict[str, Any], settings: dict[str, Any]) -> Window:
     InputError
         As :func:`alworkflows.selection.window.find_window`, and if a batch of test frames has no stage.
     """
-    points, stages = report.get("test_points", {}), settings["stages"]
+    points, stages = errors_on_tests(report), settings["stages"]
     unknown = sorted(set(points) - set(stages))
     if unknown:
         raise InputError(f"expected in stages the stage of each batch of test frames, got none for {', '.join(unknown)}")
-    batches = [TestBatch.from_rows(stages[name], points[name]) for name in sorted(points, key=_age)]
+    batches = [TestBatch(stages[name], points[name]) for name in sorted(points, key=_age)]
     return find_window(parse(TrustLevels, settings["levels"], "levels"), settings["reference"], batches, settings["stage"])
+
+
+def errors_on_tests(report: Mapping[str, Any]) -> dict[str, FrameErrors]:
+    """Return what a fit's report says of each batch of test frames, by the name of the batch."""
+    return {name: parse(FrameErrors, columns, f"test_points.{name}") for name, columns in report.get("test_points", {}).items()}
 
 
 def _age(name: str) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from ase.build import bulk
+from judged import frame_errors
 
 from alworkflows.descriptors import build
 from alworkflows.insight import Insight, look_into
@@ -146,7 +147,7 @@ def trust() -> tuple[Trust, ...]:
     for number, stage in enumerate(stages[:-1], 1):
         seen = np.exp(rng.normal(-3.0, 0.5, 9))
         errors = 8.0 * seen * np.exp(rng.normal(0.0, 0.2, 9))
-        batches.append(TestBatch(stage, np.column_stack([seen, errors, np.ones(9), np.full(9, 6.0), np.full(9, 40)])))
+        batches.append(TestBatch(stage, frame_errors(seen, errors, largest_force=6.0, atoms=40)))
         window = find_window(TrustLevels(), 0.05, batches, stages[number])
         found.append(Trust(number=number + 1, stage=stages[number], **window.as_dict()))
     return tuple(found)
