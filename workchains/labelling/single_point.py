@@ -20,8 +20,10 @@ from alworkflows.frames import attach_labels, frame_id
 from alworkflows.frames.twins import pair_up
 from workchains.data.frames import FramesData
 from workchains.labelling.contract import Outcome
+from workchains.processes.exit_statuses import ConversionStatus, SchedulerStatus
 
 __all__ = [
+    "SCHEDULER_KINDS",
     "SinglePoint",
     "converted",
     "cores",
@@ -43,12 +45,14 @@ __all__ = [
 SAME_PLACE = 1e-4
 
 #: exit status of a conversion that finds no label to believe, by the kind of failure
-STATUS = {
-    FailureKind.TRUNCATED: 330,
-    FailureKind.UNCONVERGED: 510,
-    FailureKind.FORCE: 511,
-    FailureKind.SPECIES: 512,
-    FailureKind.SPIN: 513,
+STATUS = {FailureKind[status.name]: status.value for status in ConversionStatus}
+#: kind of failure by the exit status that AiiDA gives any job
+SCHEDULER_KINDS: dict[int, FailureKind] = {
+    SchedulerStatus.NO_RETRIEVED_FOLDER: FailureKind.LOST,
+    SchedulerStatus.OUT_OF_MEMORY: FailureKind.MEMORY,
+    SchedulerStatus.OUT_OF_WALLTIME: FailureKind.WALLTIME,
+    SchedulerStatus.INVALID_ACCOUNT: FailureKind.REFUSED,
+    SchedulerStatus.NODE_FAILED: FailureKind.LOST,
 }
 
 #: what queues write into a job's error file

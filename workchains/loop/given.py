@@ -13,7 +13,7 @@ from aiida.orm import ArrayData, Dict, Int
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, GivenData
-from workchains.calculations.describe_job import DeviateJob
+from workchains.calculations.describe_job import DescribeJob
 from workchains.data.frames import FramesData
 from workchains.loop.late import OverlapWorkChain
 from workchains.loop.state import GIVEN
@@ -86,9 +86,9 @@ class GivenDataWorkChain(OverlapWorkChain):
             "code": self.inputs.code,
             "candidates": frames,
             "settings": Dict({"species": list(campaign.species), "geometry": limits, "grade": False}),
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
     def inspect_describe_given(self) -> None:
         """Add each source to the data set or to the test frames."""
@@ -157,17 +157,12 @@ def find_given(campaign: Campaign, base: Path) -> dict[str, FramesData]:
             found[f"{key}_{len(same):02d}_{use}"] = node
             _check(node, campaign, where)
     seen: dict[str, str] = {}
-    first: tuple[str, dict[str, Any]] | None = None
     for key, node in found.items():
         for identity in node.ids:
             if identity in seen:
                 raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
             seen[identity] = key
-        if node.engine is not None and frames_io.is_given(node.engine):
-            continue
-        if first is not None and node.engine != first[1]:
-            raise InputError(f"start: labels of two engines or settings: {first[0]} has {first[1]}, {key} has {node.engine}")
-        first = first or (key, node.engine or {})
+    frames_io.require_one_engine({key: node.engine for key, node in found.items()}, "start")
     return found
 
 

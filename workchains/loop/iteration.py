@@ -9,7 +9,7 @@ from aiida.orm import Dict, Int, List, ProcessNode
 
 from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Approval, Criterion, Stage, TermsRule
-from workchains.calculations.describe_job import DeviateJob
+from workchains.calculations.describe_job import DescribeJob
 from workchains.data.ensemble import EnsembleData
 from workchains.labelling import LabelWorkChain
 from workchains.loop.approval import answer, estimate, put_question
@@ -155,9 +155,9 @@ class IterationWorkChain(CampaignWorkChain):
             "code": self.inputs.code,
             "candidates": candidates,
             "settings": Dict({"species": list(self.campaign.species), "geometry": limits, "grade": grade}),
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
     def inspect_deviate(self) -> None:
         """See that every candidate was described."""

@@ -33,7 +33,7 @@ MADE: dict[str, tuple[type[Data], str]] = {
 }
 
 #: steps that run jobs, each with options of its own
-STEPS = ("sample", "deviate", "label", "fit", "evaluate")
+STEPS = ("sample", "describe", "label", "fit", "evaluate")
 
 EXIT_CODES = (
     (201, "ERROR_STRUCTURES_REFUSED", "the starting structures cannot be used: {message}"),

@@ -88,7 +88,7 @@ class Costs:
     total
         Of all jobs.
     steps
-        By step: ``sample``, ``deviate``, ``label``, ``fit``, ``evaluate``.
+        By step: ``sample``, ``describe``, ``label``, ``fit``, ``evaluate``.
     iterations, stages
         By iteration (``iteration_01``) and by stage, each by step; ``whole campaign`` is what belongs to none.
     engines

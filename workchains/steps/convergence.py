@@ -8,6 +8,7 @@ from aiida.orm import Dict
 from alworkflows.errors import InputError
 from alworkflows.selection.convergence import judge
 from alworkflows.settings import Convergence, parse
+from workchains.processes.exit_statuses import FunctionStatus
 from workchains.steps.trust_levels import errors_on_tests
 
 __all__ = ["judge_iteration"]
@@ -42,6 +43,6 @@ def judge_iteration(selection: Dict, settings: Dict, **more: Dict) -> Dict | Exi
             values["iterations"],
         )
     except InputError as error:
-        return ExitCode(210, str(error))
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     about = {name: values[name] for name in ("stage", "stage_iteration", "iteration")}
     return Dict({**about, **decision.as_dict()})

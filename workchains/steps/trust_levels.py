@@ -13,6 +13,7 @@ from alworkflows.errors import InputError
 from alworkflows.frame_errors import FrameErrors
 from alworkflows.selection.window import TestBatch, Window, find_window
 from alworkflows.settings import TrustLevels, parse
+from workchains.processes.exit_statuses import FunctionStatus
 
 __all__ = ["errors_on_tests", "find_levels", "window_of"]
 
@@ -28,7 +29,7 @@ def find_levels(report: Dict, settings: Dict) -> Dict | ExitCode:
     try:
         window = window_of(report.get_dict(), settings.get_dict())
     except InputError as error:
-        return ExitCode(210, str(error))
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     node = Dict(window.as_dict())
     node.label = "trust levels"
     node.description = window.sentence[:255]

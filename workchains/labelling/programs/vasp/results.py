@@ -18,7 +18,7 @@ from ase.units import GPa
 
 from alworkflows.calculators.failures import FailureKind, LabelError
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import SinglePoint, frame_of, labelled, refusal, told_by_queue
+from workchains.labelling.single_point import SCHEDULER_KINDS, SinglePoint, frame_of, labelled, refusal, told_by_queue
 from workchains.processes.keyed import ending
 
 __all__ = ["Run", "diagnose", "read_point", "read_run", "vasp_labels"]
@@ -31,11 +31,7 @@ _REFUSED = r"I REFUSE TO CONTINUE|VERY BAD NEWS|Error reading item|POTCAR.*(?:in
 
 #: exit status of AiiDA's and of aiida-vasp's job, and the kind of failure
 _STATUS = {
-    100: FailureKind.LOST,
-    110: FailureKind.MEMORY,
-    120: FailureKind.WALLTIME,
-    131: FailureKind.REFUSED,
-    140: FailureKind.LOST,
+    **SCHEDULER_KINDS,
     350: FailureKind.LOST,
     701: FailureKind.UNCONVERGED,
     1005: FailureKind.FORCE,
