@@ -8,6 +8,7 @@ from aiida.common import LinkType
 from aiida.orm import CalcJobNode, FolderData
 from aiida.plugins import CalculationFactory, ParserFactory
 from ase.build import bulk
+from pieces import tiny_model
 
 from alworkflows import frames as frames_io
 from workchains.data.frames import FramesData
@@ -318,6 +319,15 @@ def prepared(alworkflows_code, make_frames, tmp_path):
     return _prepared
 
 
+def tiny_ensemble():
+    """Return a node with an ensemble of two models for copper."""
+    from workchains.data.ensemble import EnsembleData
+
+    node = EnsembleData()
+    node.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
+    return node
+
+
 def test_a_job_knows_its_walltime(prepared):
     assert prepared({"max_wallclock_seconds": 600})[0]["max_seconds"] == 600
     assert prepared()[0]["max_seconds"] is None
@@ -350,6 +360,7 @@ def test_the_grade_of_candidates_is_asked_of_what_was_trained_on(alworkflows_cod
     job = CalculationFactory("alworkflows.describe")
     inputs = {
         "code": alworkflows_code,
+        "ensemble": tiny_ensemble(),
         "candidates": FramesData.from_frames(make_frames(2)),
         "settings": Dict({"species": ["Cu"], "geometry": {}, "grade": True}),
         "batches": {"batch_b": FramesData.from_frames(make_frames(1)), "batch_a": FramesData.from_frames(make_frames(3))},

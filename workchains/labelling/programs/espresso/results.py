@@ -13,8 +13,9 @@ from aiida.orm import CalcJobNode, Dict, FolderData, ProcessNode, TrajectoryData
 from ase.units import Bohr, GPa
 
 from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.labelling.acceptance import SinglePoint
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import SCHEDULER_KINDS, SinglePoint, labelled, refusal, told_by_queue
+from workchains.labelling.single_point import SCHEDULER_KINDS, labelled, refusal, told_by_queue
 from workchains.processes.keyed import ending
 
 __all__ = ["STOPPED", "diagnose", "label_from_pw", "read_point"]
