@@ -40,6 +40,8 @@ def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, 
     if verb not in VERBS:
         raise unknown("verb", verb, VERBS)
     path = Path(path)
+    if not path.parent.is_dir():  # there is nowhere to say so in a file
+        raise InputError(f"{path}: no such file")
     with alone(path.parent) as done:
         return done if done is not None else _run(verb, path, age)
 

@@ -1,16 +1,19 @@
 """Parsers: what each end of a job becomes, without running the job."""
 
 import json
+from importlib import import_module
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 from aiida.common import LinkType
-from aiida.orm import CalcJobNode, FolderData
+from aiida.orm import CalcJobNode, Dict, FolderData
 from aiida.plugins import CalculationFactory, ParserFactory
 from ase.build import bulk
 from pieces import tiny_model
 
 from alworkflows import frames as frames_io
+from alworkflows import jobs
 from workchains.data.frames import FramesData
 from workchains.processes.exit_statuses import JobStatus
 
@@ -300,18 +303,19 @@ def prepared(alworkflows_code, make_frames, tmp_path):
     from aiida.common.folders import Folder
     from aiida.engine.utils import instantiate_process
     from aiida.manage import get_manager
-    from aiida.orm import Dict
 
     def _prepared(options=None, **inputs):
         process = instantiate_process(
             get_manager().get_runner(),
             CalculationFactory("alworkflows.sample"),
             code=alworkflows_code,
-            structures=FramesData.from_frames(make_frames(1)),
-            sampler=Dict({"name": "melt"}),
-            run=Dict({"structure": "copper", "seed": 1}),
-            metadata={"options": options or {}},
-            **inputs,
+            **{
+                "structures": FramesData.from_frames(make_frames(1)),
+                "sampler": Dict({"name": "melt"}),
+                "run": Dict({"structure": "copper", "seed": 1}),
+                "metadata": {"options": options or {}},
+                **inputs,
+            },
         )
         info = process.prepare_for_submission(Folder(tmp_path))
         return json.loads((tmp_path / "input.json").read_text()), info
@@ -351,11 +355,51 @@ def test_a_folder_that_was_removed_is_refused(prepared, aiida_localhost):
         prepared(parent_folder=parent)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_sides_mean_the_same_class(verb):
+    job, parser = CalculationFactory(f"alworkflows.{verb}"), ParserFactory(f"alworkflows.{verb}")
+    assert job.VERB == parser.VERB == verb
+    running = import_module(f"alworkflows.jobs.run_{verb}")
+    taken, returned = get_type_hints(running.run)["spec"], get_type_hints(running.run)["return"]
+    assert jobs.VERBS[verb].spec is taken
+    collected = get_type_hints(parser.collect)["result"]
+    for annotation, expected in ((returned, jobs.VERBS[verb].unfinished), (returned, jobs.VERBS[verb].result)):
+        assert expected in (get_args(annotation) or (annotation,))
+    assert jobs.VERBS[verb].result in get_args(collected)
+
+
+@pytest.mark.parametrize(
+    ("run", "sampler", "message"),
+    [
+        ({"structure": "copper"}, {"name": "melt"}, "the verb 'sample' expects the key 'seed'"),
+        ({"structure": "copper", "seed": 1, "uper": 2.0}, {"name": "melt"}, r"unknown key 'uper' \(did you mean 'upper'\?\)"),
+        ({"structure": "copper", "seed": 1}, {"name": "mlt"}, "unknown name 'mlt'"),
+        ({"structure": "copper", "seed": 1, "ensemble": "x.npz"}, {"name": "melt"}, "ensemble: the job says that itself"),
+    ],
+)
+def test_inputs_that_make_no_job_are_refused_before_it_is_submitted(prepared, run, sampler, message):
+    with pytest.raises(ValueError, match=message):
+        prepared(run=Dict(run), sampler=Dict(sampler))
+
+
+def test_a_group_of_no_test_frames_is_refused(alworkflows_code, make_frames):
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+
+    inputs = {
+        "code": alworkflows_code,
+        "ensembles": {"one": tiny_ensemble()},
+        "tests": {"melt": FramesData.from_frames(make_frames(1))},
+        "groups": Dict({"melt": "melt", "quench": "quench"}),
+    }
+    with pytest.raises(ValueError, match=r"tests\.quench\.0: expected one of ensemble_one\.npz, melt\.npz, got quench\.npz"):
+        instantiate_process(get_manager().get_runner(), CalculationFactory("alworkflows.evaluate"), **inputs)
+
+
 def test_the_grade_of_candidates_is_asked_of_what_was_trained_on(alworkflows_code, make_frames, tmp_path):
     from aiida.common.folders import Folder
     from aiida.engine.utils import instantiate_process
     from aiida.manage import get_manager
-    from aiida.orm import Dict
 
     job = CalculationFactory("alworkflows.describe")
     inputs = {
