@@ -33,7 +33,7 @@ def inputs(folder):
     melt = {"name": "melt", "duration": 10, "snapshots": 1}
     return {
         "sample": {"sampler": melt, "structures": "structures.npz", "structure": "wurtzite", "seed": 1},
-        "deviate": {
+        "describe": {
             "candidates": ["structures.npz"],
             "species": ["Zn", "O"],
             "geometry": GeometryLimits().model_dump(),

@@ -26,7 +26,7 @@ SHOWN = 3
 TITLES = {
     "structure": "structure",
     "sample": "sampled",
-    "deviate": "judged",
+    "describe": "judged",
     "select": "chosen",
     "label": "labelled",
     "train": "trained on",
@@ -177,7 +177,7 @@ def _sample(facts: dict[str, Any]) -> str:
     return text + _pop_text(facts, "sampler", "structure", "step", "temperature", "seed", "driven_by_ensemble")
 
 
-def _deviate(facts: dict[str, Any]) -> str:
+def _describe(facts: dict[str, Any]) -> str:
     if facts.get("refused"):
         return f"refused: {facts['refused']}"
     value = facts.get("disagreement_eV_per_A")
@@ -245,7 +245,7 @@ def _evaluate(facts: dict[str, Any]) -> str:
 SENTENCES = {
     "structure": _structure,
     "sample": _sample,
-    "deviate": _deviate,
+    "describe": _describe,
     "select": _select,
     "label": _label,
     "train": _fit,

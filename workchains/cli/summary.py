@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.cli.output import number
 from workchains.cli.common import core_hours, duration, state_of
+from workchains.processes.exit_statuses import is_warning
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -255,7 +256,7 @@ def _sentence(
         got += f"; force error {number(value)} eV/A on test frames"
     if node.is_finished_ok:
         return f"Done: {got}."
-    if node.is_finished and (node.exit_status or 0) >= 700:
+    if node.is_finished and is_warning(node.exit_status):
         return f"Ended with a warning [{node.exit_status}]: {node.exit_message}. {got[0].upper()}{got[1:]}."
     reason = f"[{node.exit_status}]: {node.exit_message}" if node.is_finished else f"({state_of(node)})"
     if node.is_excepted and node.exception:

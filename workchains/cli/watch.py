@@ -10,6 +10,7 @@ import click
 
 from alworkflows.cli.output import console, table
 from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
+from workchains.processes.exit_statuses import is_warning
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -53,7 +54,7 @@ def exit_code(ended: Standing | None) -> int:
     """
     if ended is None:
         return 130
-    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or ended.exit_status >= 700) else 1
+    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or is_warning(ended.exit_status)) else 1
 
 
 def _live(node: ProcessNode, screen: Any) -> Standing:

@@ -20,6 +20,7 @@ from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
+from workchains.processes.exit_statuses import LabelStatus, declare
 from workchains.processes.folders import clean
 from workchains.processes.keyed import ending
 from workchains.processes.naming import numbered
@@ -62,17 +63,12 @@ class LabelWorkChain(SharingWorkChain):
         )
         spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames, in the order of the frames given")
         spec.output("failures", valid_type=Dict, help="total, failed, reused; failures: id, kind, reason and attempts of each")
-        spec.exit_code(
-            202, "ERROR_SETTINGS_REFUSED", message="the label settings do not suit the frames: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            403,
-            "ERROR_TOO_MANY_LABELS_FAILED",
-            message="{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
-            invalidates_cache=True,
+        declare(spec, LabelStatus.SETTINGS_REFUSED, "the label settings do not suit the frames: {message}")
+        declare(spec, LabelStatus.ALL_LABELS_FAILED, "none of {total} labels succeeded; first: {message}")
+        declare(
+            spec,
+            LabelStatus.TOO_MANY_LABELS_FAILED,
+            "{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
         )
 
     @property

@@ -15,7 +15,7 @@ from alworkflows.errors import unknown
 from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData
 
-__all__ = ["ENGINES", "NODE_FAILED", "Call", "LabelEngine", "Outcome", "Task", "engine"]
+__all__ = ["ENGINES", "Call", "LabelEngine", "Outcome", "Task", "engine"]
 
 #: one line an engine: name in the campaign file -> "module:class"
 ENGINES = {
@@ -23,9 +23,6 @@ ENGINES = {
     "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoEngine",
     "vasp": "workchains.labelling.programs.vasp.program:VaspEngine",
 }
-
-#: AiiDA's exit status of a job whose node failed: the frame is not to blame, and nor is the walltime
-NODE_FAILED = 140
 
 #: ``call(key, calcfunction, **inputs)``: run a calcfunction once under a key of the work chain, and return its node
 Call = Callable[..., ProcessNode]

@@ -23,6 +23,7 @@ from workchains.loop.late import LATE, late_labels
 from workchains.loop.ports import declare
 from workchains.loop.products import OF_GIVEN, PRODUCTS
 from workchains.loop.state import CampaignStateWorkChain
+from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import link_key, numbered
 from workchains.processes.queueing import is_stopping, load_process
@@ -84,7 +85,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         overrides
             any part of a campaign file, as nested dictionaries
         options
-            ``metadata.options`` per step (sample, deviate, label, fit, evaluate)
+            ``metadata.options`` per step (sample, describe, label, fit, evaluate)
         base
             folder that relative paths of structure files start from; default: the working directory
         """
@@ -117,7 +118,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
         if not built.is_finished_ok:
-            self.end_with("ERROR_STRUCTURES_REFUSED", message=ending(built))
+            self.end_with(CampaignStatus.STRUCTURES_REFUSED, message=ending(built))
             return
         self.ctx.structures = built.outputs.result
         self.out("structures", self.ctx.structures)
@@ -155,14 +156,14 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             return
         stage, budget = self.campaign.stages[self.ctx.stage].name, self.campaign.budget
         if is_stopping(self.node):
-            self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=stage)
+            self.end_with(CampaignStatus.STOPPED, labels=self.labels_paid(), stage=stage)
         elif any(limit is not None for limit in (budget.labels, budget.core_hours, budget.hours)):
             spent = self.spent()
             used = what_is_used_up(budget, spent)
             if used is not None:
-                self.end_with("WARNING_BUDGET_EXHAUSTED", used=used, stage=stage)
+                self.end_with(CampaignStatus.BUDGET_EXHAUSTED, used=used, stage=stage)
             elif budget.hours is not None and spent.hours >= budget.hours:
-                self.end_with("WARNING_TIME_USED_UP", hours=f"{budget.hours:g}", labels=spent.labels, stage=stage)
+                self.end_with(CampaignStatus.TIME_USED_UP, hours=f"{budget.hours:g}", labels=spent.labels, stage=stage)
 
     def should_iterate(self) -> bool:
         """There is a stage to go on with, and nothing has ended the campaign."""
@@ -282,15 +283,13 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         """End as an iteration did, if it has not ended well."""
         if node.is_finished_ok or self.ctx.failure is not None:
             return
-        codes = {code.status: label for label, code in self.exit_codes.items()}
-        label = codes.get(node.exit_status) if node.is_finished else None
-        if label == "WARNING_STOPPED":
+        if node.exit_status == CampaignStatus.STOPPED:
             return  # that is told of the whole campaign when it takes stock
-        if label is None:
+        if not node.is_finished or node.exit_status not in {int(status) for status in CampaignStatus}:
             stage = node.inputs.stage["name"] if "stage" in node.inputs else GIVEN
-            self.end_with("ERROR_ITERATION_FAILED", iteration=node.label or self.key, stage=stage, message=ending(node))
+            self.end_with(CampaignStatus.ITERATION_FAILED, iteration=node.label or self.key, stage=stage, message=ending(node))
             return
-        self.ctx.failure = (label, node.exit_message)
+        self.ctx.failure = (node.exit_status, node.exit_message)
         self.report(f"{self.key} has ended the campaign: {node.exit_message}")
 
     # ------------------------------------------------------------------------------------------------ labels that come late
@@ -381,7 +380,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             self.out("evaluation", node.outputs.report)
             self.tidy(node)
         elif self.ctx.failure is None:
-            self.end_with("ERROR_EVALUATION_FAILED", message=ending(node))
+            self.end_with(CampaignStatus.EVALUATION_FAILED, message=ending(node))
 
     def results(self) -> ExitCode | None:
         """Hand over the last ensemble, and say how the campaign ended."""
@@ -390,7 +389,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             self.out("ensemble", ensemble)
         if self.ctx.failure is None and self.ctx.unconverged:
             stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
-            self.end_with("WARNING_NOT_CONVERGED", labels=self.labels_paid(), stages=stages)
+            self.end_with(CampaignStatus.NOT_CONVERGED, labels=self.labels_paid(), stages=stages)
         if self.ctx.failure is None:
             self.report(f"all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
         return self.ending()

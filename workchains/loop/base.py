@@ -13,20 +13,21 @@ from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains.labelling import engine
 from workchains.machines import options_for
+from workchains.processes.exit_statuses import CampaignStatus, exit_label
 from workchains.processes.folders import clean
 from workchains.processes.queueing import QueueingWorkChain, is_stopping
 
 __all__ = ["STEPS", "LoopWorkChain"]
 
 #: steps that run jobs, each with options of its own
-STEPS = ("sample", "deviate", "label", "fit", "evaluate")
+STEPS = ("sample", "describe", "label", "fit", "evaluate")
 
 
 class LoopWorkChain(QueueingWorkChain):
     """A work chain of a campaign: the campaign itself, one of its iterations, or what it does with given data.
 
     Its context holds ``products``, what it has made so far, by the names of its outputs, and ``failure``, once something has
-    ended it: the label of an exit code, and its message. What is there by then is still handed over.
+    ended it: an exit status, and its message. What is there by then is still handed over.
     """
 
     @classmethod
@@ -90,18 +91,18 @@ class LoopWorkChain(QueueingWorkChain):
         jobs = [child for chain in living for child in chain.called if not child.is_terminated]
         return ToContext(**{f"others.pk_{node.pk}": node for node in (*living, *jobs)})
 
-    def end_with(self, label: str, **values: Any) -> None:
+    def end_with(self, status: CampaignStatus, **values: Any) -> None:
         """Remember how this ends; what is there is still handed over."""
-        message = getattr(self.exit_codes, label).format(**values).message
-        self.ctx.failure = (label, message)
+        message = self.exit_codes[exit_label(status)].format(**values).message
+        self.ctx.failure = (int(status), message)
         self.report(message)
 
     def ending(self) -> ExitCode | None:
         """Return the exit code of what has ended this, None if nothing has."""
         if self.ctx.failure is None:
             return None
-        label, message = self.ctx.failure
-        code: ExitCode = getattr(self.exit_codes, label)
+        status, message = self.ctx.failure
+        code: ExitCode = self.exit_codes[exit_label(CampaignStatus(status))]
         return ExitCode(code.status, message, code.invalidates_cache)
 
     def tidy(self, node: ProcessNode) -> None:

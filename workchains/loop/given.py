@@ -9,12 +9,12 @@ from aiida.engine import ExitCode, ToContext, calcfunction, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import ArrayData, Dict, Int
 
-from workchains.calculations.describe_job import DeviateJob
+from workchains.calculations.describe_job import DescribeJob
 from workchains.data.frames import FramesData
 from workchains.loop import step_inputs as of
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
-from workchains.processes.exit_statuses import COMMITTEE_TOO_SMALL
+from workchains.processes.exit_statuses import CampaignStatus, TrainStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order
 from workchains.processes.queueing import is_stopping, load_process
@@ -107,9 +107,9 @@ class GivenDataWorkChain(LoopWorkChain):
             "label": f"describe {len(frames)} given frames",
             "code": self.inputs.code,
             "candidates": frames,
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
     def inspect_describe(self) -> None:
         """Add each source to the data set or to the test frames."""
@@ -118,7 +118,7 @@ class GivenDataWorkChain(LoopWorkChain):
             if node is None:
                 return  # a person asked to begin nothing new
             if not node.is_finished_ok:
-                self.end_with("ERROR_GIVEN_DATA_REFUSED", source=key, message=ending(node))
+                self.end_with(CampaignStatus.GIVEN_DATA_REFUSED, source=key, message=ending(node))
                 return
             self.tidy(node)
             frames, about = self.inputs.sources[key], self.inputs.uses[key]
@@ -132,7 +132,7 @@ class GivenDataWorkChain(LoopWorkChain):
                 seed=Int(derive_seed(self.inputs.seed.value, GIVEN, number)),
             )
             if not divided.is_finished_ok:
-                self.end_with("ERROR_GIVEN_DATA_REFUSED", source=key, message=ending(divided))
+                self.end_with(CampaignStatus.GIVEN_DATA_REFUSED, source=key, message=ending(divided))
                 return
             self.hand_over_of("fingerprints", key, divided.outputs.fingerprints)
             for namespace, output, use in (("batches", "batch", "train"), ("tests", "test", "test")):
@@ -169,14 +169,14 @@ class GivenDataWorkChain(LoopWorkChain):
         node = self.ctx.train
         if node.is_finished_ok:
             self.out_many(self.exposed_outputs(node, TrainWorkChain))
-        elif node.exit_status == COMMITTEE_TOO_SMALL:
-            self.end_with("ERROR_COMMITTEE_TOO_SMALL", message=ending(node))
+        elif node.exit_status == TrainStatus.COMMITTEE_TOO_SMALL:
+            self.end_with(CampaignStatus.COMMITTEE_TOO_SMALL, message=ending(node))
         elif not is_stopping(self.node):
-            self.end_with("ERROR_TRAINING_FAILED", stage=GIVEN, message=ending(node))
+            self.end_with(CampaignStatus.TRAINING_FAILED, stage=GIVEN, message=ending(node))
 
     def results(self) -> ExitCode | None:
         """Say how it ended."""
         trained = "train" in self.ctx and self.ctx.train.is_finished_ok
         if self.ctx.failure is None and is_stopping(self.node) and not trained:
-            self.end_with("WARNING_STOPPED", stage=GIVEN, labels=0)
+            self.end_with(CampaignStatus.STOPPED, stage=GIVEN, labels=0)
         return self.ending()

@@ -40,17 +40,12 @@ def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], d
             found[key], uses[key] = node, {"use": use, "test_share": source.test_share}
             _check(node, campaign, where)
     seen: dict[str, str] = {}
-    first: tuple[str, dict[str, Any]] | None = None
     for key, node in found.items():
         for identity in node.ids:
             if identity in seen:
                 raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
             seen[identity] = key
-        if node.engine is not None and frames_io.is_given(node.engine):
-            continue
-        if first is not None and node.engine != first[1]:
-            raise InputError(f"start: labels of two engines or settings: {first[0]} has {first[1]}, {key} has {node.engine}")
-        first = first or (key, node.engine or {})
+    frames_io.require_one_engine({key: node.engine for key, node in found.items()}, "start")
     return found, uses
 
 

@@ -9,7 +9,7 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, Int, ProcessNode
 
 from alworkflows.settings import Stage
-from workchains.calculations.describe_job import DeviateJob
+from workchains.calculations.describe_job import DescribeJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain
@@ -19,6 +19,7 @@ from workchains.loop.approval import answer, estimate, put_question
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.iteration_ports import declare
 from workchains.loop.late import has_enough
+from workchains.processes.exit_statuses import CampaignStatus, LabelStatus, TrainStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order, numbered
 from workchains.processes.queueing import is_stopping
@@ -31,10 +32,11 @@ from workchains.steps.trust_levels import find_trust_levels
 
 __all__ = ["LATE_LABELS", "IterationWorkChain"]
 
-#: exit statuses of a LabelWorkChain that an iteration tells in its own name
-LABELLING = {402: "ERROR_ALL_LABELS_FAILED", 403: "ERROR_TOO_MANY_LABELS_FAILED"}
-#: exit status of a TrainWorkChain whose members would have been too few
-COMMITTEE_TOO_SMALL = 406
+#: ends of a LabelWorkChain that an iteration tells in its own name
+LABELLING = {
+    LabelStatus.ALL_LABELS_FAILED: CampaignStatus.ALL_LABELS_FAILED,
+    LabelStatus.TOO_MANY_LABELS_FAILED: CampaignStatus.TOO_MANY_LABELS_FAILED,
+}
 #: in place of a stage, for an iteration that does nothing but fit to labels which came late
 LATE_LABELS = "late labels"
 #: the labelling steps: frames to train on, and those drawn at random
@@ -138,7 +140,7 @@ class IterationWorkChain(LoopWorkChain):
             settings=Dict(of.trust_levels(self.campaign, self.stage, groups, self.inputs.ensemble.reference_disagreement)),
         )
         if not node.is_finished_ok:
-            self.end_with("ERROR_LEVELS_UNUSABLE", stage=self.stage.name, message=ending(node))
+            self.end_with(CampaignStatus.LEVELS_UNUSABLE, stage=self.stage.name, message=ending(node))
             return
         self.hand_over("trust_levels", node.outputs.result)
         self.report(f"{self.about}: {node.outputs.result['sentence']}")
@@ -182,7 +184,7 @@ class IterationWorkChain(LoopWorkChain):
         elif "candidates" in node.outputs:
             self.hand_over("candidates", node.outputs.candidates)
         elif self.is_going_on():
-            self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
+            self.end_with(CampaignStatus.SAMPLING_FAILED, stage=self.stage.name, message=ending(node))
 
     # ------------------------------------------------------------------------------------------------ choose
 
@@ -202,9 +204,9 @@ class IterationWorkChain(LoopWorkChain):
             "label": f"{self.key}: describe {len(candidates)} candidates",
             "code": self.inputs.code,
             "candidates": candidates,
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
     def inspect_describe(self) -> None:
         """See that every candidate was described."""
@@ -212,7 +214,7 @@ class IterationWorkChain(LoopWorkChain):
         if node is None or self.ctx.failure is not None:
             return
         if not node.is_finished_ok:
-            self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
+            self.end_with(CampaignStatus.DEVIATION_FAILED, stage=self.stage.name, message=ending(node))
             return
         self.hand_over("deviation", node.outputs.deviation)
         self.tidy(node)
@@ -236,7 +238,7 @@ class IterationWorkChain(LoopWorkChain):
             **self.given("fingerprints"),
         )
         if not chosen.is_finished_ok:
-            self.end_with("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
+            self.end_with(CampaignStatus.SELECTION_FAILED, stage=self.stage.name, message=ending(chosen))
             return
         outputs = chosen.outputs
         for name in ("selected", "test", "fingerprints", "selection"):
@@ -246,9 +248,9 @@ class IterationWorkChain(LoopWorkChain):
         self.report(f"{self.about}: " + ", ".join(f"{number} {name}" for name, number in counts.items()))
         if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
             upper = outputs.selection["window"][1]
-            self.end_with("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
+            self.end_with(CampaignStatus.BEYOND_TRUST, stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
         if not counts["valid"]:
-            self.end_with("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(candidates))
+            self.end_with(CampaignStatus.NO_CANDIDATES, stage=self.stage.name, total=len(candidates))
 
     # ------------------------------------------------------------------------------------------------ ask, label
 
@@ -271,7 +273,7 @@ class IterationWorkChain(LoopWorkChain):
     def inspect_answer(self) -> None:
         """End here if the labels were not approved."""
         if answer(self.node) is False:
-            self.end_with("WARNING_NOT_APPROVED", stage=self.stage.name, labels=sum(map(len, self.chosen().values())))
+            self.end_with(CampaignStatus.NOT_APPROVED, stage=self.stage.name, labels=sum(map(len, self.chosen().values())))
 
     def should_label(self) -> bool:
         """Frames were chosen."""
@@ -329,8 +331,8 @@ class IterationWorkChain(LoopWorkChain):
             if chain.is_finished_ok or is_stopping(self.node):
                 continue  # labels that were let go of are no failure
             if name == LABEL:
-                label = LABELLING.get(chain.exit_status, "ERROR_LABELLING_FAILED")
-                self.end_with(label, stage=self.stage.name, message=ending(chain))
+                status = LABELLING.get(chain.exit_status, CampaignStatus.LABELLING_FAILED)
+                self.end_with(status, stage=self.stage.name, message=ending(chain))
             else:
                 self.report(f"labelling the test frames failed: {ending(chain)}")
 
@@ -386,10 +388,10 @@ class IterationWorkChain(LoopWorkChain):
         elif self.ctx.failure is not None:
             # too few labels came: that is how the campaign ends, and why there is no fit
             self.report(f"{self.key}: no fit to the labels that came: {ending(node)}")
-        elif node.exit_status == COMMITTEE_TOO_SMALL:
-            self.end_with("ERROR_COMMITTEE_TOO_SMALL", message=ending(node))
+        elif node.exit_status == TrainStatus.COMMITTEE_TOO_SMALL:
+            self.end_with(CampaignStatus.COMMITTEE_TOO_SMALL, message=ending(node))
         else:
-            self.end_with("ERROR_TRAINING_FAILED", stage=self.inputs.stage["name"], message=ending(node))
+            self.end_with(CampaignStatus.TRAINING_FAILED, stage=self.inputs.stage["name"], message=ending(node))
 
     def should_decide(self) -> bool:
         """All of it was done: what was labelled is fitted, or nothing was worth a label.
@@ -420,7 +422,7 @@ class IterationWorkChain(LoopWorkChain):
             **{f"decision_{number:03d}": earlier[key] for number, key in enumerate(in_order(earlier))},
         )
         if not node.is_finished_ok:
-            self.end_with("ERROR_JUDGEMENT_FAILED", stage=stage.name, message=ending(node))
+            self.end_with(CampaignStatus.JUDGEMENT_FAILED, stage=stage.name, message=ending(node))
             return
         self.hand_over("decision", node.outputs.result)
         self.report(f"{self.key}: stage {stage.name} {node.outputs.result['sentence']}")
@@ -430,5 +432,5 @@ class IterationWorkChain(LoopWorkChain):
         done = self.product("decision") is not None or (not self.should_choose() and self.product("ensemble") is not None)
         if self.ctx.failure is None and not done and is_stopping(self.node):
             labels = sum(len(self.product(name) or ()) for name in ("batch", "test_batch", "transfer_batch"))
-            self.end_with("WARNING_STOPPED", stage=self.inputs.stage["name"], labels=labels)
+            self.end_with(CampaignStatus.STOPPED, stage=self.inputs.stage["name"], labels=labels)
         return self.ending()

@@ -85,7 +85,7 @@ class Costs:
     total
         Of all jobs.
     steps
-        By step: ``sample``, ``deviate``, ``label``, ``fit``, ``evaluate``.
+        By step: ``sample``, ``describe``, ``label``, ``fit``, ``evaluate``.
     iterations, stages
         By number of the iteration (as text) and by stage, each by step; ``whole campaign`` is what belongs to none.
     engines
@@ -121,7 +121,7 @@ def core_hours_of(jobs: list[int]) -> dict[int, float]:
 
 
 def steps_of_jobs(steps: Sequence[Step]) -> dict[int, str]:
-    """Return the step that each job below a campaign belongs to, by its PK: ``sample``, ``deviate``, ``label``, ``fit``, ..."""
+    """Return the step that each job below a campaign belongs to, by its PK: ``sample``, ``describe``, ``label``, ``fit``, ..."""
     labels = labelling_below(steps)
     # whatever program labels, its jobs are the label step's
     return {

@@ -254,7 +254,7 @@ def _inputs_to(node: orm.Data, labels: Iterable[str]) -> list[tuple[orm.ProcessN
 
 
 def _uses_of_model(node: EnsembleData) -> list[Use]:
-    words = {"SampleJob": "drove sampling", "DeviateJob": "judged candidates", "EvaluateJob": "was judged"}
+    words = {"SampleJob": "drove sampling", "DescribeJob": "judged candidates", "EvaluateJob": "was judged"}
     found = []
     for process, link in _inputs_to(node, words):
         _, key, _ = place_of(process)
@@ -269,7 +269,7 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
 
 
 def _uses_of_frames(node: FramesData) -> list[Use]:
-    words = {"DeviateJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
+    words = {"DescribeJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
     found, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
     outputs = outputs_of([pk_of(process) for process, _ in jobs if process.process_label == "FitJob"])
     told = facts_of(made["report"] for made in outputs.values() if "report" in made)

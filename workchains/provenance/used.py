@@ -26,7 +26,7 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
         with_incoming="frames",
         edge_filters={"type": LinkType.INPUT_CALC.value},
         edge_project="label",
-        filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "EvaluateJob", "tell_failures"]}},
+        filters={"attributes.process_label": {"in": ["DescribeJob", "FitJob", "EvaluateJob", "tell_failures"]}},
         project=["id", "attributes.process_label"],
     )
     rows = sorted(query.all())
@@ -34,8 +34,8 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
     for pk, _, link in [row for row in rows if row[1] != "FitJob"]:
         process = orm.load_node(pk)
         assert isinstance(process, orm.ProcessNode)
-        if process.process_label == "DeviateJob" and process.is_finished_ok:
-            events.append(_deviate(process, index))
+        if process.process_label == "DescribeJob" and process.is_finished_ok:
+            events.append(_describe(process, index))
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             events.append(_evaluate(process, link))
         elif process.process_label == "tell_failures" and link == "frames":
@@ -43,7 +43,7 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
     return events
 
 
-def _deviate(process: orm.ProcessNode, index: int) -> Event:
+def _describe(process: orm.ProcessNode, index: int) -> Event:
     deviation = process.outputs.deviation
     value = float(deviation.get_array("disagreement")[index])
     facts: dict[str, Any] = {"disagreement_eV_per_A": value if np.isfinite(value) else None}
@@ -54,7 +54,7 @@ def _deviate(process: orm.ProcessNode, index: int) -> Event:
     reason = deviation.base.attributes.get("refused")[index]
     if reason:
         facts["refused"] = reason
-    return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
+    return Event("describe", process.pk, str(process.process_label), deviation.pk, facts)
 
 
 def _fits(used: dict[int, str]) -> list[Event]:
