@@ -136,9 +136,9 @@ def _lines(node: ProcessNode) -> Standing:
 
 def _trouble() -> str:
     """Say what is wrong with the daemon, and what to type."""
-    from workchains.machines.session import daemon_status, deafness
+    from workchains.machines.session import daemon_status, lost_broker
 
     status = daemon_status()
     if not status.running:
         return "The daemon does not run, so nothing moves; start it with: alworkflows setup"
-    return f"{deafness(status)}; start it anew with: alworkflows setup" if status.deaf else ""
+    return f"{lost_broker(status)}; start it anew with: alworkflows setup" if status.unresponsive else ""

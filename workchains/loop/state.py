@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiida.common.links import LinkType
-from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode, QueryBuilder, WorkChainNode, load_node
+from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode, QueryBuilder, load_node
 
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.machines import options_for
+from workchains.processes.aiida_private import ForgetsOutputs
 from workchains.processes.folders import clean
 from workchains.processes.keyed import derive_seed, numbered
 from workchains.processes.queueing import QueueingWorkChain
@@ -41,7 +41,7 @@ def latest(kept: Iterable[str]) -> str:
     return max(kept, key=lambda key: (len(key), key))
 
 
-class CampaignWorkChain(QueueingWorkChain):
+class CampaignWorkChain(ForgetsOutputs, QueueingWorkChain):
     """A work chain that runs a campaign; what it does in which order is the subclass's.
 
     The context holds ``stage`` (its index), ``stage_iteration`` and ``iteration`` (from 1), a mapping from keys to PKs for each
@@ -92,23 +92,6 @@ class CampaignWorkChain(QueueingWorkChain):
         for pk, number in query.all() if pks else []:
             counted[pks[pk]] = counted.get(pks[pk], 0) + int(number)
         return counted
-
-    def update_outputs(self) -> None:
-        """Attach the outputs that are new, and forget them."""
-        flat = self._flat_outputs()
-        if not flat:
-            return
-        query = QueryBuilder().append(WorkChainNode, filters={"id": self.node.pk}, tag="campaign")
-        edge = {"type": LinkType.RETURN.value, "label": {"in": list(flat)}}
-        query.append(Data, with_incoming="campaign", edge_filters=edge, edge_project="label", project="id")
-        attached = {label for _, label in query.all()}
-        for label, output in flat.items():
-            if label not in attached:
-                output.base.links.add_incoming(self.node, LinkType.RETURN, label)
-                output.store()
-        if self.runner.is_daemon_runner:
-            # elsewhere whoever runs the campaign gets them as the result
-            self._outputs = {}
 
     def end_with(self, label: str, **values: Any) -> None:
         """Remember how the campaign ends; what is there is still judged and handed over."""

@@ -8,7 +8,6 @@ an extra; a lock on a file makes asking and taking one act, since a profile's da
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from aiida.orm import Computer, ProcessNode, QueryBuilder, WorkChainNode, load_n
 from plumpy import ProcessState
 
 from workchains.machines import job_cap
+from workchains.processes.aiida_private import AwaitsFirst
 from workchains.processes.keyed import KeyedWorkChain, ending
 from workchains.processes.locks import profile_lock
 from workchains.processes.retries import Decision, Folder, Tries, decide, died, end_of
@@ -32,9 +32,6 @@ STOP = "alworkflows_stop"
 
 #: returns process class, inputs, and what the process works on (it goes into its extra), for a key; None: not wanted any more
 Make = Callable[[str], tuple[type, dict[str, Any], dict[str, Any]] | None]
-#: where in the context processes stand of which the first is awaited
-FIRST = ("jobs.", "others.")
-
 ENDED = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED, ProcessState.KILLED)]
 
 
@@ -85,11 +82,13 @@ def ask_to_stop(node: ProcessNode) -> list[int]:
     return asked
 
 
-class QueueingWorkChain(KeyedWorkChain):
+class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
     """A work chain with more jobs than may be in flight: submit what fits, go on when the first of them ends.
 
     A subclass's outline holds ``while_(has_work)(run_jobs, inspect_jobs)``; ``run_jobs`` returns what :meth:`submit_some` does.
     """
+
+    first_of = ("jobs.", "others.")
 
     def submit_some(
         self,
@@ -165,27 +164,3 @@ class QueueingWorkChain(KeyedWorkChain):
             return Decision()
         tries = Tries(restarts=len(made) - 1, deaths=sum(map(died, made)))
         return decide(end_of(made[-1]), tries, allowed=None, folder=Folder.GONE)
-
-    # ------------------------------------------------------------- what AiiDA's work chain does for all, here for the first
-
-    def _action_awaitables(self) -> None:
-        """Listen to each awaited process once, however often it is awaited."""
-        heard: set[int] = self.__dict__.setdefault("_heard", set())
-        for awaitable in self._awaitables:
-            if awaitable.pk not in heard:
-                heard.add(awaitable.pk)
-                callback = functools.partial(self.call_soon, self._on_one_finished, awaitable.pk)
-                self.runner.call_on_process_finish(awaitable.pk, callback)
-
-    def _on_one_finished(self, pk: int) -> None:
-        """Go on when all are done that are awaited together, or the first of those awaited as ``jobs`` or ``others``."""
-        self.__dict__["_heard"].discard(pk)
-        found = [awaitable for awaitable in self._awaitables if awaitable.pk == pk]
-        if not found:
-            return  # it ended between two steps; whoever awaits it now listens anew, and hears at once
-        for awaitable in found:
-            self._resolve_awaitable(awaitable, load_node(pk))
-        if any(awaitable.key.startswith(FIRST) for awaitable in found):
-            self._awaitables = [awaitable for awaitable in self._awaitables if not awaitable.key.startswith(FIRST)]
-        if self.state == ProcessState.WAITING and not self._awaitables:
-            self.resume()
