@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from alworkflows.cli.output import console, table
+from workchains.cli.show import show
 from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
 
 if TYPE_CHECKING:
@@ -37,8 +38,6 @@ def watch(node: ProcessNode) -> Standing | None:
 
 def follow(node: ProcessNode, as_json: bool) -> NoReturn:
     """Watch a campaign to its end, show how it stands, and leave with the exit status of a command that waited."""
-    from workchains.cli.status import show
-
     ended = watch(node)
     if ended is not None:
         show(ended, as_json)
