@@ -64,7 +64,9 @@ def _run(verb: str, path: Path, age: float) -> dict[str, Any]:
         spec = _read(path)
         if spec.get("max_seconds") is not None:
             spec["max_seconds"] = _seconds(path, spec["max_seconds"]) - age
-        function: Callable[[dict[str, Any], Path], dict[str, Any]] = importlib.import_module(f"alworkflows.jobs.{verb}").run
+        function: Callable[[dict[str, Any], Path], dict[str, Any]] = importlib.import_module(
+            f"alworkflows.jobs.run_{dict(deviate='describe').get(verb, verb)}"
+        ).run
         try:
             result = function(spec, folder)
         except KeyError as error:

@@ -22,7 +22,8 @@ from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
 from workchains.processes.folders import clean
-from workchains.processes.keyed import ending, numbered
+from workchains.processes.keyed import ending
+from workchains.processes.naming import numbered
 from workchains.processes.queueing import is_stopping, load_process
 from workchains.processes.retries import End, Folder, Tries, decide, died, is_unreadable
 

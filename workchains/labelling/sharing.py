@@ -11,7 +11,7 @@ from aiida.orm import Dict
 from alworkflows.frames.twins import coarse_keys
 from workchains.labelling.contract import Task
 from workchains.labelling.screen import find_labelled, find_underway, newest_frames, reuse_labels
-from workchains.processes.keyed import numbered
+from workchains.processes.naming import numbered
 from workchains.processes.queueing import QueueingWorkChain
 
 if TYPE_CHECKING:

@@ -1,9 +1,7 @@
-"""What the work chains share: children that are made once, whatever restarts the step; seeds that follow from the campaign's."""
+"""What the work chains share: children that are made once, whatever restarts the step."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -17,16 +15,10 @@ from aiida.orm import ProcessNode
 from workchains.processes.repair import exit_without_broker
 from workchains.processes.revival import QUEUED, bury, is_abandoned, never_began
 
-__all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered", "reuse_jobs"]
+__all__ = ["KeyedWorkChain", "ending", "reuse_jobs"]
 
 #: process types of our jobs, for AiiDA's caching
 JOBS = "aiida.calculations:alworkflows.*"
-
-
-def derive_seed(seed: int, *path: object) -> int:
-    """Return a seed for one use, from the campaign's seed and what it is for: never from a PK, so that a rerun draws the same."""
-    text = "/".join(str(part) for part in (seed, *path))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
 
 
 def ending(node: ProcessNode) -> str:
@@ -35,16 +27,6 @@ def ending(node: ProcessNode) -> str:
         return node.exit_message
     exception = (node.exception or "").strip().splitlines()
     return exception[-1] if exception else node.process_state.value if node.process_state else "never started"
-
-
-def link_key(name: str) -> str:
-    """Return a structure's name as a link label, which may hold letters, digits and underscores only."""
-    return re.sub(r"\W", "_", name)
-
-
-def numbered(name: str, number: int, digits: int = 2) -> str:
-    """Return ``name_07``: link labels that sort."""
-    return f"{name}_{number:0{digits}d}"
 
 
 @contextmanager

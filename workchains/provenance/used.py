@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 from workchains.provenance.event import Event
 from workchains.provenance.facts import facts_of
 from workchains.provenance.tree import ending, outputs_of
@@ -84,7 +85,7 @@ def _fits(used: dict[int, str]) -> list[Event]:
 def _evaluate(process: orm.ProcessNode, link: str) -> Event:
     """Return the errors that a test frame went into: of each ensemble, on all frames of its group."""
     report, group = process.outputs.report, process.inputs.groups[link.partition("__")[2]]
-    names = sorted(process.inputs.ensembles)
+    names = in_order(process.inputs.ensembles)
     errors = {name: judged[group]["force_rmse"] for name, judged in zip(names, report["errors"], strict=True)}
     facts = {"group": group, "force_rmse_eV_per_A": errors}
     return Event("evaluate", process.pk, str(process.process_label), report.pk, facts)

@@ -68,8 +68,8 @@ def trusts(records: Sequence[IterationRecord]) -> tuple[Trust, ...]:
 
     found = []
     for record in records:
-        if "levels" in record.nodes:
-            node = orm.load_node(record.nodes["levels"])
-            assert isinstance(node, orm.Dict)  # what find_levels returns
+        if "trust_levels" in record.nodes:
+            node = orm.load_node(record.nodes["trust_levels"])
+            assert isinstance(node, orm.Dict)  # what find_trust_levels returns
             found.append(Trust(number=record.number, stage=record.stage, **node.get_dict()))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""``judge_iteration``: has a stage converged, as a step of the record."""
+"""``decide_convergence``: has a stage converged, as a step of the record."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from alworkflows.errors import InputError
 from alworkflows.selection.convergence import judge
 from alworkflows.settings import Convergence, parse
 
-__all__ = ["judge_iteration"]
+__all__ = ["decide_convergence"]
 
 
 @calcfunction
-def judge_iteration(selection: Dict, settings: Dict, **more: Dict) -> Dict | ExitCode:
+def decide_convergence(selection: Dict, settings: Dict, **more: Dict) -> Dict | ExitCode:
     """Decide about a stage after one of its iterations.
 
     Parameters

@@ -12,7 +12,8 @@ from workchains.calculations.sample_job import SampleJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.machines import options_for
-from workchains.processes.keyed import derive_seed, ending, numbered
+from workchains.processes.keyed import ending
+from workchains.processes.naming import derive_seed, numbered
 from workchains.processes.restarting import RestartingWorkChain
 from workchains.steps.structures import merge_frames
 

@@ -8,7 +8,7 @@ from aiida.orm import Dict
 from alworkflows.errors import InputError
 from alworkflows.settings import GeometryLimits, StructureSettings, parse
 from workchains.data.frames import FramesData
-from workchains.processes.keyed import link_key
+from workchains.processes.naming import link_key
 
 __all__ = ["build_structures", "merge_frames"]
 

@@ -15,7 +15,8 @@ from workchains.calculations.fit_job import FitJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.machines import options_for
-from workchains.processes.keyed import ending, numbered
+from workchains.processes.keyed import ending
+from workchains.processes.naming import numbered
 from workchains.processes.restarting import RestartingWorkChain
 
 __all__ = ["TrainWorkChain"]

@@ -16,7 +16,7 @@ from workchains.data.frames import FramesData
 from workchains.loop.active_learning import ActiveLearningWorkChain
 from workchains.loop.approval import give_answer, open_question
 from workchains.loop.ports import EXIT_CODES
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.processes.queueing import STOP, ask_to_stop
 
 STAGE = {

@@ -13,7 +13,7 @@ from alworkflows.settings import SelectionSettings
 from workchains.cli.replay import replay as command
 from workchains.data.frames import FramesData
 from workchains.machines import session
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.provenance.replay import replay
 from workchains.steps.select import arguments, select_frames
 from workchains.steps.trust_levels import find_levels
