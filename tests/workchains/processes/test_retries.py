@@ -14,7 +14,7 @@ def outcome(*args):
     return decision.again, decision.from_folder
 
 
-@pytest.mark.parametrize(("end", "folder"), itertools.product((End.DONE, End.FAILED), Folder))
+@pytest.mark.parametrize(("end", "folder"), list(itertools.product((End.DONE, End.FAILED), Folder)))
 def test_what_is_done_or_failed_for_its_own_reasons_is_not_tried_again(end, folder):
     assert decide(end, Tries(), None, folder) == Decision(again=False, from_folder=False, action="")
 
