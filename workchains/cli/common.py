@@ -19,6 +19,7 @@ __all__ = [
     "load_labelling",
     "load_run",
     "profile_option",
+    "short",
     "start_or_find_daemon",
     "state_of",
 ]
@@ -46,6 +47,17 @@ def core_hours(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
+
+
+def short(value: Any) -> str:
+    """Return a value as a person reads it: numbers with four figures."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {short(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(short(item) for item in value) + "]"
+    return str(value)
 
 
 def load_campaign_node(text: str) -> ProcessNode:

@@ -11,14 +11,14 @@ import click
 from alworkflows.cli.files import count
 from alworkflows.cli.output import console, json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import core_hours, profile_option
+from workchains.cli.common import core_hours, profile_option, short
 
 if TYPE_CHECKING:
     from aiida.orm import Node
 
     from workchains.provenance import Event, FrameLineage
 
-__all__ = ["lineage", "short"]
+__all__ = ["lineage"]
 
 #: fits of one batch up to which each is shown
 SHOWN = 3
@@ -147,17 +147,6 @@ def _pop_text(facts: dict[str, Any], *names: str) -> str:
     for name in names:
         facts.pop(name, None)
     return "; " + ", ".join(f"{name} {short(value)}" for name, value in facts.items() if value is not None) if facts else ""
-
-
-def short(value: Any) -> str:
-    """Return a value as a person reads it: numbers with four figures."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {short(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(short(item) for item in value) + "]"
-    return str(value)
 
 
 def _structure(facts: dict[str, Any]) -> str:

@@ -39,18 +39,18 @@ class Task:
     remedies
         Names of the remedies used so far, the last of which is in force.
     restarts
-        How many jobs before reached the walltime in the middle of its first frame.
+        How many jobs before were interrupted in the middle of its first frame.
     parent
         PK of the process whose folder holds the state to go on from.
-    again
-        Whether the job before died on this frame: the second time, the frame is to blame.
+    deaths
+        How many jobs before died on its frames: one may have died of something else, of more the frame is to blame.
     """
 
     indices: tuple[int, ...]
     remedies: tuple[str, ...] = ()
     restarts: int = 0
     parent: int | None = None
-    again: bool = False
+    deaths: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the task as plain values, as a work chain's context keeps them."""
@@ -59,9 +59,7 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Task:
         """Return the task that :meth:`as_dict` gave."""
-        return cls(
-            tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values.get("again", False)
-        )
+        return cls(tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values["deaths"])
 
 
 @dataclass

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.common.links import LinkType
-from aiida.orm import Data, QueryBuilder, WorkChainNode, load_node
+from aiida.orm import Data, QueryBuilder, load_node
 
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.budget import Spent, hours_since
 from workchains.loop.products import PRODUCTS, SETS
+from workchains.processes.aiida_private import ForgetsOutputs
 from workchains.processes.naming import in_order, numbered
 from workchains.provenance.costs import costs
 
 __all__ = ["CampaignStateWorkChain"]
 
 
-class CampaignStateWorkChain(LoopWorkChain):
+class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
     """A campaign's memory; what it does in which order is the subclass's.
 
     The context holds ``stage`` (index of the one in progress), ``stage_iteration`` and ``iteration`` (finished ones, of the stage
@@ -97,20 +97,3 @@ class CampaignStateWorkChain(LoopWorkChain):
         """Return what every work chain of the loop is given."""
         names = ("code", "label_code", "campaign", "options")
         return {name: self.inputs[name] for name in names if name in self.inputs}
-
-    def update_outputs(self) -> None:
-        """Attach the outputs that are new, and forget them."""
-        flat = self._flat_outputs()
-        if not flat:
-            return
-        query = QueryBuilder().append(WorkChainNode, filters={"id": self.node.pk}, tag="campaign")
-        edge = {"type": LinkType.RETURN.value, "label": {"in": list(flat)}}
-        query.append(Data, with_incoming="campaign", edge_filters=edge, edge_project="label", project="id")
-        attached = {label for _, label in query.all()}
-        for label, output in flat.items():
-            if label not in attached:
-                output.base.links.add_incoming(self.node, LinkType.RETURN, label)
-                output.store()
-        if self.runner.is_daemon_runner:
-            # elsewhere whoever runs the campaign gets them as the result
-            self._outputs = {}

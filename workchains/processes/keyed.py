@@ -9,10 +9,10 @@ from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
-from aiida.manage.caching import _CONTEXT_CACHE
+from aiida.manage.caching import enable_caching
 from aiida.orm import ProcessNode
 
-from workchains.processes.repair import leave_if_deaf
+from workchains.processes.repair import exit_without_broker
 from workchains.processes.revival import QUEUED, bury, is_abandoned, never_began
 
 __all__ = ["KeyedWorkChain", "ending", "reuse_jobs"]
@@ -35,12 +35,14 @@ def reuse_jobs(wanted: bool) -> Iterator[None]:
     if not wanted:
         yield
         return
-    _CONTEXT_CACHE.enable(JOBS)
-    try:
-        yield
-    finally:
-        # AiiDA's own context manager leaves it enabled when something is raised, and a daemon worker lives on
-        _CONTEXT_CACHE.clear()
+    error: BaseException | None = None
+    with enable_caching(identifier=JOBS):
+        try:
+            yield
+        except BaseException as raised:  # passed on below; here, it would leave caching enabled in a worker that lives on
+            error = raised
+    if error is not None:
+        raise error
 
 
 class KeyedWorkChain(WorkChain):
@@ -92,7 +94,7 @@ class KeyedWorkChain(WorkChain):
         if description:
             metadata["description"] = description
         if self.runner.is_daemon_runner:
-            leave_if_deaf()
+            exit_without_broker()
         with reuse_jobs(self.goes_on):
             node = self.submit(process, metadata=metadata, **inputs)
         node.base.extras.set(QUEUED, True)

@@ -186,11 +186,11 @@ def test_a_checkpoint_that_is_gone_is_told_and_the_fit_begins_anew(code, make_fr
 
     go_on = RestartingWorkChain.go_on
 
-    def lose(self, run, node, why):
+    def lose(self, run, node):
         for file in (folder(node) / "checkpoint").iterdir():
             file.unlink()
         (folder(node) / "checkpoint").rmdir()
-        go_on(self, run, node, why)
+        go_on(self, run, node)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", lose)
     _, node, jobs = fit(code, make_frames, 2, restarts=2)
@@ -204,9 +204,9 @@ def test_nothing_new_is_begun_once_asked(code, make_frames, monkeypatch):
 
     go_on = RestartingWorkChain.go_on
 
-    def asked(self, run, node, why):
+    def asked(self, run, node):
         self.node.base.extras.set(STOP, True)
-        go_on(self, run, node, why)
+        go_on(self, run, node)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", asked)
     outputs, node, jobs = sample(code, make_frames, {"a": 3, "bb": 1})
