@@ -219,7 +219,7 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
             stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
             self.end_with("WARNING_NOT_CONVERGED", labels=self.labels_paid(), stages=stages)
         if self.ctx.failure is None:
-            self.report(f"converged: all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
+            self.report(f"done: all {len(self.campaign.stages)} stages, with {self.labels_paid()} labels")
             return None
         label, values = self.ctx.failure
         return getattr(self.exit_codes, label).format(**values)
