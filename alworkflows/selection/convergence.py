@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -21,7 +21,7 @@ class Ending(StrEnum):
     CONVERGED = "converged"
     NO_GAIN = "no gain"
     ITERATIONS = "iterations"
-    FIXED = "fixed"  # a single iteration that had no ensemble to ask: it does what it says, and is done
+    FIXED = "fixed"  # its plan was a number of iterations, or a single one that had no ensemble to ask: it did that, and is done
 
 
 @dataclass(frozen=True)
@@ -143,23 +143,33 @@ def judge(
     elif stale:
         ending = Ending.NO_GAIN
     elif number >= iterations:
-        ending = Ending.FIXED if iterations == 1 and share is None else Ending.ITERATIONS
-    return Decision(share, error, gain, criteria, held, converged, ending, _sentence(rule, criteria, ending, number, iterations))
+        planned = not rule.has_criterion or (iterations == 1 and share is None)
+        ending = Ending.FIXED if planned else Ending.ITERATIONS
+    decision = Decision(share, error, gain, criteria, held, converged, ending)
+    return replace(decision, sentence=_sentence(decision, rule, number, iterations))
 
 
-def _sentence(rule: Convergence, criteria: dict[str, dict[str, Any]], ending: Ending | None, number: int, iterations: int) -> str:
-    said = []
-    if (item := criteria.get("accurate_share")) and item["value"] is not None:
-        said.append(f"{item['value']:.0%} of the candidates are accurate (wanted: {item['limit']:.0%})")
-    if (item := criteria.get("test_error")) and item["value"] is not None:
-        said.append(f"force error on its test frames {item['value']:.3g} eV/A (wanted: {item['limit']:.3g})")
+def _sentence(decision: Decision, rule: Convergence, number: int, iterations: int) -> str:
+    """Say where a stage stands; without a criterion, how far it got."""
+    criteria, ending, said = decision.criteria, decision.ending, []
+    for name, value, text, form in (
+        ("accurate_share", decision.accurate_share, "{} of the candidates are accurate", ".0%"),
+        ("test_error", decision.test_error, "force error on its test frames {} eV/A", ".3g"),
+    ):
+        if value is not None and (name in criteria or not rule.has_criterion):
+            wanted = f" (wanted: {format(criteria[name]['limit'], form)})" if name in criteria else ""
+            said.append(text.format(format(value, form)) + wanted)
     if item := criteria.get("least_gain"):
         said.append(f"100 labels took {item['value']:.3g} eV/A off that error (wanted: at least {item['limit']:.3g})")
     heads = {
         Ending.CONVERGED: "converged" + (f" over {rule.over} iterations" if rule.over > 1 else ""),
         Ending.NO_GAIN: "not converged, and more labels gain too little",
         Ending.ITERATIONS: f"not converged after its {'only iteration' if iterations == 1 else f'{iterations} iterations'}",
-        Ending.FIXED: "done: a single iteration, in which there was no ensemble to ask",
+        Ending.FIXED: (
+            "done: a single iteration, in which there was no ensemble to ask"
+            if decision.accurate_share is None and iterations == 1
+            else f"done: {'its one iteration' if iterations == 1 else f'its {iterations} iterations'}, as planned"
+        ),
     }
     head = heads[ending] if ending else f"goes on after iteration {number} of at most {iterations}"
     return f"{head}: {'; '.join(said)}" if said else head

@@ -254,6 +254,8 @@ def _sentence(
     if error is not None:
         value = error.final_error if error.final_error is not None else error.test_error
         got += f"; force error {number(value)} eV/A on test frames"
+    if records and (share := records[-1].accurate_share) is not None:
+        got += f"; {share:.0%} of the last candidates accurate"
     if node.is_finished_ok:
         return f"Done: {got}."
     if node.is_finished and is_warning(node.exit_status):

@@ -391,5 +391,5 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
             self.end_with(CampaignStatus.NOT_CONVERGED, labels=self.labels_paid(), stages=stages)
         if self.ctx.failure is None:
-            self.report(f"all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
+            self.report(f"done: all {len(self.campaign.stages)} stages, with {self.labels_paid()} labels")
         return self.ending()

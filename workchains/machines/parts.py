@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError
 from workchains.machines import services, session
+from workchains.machines.cores import cores_of
 from workchains.machines.files import ComputerFile, Machine, ProfileFile
-from workchains.machines.options import tables
+from workchains.machines.options import STEPS, tables
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.config import Config
@@ -22,6 +23,7 @@ MACHINE_KEY = "alworkflows_machine"
 OPTIONS_KEY = "alworkflows_options"
 SIZED_KEY = "alworkflows_options_by_atoms"
 MAX_JOBS_KEY = "alworkflows_max_jobs"
+CORES_KEY = "alworkflows_cores"
 #: extras of a code
 PROGRAM_KEY = "alworkflows_program"
 VERSION_KEY = "alworkflows_version"
@@ -168,7 +170,19 @@ def make_computer(files: Machine, report: SetupReport, connected: bool = False) 
     computer.set_property(OPTIONS_KEY, options)
     computer.set_property(SIZED_KEY, sized)
     computer.set_property(MAX_JOBS_KEY, wanted.max_jobs)
+    computer.set_property(CORES_KEY, files.cores)
+    if files.cores is not None:
+        report.found.append(_shares(files.cores, options))
     return computer
+
+
+def _shares(cores: int, options: dict[str, dict[str, Any]]) -> str:
+    """Say how many jobs of each step fit side by side."""
+    steps: dict[int, list[str]] = {}
+    for step in STEPS:
+        steps.setdefault(max(cores // cores_of(options[step]), 1), []).append(step)
+    said = [f"{count} of {', '.join(names)}" for count, names in sorted(steps.items(), reverse=True)]
+    return f"{cores} core{'s' if cores > 1 else ''} for jobs, so many at a time: {'; '.join(said)}"
 
 
 def _properties(wanted: ComputerFile, work_dir: str) -> dict[str, Any]:

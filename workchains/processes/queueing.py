@@ -1,9 +1,10 @@
 """Jobs in flight: work chains that wait for the first of their jobs, and a cap on a computer that all campaigns share.
 
 AiiDA knows neither: a work chain waits for all that it awaits, and submits as much as it likes. Here a work chain keeps a list of
-what waits, submits as much as there are free slots on the computer, and is woken by whichever job ends first, its own or that of
-another campaign whose slot becomes free. What is in flight is asked of the database, where each process that takes a slot carries
-an extra; a lock on a file makes asking and taking one act, since a profile's daemon workers are all on one machine.
+what waits, submits as much as there are free slots on the computer (and cores, where no scheduler counts them), and is woken by
+whichever job ends first, its own or that of another campaign whose slot becomes free. What is in flight is asked of the database,
+where each process that takes a slot carries an extra; a lock on a file makes asking and taking one act, since a profile's daemon
+workers are all on one machine.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from aiida.engine import ToContext
 from aiida.orm import Computer, ProcessNode, QueryBuilder, WorkChainNode, load_node
 from plumpy import ProcessState
 
-from workchains.machines import job_cap
+from workchains.machines import core_cap, job_cap
+from workchains.machines.cores import cores_of_inputs
 from workchains.processes.aiida_private import AwaitsFirst
 from workchains.processes.keyed import KeyedWorkChain, ending
 from workchains.processes.locks import profile_lock
 from workchains.processes.retries import Decision, Folder, Tries, decide, died, end_of
 from workchains.processes.revival import never_began
 
-__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "in_flight", "is_stopping", "load_process"]
+__all__ = ["MARK", "QueueingWorkChain", "ask_to_stop", "cores_in_flight", "in_flight", "is_stopping", "load_process"]
 
-#: extra of a process that takes a slot: ``queue`` (UUID of the computer) and what it works on
+#: extra of a process that takes a slot: ``queue`` (UUID of the computer), ``cores`` and what it works on
 MARK = "alworkflows"
 #: extra of a work chain that was asked to begin nothing new
 STOP = "alworkflows_stop"
@@ -37,10 +39,18 @@ ENDED = [state.value for state in (ProcessState.FINISHED, ProcessState.EXCEPTED,
 
 def in_flight(computer: Computer, project: str = "id") -> list[Any]:
     """Return the PKs (or another projection) of the processes that take a slot of a computer, oldest first; paused ones too."""
+    return _in_flight(computer, [project]).all(flat=True)
+
+
+def cores_in_flight(computer: Computer) -> dict[int, int]:
+    """Return how many cores each process that takes a slot of a computer keeps busy, by its PK, oldest first."""
+    return {pk: cores or 1 for pk, cores in _in_flight(computer, ["id", f"extras.{MARK}.cores"]).all()}
+
+
+def _in_flight(computer: Computer, project: list[str]) -> QueryBuilder:
     query = QueryBuilder()
     filters = {f"extras.{MARK}.queue": computer.uuid, "attributes.process_state": {"!in": ENDED}}
-    query.append(ProcessNode, filters=filters, project=project, tag="process").order_by({"process": {"id": "asc"}})
-    return query.all(flat=True)
+    return query.append(ProcessNode, filters=filters, project=project, tag="process").order_by({"process": {"id": "asc"}})
 
 
 def load_process(pk: int | str) -> ProcessNode:
@@ -113,12 +123,12 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
         elsewhere
             PKs of processes of others to be awaited too.
         """
-        cap = job_cap(computer)
+        cap, cores = job_cap(computer), core_cap(computer)
         others = set(elsewhere)
         with profile_lock("slots"):
-            taken = in_flight(computer) if cap is not None else []
+            taken = cores_in_flight(computer) if (cap, cores) != (None, None) else {}
             for key in waiting:
-                if cap is not None and len(taken) >= cap:
+                if (cap is not None and len(taken) >= cap) or (cores is not None and sum(taken.values()) >= cores):
                     # whose end frees a slot
                     others.update(taken)
                     break
@@ -126,12 +136,18 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
                 if made is None:
                     continue
                 process, inputs, about = made
+                # a job of more threads than there are cores runs alone
+                needed = cores_of_inputs(inputs) if cores is None else min(cores_of_inputs(inputs), cores)
                 # a child made before this step was interrupted is adopted, and has its slot
+                existing = self.child(key)
+                has_slot = existing is not None and existing.pk in taken
+                if cores is not None and not has_slot and sum(taken.values()) + needed > cores:
+                    others.update(taken)
+                    break
                 node = self.submit_once(key, process, **inputs)
-                node.base.extras.set(MARK, {"queue": computer.uuid, **about})
+                node.base.extras.set(MARK, {"queue": computer.uuid, "cores": needed, **about})
                 running[key] = int(node.pk or 0)
-                if node.pk not in taken:
-                    taken.append(node.pk)
+                taken[int(node.pk or 0)] = needed
         awaited = {f"jobs.{key}": load_node(pk) for key, pk in running.items()}
         awaited.update({f"others.pk_{pk}": load_node(pk) for pk in others - set(running.values())})
         return ToContext(**awaited)

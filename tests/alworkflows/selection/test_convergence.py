@@ -87,3 +87,18 @@ def test_iterations_that_are_used_up_are_told_from_a_stage_of_one():
     assert decide(share=0.2, iterations=1).sentence == (
         "not converged after its only iteration: 20% of the candidates are accurate (wanted: 95%)"
     )
+
+
+def test_a_stage_without_a_criterion_has_its_iterations_for_a_plan_and_says_how_far_it_got():
+    rule, now = {"accurate_share": None}, {"a": points(0.123)}
+    first = decide(rule, share=0.2, now=now, iterations=2)
+    assert first.ending is None
+    last = decide(rule, share=0.62, now=now, history=[first.as_dict()], iterations=2)
+    assert last.ending is Ending.FIXED
+    assert not last.converged
+    assert last.sentence == (
+        "done: its 2 iterations, as planned: 62% of the candidates are accurate; force error on its test frames 0.123 eV/A"
+    )
+    # labels that gain nothing end it before
+    before = {"a": points(0.1231)}
+    assert decide({**rule, "least_gain": 0.01}, now=now, before=before, labels=20).ending is Ending.NO_GAIN

@@ -6,7 +6,7 @@ import yaml
 from ase.build import bulk
 
 from alworkflows.errors import InputError
-from alworkflows.settings import Campaign, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
+from alworkflows.settings import Campaign, Convergence, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 from workchains.campaigns import inputs, load, materials, protocols, read_files, resolve, template
 from workchains.campaigns.protocols import lay
 
@@ -49,6 +49,18 @@ def test_protocols_differ_in_cost() -> None:
 
     assert 2 * labels("quick") < labels("balanced")
     assert 2 * labels("balanced") < labels("stringent")
+
+
+@pytest.mark.parametrize("material", sorted(materials()))
+def test_a_first_look_is_done_when_its_iterations_are_and_other_protocols_converge(material: str) -> None:
+    def open_ended(protocol: str) -> set[str]:
+        stages = inputs(material, protocol)["stages"]
+        rules = {stage["name"]: Convergence(**stage.get("convergence", {})) for stage in stages}
+        return {name for name, rule in rules.items() if rule.has_criterion}
+
+    # without an ensemble to ask there is nothing to converge
+    assert open_ended("quick") == {"melt"}
+    assert open_ended("balanced") == open_ended("stringent") > {"melt"}
 
 
 @pytest.mark.parametrize("protocol", ZNO)

@@ -13,7 +13,7 @@ from alworkflows.selection.window import TestBatch, find_window
 from alworkflows.settings import TrustLevels
 from workchains.report.trust import Trust, trusts
 from workchains.report.trust_plot import PANELS, calibrations, drawn
-from workchains.report.trust_section import COLUMNS, trust
+from workchains.report.trust_section import CALIBRATION, LEVELS, trust
 
 STAGES = ("melt", "surface", "quench")
 
@@ -69,8 +69,11 @@ def test_of_many_iterations_each_stage_keeps_its_last():
 
 def test_the_table_has_the_quality_of_each(report, found):
     section = trust(replace(report, trust=found))
-    (table,) = section.tables
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.rows]
+    levels, calibration = section.tables
+    rows = [
+        dict(zip(LEVELS, ours, strict=True)) | dict(zip(CALIBRATION, theirs, strict=True))
+        for ours, theirs in zip(levels.rows, calibration.rows, strict=True)
+    ]
     assert [row["no."] for row in rows] == ["2", "3", "4"]
     assert (rows[1]["of"], rows[1]["test frames"], rows[1]["frames judged"]) == ("the stage", "9", "9")
     assert (rows[0]["levels"], rows[0]["below bound: stated"]) == ("calibrated", "90 %")
