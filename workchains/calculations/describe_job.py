@@ -13,6 +13,7 @@ from workchains.calculations.job import ComputeJob, ComputeParser
 from workchains.data.ensemble import EnsembleData
 from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 
 __all__ = ["DeviateJob", "DeviateParser"]
 
@@ -50,7 +51,7 @@ class DeviateJob(ComputeJob):
         if "ensemble" in self.inputs:
             files["ensemble.npz"] = self.inputs.ensemble
             values["ensemble"] = "ensemble.npz"
-        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.get("batches", {}).items())}
+        batches = {f"{name}.npz": self.inputs.batches[name] for name in in_order(self.inputs.get("batches", {}))}
         if batches:
             files |= batches
             values["batches"] = list(batches)

@@ -13,6 +13,7 @@ from workchains.calculations.job import ComputeJob, ComputeParser
 from workchains.data.ensemble import EnsembleData
 from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 
 __all__ = ["EvaluateJob", "EvaluateParser"]
 
@@ -29,7 +30,7 @@ class EvaluateJob(ComputeJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
         """Declare inputs and outputs."""
         super().define(spec)
-        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, sorted by their key")
+        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, in the order of the numbers in their keys")
         spec.input_namespace("tests", valid_type=FramesData, help="labelled frames")
         spec.input("groups", valid_type=Dict, help="group (such as a stage) of each key of tests")
         spec.output(
@@ -38,11 +39,12 @@ class EvaluateJob(ComputeJob):
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
         """Return the input and its files."""
-        ensembles = {f"ensemble_{name}.npz": node for name, node in sorted(self.inputs.ensembles.items())}
-        tests = {f"{name}.npz": node for name, node in sorted(self.inputs.tests.items())}
+        ensembles = {f"ensemble_{name}.npz": self.inputs.ensembles[name] for name in in_order(self.inputs.ensembles)}
+        tests = {f"{name}.npz": self.inputs.tests[name] for name in in_order(self.inputs.tests)}
         groups: dict[str, list[str]] = {}
-        for name, group in sorted(self.inputs.groups.get_dict().items()):
-            groups.setdefault(group, []).append(f"{name}.npz")
+        named = self.inputs.groups.get_dict()
+        for name in in_order(named):
+            groups.setdefault(named[name], []).append(f"{name}.npz")
         return {"ensembles": list(ensembles), "tests": groups}, {**ensembles, **tests}
 
 

@@ -13,6 +13,7 @@ from workchains.calculations.job import ComputeJob, ComputeParser
 from workchains.data.ensemble import EnsembleData
 from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 
 __all__ = ["FitJob", "FitParser"]
 
@@ -41,11 +42,11 @@ class FitJob(ComputeJob):
 
     def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
         """Return the input and its files."""
-        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.batches.items())}
-        tests = {f"{name}.npz": node for name, node in sorted(self.inputs.get("tests", {}).items())}
-        transfers = {f"{name}.npz": node for name, node in sorted(self.inputs.get("transfers", {}).items())}
+        batches = {f"{name}.npz": self.inputs.batches[name] for name in in_order(self.inputs.batches)}
+        tests = {f"{name}.npz": self.inputs.tests[name] for name in in_order(self.inputs.get("tests", {}))}
+        transfers = {f"{name}.npz": self.inputs.transfers[name] for name in in_order(self.inputs.get("transfers", {}))}
         groups: dict[str, list[str]] = {}
-        for name in sorted(self.inputs.get("transfers", {})):
+        for name in in_order(self.inputs.get("transfers", {})):
             groups.setdefault(self.inputs.groups[name], []).append(f"{name}.npz")
         values = {**self.inputs.settings.get_dict(), "batches": list(batches), "tests": list(tests), "transfers": groups}
         return values, {**batches, **tests, **transfers}
