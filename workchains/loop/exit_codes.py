@@ -32,7 +32,7 @@ OF_ITERATION = (
 _OF_CAMPAIGN = (
     (201, "ERROR_STRUCTURES_REFUSED", "the starting structures cannot be used: {message}"),
     (415, "ERROR_EVALUATION_FAILED", "judging the ensembles failed: {message}"),
-    (424, "ERROR_ITERATION_FAILED", "{iteration} (stage {stage}) broke off: {message}"),
+    (424, "ERROR_ITERATION_FAILED", "{what} broke off: {message}"),
     (701, "WARNING_BUDGET_EXHAUSTED", "stage {stage}: the budget is used up: {used}"),
     (704, "WARNING_NOT_CONVERGED", "all stages are done with {labels} labels, but not all converged: {stages}"),
     (705, "WARNING_TIME_USED_UP", "stage {stage}: the {hours} hours given to it are over, with {labels} labels"),

@@ -19,10 +19,12 @@ from workchains.loop.approval import answer, estimate, put_question
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.iteration_ports import declare
 from workchains.loop.late import has_enough
+from workchains.processes.exit_statuses import COMMITTEE_TOO_SMALL
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order, numbered
 from workchains.processes.queueing import is_stopping
 from workchains.provenance.labels import labelled_parts
+from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
 from workchains.steps.convergence import decide_convergence
 from workchains.steps.sample import SampleWorkChain
 from workchains.steps.select import select_frames
@@ -33,14 +35,8 @@ __all__ = ["LATE_LABELS", "IterationWorkChain"]
 
 #: exit statuses of a LabelWorkChain that an iteration tells in its own name
 LABELLING = {402: "ERROR_ALL_LABELS_FAILED", 403: "ERROR_TOO_MANY_LABELS_FAILED"}
-#: exit status of a TrainWorkChain whose members would have been too few
-COMMITTEE_TOO_SMALL = 406
 #: in place of a stage, for an iteration that does nothing but fit to labels which came late
 LATE_LABELS = "late labels"
-#: the labelling steps: frames to train on, and those drawn at random
-LABEL, LABEL_TEST = "label", "label_test"
-#: the child that samples for the next iteration
-SAMPLE_AHEAD = "sample_ahead"
 #: sets of labelled frames: the namespace of those before, and what an iteration adds
 SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 
