@@ -13,6 +13,7 @@ from alworkflows.jobs.specs import JobSpec
 from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 
 __all__ = ["EvaluateJob", "EvaluateParser"]
 
@@ -29,7 +30,7 @@ class EvaluateJob(ComputeJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
         """Declare inputs and outputs."""
         super().define(spec)
-        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, sorted by their key")
+        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, in the order of the numbers in their keys")
         spec.input_namespace("tests", valid_type=FramesData, help="labelled frames")
         spec.input("groups", valid_type=Dict, help="group (such as a stage) of each key of tests")
         spec.output(
@@ -39,11 +40,12 @@ class EvaluateJob(ComputeJob):
     @classmethod
     def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        ensembles: Files = {f"ensemble_{key}.npz": inputs["ensembles"][key] for key in sorted(inputs["ensembles"])}
+        ensembles: Files = {f"ensemble_{key}.npz": inputs["ensembles"][key] for key in in_order(inputs["ensembles"])}
         tests = file_names(inputs["tests"])
         groups: dict[str, list[str]] = {}
-        for key, group in sorted(inputs["groups"].get_dict().items()):
-            groups.setdefault(group, []).append(f"{key}.npz")
+        named = inputs["groups"].get_dict()
+        for key in in_order(named):
+            groups.setdefault(named[key], []).append(f"{key}.npz")
         spec = cls.checked(ensembles=list(ensembles), tests=groups)
         return spec, {**ensembles, **{file: inputs["tests"][key] for key, file in tests.items()}}
 

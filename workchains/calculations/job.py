@@ -21,6 +21,7 @@ from alworkflows.jobs.results import JobResult, Refusal
 from alworkflows.jobs.specs import JobSpec
 from workchains.data.files import FileData
 from workchains.processes.exit_statuses import JobStatus, SchedulerStatus, declare
+from workchains.processes.naming import in_order
 
 __all__ = ["OUT_OF_WALLTIME", "ComputeJob", "ComputeParser", "Files", "Inputs", "file_names"]
 
@@ -43,8 +44,8 @@ WALLTIME_WORDS = re.compile(
 
 
 def file_names(nodes: Mapping[str, FileData]) -> dict[str, str]:
-    """Return the name of the file of each node in a job's folder, by the node's key, in the order of the keys."""
-    return {key: f"{key}.npz" for key in sorted(nodes)}
+    """Return the name of the file of each node in a job's folder, by the node's key, in the order of the numbers in the keys."""
+    return {key: f"{key}.npz" for key in in_order(nodes)}
 
 
 class ComputeJob(CalcJob):

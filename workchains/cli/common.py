@@ -66,13 +66,15 @@ def load_campaign_node(text: str) -> ProcessNode:
     Raises
     ------
     InputError
-        If there is no such node, or it is something else (with the campaign it belongs to, if any).
+        If there is no such node, it is something else (with the campaign it belongs to, if any), or another version made it.
     """
-    from workchains.provenance import campaign_of, is_campaign, load_node
+    from workchains.provenance import campaign_of, check_version, is_campaign, load_node
 
     node = load_node(text)
     if is_campaign(node):
-        return cast("ProcessNode", node)
+        campaign = cast("ProcessNode", node)
+        check_version(campaign)
+        return campaign
     from workchains.provenance.ancestry import describe
 
     owner = campaign_of(node)

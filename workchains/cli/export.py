@@ -115,7 +115,7 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
 
     from workchains.data.ensemble import EnsembleData
     from workchains.processes.naming import in_order, numbered
-    from workchains.provenance import is_campaign
+    from workchains.provenance import check_version, is_campaign
     from workchains.provenance.ancestry import describe
     from workchains.provenance.tree import outputs_in, pk_of
 
@@ -125,6 +125,7 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
         return node
     if not is_campaign(node):
         raise InputError(f"expected a campaign or an ensemble, got {describe(node)} <{node.pk}>")
+    check_version(node)
     ensembles = outputs_in(pk_of(node), "ensembles")
     if not ensembles:
         raise InputError(f"campaign {node.pk} has no ensemble {'yet' if not node.is_terminated else '; see alworkflows status'}")
@@ -193,7 +194,8 @@ def _provenance(node: EnsembleData) -> dict[str, Any]:
         return found
     found["fit"] = {**names(job), "report": job.outputs.report.get_dict() if job.is_finished_ok else None}
     for kind in ("batches", "tests"):
-        nodes = [batch for _, batch in sorted(job.inputs[kind].items())] if kind in job.inputs else []
+        batches = dict(job.inputs[kind]) if kind in job.inputs else {}
+        nodes = [batches[key] for key in in_order(batches)]
         found["nodes"][kind] = nodes
         found[kind] = [{**names(batch), "frames": len(batch)} for batch in nodes]
         for batch in nodes:

@@ -60,8 +60,11 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
     activate(profile)
     node, frame = _resolve(what)
     if node is not None:
-        from workchains.provenance import ancestry, node_lineage, uses
+        from workchains.provenance import ancestry, campaign_of, check_version, node_lineage, uses
 
+        owner = campaign_of(node)
+        if owner is not None:
+            check_version(owner)
         if as_json:
             told = node_lineage(node)
             print_json({"pk": node.pk, "uuid": node.uuid, "lineage": told, "from": ancestry(node, depth), "used": uses(node)})

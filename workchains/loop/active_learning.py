@@ -18,7 +18,7 @@ from workchains.labelling.gather import gather_labels
 from workchains.loop.approval import was_approved
 from workchains.loop.budget import most_labels, what_is_used_up
 from workchains.loop.given import GIVEN, GivenDataWorkChain
-from workchains.loop.iteration import LATE_LABELS, SAMPLE_AHEAD, IterationWorkChain
+from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
 from workchains.loop.late import LATE, late_labels
 from workchains.loop.ports import declare
 from workchains.loop.products import OF_GIVEN, PRODUCTS
@@ -28,6 +28,7 @@ from workchains.processes.keyed import ending
 from workchains.processes.naming import link_key, numbered
 from workchains.processes.queueing import is_stopping, load_process
 from workchains.provenance.labels import labelled_parts
+from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
 from workchains.steps.structures import build_structures
 
 __all__ = ["ActiveLearningWorkChain"]
@@ -270,7 +271,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         children = {link.link_label: link.node for link in links}
         stage = node.inputs.stage["name"]
         for output in ("batch", "test_batch", "transfer_batch"):
-            name = "label" if output == "batch" else "label_test"
+            name = LABEL if output == "batch" else LABEL_TEST
             if output in node.outputs and f"{name}_early" in children:
                 told = {"uuid": children[name].uuid, "namespace": PRODUCTS[output], "early": self.key, "stage": stage}
                 self.ctx.late = {**self.ctx.late, f"{self.key}_{name}": {**told, "iteration": self.ctx.iteration}}
@@ -286,8 +287,8 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         if node.exit_status == CampaignStatus.STOPPED:
             return  # that is told of the whole campaign when it takes stock
         if not node.is_finished or node.exit_status not in {int(status) for status in CampaignStatus}:
-            stage = node.inputs.stage["name"] if "stage" in node.inputs else GIVEN
-            self.end_with(CampaignStatus.ITERATION_FAILED, iteration=node.label or self.key, stage=stage, message=ending(node))
+            told = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
+            self.end_with(CampaignStatus.ITERATION_FAILED, what=told, message=ending(node))
             return
         self.ctx.failure = (node.exit_status, node.exit_message)
         self.report(f"{self.key} has ended the campaign: {node.exit_message}")

@@ -33,7 +33,7 @@ OF_ITERATION = (
 _OF_CAMPAIGN = (
     (CampaignStatus.STRUCTURES_REFUSED, "the starting structures cannot be used: {message}"),
     (CampaignStatus.EVALUATION_FAILED, "judging the ensembles failed: {message}"),
-    (CampaignStatus.ITERATION_FAILED, "{iteration} (stage {stage}) broke off: {message}"),
+    (CampaignStatus.ITERATION_FAILED, "{what} broke off: {message}"),
     (CampaignStatus.BUDGET_EXHAUSTED, "stage {stage}: the budget is used up: {used}"),
     (CampaignStatus.NOT_CONVERGED, "all stages are done with {labels} labels, but not all converged: {stages}"),
     (CampaignStatus.TIME_USED_UP, "stage {stage}: the {hours} hours given to it are over, with {labels} labels"),

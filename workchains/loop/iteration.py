@@ -24,6 +24,7 @@ from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order, numbered
 from workchains.processes.queueing import is_stopping
 from workchains.provenance.labels import labelled_parts
+from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
 from workchains.steps.convergence import decide_convergence
 from workchains.steps.sample import SampleWorkChain
 from workchains.steps.select import select_frames
@@ -39,10 +40,6 @@ LABELLING = {
 }
 #: in place of a stage, for an iteration that does nothing but fit to labels which came late
 LATE_LABELS = "late labels"
-#: the labelling steps: frames to train on, and those drawn at random
-LABEL, LABEL_TEST = "label", "label_test"
-#: the child that samples for the next iteration
-SAMPLE_AHEAD = "sample_ahead"
 #: sets of labelled frames: the namespace of those before, and what an iteration adds
 SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 

@@ -24,6 +24,7 @@ from workchains.loop.given import GIVEN
 from workchains.loop.products import PRODUCTS, SETS
 from workchains.processes.naming import in_order, link_key, numbered
 from workchains.provenance.places import LABEL, LABEL_TEST, told_of
+from workchains.provenance.versions import check_version, version_of
 
 __all__ = ["Earlier", "earlier", "resume_builder", "successors"]
 
@@ -121,17 +122,14 @@ def _given(node: ProcessNode) -> set[str]:
 
 
 def _settings(node: ProcessNode) -> Campaign:
-    version = (node.base.attributes.get("version", None) or {}).get("plugin")
+    check_version(node)
     try:
-        campaign = parse(Campaign, node.inputs.campaign.get_dict(), f"campaign {node.pk}")
-        if version is not None and version.split(".")[:2] != __version__.split(".")[:2]:
-            raise InputError(f"campaign {node.pk}: another version's")
+        return parse(Campaign, node.inputs.campaign.get_dict(), f"campaign {node.pk}")
     except InputError as error:
         raise InputError(
-            f"campaign {node.pk} was made by alworkflows {version or '(unknown)'}; this is {__version__}, which cannot go on "
-            f"with it ({error}); launch its file anew: labels that are there are not paid for again"
+            f"campaign {node.pk} was made by alworkflows {version_of(node) or '(unknown)'}; this is {__version__}, which cannot "
+            f"go on with it ({error}); launch its file anew: labels that are there are not paid for again"
         ) from error
-    return campaign
 
 
 def _handed_over(node: ProcessNode) -> dict[str, dict[str, Data]]:

@@ -29,6 +29,7 @@ from workchains.provenance.places import Place, Places, is_labelling
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
 from workchains.provenance.tree import Step, campaign_of, earlier_campaign, is_campaign, load_node, outputs_of, steps_below
+from workchains.provenance.versions import check_version
 
 __all__ = [
     "Cost",
@@ -50,6 +51,7 @@ __all__ = [
     "Use",
     "ancestry",
     "campaign_of",
+    "check_version",
     "core_hours_spent",
     "costs",
     "disk",

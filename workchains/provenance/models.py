@@ -23,6 +23,7 @@ from workchains.provenance.facts import facts_of
 from workchains.provenance.makers import maker_of_label
 from workchains.provenance.places import told_of
 from workchains.provenance.tree import campaign_of, is_campaign, outputs_of, pk_of
+from workchains.provenance.versions import check_version
 
 __all__ = ["Lineage", "Use", "figure_lineage", "frames_lineage", "label_cost", "model_lineage", "node_lineage", "place_of"]
 
@@ -134,7 +135,13 @@ def figure_lineage(node: orm.Dict) -> Lineage:
 
 
 def place_of(node: orm.Node) -> tuple[orm.ProcessNode | None, str | None, str | None]:
-    """Return the campaign in which a node was made, and key and stage of the iteration, if it belongs to one."""
+    """Return the campaign in which a node was made, and key and stage of the iteration, if it belongs to one.
+
+    Raises
+    ------
+    InputError
+        If another version made the campaign: see :func:`~workchains.provenance.versions.check_version`.
+    """
     process = node if isinstance(node, orm.ProcessNode) else node.creator
     key = stage = None
     while process is not None and not is_campaign(process):
@@ -142,6 +149,8 @@ def place_of(node: orm.Node) -> tuple[orm.ProcessNode | None, str | None, str | 
             told = told_of([pk_of(process)])[pk_of(process)]
             key, stage = numbered("iteration", told["iteration"]), told["name"]
         process = process.caller
+    if process is not None:
+        check_version(process)
     return process, key, stage
 
 
@@ -182,9 +191,10 @@ def _trained_on(job: orm.ProcessNode) -> list[Use]:
     """Return the frames, and of a judgement the ensembles, that went into a job."""
     words = {"batches": "trained on", "tests": "tested on", "transfers": "transfer set", "ensembles": "judged"}
     found = []
-    for link in sorted(job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all(), key=lambda item: item.link_label):
-        what, node = words.get(link.link_label.partition("__")[0]), link.node
-        facts: dict[str, Any] = {"as": link.link_label.partition("__")[2]}
+    links = {link.link_label: link.node for link in job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()}
+    for label in in_order(links):
+        what, node = words.get(label.partition("__")[0]), links[label]
+        facts: dict[str, Any] = {"as": label.partition("__")[2]}
         if isinstance(node, FramesData):
             origins = node.get_origins()
             facts.update(frames=len(origins), **label_cost(origins))

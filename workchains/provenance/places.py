@@ -9,7 +9,8 @@ from typing import Any
 
 from aiida import orm
 
-from workchains.provenance.tree import AT_ONCE, Step, outputs_of, pk_of
+from workchains.provenance.tree import AT_ONCE, Step, is_campaign, outputs_of, pk_of
+from workchains.provenance.versions import check_version
 
 __all__ = ["Place", "Places", "is_iteration", "is_labelling", "labelling_below", "told_of"]
 
@@ -61,9 +62,16 @@ class Places:
         The campaign.
     steps
         What :func:`~workchains.provenance.steps_below` returned.
+
+    Raises
+    ------
+    InputError
+        If another version made the campaign: see :func:`~workchains.provenance.versions.check_version`.
     """
 
     def __init__(self, node: orm.ProcessNode, steps: Sequence[Step]) -> None:
+        if is_campaign(node):
+            check_version(node)
         own = {step.pk: step for step in steps if step.parent == pk_of(node) and is_iteration(step)}
         told = told_of(list(own))
         places = [

@@ -175,7 +175,7 @@ def report(seed: int = 7) -> Report:
         ending="All 3 stages done.",
         started=START,
         ended=max(job.end for job in done if job.end) + timedelta(seconds=3),
-        versions={"alworkflows": "0.1.0", "aiida-core": "2.9.4"},
+        versions={"alworkflows": "0.2.0", "aiida-core": "2.9.4"},
         engine="chgnet 0.4.2",
         stages=STAGES,
         iterations=iterations(),
