@@ -68,7 +68,7 @@ class FitSettings(Settings):
         description="least squares: eigenvalues of the normalised Gram matrix below this share of the largest are zero; "
         "none: the number of descriptors times the rounding of a double",
     )
-    levels: dict[str, float] | None = Field(
+    reference_energies: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; none: as fits the reference frames, or else the data, best"
     )
 

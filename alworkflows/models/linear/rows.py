@@ -49,8 +49,8 @@ class RowMaker:
 
     def __init__(self, descriptors: Descriptors, settings: FitSettings, baseline: Baseline | None = None) -> None:
         self.descriptors, self.settings, self.baseline = descriptors, settings, baseline
-        levels = settings.levels
-        self.fixed = None if levels is None else np.array([levels[symbol] for symbol in descriptors.species])
+        given = settings.reference_energies
+        self.fixed = None if given is None else np.array([given[symbol] for symbol in descriptors.species])
 
     def __call__(self, atoms: Atoms) -> Rows:
         """Return the rows of one frame.

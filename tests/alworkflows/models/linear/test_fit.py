@@ -85,9 +85,9 @@ def test_coordinate_descent_finds_the_minimum_of_the_path_where_columns_are_not_
     x = rng.normal(size=(400, 30))
     y = x[:, :5] @ rng.normal(size=5) + rng.normal(size=400)
     path = lasso_path(x.T @ x, x.T @ y, 30)
-    levels = path.levels[[3, 8, 15]]
-    for level, weights in zip(levels, coordinate_lasso(x.T @ x, x.T @ y, levels), strict=True):
-        np.testing.assert_allclose(weights, path.coefficients(level), atol=1e-6)
+    penalties = path.penalties[[3, 8, 15]]
+    for penalty, weights in zip(penalties, coordinate_lasso(x.T @ x, x.T @ y, penalties), strict=True):
+        np.testing.assert_allclose(weights, path.coefficients(penalty), atol=1e-6)
 
 
 def test_both_ways_to_a_lasso_agree_on_its_minimum(fit, frames):
