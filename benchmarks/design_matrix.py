@@ -12,7 +12,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 from alworkflows.structures import crystal
 
 #: crystals of 64 to 256 atoms, and with --full of 512 to 4096
@@ -171,7 +171,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="go to 4096 atoms")
     full = parser.parse_args().full
-    descriptors = build(DescriptorSettings(), ("Zn", "O"))
+    descriptors = build(PlipSettings(), ("Zn", "O"))
     atoms = crystal("zno-zincblende").repeat(2)
     atoms.rattle(0.1, seed=1)
     single = threadpool_limits(1)

@@ -6,7 +6,8 @@ converted. A key, unit, species or name that is not known is an error that sugge
 
 from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
-from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
+from alworkflows.settings.descriptors import ChebyshevSettings, DescriptorSettings, PlipSettings
+from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import ModelSettings
@@ -34,6 +35,7 @@ __all__ = [
     "Budget",
     "CalculatorSettings",
     "Campaign",
+    "ChebyshevSettings",
     "Combine",
     "CompressSettings",
     "Convergence",
@@ -55,6 +57,7 @@ __all__ = [
     "MeltSettings",
     "ModelSettings",
     "Overlap",
+    "PlipSettings",
     "QuenchSettings",
     "RattleSettings",
     "Sampler",

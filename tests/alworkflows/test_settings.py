@@ -9,9 +9,9 @@ import alworkflows.settings as settings
 from alworkflows.errors import InputError
 from alworkflows.settings import (
     Campaign,
-    DescriptorSettings,
     GivenData,
     MeltSettings,
+    PlipSettings,
     QuenchSettings,
     StructureSettings,
     merge,
@@ -81,9 +81,9 @@ def test_times(value: Any, expected: float) -> None:
 @pytest.mark.parametrize(
     ("model", "key", "value", "expected"),
     [
-        (DescriptorSettings, "cutoff", "0.6 nm", 6.0),
-        (DescriptorSettings, "cutoff", "600 pm", 6.0),
-        (DescriptorSettings, "cutoff", "6 Å", 6.0),
+        (PlipSettings, "cutoff", "0.6 nm", 6.0),
+        (PlipSettings, "cutoff", "600 pm", 6.0),
+        (PlipSettings, "cutoff", "6 Å", 6.0),
         (MeltSettings, "pressure", "10 kbar", 1.0),
         (MeltSettings, "pressure", "-1 eV/A^3", -160.21766208),
         (QuenchSettings, "density", "5600 kg/m^3", 5.6),

@@ -7,7 +7,7 @@ from ase.build import bulk
 
 from alworkflows.descriptors import DESCRIPTORS, build
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 SMALL = {
     "functions": [{"family": "gaussian", "centres": (1.0, 2.0, 3.5), "widths": (0.5, 1.5)}],
@@ -33,7 +33,7 @@ def cluster(seed=2):
 
 @pytest.fixture(params=sorted(DESCRIPTORS))
 def descriptors(request):
-    return build(DescriptorSettings(name=request.param, **SMALL), ("Zn", "O"))
+    return build(PlipSettings(name=request.param, **SMALL), ("Zn", "O"))
 
 
 @pytest.fixture(params=["crystal", "cluster"])
@@ -171,4 +171,4 @@ def test_bad_frames(descriptors, change, message):
 @pytest.mark.parametrize("species", [(), ("Zn", "Zn")])
 def test_bad_species(species):
     with pytest.raises(InputError, match="expected each species once"):
-        build(DescriptorSettings(), species)
+        build(PlipSettings(), species)

@@ -8,7 +8,7 @@ from ase.build import bulk
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.schema import parse
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 SPECIES = ("Zn", "O", "Cu")
 MIXED = {
@@ -25,7 +25,7 @@ MIXED = {
 
 @pytest.fixture(scope="module")
 def descriptors():
-    return build(parse(DescriptorSettings, MIXED), SPECIES)
+    return build(parse(PlipSettings, MIXED), SPECIES)
 
 
 def columns(descriptors, *species):

@@ -11,7 +11,7 @@ from ase.build import bulk
 from alworkflows.descriptors import build
 from alworkflows.descriptors.library import VARIANTS, library
 from alworkflows.descriptors.neighbours import kinds_of
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 SCRIPT = """
 import sys
@@ -26,7 +26,7 @@ def results():
     """Everything the kernels compute, for one frame."""
     atoms = bulk("ZnO", "wurtzite", a=3.3, c=5.3).repeat((2, 1, 1))
     atoms.rattle(0.2, seed=1)
-    descriptors = build(DescriptorSettings(), ("Zn", "O"))
+    descriptors = build(PlipSettings(), ("Zn", "O"))
     design = descriptors.design(atoms)
     weights = np.random.default_rng(0).normal(size=(2, descriptors.size)) / np.abs(design.forces).max(axis=0).clip(1e-6)
     positions = np.ascontiguousarray(atoms.positions)

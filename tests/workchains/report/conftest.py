@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
-DESCRIPTORS = DescriptorSettings.gaussians((2.0, 3.0), (1.0,), cutoff=4.0, l=(1,), m=(4,))
+DESCRIPTORS = PlipSettings.gaussians((2.0, 3.0), (1.0,), cutoff=4.0, l=(1,), m=(4,))
 
 
 def small_ensemble():

@@ -12,7 +12,7 @@ from alworkflows.descriptors import build
 from alworkflows.insight import Insight, look_into
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.selection.window import TestBatch, find_window
-from alworkflows.settings import DescriptorSettings, TrustLevels
+from alworkflows.settings import PlipSettings, TrustLevels
 from workchains import provenance
 from workchains.provenance import Cost, LabelCosts
 from workchains.report.data import Evaluation, Failure, FrameMap, Iteration, Job, Report, Term, Terms
@@ -154,7 +154,7 @@ def trust() -> tuple[Trust, ...]:
 
 def insight() -> Insight:
     """Of two random models of few terms."""
-    settings = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (1.0,), l=(1,), m=(2,), cutoff=4.5)
+    settings = PlipSettings.gaussians((1.5, 2.5, 3.5), (1.0,), l=(1,), m=(2,), cutoff=4.5)
     size = build(settings, ("Zn", "O")).size
     weights = np.random.default_rng(1).normal(size=(2, size))
     atoms = bulk("ZnO", "zincblende", a=4.6).repeat(2)
