@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from alworkflows.errors import InputError, suggest
@@ -112,7 +112,7 @@ def parse(model: object, data: Any, where: str = "settings") -> Any:
             for item in problems
             if not (item["type"] == "too_short" and any(place[: len(item["loc"])] == item["loc"] != place for place in places))
         ]
-        raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model) for item in roots)) from None
+        raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model, data) for item in roots)) from None
 
 
 def untagged(key: str, value: str) -> BeforeValidator:
@@ -124,9 +124,9 @@ def untagged(key: str, value: str) -> BeforeValidator:
     return BeforeValidator(complete)
 
 
-def _explain(item: Any, model: object) -> str:
+def _explain(item: Any, model: object, data: Any) -> str:
     path = [str(part) for part in item["loc"]]
-    place = ".".join(path)
+    place = ".".join(_written(item["loc"], data))
     before = f"{place}: " if place else ""
     context = item.get("ctx", {})
     if item["type"] == "extra_forbidden":
@@ -158,6 +158,23 @@ def _explain(item: Any, model: object) -> str:
     return f"{before}{message}{shown}"
 
 
+def _written(path: Sequence[str | int], data: Any) -> list[str]:
+    """Return a place as the file has it: where a mapping stands for a list of one, without the index and the tag after it."""
+    place: list[str] = []
+    skip = False
+    for part in path:
+        if skip or (isinstance(part, int) and isinstance(data, dict)):
+            # what follows an index that was not written is a tag, unless the mapping has such a key
+            skip = isinstance(part, int)
+            continue
+        place.append(str(part))
+        if isinstance(data, dict):
+            data = data.get(part, data)
+        elif isinstance(data, list | tuple) and isinstance(part, int):
+            data = data[part]
+    return place
+
+
 def _tag(context: dict[str, Any]) -> str:
     """Return the key that tells the classes of a union apart, as a file has it: pydantic names the attribute first."""
     return (re.findall(r"'([^']+)'", str(context.get("discriminator", ""))) or [""])[-1]
@@ -175,7 +192,9 @@ def _keys_at(model: object, path: list[str]) -> set[str]:
 
 def _models_in(annotation: Any, tag: Any = None) -> Iterator[tuple[type[BaseModel], str | None]]:
     """Yield the models that an annotation allows, each with the key that tells it from the others of its union, if one does."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _models_in(annotation.model_fields["root"].annotation)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, tag if isinstance(tag, str) else None
     tags = [known.discriminator for known in getattr(annotation, "__metadata__", ()) if isinstance(known, FieldInfo)]
     for part in getattr(annotation, "__args__", ()):
@@ -195,8 +214,8 @@ def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file.
+def read_yaml(path: str | Path, list_too: bool = False) -> Any:
+    """Return the mapping in a YAML file, or, if that is allowed too, the list.
 
     Raises
     ------
@@ -224,6 +243,6 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) and not (list_too and isinstance(data, list)):
         raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
     return data

@@ -41,7 +41,6 @@ def run(spec: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 def _fit(spec: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, Any]:
     from alworkflows.models import force_errors, train
-    from alworkflows.models.linear.unfinished import Unfinished
 
     transfers: dict[str, list[str]] = spec.get("transfers") or {}
     tests: list[str] = spec.get("tests") or []
@@ -57,7 +56,8 @@ def _fit(spec: dict[str, Any], folder: Path, deadline: Deadline) -> dict[str, An
         tests={"test": [batches[name] for name in tests]} if testing else {},
         transfers={group: [batches[name] for name in files] for group, files in transfers.items()},
         references=[frame for name in spec.get("references") or [] for frame in frames_io.load(folder / name)[0]],
-        unfinished=Unfinished(folder / CHECKPOINT, deadline),
+        checkpoint=folder / CHECKPOINT,
+        deadline=deadline,
     )
     ensemble.save(folder / "ensemble.npz")
     judged = force_errors(ensemble, testing) if testing else None

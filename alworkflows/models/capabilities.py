@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from alworkflows.descriptors import Descriptors
     from alworkflows.models.contract import Committee, Model
 
-__all__ = ["ActiveColumns", "Insightful", "Joint", "LammpsFiles", "LatentFeatures", "has", "require"]
+__all__ = ["Capability", "Insightful", "Joint", "LammpsFiles", "LatentFeatures", "LinearTerms", "require"]
 
 
 @runtime_checkable
@@ -48,10 +48,14 @@ class Insightful(Protocol):
 
 
 @runtime_checkable
-class ActiveColumns(Protocol):
-    """A committee that is linear in descriptors, so that a D-optimal active set says where it extrapolates."""
+class LinearTerms(Protocol):
+    """A committee that is linear in descriptors: its terms can be told, and a D-optimal active set says where it extrapolates.
+
+    ``weights`` (M, P): of its models, eV per descriptor.
+    """
 
     descriptors: Descriptors
+    weights: np.ndarray
 
     @property
     def columns(self) -> np.ndarray:
@@ -72,15 +76,10 @@ Capability = TypeVar("Capability")
 NOUNS: dict[type[Any], str] = {
     Joint: "joint evaluation",
     LammpsFiles: "files for LAMMPS",
-    Insightful: "terms to look into",
-    ActiveColumns: "active set: it is not linear in descriptors",
+    Insightful: "curves and force shares",
+    LinearTerms: "terms: it is not linear in descriptors",
     LatentFeatures: "latent features",
 }
-
-
-def has(one: Committee | Model, capability: type[Any]) -> bool:
-    """Return whether a committee or model has a capability."""
-    return isinstance(one, capability)
 
 
 def require(one: Committee | Model, capability: type[Capability], what: str) -> Capability:

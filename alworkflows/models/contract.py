@@ -75,7 +75,7 @@ class Model(ABC):
         dynamics on one core, and ``basis``: whether that is estimated or was measured, and on what; ``terms`` where it has any.
         """
 
-    def check_installed(self) -> None:
+    def check_installed(self) -> None:  # noqa: B027 - most run on what is always there
         """Raise :class:`.errors.MissingExtraError` if what it runs on is not installed."""
 
     def predict(self, frames: Sequence[Atoms]) -> list[Prediction]:
@@ -129,8 +129,8 @@ class OneAfterAnother(Committee):
 class TrainingData:
     """What a model is fitted to and judged on.
 
-    ``frames``: with labels, in batches (see :class:`.batches.Batches`), ``atoms.info["weight"]`` multiplying the squared errors of
-    one; ``tests`` and ``transfers``: sets to judge on, by name, of the kind that is trained on and of others; ``references``:
+    ``frames``: with labels, in batches (see :class:`.batches.Batches`); ``atoms.info["weight"]`` multiplies the squared errors
+    of one; ``tests`` and ``transfers``: sets to judge on, by name, of the kind that is trained on and of others; ``references``:
     frames whose energies decide the reference energies of the species.
     """
 

@@ -15,7 +15,7 @@ from ase import Atoms
 from alworkflows.errors import CommitteeError, InputError
 from alworkflows.models import storage
 from alworkflows.models.calculator import EnsembleCalculator
-from alworkflows.models.capabilities import Joint
+from alworkflows.models.capabilities import Capability, Joint, require
 from alworkflows.models.contract import Committee, Model, OneAfterAnother
 from alworkflows.models.evaluation import SKIN, EnsemblePrediction, Evaluation, Evaluator, OneByOne
 
@@ -29,10 +29,8 @@ class Group:
     committee: Committee
     places: tuple[int, ...]
 
-    @property
-    def make(self) -> str:
-        """What all of them are, such as ``linear (plip)``."""
-        return self.committee.make
+    def __str__(self) -> str:
+        return f"{len(self.places)} of {self.committee.make}"
 
 
 class Ensemble:
@@ -83,23 +81,17 @@ class Ensemble:
                 groups.append(Group(OneAfterAnother(first), tuple(places)))
         return groups
 
-    def only(self, what: str) -> Committee:
-        """Return the members as one committee.
+    def having(self, capability: type[Capability], what: str) -> tuple[Capability, list[Group]]:
+        """Return the largest group that has a capability, and the groups that are left out.
 
         Raises
         ------
         InputError
-            If they are of several makes: ``what`` is what was to be done with them.
+            If no group has it; ``what`` is what was to be done.
         """
-        if len(self.groups) > 1:
-            raise InputError(f"{what}: expected an ensemble of members of one make, got {self.composition}")
-        return self.groups[0].committee
-
-    @property
-    def composition(self) -> str:
-        """How many members there are of each make, in words."""
-        counts = Counter(member.make for member in self.members)
-        return " and ".join(f"{count} of {make}" for make, count in counts.items())
+        able = [group for group in self.groups if isinstance(group.committee, capability)]
+        largest = max(able, key=lambda group: len(group.places), default=self.groups[0])
+        return require(largest.committee, capability, what), [group for group in self.groups if group is not largest]
 
     def predict(self, frames: Sequence[Atoms]) -> list[EnsemblePrediction]:
         """Return mean and deviation for each frame.
@@ -136,7 +128,11 @@ class Ensemble:
         return self.report.get("reference_disagreement")
 
     def summary(self) -> dict[str, Any]:
-        """Return what it is made of, as plain JSON types; lists have an entry for each member, ``terms`` for those with terms."""
+        """Return what it is made of, as plain JSON types.
+
+        Lists have an entry for each member, ``terms`` for those that have any; what ``microseconds_per_atom`` rest on, each
+        member's own summary says.
+        """
         each = [member.summary() for member in self.members]
         terms = [member["terms"] for member in each if "terms" in member]
         return {
@@ -146,7 +142,7 @@ class Ensemble:
             "names": self.names,
             "classes": [member["class"] for member in each],
             "parameters": [member["parameters"] for member in each],
-            "costs": [member["cost"] for member in each],
+            "microseconds_per_atom": [member["cost"]["microseconds_per_atom"] for member in each],
             **({"terms": terms} if terms else {}),
             "reference_disagreement": self.reference_disagreement,
         }

@@ -103,15 +103,14 @@ class Still(Evaluator):
 class OneByOne(Evaluator):
     """Evaluators one after another, as one; their models in the order ``places``, all counting alike in the mean."""
 
-    def __init__(self, parts: Sequence[Evaluator], sizes: Sequence[int], places: Sequence[int] | None = None) -> None:
+    def __init__(self, parts: Sequence[Evaluator], sizes: Sequence[int], places: np.ndarray) -> None:
         self._parts = list(parts)
         self._shares = np.array(sizes) / sum(sizes)
-        self._places = None if places is None or list(places) == sorted(places) else np.array(places)
+        self._places = places
 
     def evaluate(self, atoms: Atoms) -> Evaluation:
         """Return what each model says of the atoms as they are now."""
-        found = Evaluation.together([part.evaluate(atoms) for part in self._parts])
-        return found if self._places is None else found.ordered(self._places)
+        return Evaluation.together([part.evaluate(atoms) for part in self._parts]).ordered(self._places)
 
     def mean(self, atoms: Atoms) -> Evaluation:
         """Return the mean of the parts' means, each weighted by its number of models."""

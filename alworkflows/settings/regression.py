@@ -79,3 +79,8 @@ class FitSettings(Settings):
         if self.terms is not None and self.method is not FitMethod.LASSO_LARS:
             raise ValueError(f"a number of terms can be asked of the method lasso-lars only, got {self.method.value}")
         return self
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the rule chooses a model of the path, rather than a number of terms or a penalty."""
+        return self.terms is None and self.alpha is None

@@ -8,7 +8,7 @@ from aiida.engine import ToContext
 from aiida.orm import Dict, Int, List, ProcessNode
 
 from alworkflows.selection.convergence import Ending
-from alworkflows.settings import Approval, Criterion, Stage, TermsRule
+from alworkflows.settings import Approval, Criterion, Stage
 from workchains.calculations.describe_job import DeviateJob
 from workchains.data.ensemble import EnsembleData
 from workchains.labelling import LabelWorkChain
@@ -288,10 +288,10 @@ class IterationWorkChain(CampaignWorkChain):
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
         campaign = self.campaign
-        model = campaign.model.model_dump(mode="json")
-        if campaign.model.fit.rule is TermsRule.TRANSFER and not self.ctx.transfers:
-            self.report(f"{self.key}: no transfer set is labelled yet; this fit follows the rule {TermsRule.ONE_STANDARD_ERROR}")
-            model["fit"]["rule"] = str(TermsRule.ONE_STANDARD_ERROR)
+        model = campaign.model
+        if model.needs_transfer_set and not self.ctx.transfers:
+            self.report(f"{self.key}: no transfer set is labelled yet; this fit goes without one")
+            model = model.without_transfer_set()
         more: dict[str, Any] = {}
         if self.ctx.tests:
             more["tests"] = {f"test_{key}": node for key, node in self.all_made("tests").items()}
@@ -304,7 +304,7 @@ class IterationWorkChain(CampaignWorkChain):
             label=f"{self.key}: train on {sum(self.frames_made('batches').values())} frames",
             code=self.inputs.code,
             batches={f"batch_{key}": node for key, node in self.all_made("batches").items()},
-            settings=Dict({"model": model, "species": list(campaign.species), "seed": campaign.seed}),
+            settings=Dict({"model": model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}),
             options=self.options("fit"),
             clean=campaign.label.clean,
             **more,

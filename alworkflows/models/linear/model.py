@@ -23,8 +23,8 @@ from alworkflows.settings.model import BaselineSettings
 
 __all__ = ["LinearModel", "baseline_of"]
 
-#: microseconds an atom, in dynamics of zinc oxide with a cutoff of 6 A on one core: folded models without and with each term; on a
-#: set that is not folded, with each descriptor
+#: microseconds an atom, in dynamics of zinc oxide with a cutoff of 6 A on one core: folded models without terms, and for each;
+#: on a set that is not folded the same, for each descriptor
 FOLDED, FOLDED_TERM, PLAIN, PLAIN_TERM = 1.5, 0.045, 20.0, 0.5
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -11,15 +10,10 @@ import numpy as np
 from alworkflows.models.linear.blas import add_gram
 from alworkflows.models.linear.rows import Rows
 
-__all__ = ["Gatherer", "Normal", "fold_of"]
+__all__ = ["Gatherer", "Normal"]
 
 #: rows gathered before one update of a Gram matrix: enough for the full speed of matrix products
 BLOCK = 1536
-
-
-def fold_of(identity: str, seed: int, folds: int) -> int:
-    """Return the fold of a frame: from its id and a seed, so that it never moves as the data grow."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{identity}".encode()).digest()[:8], "little") % folds
 
 
 @dataclass

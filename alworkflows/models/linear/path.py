@@ -3,8 +3,8 @@
 Efron, Hastie, Johnstone, Tibshirani, "Least angle regression", Ann. Statist. 32, 407 (2004), with the Lasso modification: a
 coefficient that reaches zero leaves. Columns are normalised from the Gram matrix's diagonal; no centring, no intercept.
 
-At every penalty the path minimises |y - X w|^2 / 2 + penalty sum_j s_j |w_j| with s_j the norm of column j. Where a penalty ``alpha``
-is given, it is that of scikit-learn for columns of unit norm: alpha = penalty / rows.
+At every penalty the path minimises |y - X w|^2 / 2 + penalty sum_j s_j |w_j| with s_j the norm of column j. Where a penalty is
+given as ``alpha``, it is that of scikit-learn for columns of unit norm: alpha = penalty / rows.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class _State:
         free = self.inactive & ~self.blocked
         for sign in (1.0, -1.0):
             rate = 1.0 - sign * change
-            # rounding may leave a column just above the penalty: then it joins at once, if it does not fall faster than the penalty
+            # rounding may leave a column just above the penalty: then it joins at once, if it does not fall faster
             with np.errstate(divide="ignore", invalid="ignore"):
                 steps = np.where(free & (rate > 1e-14), np.maximum(self.penalty - sign * self.correlation, 0.0) / rate, np.inf)
             if left >= 0 and sign * self.correlation[left] > 0:

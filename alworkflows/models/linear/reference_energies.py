@@ -60,7 +60,7 @@ def energies_of_references(
     for frame in references:
         energy = labels(frame).energy
         assert energy is not None, "checked before"
-        base = baseline.evaluate(frame)[0] if baseline else 0.0
+        base = float(baseline.evaluate(frame).energy[0]) if baseline else 0.0
         lacking.append(energy - base - float(descriptors.design(frame, stress=False).energy @ weights))
     return np.linalg.lstsq(counts / atoms[:, None], np.array(lacking) / atoms, rcond=None)[0]
 

@@ -78,9 +78,10 @@ class Spectrum:
 
 
 def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, penalties: np.ndarray, steps: int = 1000) -> list[np.ndarray]:
-    """Return the Lasso's coefficients (P,) at each of the falling penalties by coordinate descent (scikit-learn), one from the last.
+    """Return the Lasso's coefficients (P,) at each of the falling penalties by coordinate descent (scikit-learn).
 
-    With columns nearly parallel the descent is slow and what it returns after ``steps`` sweeps is only near the minimum.
+    Each begins from the last. With columns nearly parallel the descent is slow, and what it returns after ``steps`` sweeps is
+    only near the minimum.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path

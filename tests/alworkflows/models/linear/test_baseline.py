@@ -10,7 +10,7 @@ from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.models.linear.baseline import Baseline
-from alworkflows.settings import ModelSettings, PlipSettings, parse
+from alworkflows.settings import LinearSettings, PlipSettings, parse
 from alworkflows.settings.model import BaselineSettings
 from alworkflows.simulation.lammps import library
 
@@ -118,7 +118,7 @@ def test_overlap_with_the_data(baseline):
 )
 def test_bad_settings(data, message):
     with pytest.raises(InputError, match=message):
-        parse(ModelSettings, data)
+        parse(LinearSettings, data)
 
 
 def test_too_narrow_a_switch(baseline):

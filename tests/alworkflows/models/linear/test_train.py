@@ -100,7 +100,7 @@ def test_what_was_planted_is_found_by_forces_alone(labelled, settings, planted):
     ensemble, report = train(labelled(14), settings(terms=25, ridge=0.0), SPECIES, 1)
     for member in ensemble.members:
         np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
-        np.testing.assert_allclose(member.levels, LEVELS, atol=1e-6)
+        np.testing.assert_allclose(member.reference_energies, LEVELS, atol=1e-6)
     assert report["held_out_rmse"] < 1e-6
     assert max(report["terms"]) < 25, "the path ends where nothing is left to explain"
 
@@ -114,11 +114,11 @@ def test_energies_forces_and_stresses_together(labelled, settings, planted):
     assert summary["stress_rmse"] < 1e-7
 
 
-def test_without_energies_the_levels_are_zero(labelled, settings):
+def test_without_energies_the_reference_energies_are_zero(labelled, settings):
     frames = [attach_labels(frame, forces=labels(frame).forces) for frame in labelled(10)]
     ensemble, report = train(frames, settings(terms=6), SPECIES, 1)
     assert report["energies"] == 0
-    assert not any(member.levels.any() for member in ensemble.members)
+    assert not any(member.reference_energies.any() for member in ensemble.members)
 
 
 def test_errors_of_the_sums_are_those_of_predictions(labelled, settings):
