@@ -48,7 +48,7 @@ _HOMES = {
     "crystal": "structures",
     "force_errors": "models",
     "force_shares": "insight",
-    "label": "calculators",
+    "label": "labelling",
     "look_into": "insight",
     "parse_sampler": "sampling",
     "read": "frames",

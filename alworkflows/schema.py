@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, overload
 
@@ -126,7 +126,7 @@ def untagged(key: str, value: str) -> BeforeValidator:
 
 def _explain(item: Any, model: object, data: Any) -> str:
     path = [str(part) for part in item["loc"]]
-    place = ".".join(_written(item["loc"], data))
+    place = ".".join(_written(item, data))
     before = f"{place}: " if place else ""
     context = item.get("ctx", {})
     if item["type"] == "extra_forbidden":
@@ -158,20 +158,21 @@ def _explain(item: Any, model: object, data: Any) -> str:
     return f"{before}{message}{shown}"
 
 
-def _written(path: Sequence[str | int], data: Any) -> list[str]:
-    """Return a place as the file has it: where a mapping stands for a list of one, without the index and the tag after it."""
+def _written(item: Any, data: Any) -> list[str]:
+    """Return the place of a problem as the file has it.
+
+    What was not written is left out: the tag of a mapping that names none, the index of one that stands for a list of one.
+    """
     place: list[str] = []
-    skip = False
-    for part in path:
-        if skip or (isinstance(part, int) and isinstance(data, dict)):
-            # what follows an index that was not written is a tag, unless the mapping has such a key
-            skip = isinstance(part, int)
-            continue
-        place.append(str(part))
+    for part in item["loc"]:
         if isinstance(data, dict):
+            is_key = part in data or (item["type"] == "missing" and part == item["loc"][-1])
+            if not is_key and part not in [value for value in data.values() if isinstance(value, str)]:
+                continue
             data = data.get(part, data)
         elif isinstance(data, list | tuple) and isinstance(part, int):
-            data = data[part]
+            data = data[part] if part < len(data) else None
+        place.append(str(part))
     return place
 
 

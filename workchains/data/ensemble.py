@@ -16,8 +16,8 @@ class EnsembleData(FileData):
     """An ensemble of potentials in its own file format; what it is made of as attributes.
 
     Attributes: ``format`` version, ``species``, ``members`` (how many), of each member ``names``, ``classes``, ``parameters``
-    (how many) and ``microseconds_per_atom`` (of an evaluation); ``terms`` of those members that have any; ``reference_disagreement``
-    (eV/A; trust levels are multiples of it).
+    (how many) and ``microseconds_per_atom`` (of an evaluation); ``terms`` of those members that have any;
+    ``reference_disagreement`` (eV/A; trust levels are multiples of it).
     """
 
     FILENAME = "ensemble.npz"

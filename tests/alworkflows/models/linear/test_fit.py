@@ -135,7 +135,7 @@ def test_settings_choose_as_arguments_do(fit, frames):
     by_settings = fit(frames, alpha=1e-3).ensemble()
     by_argument = fit(frames).ensemble(alpha=1e-3)
     assert by_settings.report == by_argument.report
-    assert by_settings.report["alpha"] == 1e-3
+    assert by_settings.report["groups"][0]["alpha"] == 1e-3
 
 
 # ---------------------------------------------------------------------------------------------------- streams and weights
@@ -306,7 +306,7 @@ def test_a_baseline_is_subtracted_and_said_to_reach_into_the_data(labelled, sett
     assert any(line.startswith("the baseline reaches into the data: Zn-O come as close as") for line in said)
     assert set(made.report["baseline_reaches"]) >= {"Zn-O"}
     ensemble = made.ensemble()
-    assert ensemble.baseline == model.baseline
+    assert {member.baseline for member in ensemble.members} == {model.baseline}
     row = made.ensemble().report["held_out_rmse"]
     assert force_errors(ensemble, frames)["summary"]["force_rmse"] < 1.5 * row
 
