@@ -32,6 +32,8 @@ VERBS = {
     "evaluate": "errors of ensembles on labelled frames",
 }
 
+MODULES = {verb: f"alworkflows.jobs.run_{verb}" for verb in VERBS} | {"deviate": "alworkflows.jobs.run_describe"}
+
 
 def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, Any]:
     """Run a verb on an input file and write ``output.json`` beside it; return what was written.
@@ -64,7 +66,7 @@ def _run(verb: str, path: Path, age: float) -> dict[str, Any]:
         spec = _read(path)
         if spec.get("max_seconds") is not None:
             spec["max_seconds"] = _seconds(path, spec["max_seconds"]) - age
-        function: Callable[[dict[str, Any], Path], dict[str, Any]] = importlib.import_module(f"alworkflows.jobs.{verb}").run
+        function: Callable[[dict[str, Any], Path], dict[str, Any]] = importlib.import_module(MODULES[verb]).run
         try:
             result = function(spec, folder)
         except KeyError as error:
