@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from alworkflows.frames import attach_labels
 from alworkflows.models.train import train
-from alworkflows.potentials import resolve
+from alworkflows.potentials import PairPotential, resolve
 from alworkflows.sampling import sample
 from alworkflows.settings import FitSettings, LinearSettings, MeltSettings
 from alworkflows.simulation.dynamics import Langevin, evaluator, initial_state, kinetic_temperature, step
@@ -53,28 +53,28 @@ def cell(repeat):
 # ------------------------------------------------------------------ LAMMPS
 
 
-class Style:
-    """A pair style of LAMMPS as a potential that LammpsSimulation takes."""
+class Style(PairPotential):
+    """A pair style of LAMMPS as a potential that LammpsSimulation takes; with ``ions`` the atoms carry charges."""
 
-    charged = False
+    lines: tuple[str, ...]
+    ions: bool = False
 
-    def __init__(self, lines):
-        self.lines = lines
+    @property
+    def charged(self):
+        """Whether the atoms carry charges."""
+        return self.ions
 
-    def check(self, symbols, name):
-        """All is well."""
+    def species(self):
+        """Return the species it is for."""
+        return ("O", "Zn")
 
     def charge(self, symbol):
-        """Return the charge of an ion."""
+        """Return the charge of an ion, e."""
         return {"Zn": 2.0, "O": -2.0}[symbol]
 
     def commands(self, species):
         """Return the commands; types are O, Zn."""
-        return self.lines
-
-
-class Ions(Style):
-    charged = True
+        return list(self.lines)
 
 
 def snap(folder, twojmax, components):
@@ -83,7 +83,7 @@ def snap(folder, twojmax, components):
     values = "\n".join(["1e-9"] * (components + 1))
     coefficients.write_text(f"2 {components + 1}\nO 0.5 1.0\n{values}\nZn 0.5 1.0\n{values}\n")
     parameters.write_text(f"rcutfac {CUTOFF}\ntwojmax {twojmax}\n")
-    return Style(["pair_style snap", f"pair_coeff * * {coefficients} {parameters} O Zn"])
+    return Style(lines=("pair_style snap", f"pair_coeff * * {coefficients} {parameters} O Zn"))
 
 
 def pod(folder):
@@ -107,13 +107,13 @@ def pod(folder):
     count = 2 * (1 + 6 * 2 + 5 * 5 * 3)
     parameters.write_text("\n".join(lines) + "\n")
     coefficients.write_text(f"model_coefficients: {count} 0 0\n" + "1e-9\n" * count)
-    return Style(["pair_style pod", f"pair_coeff * * {parameters} {coefficients} O Zn"])
+    return Style(lines=("pair_style pod", f"pair_coeff * * {parameters} {coefficients} O Zn"))
 
 
 def ions(coulomb):
     """Return the classical potential of the labels without its core."""
     pairs = ["pair_coeff 2 2 0.0 1.0 0.0", "pair_coeff 1 2 529.70 0.3581 0.0", "pair_coeff 1 1 9547.96 0.21916 32.0"]
-    return Ions([f"pair_style buck/coul/long {CUTOFF} {coulomb}", *pairs, "kspace_style pppm 1e-4"])
+    return Style(lines=(f"pair_style buck/coul/long {CUTOFF} {coulomb}", *pairs, "kspace_style pppm 1e-4"), ions=True)
 
 
 def lammps_time(style, atoms, steps, repeats=3):
