@@ -167,6 +167,24 @@ def timed(function, repeats):
     return best
 
 
+def compare_products(descriptors, atoms):
+    """What vjp and jvp cost, of one member and of five at once, over the values alone."""
+    rng, count = np.random.default_rng(0), len(atoms)
+    weights, moves = rng.normal(size=(5, count, descriptors.size)), rng.normal(size=(5, count, 3))
+    values = timed(lambda: descriptors.values(atoms), 20)
+    calls = (
+        lambda: descriptors.vjp(atoms, weights[0]),
+        lambda: descriptors.vjp(atoms, weights),
+        lambda: descriptors.jvp(atoms, moves[0]),
+        lambda: descriptors.jvp(atoms, moves),
+    )
+    pull, pulls, push, pushes = (timed(call, 20) / values for call in calls)
+    print(
+        f"values {values * 1e3:.1f} ms; vjp {pull:.1f} and jvp {push:.1f} times that, "
+        f"five members at once {pulls:.1f} and {pushes:.1f} times"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--full", action="store_true", help="go to 4096 atoms")
@@ -188,6 +206,7 @@ def main():
         double = timed(lambda: descriptors.design(atoms, stress=False), 20)
     print(f"two threads: {double * 1e3:.1f} ms, {fast / double:.2f} times as fast")
     compare_compiled(descriptors, atoms, reference, fast)
+    compare_products(descriptors, atoms)
     for repeats in (*SIZES, *LARGE) if full else SIZES:
         larger = crystal("zno-zincblende").repeat(repeats)
         larger.rattle(0.1, seed=1)

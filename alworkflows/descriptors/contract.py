@@ -107,7 +107,7 @@ class Descriptors(ABC):
         """
         given = np.asarray(dE_dB, dtype=float)
         _check("dE_dB", given, (len(atoms), self.size))
-        forces, virial = self._pull(atoms, np.ascontiguousarray(given.reshape(-1, len(atoms), self.size)))
+        forces, virial = self._pull(atoms, np.ascontiguousarray(given.reshape(_members(given), *given.shape[-2:])))
         stress = virial / (atoms.get_volume() if atoms.pbc.all() else np.inf)
         return (forces, stress) if given.ndim == 3 else (forces[0], stress[0])
 
@@ -147,7 +147,9 @@ class Descriptors(ABC):
             raise InputError("strain: expected none, as the frame is not periodic along all three directions")
         xx, yy, zz, yz, xz, xy = strains.reshape(-1, 6).T * np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])[:, None]
         matrices = np.moveaxis(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]), 2, 0)
-        found = self._push(atoms, np.ascontiguousarray(moves.reshape(-1, len(atoms), 3)), np.ascontiguousarray(matrices))
+        found = self._push(
+            atoms, np.ascontiguousarray(moves.reshape(_members(moves), *moves.shape[-2:])), np.ascontiguousarray(matrices)
+        )
         return found if moves.ndim == 3 else found[0]
 
     def kinds(self, atoms: Atoms) -> np.ndarray:
@@ -169,8 +171,10 @@ class Descriptors(ABC):
         squared = np.einsum("ij,ij->i", pairs.vectors, pairs.vectors)
         if squared.min(initial=np.inf) < COINCIDENT**2:
             closest = int(squared.argmin())
-            where = f"{pairs.centres[closest]} and {pairs.second[closest]}"
-            raise InputError(f"expected atoms at different places, got atoms {where} at the same one (images included)")
+            first, second = sorted((int(pairs.centres[closest]), int(pairs.second[closest])))
+            raise InputError(
+                f"expected atoms at different places, got atoms {first} and {second} at the same one (images included)"
+            )
         return pairs
 
 
@@ -197,5 +201,9 @@ class Foldable(Protocol):
 
 def _check(name: str, given: np.ndarray, shape: tuple[int, int]) -> None:
     """Raise an InputError unless an array has this shape, or it behind an axis of members."""
-    if given.ndim not in (2, 3) or given.shape[-2:] != shape:
+    if given.ndim not in (2, 3) or given.shape[-2:] != shape or not _members(given):
         raise InputError(f"{name}: expected shape {shape}, or (members, {shape[0]}, {shape[1]}), got {given.shape}")
+
+
+def _members(given: np.ndarray) -> int:
+    return len(given) if given.ndim == 3 else 1

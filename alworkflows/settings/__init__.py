@@ -6,7 +6,7 @@ converted. A key, unit, species or name that is not known is an error that sugge
 
 from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
-from alworkflows.settings.descriptors import ChebyshevSettings, DescriptorSettings, PlipSettings
+from alworkflows.settings.descriptors import DescriptorSettings, PlipSettings
 from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
@@ -35,7 +35,6 @@ __all__ = [
     "Budget",
     "CalculatorSettings",
     "Campaign",
-    "ChebyshevSettings",
     "Combine",
     "CompressSettings",
     "Convergence",

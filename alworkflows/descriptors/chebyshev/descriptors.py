@@ -20,7 +20,7 @@ from scipy.sparse import csr_array
 
 from alworkflows.descriptors.chebyshev.functions import functions
 from alworkflows.descriptors.contract import Descriptors, Design
-from alworkflows.settings import ChebyshevSettings
+from alworkflows.settings.descriptors import ChebyshevSettings
 
 __all__ = ["Chebyshev"]
 

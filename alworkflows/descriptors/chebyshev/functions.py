@@ -3,7 +3,7 @@ r"""Chebyshev polynomials of a distance, smoothly cut off.
     phi_k(r) = T_k(x) f_c(r),    x = 2 r / r_c - 1,    f_c(r) = (1 - r / r_c)^3,    k = 0 .. K
 
 The map is of Artrith, Urban and Ceder, "Efficient and accurate machine-learning interpolation of atomic energies in compositions
-with many species", Phys. Rev. B 96, 014112 (2017), Eq. 5; the cutoff of Lindsey, Fried and Goldman, "ChIMES: a force matched
+with many species", Phys. Rev. B 96, 014112 (2017); the cutoff of Lindsey, Fried and Goldman, "ChIMES: a force matched
 potential with explicit three-body interactions for molten carbon", J. Chem. Theory Comput. 13, 6222 (2017), whose two-body
 energy is such a sum. It takes value, slope and curvature to zero at r_c.
 """

@@ -16,4 +16,4 @@ class ChebyshevSettings(Settings):
 
     name: Literal["chebyshev"] = "chebyshev"
     cutoff: PositiveLength = 6.0
-    degree: Count = Field(12, le=64, description="largest degree of the polynomials; a pair of species has one more functions")
+    degree: Count = Field(12, le=64, description="largest degree of the polynomials, from 0 on, of each pair of species")
