@@ -116,7 +116,8 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         trust=_trust(records),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
-        paused=paused(steps),
+        # what asks is told as a question
+        paused=paused([step for step in steps if question is None or step.pk != question["process"]]),
         folders=disks(steps) if disk else folders(steps),
         **values,
     )

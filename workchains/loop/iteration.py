@@ -232,6 +232,9 @@ class IterationWorkChain(LoopWorkChain):
         """Choose the frames to label and the random test frames."""
         candidates, most = self.product("candidates"), self.inputs.allowance["labels"]
         settings = of.selection(self.campaign, self.stage, len(candidates), self.window(), most)
+        if settings != of.selection(self.campaign, self.stage, len(candidates), self.window(), None):
+            tests = round(settings["test_share"] * len(candidates))
+            self.report(f"{self.about}: the budget leaves {most} labels, {tests} of them for test frames")
         outputs = self.call_or_end(
             "select",
             select_frames,

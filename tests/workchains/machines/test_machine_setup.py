@@ -50,7 +50,7 @@ print(json.dumps({{
         (cores,) = found["first"][1]
         count = len(os.sched_getaffinity(0))
         # labels and fits take two threads each
-        fits = f"{count} of sample, deviate, evaluate; {count // 2} of label, fit" if count > 1 else f"1 of {', '.join(STEPS)}"
+        fits = f"{count} of sample, describe, evaluate; {count // 2} of label, fit" if count > 1 else f"1 of {', '.join(STEPS)}"
         assert cores == f"{count} core{'s' if count > 1 else ''} for jobs, so many at a time: {fits}"
         assert found["before"] == found["after"]
         assert found["after"]["profiles"] == ["alworkflows"] == [found["after"]["default"]]
