@@ -16,8 +16,8 @@ from alworkflows.calculators import FailureKind, describe, parameters
 from alworkflows.errors import InputError, MissingExtraError
 from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
+from workchains.labelling.code_versions import known_versions, remember_versions
 from workchains.labelling.contract import Call, LabelEngine, Outcome, Task
-from workchains.labelling.versions import known_versions, remember_versions
 from workchains.machines.programs import PROGRAMS
 from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
 from workchains.processes.keyed import ending
