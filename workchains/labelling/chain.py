@@ -1,4 +1,4 @@
-"""``LabelWorkChain``: labels for a set of frames, by any engine; nothing is lost, and nothing is paid for twice."""
+"""``LabelWorkChain``: labels for a set of frames, by any program; nothing is lost, and nothing is paid for twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alworkflows.errors import InputError
 from alworkflows.frames.twins import coarse_key
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
 from workchains.data.frames import FramesData, engine_key
-from workchains.labelling.contract import LabelEngine, Outcome, Task, engine
+from workchains.labelling.contract import LabelProgram, Outcome, Task, label_program
 from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
@@ -79,9 +79,9 @@ class LabelWorkChain(SharingWorkChain):
         return parse(LabelSettings, self.inputs.settings.get_dict(), "label settings")
 
     @property
-    def tool(self) -> LabelEngine:
-        """The engine."""
-        return engine(self.settings.engine)(self.settings)
+    def tool(self) -> LabelProgram:
+        """How the program labels."""
+        return label_program(self.settings.engine)(self.settings)
 
     @cached_property
     def frames(self) -> list[Atoms]:
@@ -141,7 +141,7 @@ class LabelWorkChain(SharingWorkChain):
         if not task.indices:
             return None
         frames = [self.frames[index] for index in task.indices]
-        options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
+        options = options_for(code.computer, self.tool.code_name, max(len(frame) for frame in frames))
         options.update(self.inputs.options.get_dict())
         process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
@@ -249,7 +249,7 @@ class LabelWorkChain(SharingWorkChain):
     # ------------------------------------------------------------------------------------------------------------ small things
 
     def queue(self, indices: Iterable[int], like: Task, one_each: bool = False) -> None:
-        """Queue frames, those of largest disagreement first, in as many tasks as the engine wants."""
+        """Queue frames, those of largest disagreement first, in as many tasks as the program wants."""
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
@@ -312,10 +312,10 @@ def validate_frames(value: FramesData, _: Any) -> str | None:
 
 
 def validate_settings(value: Dict, _: Any) -> str | None:
-    """Refuse settings that the schema or the engine registry does not know."""
+    """Refuse settings that the schema or the registry of programs does not know."""
     try:
         settings = parse(LabelSettings, value.get_dict(), "label settings")
-        engine(settings.engine)(settings).check([])
+        label_program(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None
