@@ -13,7 +13,7 @@ import numpy as np
 
 from alworkflows.frames import labels, read
 from alworkflows.models import Fit, force_errors
-from alworkflows.settings import ModelSettings, TermsRule, parse
+from alworkflows.settings import LinearSettings, TermsRule, parse
 
 FAMILIES = {
     "gaussian, 36": [{"family": "gaussian"}],
@@ -61,7 +61,7 @@ def main():
     for name, families in FAMILIES.items():
         for baseline in (None, {"inner": 0.8, "outer": 1.3}):
             settings = parse(
-                ModelSettings,
+                LinearSettings,
                 {
                     "descriptors": {"functions": families},
                     "baseline": baseline,

@@ -19,7 +19,7 @@ from alworkflows.models import Fit
 from alworkflows.models.linear.cache import Cache
 from alworkflows.potentials import resolve
 from alworkflows.sampling import sample
-from alworkflows.settings import MeltSettings, ModelSettings
+from alworkflows.settings import LinearSettings, MeltSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
@@ -43,7 +43,7 @@ def batches(count):
 def fitted(data, cache):
     """Return the seconds of a fit and of the model that the rule chooses, and what was found."""
     start = time.perf_counter()
-    fit = Fit(data, ModelSettings(), ("Zn", "O"), 1, cache=cache)
+    fit = Fit(data, LinearSettings(), ("Zn", "O"), 1, cache=cache)
     ensemble = fit.ensemble()
     return time.perf_counter() - start, fit, ensemble
 

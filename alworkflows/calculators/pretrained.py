@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -43,9 +39,12 @@ class Chgnet(_TorchParameters):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU, in single precision as it was trained."""
-        with _quiet():
+        from alworkflows.models.universal import chgnet
+
+        self._limit_threads()
+        weights = chgnet.load(self.model)
+        with chgnet.quiet():
             from chgnet.model.dynamics import CHGNetCalculator
-            from chgnet.model.model import CHGNet
 
             class WithoutMoments(CHGNetCalculator):
                 """CHGNet that leaves out magnetic moments, which are no label here."""
@@ -54,11 +53,9 @@ class Chgnet(_TorchParameters):
                     self, atoms: Any = None, properties: Any = None, system_changes: Any = None, task: Any = "efs"
                 ) -> None:
                     """Fill energy, forces and stress."""
-                    with _quiet():
+                    with chgnet.quiet():
                         super().calculate(atoms, properties, system_changes, task=task)
 
-            self._limit_threads()
-            weights = CHGNet.load(model_name=self.model, use_device="cpu", verbose=False)
             # an isolated atom has no graph: an error, which the labeller records, and not a wrong number
             return WithoutMoments(weights, use_device="cpu", on_isolated_atoms="error")
 
@@ -74,7 +71,9 @@ class Sevennet(_TorchParameters):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""
-        with _quiet():
+        from alworkflows.models.universal.chgnet import quiet
+
+        with quiet():
             from sevenn.calculator import SevenNetCalculator
 
             self._limit_threads()
@@ -94,7 +93,9 @@ class Mace(_TorchParameters):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""
-        with _quiet():
+        from alworkflows.models.universal.chgnet import quiet
+
+        with quiet():
             from mace.calculators import MACECalculator
 
             self._limit_threads()
@@ -116,11 +117,3 @@ class EnsembleMean(CalculatorParameters):
         from alworkflows.models import Ensemble
 
         return Ensemble.load(self.file).calculator()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the greetings and warnings of a package that loads weights off the screen."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

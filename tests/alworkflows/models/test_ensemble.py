@@ -10,7 +10,7 @@ from planted import SETTINGS, SPECIES, structure
 
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel, force_errors, train
-from alworkflows.settings import FitSettings, ModelSettings
+from alworkflows.settings import FitSettings, LinearSettings
 
 
 class ModelContract:
@@ -124,7 +124,7 @@ def rewrite(path, **changes):
 class TestLinear(ModelContract):
     @pytest.fixture
     def ensemble(self, labelled):
-        settings = ModelSettings(descriptors=SETTINGS, fit=FitSettings(terms=15, rows_per_term=3.0), members=3, folds=5)
+        settings = LinearSettings(descriptors=SETTINGS, fit=FitSettings(terms=15, rows_per_term=3.0), members=3, folds=5)
         return train(labelled(14, noise=0.1), settings, SPECIES, 1)[0]
 
     def test_weights_that_are_not_finite(self, ensemble, tmp_path):

@@ -118,7 +118,7 @@ def test_the_whole_fit_is_the_same(labelled, settings, tmp_path):
     assert count > 2
     for a, b in zip(found.members, whole.members, strict=True):
         assert np.array_equal(a.weights, b.weights)
-        assert np.array_equal(a.levels, b.levels)
+        assert np.array_equal(a.reference_energies, b.reference_energies)
     assert found.report == whole.report
 
 
@@ -169,7 +169,7 @@ def test_jobs_out_of_time_one_after_the_other(job, tmp_path):
     assert result(before)["restarts"] > 0
     first, second = (np.load(folder / "ensemble.npz") for folder in (before, whole))
     assert np.array_equal(first["weights"], second["weights"])
-    assert np.array_equal(first["levels"], second["levels"])
+    assert np.array_equal(first["0/reference_energies"], second["0/reference_energies"])
 
 
 def test_sigterm_ends_a_fit_in_order(job):

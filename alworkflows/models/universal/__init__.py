@@ -1,0 +1,1 @@
+"""Pretrained potentials for many elements: they predict and drive dynamics, and are not fitted."""
