@@ -153,14 +153,14 @@ def classes(queue: list[type[BaseModel]]) -> Iterator[str]:
 
 def calculators() -> Iterator[str]:
     """Yield the page on the calculators that label."""
-    from alworkflows.calculators.registry import ENGINES
+    from alworkflows.calculators.registry import CALCULATORS
 
     yield "# Calculators"
     yield ""
     yield "What `label.calculator.name` of a campaign may be, with its `parameters`. A calculator whose package is not installed"
     yield "is refused with the pip command that installs it."
     yield ""
-    for name, engine in sorted(ENGINES.items()):
+    for name, engine in sorted(CALCULATORS.items()):
         yield f"## {name}"
         yield ""
         package = f" Package: `{engine.packages[0]}`" + (f", installed by the extra `{engine.extra}`." if engine.extra else ".")

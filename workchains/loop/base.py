@@ -12,7 +12,7 @@ from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains.data.frames import FramesData
-from workchains.labelling import engine
+from workchains.labelling import label_program
 from workchains.loop import step_inputs as of
 from workchains.machines import options_for
 from workchains.processes.exit_statuses import CampaignStatus, TrainStatus, exit_label
@@ -144,7 +144,7 @@ def validate_campaign(value: Dict, _: Any) -> str | None:
     """Refuse a campaign that the schema does not know, or that names a sampler or an engine that does not exist."""
     try:
         settings = parse(Campaign, value.get_dict(), "campaign").label
-        engine(settings.engine)(settings).check([])
+        label_program(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None

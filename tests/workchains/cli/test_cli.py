@@ -15,7 +15,7 @@ from workchains.cli.export import export
 from workchains.cli.lineage import lineage
 from workchains.cli.setup import setup
 from workchains.cli.status import status
-from workchains.cli.summary import standing
+from workchains.cli.summary import campaign_summary
 from workchains.machines import session
 
 
@@ -128,7 +128,7 @@ def test_the_picture_of_a_running_campaign_fits_the_terminal(campaign):
     from rich.console import Console
 
     screen = Console(width=80, record=True)
-    screen.print(watch._picture(campaign.node, standing(campaign.node), daemon="The daemon does not run"))
+    screen.print(watch._picture(campaign.node, campaign_summary(campaign.node), daemon="The daemon does not run"))
     text = screen.export_text()
     assert "jobs of this iteration" in text
     assert "5/5" in text

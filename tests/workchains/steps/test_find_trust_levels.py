@@ -69,15 +69,15 @@ def test_what_cannot_be_found_is_an_exit_code(found):
 def test_status_tells_the_last_levels(campaign, found):
     from aiida.orm import CalcFunctionNode, Dict
 
-    from workchains.cli.summary import details, standing
+    from workchains.cli.summary import campaign_summary, details
 
-    assert standing(campaign.node).trust is None
+    assert campaign_summary(campaign.node).trust is None
     result = found().outputs.result.get_dict()
     levels = Dict(result)
     second = campaign.nodes["iteration", 2]
     campaign.child(CalcFunctionNode, "find_trust_levels", "trust_levels", 58, 59, {}, {"result": levels}, second)
     campaign.hand_over(2, trust_levels=levels)
-    now = standing(campaign.node)
+    now = campaign_summary(campaign.node)
     assert now.trust.startswith(
         "iteration 2, from 8 test frames of this stage: below a disagreement of 0.025 eV/A, 90% of frames"
     )
