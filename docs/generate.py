@@ -144,9 +144,9 @@ def jobs() -> Iterator[str]:
     yield "# Jobs"
     yield ""
     yield "A job is `alworkflows run VERB input.json` in a folder. Names of files in `input.json` are relative to it. The verb"
-    yield "writes `output.json`: the keys of its result and those of Usage, or, of an input that is refused, a Refusal. A key that a"
-    yield "verb did not set is left out. Both files are checked by whoever reads them: a key that is missing, unknown or wrong is an"
-    yield "error."
+    yield "writes `output.json`: the keys of its result and those of Usage, or, of an input that is refused, a Refusal. A key"
+    yield "that a verb did not set is left out. Both files are checked by whoever reads them: a key that is missing, unknown or"
+    yield "wrong is an error."
     yield ""
     for name, verb in VERBS.items():
         yield f"## {name}"
@@ -263,7 +263,7 @@ def _prototypes(known: dict[str, Any]) -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Yield the page on the commands, as they describe themselves."""
-    from alworkflows.cli import group
+    from alworkflows.cli.main import group
 
     yield "# Commands"
     yield ""
