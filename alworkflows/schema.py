@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from alworkflows.errors import InputError, suggest
 
@@ -25,6 +27,7 @@ __all__ = [
     "merge",
     "parse",
     "read_yaml",
+    "untagged",
 ]
 
 _UNITS: dict[str, dict[str, float]] = {
@@ -80,16 +83,26 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=False, allow_inf_nan=False)
 
 
-def parse(model: type[Model], data: Any, where: str = "settings") -> Model:
-    """Return ``data`` as a checked ``model``.
+@overload
+def parse(model: type[Model], data: Any, where: str = "settings") -> Model: ...
+
+
+@overload
+def parse(model: object, data: Any, where: str = "settings") -> Any: ...
+
+
+def parse(model: object, data: Any, where: str = "settings") -> Any:
+    """Return ``data`` as a checked ``model``: a settings class, or a union of such classes that a key of theirs tells apart.
 
     Raises
     ------
     InputError
         One line a problem: where it is, what was expected, what came, and the nearest known key.
     """
+    form: Any = model
+    single = isinstance(model, type) and issubclass(model, BaseModel)
     try:
-        return model.model_validate(data)
+        return form.model_validate(data) if single else TypeAdapter(form).validate_python(data)
     except ValidationError as error:
         problems = error.errors()
         places = [item["loc"] for item in problems]
@@ -102,19 +115,31 @@ def parse(model: type[Model], data: Any, where: str = "settings") -> Model:
         raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model) for item in roots)) from None
 
 
-def _explain(item: Any, model: type[BaseModel]) -> str:
+def untagged(key: str, value: str) -> BeforeValidator:
+    """Return what a tagged union takes a mapping without its tag for: one whose ``key`` is ``value``."""
+
+    def complete(data: Any) -> Any:
+        return {key: value, **data} if isinstance(data, dict) and key not in data else data
+
+    return BeforeValidator(complete)
+
+
+def _explain(item: Any, model: object) -> str:
     path = [str(part) for part in item["loc"]]
     place = ".".join(path)
+    before = f"{place}: " if place else ""
     context = item.get("ctx", {})
     if item["type"] == "extra_forbidden":
         keys = _keys_at(model, path[:-1])
         return f"unknown key '{place}'{suggest(path[-1], keys)}" + (f"; known: {', '.join(sorted(keys))}" if keys else "")
     if item["type"] == "union_tag_invalid":
         options = re.findall(r"'([^']+)'", context["expected_tags"])
-        return f"{place}: unknown name '{context['tag']}'{suggest(context['tag'], options)}; known: {', '.join(options)}"
+        return (
+            f"{before}unknown {_tag(context)} '{context['tag']}'{suggest(context['tag'], options)}; known: {', '.join(options)}"
+        )
     message = {
         "missing": "missing",
-        "union_tag_not_found": "expected a 'name'",
+        "union_tag_not_found": f"expected a '{_tag(context)}'",
         "too_short": f"expected at least {context.get('min_length')} entry",
         "too_long": f"expected at most {context.get('max_length')} entries",
         "tuple_type": "expected a list",
@@ -130,28 +155,36 @@ def _explain(item: Any, model: type[BaseModel]) -> str:
         shown = ""  # a check of a whole mapping says itself what it met
     else:
         shown = f", got {'a mapping' if isinstance(given, dict) else repr(given)}"
-    return (f"{place}: " if place else "") + f"{message}{shown}"
+    return f"{before}{message}{shown}"
 
 
-def _keys_at(model: type[BaseModel], path: list[str]) -> set[str]:
+def _tag(context: dict[str, Any]) -> str:
+    """Return the key that tells the classes of a union apart, as a file has it: pydantic names the attribute first."""
+    return (re.findall(r"'([^']+)'", str(context.get("discriminator", ""))) or [""])[-1]
+
+
+def _keys_at(model: object, path: list[str]) -> set[str]:
     """Return the keys known at a place of the schema, following names, list indices and union tags."""
-    current: list[type[BaseModel]] = [model]
+    current = list(_models_in(model))
     for part in path:
-        found: list[type[BaseModel]] = []
-        for candidate in current:
-            field = candidate.model_fields.get(part)
-            found.extend(_models_in(field.annotation) if field else [])
-        if found:
-            current = found
-        tagged = [m for m in current if "name" in m.model_fields and m.model_fields["name"].default == part]
-        current = tagged or current
-    return {info.alias or key for candidate in current for key, info in candidate.model_fields.items()}
+        fields = [candidate.model_fields[part] for candidate, _ in current if part in candidate.model_fields]
+        following = [pair for field in fields for pair in _models_in(field.annotation, field.discriminator)]
+        current = following or [(m, None) for m, tag in current if tag and part in _literals(m, tag)] or current
+    return {info.alias or key for candidate, _ in current for key, info in candidate.model_fields.items()}
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type):
-        return [annotation] if issubclass(annotation, BaseModel) else []
-    return [model for part in getattr(annotation, "__args__", ()) for model in _models_in(part)]
+def _models_in(annotation: Any, tag: Any = None) -> Iterator[tuple[type[BaseModel], str | None]]:
+    """Yield the models that an annotation allows, each with the key that tells it from the others of its union, if one does."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, tag if isinstance(tag, str) else None
+    tags = [known.discriminator for known in getattr(annotation, "__metadata__", ()) if isinstance(known, FieldInfo)]
+    for part in getattr(annotation, "__args__", ()):
+        yield from _models_in(part, next(filter(None, tags), tag))
+
+
+def _literals(model: type[BaseModel], tag: str) -> tuple[Any, ...]:
+    """Return the values of the tag that stand for this model."""
+    return get_args(model.model_fields[tag].annotation)
 
 
 def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:

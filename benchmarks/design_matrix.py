@@ -12,7 +12,7 @@ from common import arguments, best, last_line
 from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 from alworkflows.structures import crystal
 
 #: crystals of 64 to 256 atoms, and with --full of 512 to 4096
@@ -158,10 +158,28 @@ def compare_compiled(descriptors, atoms, reference, fast):
     print(f"its largest difference from the loop: {difference:.0e} of the largest row entry")
 
 
+def compare_products(descriptors, atoms):
+    """What vjp and jvp cost, of one member and of five at once, over the values alone."""
+    rng, count = np.random.default_rng(0), len(atoms)
+    weights, moves = rng.normal(size=(5, count, descriptors.size)), rng.normal(size=(5, count, 3))
+    values = best(lambda: descriptors.values(atoms), 20)
+    calls = (
+        lambda: descriptors.vjp(atoms, weights[0]),
+        lambda: descriptors.vjp(atoms, weights),
+        lambda: descriptors.jvp(atoms, moves[0]),
+        lambda: descriptors.jvp(atoms, moves),
+    )
+    pull, pulls, push, pushes = (best(call, 20) / values for call in calls)
+    print(
+        f"values {values * 1e3:.1f} ms; vjp {pull:.1f} and jvp {push:.1f} times that, "
+        f"five members at once {pulls:.1f} and {pushes:.1f} times"
+    )
+
+
 def main():
     given = arguments(__doc__, full="go to 4096 atoms").parse_args()
     sizes = ((2, 1, 1),) if given.smoke else (*SIZES, *LARGE) if given.full else SIZES
-    descriptors = build(DescriptorSettings(), ("Zn", "O"))
+    descriptors = build(PlipSettings(), ("Zn", "O"))
     atoms = crystal("zno-zincblende").repeat(1 if given.smoke else 2)
     atoms.rattle(0.1, seed=1)
     single = threadpool_limits(1)
@@ -178,6 +196,7 @@ def main():
         double = best(lambda: descriptors.design(atoms, stress=False), 20)
     print(f"two threads: {double * 1e3:.1f} ms, {fast / double:.2f} times as fast")
     compare_compiled(descriptors, atoms, reference, fast)
+    compare_products(descriptors, atoms)
     for repeats in sizes:
         larger = crystal("zno-zincblende").repeat(repeats)
         larger.rattle(0.1, seed=1)

@@ -37,10 +37,10 @@ from alworkflows.retrospective.pool import LabelledSet
 from alworkflows.sampling import sample
 from alworkflows.settings import (
     Criterion,
-    DescriptorSettings,
     Diversity,
     FitSettings,
     ModelSettings,
+    PlipSettings,
     SelectionSettings,
     merge,
     parse,
@@ -49,7 +49,7 @@ from alworkflows.structures import build, geometry_flags
 
 #: Gaussians a third as many as by default, so that fifteen refits take seconds; the number of terms grows with the data
 MODEL = ModelSettings(
-    descriptors=DescriptorSettings.gaussians(tuple(1 + 0.5 * k for k in range(11)), cutoff=6.0),
+    descriptors=PlipSettings.gaussians(tuple(1 + 0.5 * k for k in range(11)), cutoff=6.0),
     fit=FitSettings(rule="best", max_terms=300),
 )
 #: frames with a larger force, eV/A, are hot

@@ -17,14 +17,14 @@ from alworkflows.descriptors import build
 from alworkflows.frames import attach_labels
 from alworkflows.models import Fit
 from alworkflows.sampling import sample
-from alworkflows.settings import DescriptorSettings, FitSettings, MeltSettings, ModelSettings
-from alworkflows.settings.descriptors import LennardJonesFunctions
+from alworkflows.settings import FitSettings, MeltSettings, ModelSettings, PlipSettings
+from alworkflows.settings.descriptors.plip import LennardJonesFunctions
 
 SPECIES = ("Ar", "Kr")
 SIGMAS = tuple(round(2.6 + 0.1 * k, 1) for k in range(17))
 #: epsilon (eV) and sigma (A) of each pair
 TRUE = {"Ar-Ar": (0.0104, 3.4), "Ar-Kr": (0.0122, 3.5), "Kr-Kr": (0.0144, 3.6)}
-DESCRIPTORS = DescriptorSettings(functions=(LennardJonesFunctions(sigmas=SIGMAS),), l=(), m=(), cutoff=8.0, core=1.0)
+DESCRIPTORS = PlipSettings(functions=(LennardJonesFunctions(sigmas=SIGMAS),), l=(), m=(), cutoff=8.0, core=1.0)
 METHODS = ("ridge", "least-squares", "lasso", "lasso-lars")
 
 

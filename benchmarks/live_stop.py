@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from alworkflows.frame_errors import FrameErrors
+from alworkflows.frames import frame_id
 from alworkflows.labelling import run_labels
 from alworkflows.models import force_errors
 from alworkflows.models.train import train
@@ -56,8 +58,13 @@ def fitted(campaign, frames):
     apart = len(frames) // 5
     ensemble = train([frames[apart:]], campaign.model, campaign.species, campaign.seed)[0]
     found = force_errors(ensemble, frames[:apart])
-    columns = [found[name] for name in ("disagreement", "largest_error", "force_rms", "largest_force")]
-    batch = TestBatch(campaign.stages[0].name, np.column_stack([*columns, [len(frame) for frame in frames[:apart]]]))
+    names = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms")
+    errors = FrameErrors(
+        id=tuple(map(frame_id, frames[:apart])),
+        atoms=tuple(map(len, frames[:apart])),
+        **{name: found[name].tolist() for name in names},
+    )
+    batch = TestBatch(campaign.stages[0].name, errors)
     return ensemble, find_window(TrustLevels(), ensemble.reference_disagreement, [batch], campaign.stages[1].name)
 
 

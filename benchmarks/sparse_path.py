@@ -18,7 +18,7 @@ from alworkflows.descriptors import build
 from alworkflows.models.linear.path import lasso_path
 from alworkflows.potentials import resolve
 from alworkflows.sampling import sample
-from alworkflows.settings import DescriptorSettings, MeltSettings
+from alworkflows.settings import MeltSettings, PlipSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
@@ -27,7 +27,7 @@ ROWS, STEPS = 20_000, 1000
 
 def problem(rows):
     """Force rows (rows, 1980) of frames of a classical melt, and its forces, eV/A."""
-    descriptors = build(DescriptorSettings(), ("Zn", "O"))
+    descriptors = build(PlipSettings(), ("Zn", "O"))
     frames, calculator = [], LammpsCalculator(resolve("zno-binks-grimes"))
     count = -(-rows // 192)
     settings = MeltSettings(duration=20.0 * count, snapshots=count, temperature=(300.0, 3000.0))

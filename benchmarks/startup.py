@@ -14,7 +14,7 @@ from common import arguments, last_line
 from alworkflows import frames as frames_io
 from alworkflows.descriptors import build
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings, GeometryLimits
+from alworkflows.settings import GeometryLimits, PlipSettings
 from alworkflows.structures import crystal
 
 EXECUTABLE = Path(sys.executable).with_name("alworkflows")
@@ -27,14 +27,14 @@ def inputs(folder):
     frames_io.save(folder / "structures.npz", [atoms])
     labelled = frames_io.attach_labels(atoms, -1.0, np.zeros((len(atoms), 3)), np.zeros(6))
     frames_io.save(folder / "test.npz", [labelled], {"engine": {"name": "none"}})
-    settings = DescriptorSettings()
+    settings = PlipSettings()
     size = build(settings, ("Zn", "O")).size
     members = [LinearModel(settings, ("Zn", "O"), np.full(size, 1e-9 * k), np.zeros(2)) for k in (1, 2)]
     Ensemble(members).save(folder / "ensemble.npz")
     melt = {"name": "melt", "duration": 10, "snapshots": 1}
     return {
         "sample": {"sampler": melt, "structures": "structures.npz", "structure": "wurtzite", "seed": 1},
-        "deviate": {
+        "describe": {
             "candidates": ["structures.npz"],
             "species": ["Zn", "O"],
             "geometry": GeometryLimits().model_dump(),

@@ -18,7 +18,7 @@ from common import arguments, last_line
 from alworkflows.labelling import label
 from alworkflows.models import Fit
 from alworkflows.sampling import parse_sampler, sample
-from alworkflows.settings import CalculatorSettings, DescriptorSettings, LabelSettings, ModelSettings, StructureSettings, parse
+from alworkflows.settings import CalculatorSettings, LabelSettings, ModelSettings, PlipSettings, StructureSettings, parse
 from alworkflows.structures import build
 
 FAMILIES = {
@@ -106,9 +106,7 @@ def path(frames, transfers, families, species, terms):
     settings = parse(
         ModelSettings,
         {
-            "descriptors": parse(DescriptorSettings, {"functions": FAMILIES[families], "l": [1, 2, 3, 4, 5]}).model_dump(
-                mode="json"
-            ),
+            "descriptors": parse(PlipSettings, {"functions": FAMILIES[families], "l": [1, 2, 3, 4, 5]}).model_dump(mode="json"),
             "fit": {"force_limit": 5.0, "max_terms": terms, "rows_per_term": 1.0},
         },
     )

@@ -11,9 +11,9 @@ __all__ = ["computer", "tiny_model"]
 def tiny_model() -> bytes:
     """Return the file of an ensemble of two models for copper."""
     from alworkflows.models import Ensemble, LinearModel
-    from alworkflows.settings import DescriptorSettings
+    from alworkflows.settings import PlipSettings
 
-    settings = DescriptorSettings.gaussians((2.0, 3.0), l=(), m=())
+    settings = PlipSettings.gaussians((2.0, 3.0), l=(), m=())
     members = [LinearModel(settings, ("Cu",), np.array([weight, -0.5]), np.zeros(1)) for weight in (1.0, 1.1)]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "ensemble.npz"

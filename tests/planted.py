@@ -3,9 +3,9 @@
 import numpy as np
 from ase.build import bulk
 
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
-SETTINGS = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (0.5, 1.5), l=(1, 2), m=(2,), cutoff=4.5)
+SETTINGS = PlipSettings.gaussians((1.5, 2.5, 3.5), (0.5, 1.5), l=(1, 2), m=(2,), cutoff=4.5)
 SPECIES = ("Zn", "O")
 LEVELS = np.array([-1.3, -4.2])
 

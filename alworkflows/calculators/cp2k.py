@@ -146,6 +146,20 @@ class Cp2k(Engine):
         """Return the command with its processes."""
         return self.command if self.processes == 1 else f"mpirun -np {self.processes} {self.command}"
 
+    def keywords(self, frame: Atoms) -> dict[str, Any]:
+        """Return the keywords of ASE's calculator for a frame."""
+        return {
+            "basis_set": self.basis,
+            "basis_set_file": self.basis_file,
+            "pseudo_potential": self.potential,
+            "potential_file": self.potential_file,
+            "xc": self.xc,
+            "cutoff": self.cutoff,
+            "max_scf": self.maxiter,
+            "print_level": self.print_level,
+            "inp": self.template(frame),
+        }
+
     def template(self, frame: Atoms) -> str:
         """Return the input that ASE does not write: convergence, mixing, smearing, k-points."""
         counts = self.mesh(frame)

@@ -1,6 +1,6 @@
-"""Descriptor sets behind one contract: values, energy, force and stress rows, vector-Jacobian product, folded models."""
+"""Descriptor sets behind one contract: values, design rows, products with the derivative and, where a set can, folded models."""
 
-from alworkflows.descriptors.contract import Descriptors, Design, Folded
+from alworkflows.descriptors.contract import Descriptors, Design, Foldable, Folded
 from alworkflows.descriptors.registry import DESCRIPTORS, build
 
-__all__ = ["DESCRIPTORS", "Descriptors", "Design", "Folded", "build"]
+__all__ = ["DESCRIPTORS", "Descriptors", "Design", "Foldable", "Folded", "build"]

@@ -1,18 +1,21 @@
-"""Descriptor sets by the name that settings give them."""
+"""Descriptor sets by the name that settings give them; a module is imported when its set is built."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 
 from alworkflows.descriptors.contract import Descriptors
-from alworkflows.descriptors.plip.descriptors import Plip
 from alworkflows.errors import unknown
 from alworkflows.settings import DescriptorSettings
 
 __all__ = ["DESCRIPTORS", "build"]
 
-#: one line a descriptor set
-DESCRIPTORS: dict[str, type[Plip]] = {"plip": Plip}
+#: module and class of each descriptor set; its settings are a class of the union in :mod:`alworkflows.settings.descriptors`
+DESCRIPTORS: dict[str, str] = {
+    "chebyshev": "alworkflows.descriptors.chebyshev:Chebyshev",
+    "plip": "alworkflows.descriptors.plip:Plip",
+}
 
 
 def build(settings: DescriptorSettings, species: Sequence[str]) -> Descriptors:
@@ -25,4 +28,6 @@ def build(settings: DescriptorSettings, species: Sequence[str]) -> Descriptors:
     """
     if settings.name not in DESCRIPTORS:
         raise unknown("descriptor set", settings.name, DESCRIPTORS)
-    return DESCRIPTORS[settings.name](settings, species)
+    module, name = DESCRIPTORS[settings.name].split(":")
+    found: Descriptors = getattr(import_module(module), name)(settings, species)
+    return found

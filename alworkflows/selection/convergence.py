@@ -9,13 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from alworkflows.frame_errors import FrameErrors
 from alworkflows.settings import Combine, Convergence
 
 __all__ = ["Decision", "Ending", "judge", "stage_error"]
-
-#: what a fit's report says of one test frame: a row as :mod:`alworkflows.jobs.run_fit` makes it
-Point = Sequence[Any]
-ID, ATOMS, RMS_ERROR = 0, 4, 6
 
 
 class Ending(StrEnum):
@@ -65,7 +62,7 @@ class Decision:
         return {**asdict(self), "ending": str(self.ending) if self.ending else None}
 
 
-def stage_error(points: Mapping[str, Sequence[Point]], names: Sequence[str], only: set[str] | None = None) -> float | None:
+def stage_error(points: Mapping[str, FrameErrors], names: Sequence[str], only: set[str] | None = None) -> float | None:
     """Return the RMS force error over the test frames of some batches, eV/A; None if there is no frame.
 
     Parameters
@@ -77,17 +74,20 @@ def stage_error(points: Mapping[str, Sequence[Point]], names: Sequence[str], onl
     only
         Ids of the frames that count; None: all.
     """
-    rows = [point for name in names for point in points.get(name, ()) if only is None or point[ID] in only]
-    atoms = np.array([row[ATOMS] for row in rows], dtype=float)
-    errors = np.array([row[RMS_ERROR] for row in rows], dtype=float)
-    return float(np.sqrt((atoms * errors**2).sum() / atoms.sum())) if len(rows) else None
+    batches = [points[name] for name in names if name in points]
+    counts = np.array([only is None or identity in only for batch in batches for identity in batch.id], dtype=bool)
+    if not counts.any():
+        return None
+    atoms = np.concatenate([batch.column("atoms") for batch in batches])[counts]
+    errors = np.concatenate([batch.column("rms_error") for batch in batches])[counts]
+    return float(np.sqrt((atoms * errors**2).sum() / atoms.sum()))
 
 
 def judge(
     rule: Convergence,
     share: float | None,
-    now: Mapping[str, Sequence[Point]],
-    before: Mapping[str, Sequence[Point]],
+    now: Mapping[str, FrameErrors],
+    before: Mapping[str, FrameErrors],
     tests: Sequence[str],
     labels: int,
     history: Sequence[Mapping[str, Any]],
@@ -113,7 +113,7 @@ def judge(
         Most iterations of the stage.
     """
     error = stage_error(now, tests)
-    known = {point[ID] for name in tests for point in before.get(name, ())}
+    known = {identity for name in tests if name in before for identity in before[name].id}
     earlier, same = stage_error(before, tests), stage_error(now, tests, known)
     gain = 100 * (earlier - same) / labels if earlier is not None and same is not None and labels else None
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 if TYPE_CHECKING:
     from ase import Atoms
 
 __all__ = ["FINGERPRINT", "fingerprints"]
 
-FINGERPRINT = DescriptorSettings.gaussians((1.5, 2.5, 3.5, 4.5), cutoff=5.0, l=(1, 2), m=())
+FINGERPRINT = PlipSettings.gaussians((1.5, 2.5, 3.5, 4.5), cutoff=5.0, l=(1, 2), m=())
 """Two- and three-body terms that tell coordination, distances and angles apart; 60 of them for two species."""
 
 

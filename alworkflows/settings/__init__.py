@@ -6,7 +6,8 @@ converted. A key, unit, species or name that is not known is an error that sugge
 
 from alworkflows.schema import Settings, merge, parse, read_yaml
 from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
-from alworkflows.settings.descriptors import DescriptorSettings, GaussianFunctions
+from alworkflows.settings.descriptors import DescriptorSettings, PlipSettings
+from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import ModelSettings
@@ -55,6 +56,7 @@ __all__ = [
     "MeltSettings",
     "ModelSettings",
     "Overlap",
+    "PlipSettings",
     "QuenchSettings",
     "RattleSettings",
     "Sampler",

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from alworkflows.schema import PositiveLength, Settings
-from alworkflows.settings.descriptors import DescriptorSettings
+from alworkflows.settings.descriptors import DescriptorSettings, PlipSettings
 from alworkflows.settings.regression import FitSettings
 
 __all__ = ["BaselineSettings", "ModelSettings"]
@@ -32,7 +32,7 @@ class BaselineSettings(Settings):
 class ModelSettings(Settings):
     """Descriptors, baseline, regression, and the committee."""
 
-    descriptors: DescriptorSettings = DescriptorSettings()
+    descriptors: DescriptorSettings = PlipSettings()
     baseline: BaselineSettings | None = Field(None, description="a fixed repulsion at short distances; none: the fit alone")
     fit: FitSettings = FitSettings()
     members: int = Field(5, ge=2, le=32, description="committee size")

@@ -9,9 +9,9 @@ import alworkflows.settings as settings
 from alworkflows.errors import InputError
 from alworkflows.settings import (
     Campaign,
-    DescriptorSettings,
     GivenData,
     MeltSettings,
+    PlipSettings,
     QuenchSettings,
     StructureSettings,
     merge,
@@ -81,9 +81,9 @@ def test_times(value: Any, expected: float) -> None:
 @pytest.mark.parametrize(
     ("model", "key", "value", "expected"),
     [
-        (DescriptorSettings, "cutoff", "0.6 nm", 6.0),
-        (DescriptorSettings, "cutoff", "600 pm", 6.0),
-        (DescriptorSettings, "cutoff", "6 Å", 6.0),
+        (PlipSettings, "cutoff", "0.6 nm", 6.0),
+        (PlipSettings, "cutoff", "600 pm", 6.0),
+        (PlipSettings, "cutoff", "6 Å", 6.0),
         (MeltSettings, "pressure", "10 kbar", 1.0),
         (MeltSettings, "pressure", "-1 eV/A^3", -160.21766208),
         (QuenchSettings, "density", "5600 kg/m^3", 5.6),
@@ -147,8 +147,8 @@ BAD = [
     (make(structures={"w": {"prototype": "x", "file": "y"}}), "structures.w: expected exactly one of prototype, file, crystal"),
     (make(model={"members": 1}), "model.members: expected greater than or equal to 2, got 1"),
     (make(model={"members": 12}), "model: expected at least as many folds as members (12), got 10"),
-    (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors: expected distinct l between 0 and 8, got [0, 0]"),
-    (make(model={"descriptors": {"m": [1]}}), "model.descriptors: expected distinct m between 2 and 9, got [1]"),
+    (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors.plip: expected distinct l between 0 and 8, got [0, 0]"),
+    (make(model={"descriptors": {"m": [1]}}), "model.descriptors.plip: expected distinct m between 2 and 9, got [1]"),
     (
         make(model={"descriptors": {"functions": [{"family": "gaussian", "widths": [0.0]}]}}),
         "functions.0.gaussian.widths.0: expected greater than 0, got 0.0",

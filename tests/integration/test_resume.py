@@ -63,7 +63,7 @@ def graph(shell, resumed):
 
 
 def test_jobs_that_had_ended_are_not_run_again(graph):
-    assert graph["cached"] == ["SampleJob", "DeviateJob"]
+    assert graph["cached"] == ["SampleJob", "DescribeJob"]
     assert graph["jobs"].count("SampleJob") == 2
     assert graph["jobs"].count("FitJob") == 2
 

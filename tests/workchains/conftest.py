@@ -149,7 +149,7 @@ class HandMade:
         data.store().base.links.add_incoming(self.node, LinkType.RETURN, name)
 
     def iteration(self, number, stage, at, window=None):
-        """Store an iteration that takes 46 s from ``at``: sample, deviate, select, label (one fails), label_test, train."""
+        """Store an iteration that takes 46 s from ``at``: sample, describe, select, label (one fails), label_test, train."""
         orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
         part = slice(0, 6) if number == 1 else slice(3, 6)
         candidates = self.frames_type.from_frames(self.pool[part])
@@ -165,7 +165,7 @@ class HandMade:
         deviation.set_array("disagreement", np.full(6, np.nan) if number == 1 else np.array([0.5, 0.6, 0.7]))
         deviation.base.attributes.set("refused", [None] * len(candidates))
         inputs = {"candidates": candidates} | ({"ensemble": nodes["ensemble", 1]} if number > 1 else {})
-        self.job("DeviateJob", f"{key}_deviate", at + 10, at + 18, inputs, {"deviation": deviation}, seconds=1.0)
+        self.job("DescribeJob", f"{key}_deviate", at + 10, at + 18, inputs, {"deviation": deviation}, seconds=1.0)
         self.select(number, at + 18, candidates, window)
         self.label(number, at + 20)
         self.train(number, at + 30)

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from alworkflows.cli.output import console, table
+from workchains.cli.show import show
 from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
+from workchains.processes.exit_statuses import is_warning
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -37,8 +39,6 @@ def watch(node: ProcessNode) -> Standing | None:
 
 def follow(node: ProcessNode, as_json: bool) -> NoReturn:
     """Watch a campaign to its end, show how it stands, and leave with the exit status of a command that waited."""
-    from workchains.cli.status import show
-
     ended = watch(node)
     if ended is not None:
         show(ended, as_json)
@@ -53,7 +53,7 @@ def exit_code(ended: Standing | None) -> int:
     """
     if ended is None:
         return 130
-    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or ended.exit_status >= 700) else 1
+    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or is_warning(ended.exit_status)) else 1
 
 
 def _live(node: ProcessNode, screen: Any) -> Standing:
@@ -136,9 +136,9 @@ def _lines(node: ProcessNode) -> Standing:
 
 def _trouble() -> str:
     """Say what is wrong with the daemon, and what to type."""
-    from workchains.machines.session import daemon_status, deafness
+    from workchains.machines.session import daemon_status, lost_broker
 
     status = daemon_status()
     if not status.running:
         return "The daemon does not run, so nothing moves; start it with: alworkflows setup"
-    return f"{deafness(status)}; start it anew with: alworkflows setup" if status.deaf else ""
+    return f"{lost_broker(status)}; start it anew with: alworkflows setup" if status.unresponsive else ""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -20,9 +21,12 @@ from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
+from workchains.processes.exit_statuses import LabelStatus, declare
 from workchains.processes.folders import clean
-from workchains.processes.keyed import ending, numbered
-from workchains.processes.queueing import UNREADABLE, died, is_stopping, load_process
+from workchains.processes.keyed import ending
+from workchains.processes.naming import numbered
+from workchains.processes.queueing import is_stopping, load_process
+from workchains.processes.retries import End, Folder, Tries, decide, died, is_unreadable
 
 __all__ = ["LabelWorkChain"]
 
@@ -61,17 +65,12 @@ class LabelWorkChain(SharingWorkChain):
         )
         spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames, in the order of the frames given")
         spec.output("failures", valid_type=Dict, help="total, failed, reused; failures: id, kind, reason and attempts of each")
-        spec.exit_code(
-            202, "ERROR_SETTINGS_REFUSED", message="the label settings do not suit the frames: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            403,
-            "ERROR_TOO_MANY_LABELS_FAILED",
-            message="{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
-            invalidates_cache=True,
+        declare(spec, LabelStatus.SETTINGS_REFUSED, "the label settings do not suit the frames: {message}")
+        declare(spec, LabelStatus.ALL_LABELS_FAILED, "none of {total} labels succeeded; first: {message}")
+        declare(
+            spec,
+            LabelStatus.TOO_MANY_LABELS_FAILED,
+            "{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
         )
 
     @property
@@ -174,7 +173,7 @@ class LabelWorkChain(SharingWorkChain):
         if found.interrupted is not None:
             self.go_on(key, node, task, found)
         if found.failures:
-            self.try_remedies(key, task, found.failures, [] if task.again else found.died)
+            self.try_again(key, task, found)
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
@@ -186,36 +185,43 @@ class LabelWorkChain(SharingWorkChain):
     def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
         """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
 
-        That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is.
+        That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is. None of them
+        speaks against the frame, so each counts as an interruption.
         """
         index = found.interrupted
         assert index is not None
-        restarts = task.restarts + 1 if index == task.indices[0] else 1
-        ended_by_walltime = not died(node)
-        if restarts > self.settings.restarts:
-            kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
-            if not ended_by_walltime:
-                kind, reason = "lost", f"the last of which ended: {ending(node)}"
-            self.log_failures(key, task, [self.failure(index, kind, f"not finished after {restarts} jobs, {reason}")])
+        tries = Tries(task.restarts if index == task.indices[0] else 0, task.deaths)
+        # a program finds by itself what there is in the folder to begin with
+        folder = Folder.BROKEN if is_unreadable(node) else Folder.THERE
+        decision = decide(End.INTERRUPTED, tries, self.settings.restarts, folder)
+        cause = f"its job died ({ending(node)}) before" if died(node) else "the walltime stopped"
+        self.report(f"{key}: {cause} frame {index}. {decision.action}")
+        if decision.again:
+            parent = node.pk if decision.from_folder else None
+            self.queue([index], Task((), task.remedies, tries.restarts + 1, parent, tries.deaths), one_each=True)
             return
-        cause = "the walltime stopped" if ended_by_walltime else f"its job died ({ending(node)}) before"
-        self.report(f"{key}: {cause} frame {index}: restart {restarts} of at most {self.settings.restarts}")
-        # where a result is broken, so may be what the next job would begin with
-        parent = None if node.exit_status == UNREADABLE else node.pk
-        self.queue([index], Task((), task.remedies, restarts, parent), one_each=True)
+        kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
+        if died(node):
+            kind, reason = "lost", f"the last of which ended: {ending(node)}"
+        self.log_failures(key, task, [self.failure(index, kind, f"not finished after {tries.restarts + 1} jobs, {reason}")])
 
-    def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]], died: Collection[int]) -> None:
-        """Queue each failed frame with its next remedy, if there is one; write down the failure either way.
+    def try_again(self, key: str, task: Task, found: Outcome) -> None:
+        """Queue the frames that failed once more, as they are or with their next remedy; write down the failures either way.
 
-        A frame on which a job died is tried once more as it is: what ended the job may have had nothing to do with it.
+        A frame on which a job died is tried as it is: what ended the job may have had nothing to do with it.
         """
-        self.log_failures(key, task, failures)
+        self.log_failures(key, task, found.failures)
+        retried: list[int] = []
+        if found.died:
+            tries = Tries(task.restarts + task.deaths, task.deaths + 1)
+            decision = decide(End.DIED, tries, None, Folder.GONE)
+            self.report(f"{key}: the job died on {len(found.died)} frames. {decision.action}")
+            if decision.again:
+                retried = found.died
+                self.queue(retried, Task((), task.remedies, task.restarts, None, tries.deaths))
         groups: dict[str, list[int]] = {}
-        if died:
-            self.report(f"{key}: the job died on {len(died)} frames. Action taken: they are tried once more")
-            self.queue(died, Task((), task.remedies, task.restarts, again=True))
-        for item in failures:
-            if item["index"] in died:
+        for item in found.failures:
+            if item["index"] in retried:
                 continue
             remedy = self.tool.remedy(item["kind"], task.remedies) if self.settings.remedies else None
             if remedy is not None:
@@ -247,7 +253,7 @@ class LabelWorkChain(SharingWorkChain):
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
-            task = Task(tuple(group), like.remedies, like.restarts, like.parent, like.again)
+            task = replace(like, indices=tuple(group))
             self.ctx.waiting[numbered("label", self.ctx.number, 3)] = task.as_dict()
             self.ctx.number += 1
 

@@ -15,7 +15,7 @@ from alworkflows.errors import unknown
 from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData
 
-__all__ = ["ENGINES", "NODE_FAILED", "Call", "LabelEngine", "Outcome", "Task", "engine"]
+__all__ = ["ENGINES", "Call", "LabelEngine", "Outcome", "Task", "engine"]
 
 #: one line an engine: name in the campaign file -> "module:class"
 ENGINES = {
@@ -23,9 +23,6 @@ ENGINES = {
     "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoEngine",
     "vasp": "workchains.labelling.programs.vasp.program:VaspEngine",
 }
-
-#: AiiDA's exit status of a job whose node failed: the frame is not to blame, and nor is the walltime
-NODE_FAILED = 140
 
 #: ``call(key, calcfunction, **inputs)``: run a calcfunction once under a key of the work chain, and return its node
 Call = Callable[..., ProcessNode]
@@ -42,18 +39,18 @@ class Task:
     remedies
         Names of the remedies used so far, the last of which is in force.
     restarts
-        How many jobs before reached the walltime in the middle of its first frame.
+        How many jobs before were interrupted in the middle of its first frame.
     parent
         PK of the process whose folder holds the state to go on from.
-    again
-        Whether the job before died on this frame: the second time, the frame is to blame.
+    deaths
+        How many jobs before died on its frames: one may have died of something else, of more the frame is to blame.
     """
 
     indices: tuple[int, ...]
     remedies: tuple[str, ...] = ()
     restarts: int = 0
     parent: int | None = None
-    again: bool = False
+    deaths: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the task as plain values, as a work chain's context keeps them."""
@@ -62,9 +59,7 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Task:
         """Return the task that :meth:`as_dict` gave."""
-        return cls(
-            tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values.get("again", False)
-        )
+        return cls(tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values["deaths"])
 
 
 @dataclass

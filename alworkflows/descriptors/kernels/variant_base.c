@@ -3,4 +3,5 @@
 #define WIDE 3
 #define VARIANT(name) name##_base
 #include "design.h"
+#include "products.h"
 #include "potential.h"

@@ -9,5 +9,6 @@
 #define WIDE 3
 #define VARIANT(name) name##_v3
 #include "design.h"
+#include "products.h"
 #include "potential.h"
 #endif

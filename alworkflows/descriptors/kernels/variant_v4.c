@@ -9,5 +9,6 @@
 #define WIDE 4
 #define VARIANT(name) name##_v4
 #include "design.h"
+#include "products.h"
 #include "potential.h"
 #endif

@@ -35,21 +35,18 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.descriptors.contract import Descriptors, Design
-from alworkflows.descriptors.neighbours import Neighbours, kinds_of, neighbours
 from alworkflows.descriptors.plip.blocks import Blocks
 from alworkflows.descriptors.plip.families import RadialFunction, radial_functions
 from alworkflows.descriptors.plip.folding import FoldedModels
-from alworkflows.descriptors.plip.native import Shape, design, pull
+from alworkflows.descriptors.plip.native import Shape, design, pull, push
 from alworkflows.descriptors.plip.radial import FEWEST_BINS, RadialTable, tabulate
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 __all__ = ["Plip", "Term"]
 
 #: as many as the kernels have room for
 MOST_SPECIES = 16
-#: A; closer than this, rounding of coordinates decides the direction of a bond
-COINCIDENT = 1e-9
 
 
 @dataclass(frozen=True)
@@ -80,12 +77,11 @@ class Term:
 class Plip(Descriptors):
     """Two-, three- and N-body descriptors; see the module."""
 
-    def __init__(self, settings: DescriptorSettings, species: Sequence[str]) -> None:
-        if not species or len(set(species)) != len(species):
-            raise InputError(f"expected each species once, got {list(species)}")
+    def __init__(self, settings: PlipSettings, species: Sequence[str]) -> None:
+        super().__init__(species, settings.cutoff)
         if len(species) > MOST_SPECIES:
             raise InputError(f"expected at most {MOST_SPECIES} species, got {len(species)}")
-        self.settings, self.species, self.cutoff = settings, tuple(species), float(settings.cutoff)
+        self.settings = settings
         made = [function for family in settings.functions for function in radial_functions(family)]
         known: set[tuple[str, str]] = set()
         for function in made:
@@ -103,12 +99,12 @@ class Plip(Descriptors):
             for shape in (Shape(len(species), len(shared), *powers), Shape(len(species), len(paired), none, none))
             if shape.radial
         ]
-        self._columns = [shape.columns for shape in self.shapes]
-        self.size = sum(self._columns)
+        self._starts = np.cumsum([0, *(shape.columns for shape in self.shapes)])[:-1].tolist()
+        self.size = sum(shape.columns for shape in self.shapes)
 
     def values(self, atoms: Atoms) -> np.ndarray:
         """Return the descriptors of each atom, (N, P); a bond's two-body term is shared between its ends."""
-        return np.hstack(self._each(atoms, True, False, False)[0])
+        return _joined(self._each(atoms, True, False, False)[0])
 
     def design(self, atoms: Atoms, stress: bool = True) -> Design:
         """Return the rows of the summed descriptors: energy (P,), forces (3 N, P), stress (6, P)."""
@@ -117,25 +113,33 @@ class Plip(Descriptors):
 
     def _each(self, atoms: Atoms, values: bool, rows: bool, virial: bool) -> list[list[np.ndarray]]:
         """Return each output of the kernel, if asked for, as one array for each shape."""
-        kinds, pairs = kinds_of(atoms, self.species), self.neighbours(atoms)
+        kinds, pairs = self.kinds(atoms), self.neighbours(atoms)
         made = [
             design(shape, kinds, pairs, part, values, rows, virial) for shape, part in zip(self.shapes, self._tables, strict=True)
         ]
         return [[part for part in parts if part is not None] for parts in zip(*made, strict=True)]
 
-    def vjp(self, atoms: Atoms, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return forces (N, 3) and stress (6,) of an energy whose derivative by the descriptors is ``weights`` (N, P)."""
-        kinds, pairs = kinds_of(atoms, self.species), self.neighbours(atoms)
-        forces, virial = np.zeros((len(atoms), 3)), np.zeros(6)
-        parts = np.split(np.asarray(weights, dtype=float), self._columns[:1], axis=1)
-        for shape, table, part in zip(self.shapes, self._tables, parts, strict=False):
-            pulled = pull(shape, kinds, pairs, table, np.ascontiguousarray(part))
-            forces += pulled[0]
-            virial += pulled[1]
-        return forces, virial / (atoms.get_volume() if atoms.pbc.all() else np.inf)
+    def _pull(self, atoms: Atoms, derivatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        kinds, pairs = self.kinds(atoms), self.neighbours(atoms)
+        forces, virial = np.zeros((len(derivatives), len(atoms), 3)), np.zeros((len(derivatives), 6))
+        for shape, table, start in zip(self.shapes, self._tables, self._starts, strict=True):
+            part = pull(shape, kinds, pairs, table, derivatives, start)
+            forces += part[0]
+            virial += part[1]
+        return forces, virial
+
+    def _push(self, atoms: Atoms, moves: np.ndarray, strains: np.ndarray) -> np.ndarray:
+        kinds, pairs = self.kinds(atoms), self.neighbours(atoms)
+        changes = np.zeros((len(moves), len(atoms), self.size))
+        for shape, table, start in zip(self.shapes, self._tables, self._starts, strict=True):
+            push(shape, kinds, pairs, table, moves, strains, changes, start)
+        return changes
 
     def fold(self, weights: np.ndarray, fixed: RadialTable | None = None) -> FoldedModels:
-        """Return M linear models with weights (M, P) as one evaluation made for dynamics; ``fixed``: see :class:`Blocks`."""
+        """Return M linear models with weights (M, P) as one evaluation made for dynamics.
+
+        ``fixed``: energies (eV) of the distance, by unordered pair of species, that every model adds: a baseline.
+        """
         return FoldedModels(self.blocks(weights, fixed))
 
     def blocks(self, weights: np.ndarray, fixed: RadialTable | None = None) -> Blocks:
@@ -159,24 +163,6 @@ class Plip(Descriptors):
             column, function = column + shape.columns, function + shape.radial
         l, m = (np.array(values, dtype=np.int32) for values in (self.settings.l, self.settings.m))  # noqa: E741
         return Blocks(self.table, l, m, two, three, many, fixed)
-
-    def neighbours(self, atoms: Atoms, skin: float = 0.0) -> Neighbours:
-        """Return the full list of pairs within the cutoff plus ``skin`` (A).
-
-        Raises
-        ------
-        InputError
-            If two atoms are at the same place: the direction of their bond, and so their force, is undefined.
-        """
-        if not len(atoms):
-            raise InputError("expected a frame with atoms, got one without")
-        pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, self.cutoff + skin)
-        squared = np.einsum("ij,ij->i", pairs.vectors, pairs.vectors)
-        if squared.min(initial=np.inf) < COINCIDENT**2:
-            closest = int(squared.argmin())
-            where = f"{pairs.centres[closest]} and {pairs.second[closest]}"
-            raise InputError(f"expected atoms at different places, got atoms {where} at the same one (images included)")
-        return pairs
 
     @property
     def core(self) -> float:
@@ -219,7 +205,7 @@ class Plip(Descriptors):
         return found
 
     @cached_property
-    def names(self) -> list[str]:  # type: ignore[override]
+    def names(self) -> list[str]:
         """What each column is, as text."""
         return [term.name for term in self.terms]
 

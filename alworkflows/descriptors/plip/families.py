@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from alworkflows.settings import descriptors as settings
+from alworkflows.settings.descriptors import plip as settings
 
 __all__ = ["RadialFunction", "radial_functions"]
 

@@ -12,9 +12,9 @@ from alworkflows.descriptors.library import LANES, variant_function
 from alworkflows.descriptors.neighbours import Neighbours, pointer
 from alworkflows.descriptors.plip.radial import ORDER, RadialTable
 
-__all__ = ["Shape", "design", "pull"]
+__all__ = ["Shape", "design", "pull", "push"]
 
-_design = variant_function("alw_design")
+_design, _product = variant_function("alw_design"), variant_function("alw_product")
 _D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
 
 
@@ -50,17 +50,9 @@ def _radial(table: RadialTable, packed: np.ndarray) -> tuple[Any, ...]:
     )
 
 
-def _descriptors(
-    shape: Shape,
-    kinds: np.ndarray,
-    pairs: Neighbours,
-    table: RadialTable,
-    out: tuple[np.ndarray | None, ...],
-    weights: np.ndarray | None = None,
-    pulled: np.ndarray | None = None,
-) -> None:
+def _call(kernel: Any, shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, *more: Any) -> None:
     count, total = len(kinds), len(pairs.second)
-    status = _design(
+    status = kernel(
         _L(count),
         pointer(kinds, np.int32, (count,)),
         pointer(pairs.first, np.int64, (count + 1,)),
@@ -73,9 +65,7 @@ def _descriptors(
         pointer(shape.l, np.int32),
         _I(len(shape.m)),
         pointer(shape.m, np.int32),
-        *(pointer(array, np.float64) for array in out),
-        pointer(weights, np.float64, (count, shape.columns)),
-        pointer(pulled, np.float64),
+        *more,
     )
     if status:
         raise MemoryError(f"descriptors of {count} atoms")
@@ -92,16 +82,41 @@ def design(
         np.empty((3 * count, columns)) if rows else None,
         np.empty((6, columns)) if virial else None,
     )
-    _descriptors(shape, kinds, pairs, table, out)
+    _call(_design, shape, kinds, pairs, table, *(pointer(array, np.float64) for array in out))
     return out
 
 
 def pull(
-    shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, weights: np.ndarray
+    shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, derivatives: np.ndarray, column: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return forces (N, 3) and virial (6,) of an energy whose derivative by each atom's descriptors is ``weights`` (N, P)."""
-    count = len(kinds)
-    shares = np.zeros((-(-shape.radial // LANES), 3 * count + 6))
-    _descriptors(shape, kinds, pairs, table, (None,) * 4, weights, shares)
+    """Return forces (M, N, 3) and virials (M, 6) from dE/dB (M, N, P), as far as the columns from ``column`` on make them."""
+    members, count, width = derivatives.shape
+    shares = np.zeros((-(-shape.radial // LANES), members, 3 * count + 6))
+    part = _columns(derivatives, column, shape)
+    _call(_product, shape, kinds, pairs, table, _L(members), _L(width), None, None, None, part, pointer(shares, np.float64))
     total = shares.sum(axis=0)
-    return total[: 3 * count].reshape(count, 3), total[3 * count :]
+    return total[:, : 3 * count].reshape(members, count, 3), total[:, 3 * count :]
+
+
+def push(
+    shape: Shape,
+    kinds: np.ndarray,
+    pairs: Neighbours,
+    table: RadialTable,
+    moves: np.ndarray,
+    strains: np.ndarray,
+    changes: np.ndarray,
+    column: int,
+) -> None:
+    """Write the columns of ``changes`` (M, N, P) from ``column`` on, from moves (M, N, 3) and strains (M, 3, 3) of the pairs."""
+    members, count, width = changes.shape
+    along = pointer(moves, np.float64, (members, count, 3)), pointer(strains, np.float64, (members, 3, 3))
+    part = _columns(changes, column, shape)
+    _call(_product, shape, kinds, pairs, table, _L(members), _L(width), *along, part, None, None)
+
+
+def _columns(array: np.ndarray, column: int, shape: Shape) -> Any:
+    """Return the address of a shape's columns within an array of all columns (M, N, P)."""
+    if column + shape.columns > array.shape[2]:
+        raise TypeError(f"expected at least {column + shape.columns} columns, got {array.shape[2]}")
+    return ctypes.c_void_p(pointer(array, np.float64).value + 8 * column)

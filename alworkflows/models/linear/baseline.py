@@ -104,7 +104,7 @@ class Baseline:
 
     @cached_property
     def _folded(self) -> Folded:
-        return self.descriptors.fold(np.zeros((1, self.descriptors.size)), self.table)
+        return self.descriptors.fold(np.zeros((1, self.descriptors.size)), self.table)  # type: ignore[attr-defined]
 
     def evaluate(self, atoms: Atoms) -> tuple[float, np.ndarray, np.ndarray]:
         """Return energy (eV), forces (N, 3) (eV/A) and stress (6,) (eV/A^3; zero unless periodic along all three)."""

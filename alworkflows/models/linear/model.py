@@ -67,7 +67,7 @@ class Committee:
 
     @cached_property
     def _folded(self) -> Folded:
-        return self.descriptors.fold(self.weights, self.fixed)
+        return self.descriptors.fold(self.weights, self.fixed)  # type: ignore[attr-defined]
 
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray

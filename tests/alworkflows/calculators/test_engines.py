@@ -150,6 +150,19 @@ def test_cp2ks_own_words():
         assert caught.value.kind == kind
 
 
+def test_what_cp2k_is_told_of_a_frame():
+    """In the words of ASE's calculator, which refuses none of them; the rest is input that ASE does not write."""
+    from ase.calculators.cp2k import CP2K
+    from ase.units import Rydberg
+
+    given = parameters(CalculatorSettings(name="cp2k", parameters={"cutoff": 400 * Rydberg, "maxiter": 7, "kpoints": [2, 2, 1]}))
+    told = given.keywords(bulk("Cu", cubic=True))
+    assert set(told) <= set(CP2K.default_parameters)
+    assert (told["cutoff"], told["max_scf"]) == (pytest.approx(400 * Rydberg), 7)
+    assert "SCHEME MACDONALD 2 2 1" in told["inp"]
+    assert given.launch() == "cp2k_shell"
+
+
 def test_any_calculator_by_the_path_of_its_class():
     kept, other = [], []
     frame = bulk("Cu", cubic=True)

@@ -14,13 +14,13 @@ from alworkflows.potentials import resolve
 from alworkflows.retrospective.efficiency import Comparison, Curve, compare, labels_to_reach, name_of, rules, spend
 from alworkflows.retrospective.pool import LabelledSet, PoolModel, Refitter
 from alworkflows.selection import ActiveSet
-from alworkflows.settings import Criterion, DescriptorSettings, Diversity, FitSettings, ModelSettings, SelectionSettings
+from alworkflows.settings import Criterion, Diversity, FitSettings, ModelSettings, PlipSettings, SelectionSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
 SPECIES = ("Zn", "O")
 SETTINGS = ModelSettings(
-    descriptors=DescriptorSettings.gaussians((1.5, 2.0, 2.5, 3.5), cutoff=5.0, l=(1, 2), m=()),
+    descriptors=PlipSettings.gaussians((1.5, 2.0, 2.5, 3.5), cutoff=5.0, l=(1, 2), m=()),
     members=3,
     folds=6,
     fit=FitSettings(max_terms=20, force_scale=1.0),

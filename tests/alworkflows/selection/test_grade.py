@@ -10,10 +10,10 @@ from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.selection import ActiveSet
 from alworkflows.selection.grade import GAIN, inverse_of, maxvol
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 from alworkflows.structures import crystal
 
-SMALL = DescriptorSettings.gaussians((1.5, 2.5, 3.5), cutoff=5.0, l=(1, 2), m=())
+SMALL = PlipSettings.gaussians((1.5, 2.5, 3.5), cutoff=5.0, l=(1, 2), m=())
 
 
 def determinant(rows: np.ndarray) -> float:

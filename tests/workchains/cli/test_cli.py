@@ -152,7 +152,7 @@ def test_costs_by_step(typed, finished):
 @pytest.mark.parametrize(("what", "rows"), [("iteration", ["01", "02"]), ("stage", ["melt", "surface"])])
 def test_costs_by_iteration_and_stage(typed, finished, what, rows):
     lines = [line.split() for line in typed(costs, finished.node.pk, "--by", what).splitlines() if line.strip()]
-    assert lines[2] == [what, "sample", "deviate", "label", "fit", "in", "all"]
+    assert lines[2] == [what, "sample", "describe", "label", "fit", "in", "all"]
     assert [line[0] for line in lines[4:6]] == rows
     assert lines[4][1:] == ["0.00139", "0.000278", "0.00278", "0.00278", "0.00722"]
     assert lines[6][-1] == "0.0144"
@@ -175,7 +175,15 @@ def test_lineage_of_a_frame_reads_as_a_chain(typed, finished):
     for fact in ("fcc-copper", "seed 7", "300 K", "farthest from all before", "energy -4.0000 eV", "calculator: emt"):
         assert fact in " ".join(text.split())
     (found,) = json.loads(typed(lineage, frame_id(finished.pool[0]), "--json"))
-    assert [event["kind"] for event in found["events"]] == ["structure", "sample", "deviate", "select", "label", "train", "train"]
+    assert [event["kind"] for event in found["events"]] == [
+        "structure",
+        "sample",
+        "describe",
+        "select",
+        "label",
+        "train",
+        "train",
+    ]
 
 
 def test_lineage_of_a_frame_in_many_fits_shows_the_first_and_the_last(typed, campaign):

@@ -170,7 +170,7 @@ def test_all_labels_failed(chain):
     made = chain(chunk=10)
     end(made, "label_000", 310, "Killed")
     (task,) = made.ctx.waiting.values()  # once more: what ended the job may have had nothing to do with the frames
-    assert task["again"]
+    assert task["deaths"] == 1
     begin(made)
     end(made, "label_001", 310, "Killed")
     assert not made.has_work()
@@ -187,8 +187,8 @@ def test_the_frame_that_killed_its_job_fails_and_the_rest_is_labelled(chain):
     progress = Dict({"failures": [fail(made, 2, "force")], "current": {"index": 4, "id": "x"}})
     end(made, "label_000", 310, "Segmentation fault", labelled=labelled([*frames[:2], frames[3]]), progress=progress)
     rest, blamed = made.ctx.waiting.values()
-    assert (rest["indices"], rest["again"]) == ([5, 6, 7, 8, 9], False)
-    assert (blamed["indices"], blamed["again"]) == ([4], True)
+    assert (rest["indices"], rest["deaths"]) == ([5, 6, 7, 8, 9], 0)
+    assert (blamed["indices"], blamed["deaths"]) == ([4], 1)
     begin(made)
     end(made, "label_001", labelled=labelled(frames[5:]), report=report())
     progress = Dict({"failures": [], "current": {"index": 4, "id": "x"}})

@@ -7,6 +7,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
 from ase.build import bulk
+from judged import frame_errors
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
@@ -16,7 +17,7 @@ from workchains.data.frames import FramesData
 from workchains.loop.active_learning import ActiveLearningWorkChain
 from workchains.loop.approval import give_answer, open_question
 from workchains.loop.ports import EXIT_CODES
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.processes.queueing import STOP, ask_to_stop
 
 STAGE = {
@@ -286,9 +287,8 @@ def test_an_iteration_without_its_fit_is_not_judged(process):
 
 def test_levels_that_make_no_sense_end_the_campaign(process, monkeypatch):
     campaign = process(selection={"levels": {"kind": "relative"}})
-    report = Dict(
-        {"test_points": {"test_iteration_01": [[f"{k:016x}", 0.1, 0.1 * k, 1.0, 4, 5.0, 0.1] for k in range(1, 30)]}}
-    ).store()
+    points = frame_errors([0.1] * 29, 0.1 * np.arange(1, 30)).model_dump(mode="json")
+    report = Dict({"test_points": {"test_iteration_01": points}}).store()
     monkeypatch.setattr(type(campaign), "ensemble", lambda _: Fitted())
     campaign.keep("reports", report)
     campaign.ctx.ensembles = {"iteration_01": 1}

@@ -102,6 +102,6 @@ def test_the_way_of_a_frame_through_both_is_one(campaign, goes_on, store_process
     job = store_process(campaign.orm.CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": batch})
     (found,) = provenance.frame_lineage(frame_id(frame))
     assert found.campaign == node.pk
-    assert [event.kind for event in found.events] == ["structure", "sample", "deviate", "select", "label", "label"]
+    assert [event.kind for event in found.events] == ["structure", "sample", "describe", "select", "label", "label"]
     assert found.events[-2].facts["failed"] == "force 123.4 eV/A"
     assert found.events[-1].pk == job.pk

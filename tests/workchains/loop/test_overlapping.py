@@ -24,11 +24,11 @@ def test_what_was_sampled_before_its_turn_belongs_to_the_iteration_that_used_it(
     assert [record.number for record in provenance.iterations(node)] == [1, 2]
     assert provenance.costs(node).iterations["whole campaign"]["sample"].jobs == 1
     campaign.returned("candidates__iteration_03", candidates)
-    campaign.job("DeviateJob", "iteration_03_deviate", 106, 110, {"candidates": candidates}, {})
+    campaign.job("DescribeJob", "iteration_03_deviate", 106, 110, {"candidates": candidates}, {})
     third = provenance.iterations(node)[-1]
     assert (third.number, third.stage, third.candidates, third.jobs) == (3, "surface", 5, 2)
     assert "whole campaign" not in provenance.costs(node).iterations
-    assert set(provenance.costs(node).iterations["iteration_03"]) == {"sample", "deviate"}
+    assert set(provenance.costs(node).iterations["iteration_03"]) == {"sample", "describe"}
 
 
 def test_a_label_that_came_late_is_told_by_what_made_it(aiida_profile, make_frames, store_process):
@@ -45,7 +45,7 @@ def test_a_label_that_came_late_is_told_by_what_made_it(aiida_profile, make_fram
     assert [(event.kind, event.pk) for event in found.events] == [("label", job.pk)]
 
 
-@pytest.mark.parametrize(("steps", "stage"), [({"train": "TrainWorkChain"}, "late labels"), ({"deviate": "DeviateJob"}, "?")])
+@pytest.mark.parametrize(("steps", "stage"), [({"train": "TrainWorkChain"}, "late labels"), ({"describe": "DescribeJob"}, "?")])
 def test_a_fit_on_late_labels_alone_is_an_iteration_without_a_stage(aiida_profile, steps, stage):
     from aiida import orm
 

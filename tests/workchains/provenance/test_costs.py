@@ -14,7 +14,7 @@ def test_costs_by_step_iteration_and_stage(finished):
     """Each iteration samples 5 s, describes 1 s, labels twice 5 s and fits 10 s, on one core."""
     found = provenance.costs(finished.node)
     seconds = {name: (cost.jobs, cost.seconds) for name, cost in found.steps.items()}
-    assert seconds == {"sample": (2, 10.0), "deviate": (2, 2.0), "label": (4, 20.0), "fit": (2, 20.0)}
+    assert seconds == {"sample": (2, 10.0), "describe": (2, 2.0), "label": (4, 20.0), "fit": (2, 20.0)}
     assert found.total.core_hours == pytest.approx(52 / 3600)
     assert (found.total.jobs, found.total.running) == (10, 0)
     assert list(found.iterations) == ["iteration_01", "iteration_02"]

@@ -130,7 +130,7 @@ def test_why_a_frame_was_chosen_names_criterion_score_rank_and_committee(judged,
     deviation = orm.ArrayData()
     deviation.set_array("disagreement", np.array([0.3]))
     deviation.base.attributes.set("refused", [None])
-    store_process(orm.CalcJobNode, "DeviateJob", inputs={"candidates": candidates, "ensemble": committee},
+    store_process(orm.CalcJobNode, "DescribeJob", inputs={"candidates": candidates, "ensemble": committee},
                   outputs={"deviation": deviation})  # fmt: skip
     note = {"criterion": "grade", "score": 2.5, "rank": 1, "level": "candidate", "window": [0.1, 1.0], "reason": "grade 2.5"}
     chosen = frame.copy()

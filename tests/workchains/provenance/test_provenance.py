@@ -159,7 +159,7 @@ def test_lineage_tells_the_whole_way_of_a_frame(finished):
     events = {}
     for event in found.events:
         events.setdefault(event.kind, []).append(event)
-    assert list(events) == ["structure", "sample", "deviate", "select", "label", "train"]
+    assert list(events) == ["structure", "sample", "describe", "select", "label", "train"]
     assert events["structure"][0].facts["prototype"] == "fcc-copper"
     sample = events["sample"][0]
     assert sample.pk == finished.nodes["sample", 1].pk
@@ -169,7 +169,7 @@ def test_lineage_tells_the_whole_way_of_a_frame(finished):
         "step": 100,
         "temperature": 300.0,
     }
-    assert events["deviate"][0].facts == {"disagreement_eV_per_A": None}
+    assert events["describe"][0].facts == {"disagreement_eV_per_A": None}
     assert events["select"][0].facts["seed"] == 11
     assert events["select"][0].facts["reason"] == "farthest from all before"
     label = events["label"][0].facts
@@ -186,7 +186,7 @@ def test_lineage_of_a_frame_judged_by_an_ensemble(finished):
     events = {event.kind: event for event in found.events}
     ensemble = finished.nodes["ensemble", 1].pk
     assert events["sample"].facts["driven_by_ensemble"] == ensemble
-    deviation = [event for event in found.events if event.kind == "deviate"][-1].facts
+    deviation = [event for event in found.events if event.kind == "describe"][-1].facts
     assert deviation == {"disagreement_eV_per_A": 0.7, "ensemble": ensemble, "reference_disagreement_eV_per_A": 0.25}
     assert events["select"].facts["as"] == "test frame, never trained on"
     assert "train" not in events

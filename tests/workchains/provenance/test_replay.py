@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from judged import frame_errors
 from records import begun, store
 
 from alworkflows.errors import InputError
@@ -13,7 +14,7 @@ from alworkflows.settings import SelectionSettings
 from workchains.cli.replay import replay as command
 from workchains.data.frames import FramesData
 from workchains.machines import session
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.provenance.replay import replay
 from workchains.steps.select import arguments, select_frames
 from workchains.steps.trust_levels import find_levels
@@ -41,7 +42,8 @@ def replayable(aiida_profile, make_frames):
         deviation.base.attributes.set("refused", [None] * (COUNT - 1) + ["atoms fused"])
         values = {**SelectionSettings(budget=5, test_share=0.15).model_dump(mode="json"), "budget_now": 5, "window": None}
         if number > 1:
-            points = {"test_iteration_01": [[f"{i}", d, 2 * d, 1.0, 4, 3.0] for i, d in enumerate(rng.gamma(2.0, 0.1, 12))]}
+            seen = rng.gamma(2.0, 0.1, 12)
+            points = {"test_iteration_01": frame_errors(seen, 2 * seen, largest_force=3.0).model_dump(mode="json")}
             stages = {"test_iteration_01": "melt" if number == 2 else "surface"}
             settings = {"levels": values["levels"], "stage": stage, "stages": stages, "reference": 0.1}
             given = {"report": orm.Dict({"test_points": points}), "settings": orm.Dict(settings)}

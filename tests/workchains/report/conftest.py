@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
-DESCRIPTORS = DescriptorSettings.gaussians((2.0, 3.0), (1.0,), cutoff=4.0, l=(1,), m=(4,))
+DESCRIPTORS = PlipSettings.gaussians((2.0, 3.0), (1.0,), cutoff=4.0, l=(1,), m=(4,))
 
 
 def small_ensemble():
@@ -27,7 +27,7 @@ def complete(finished, make_frames, tmp_path_factory):
 
     class Complete(type(finished)):
         def job(self, label, key, begin, end, inputs, outputs, *args, **options):
-            if label == "DeviateJob":
+            if label == "DescribeJob":
                 rows = np.random.default_rng(begin).normal(size=(len(inputs["candidates"]), 5))
                 outputs["deviation"].set_array("fingerprints", rows)
             if label == "FitJob":

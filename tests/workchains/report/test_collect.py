@@ -81,7 +81,7 @@ def test_jobs_of_any_program_that_labels_are_of_the_label_step(bare, store_proce
 
 def test_jobs_carry_step_iteration_and_times(judged):
     jobs = collect(judged).jobs
-    assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}
+    assert {job.step for job in jobs} == {"sample", "describe", "label", "fit", "evaluate"}
     assert {job.iteration for job in jobs} == {1, 2, None}
     assert all(job.end is not None and job.end >= job.start for job in jobs)
 

@@ -5,10 +5,10 @@ import pytest
 from ase.build import bulk
 
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 from workchains.report.terms import describe_terms, force_shares
 
-SETTINGS = DescriptorSettings.gaussians((2.0, 3.0), (1.0,), cutoff=5.0, l=(1, 2), m=(4,))
+SETTINGS = PlipSettings.gaussians((2.0, 3.0), (1.0,), cutoff=5.0, l=(1, 2), m=(4,))
 
 
 @pytest.fixture(scope="module")

@@ -1,14 +1,22 @@
 """``find_levels``: the trust window as a step with stored inputs."""
 
+import numpy as np
 import pytest
+from judged import frame_errors
 
 from alworkflows.settings import TrustLevels
 
 STAGES = {"test_iteration_01": "melt", "test_iteration_02": "surface"}
-#: id, disagreement, largest error, RMS force, atoms, largest force
+RAMP = np.arange(1, 11)
+
+
+def columns(*args, **kwargs):
+    return frame_errors(*args, **kwargs).model_dump(mode="json")
+
+
 POINTS = {
-    "test_iteration_01": [[f"m{k}", 0.05 * (k + 1), 0.5 * (k + 1), 2.0, 64, 9.0] for k in range(10)],
-    "test_iteration_02": [[f"s{k}", 0.02 * (k + 1), 0.2 * (k + 1), 1.0, 48, 4.0] for k in range(8)],
+    "test_iteration_01": columns(0.05 * RAMP, 0.5 * RAMP, force_rms=2.0, atoms=64, largest_force=9.0, name="m"),
+    "test_iteration_02": columns(0.02 * RAMP[:8], 0.2 * RAMP[:8], force_rms=1.0, atoms=48, largest_force=4.0, name="s"),
 }
 
 
@@ -34,13 +42,13 @@ def test_the_window_of_a_stage(found):
     assert result["upper"] == pytest.approx(1.0)
     assert (result["lower_error"], result["upper_error"]) == (pytest.approx(0.25), pytest.approx(4.0))
     assert result["calibration"]["scope"] == "stage"
-    assert len(result["calibration"]["points"]) == 18
+    assert len(result["calibration"]["points"]["stage"]) == 18
     assert result["sentence"].startswith(node.outputs.result.description[:40])
 
 
 def test_batches_are_put_in_order_by_their_iteration(found):
     rows = {f"test_iteration_{number}": POINTS["test_iteration_01"] for number in ("02", "09", "100")}
-    far = [[f"n{k}", 0.05, 50.0, 2.0, 64, 9.0] for k in range(4)]
+    far = columns([0.05] * 4, 50.0, force_rms=2.0, atoms=64, largest_force=9.0, name="n")
     points = {**rows, "test_iteration_101": far, "test_start_01": POINTS["test_iteration_01"]}
     result = found(points=points, stage="melt", stages=dict.fromkeys(points, "melt")).outputs.result.get_dict()
     assert (result["calibration"]["coverage_n"], result["calibration"]["coverage"]) == (4, 0.0)

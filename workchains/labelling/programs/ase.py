@@ -16,17 +16,16 @@ from alworkflows.calculators import FailureKind, describe, parameters
 from alworkflows.errors import InputError, MissingExtraError
 from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import NODE_FAILED, Call, LabelEngine, Outcome, Task
+from workchains.labelling.contract import Call, LabelEngine, Outcome, Task
 from workchains.labelling.versions import known_versions, remember_versions
 from workchains.machines.programs import PROGRAMS
+from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
 from workchains.processes.keyed import ending
 
 __all__ = ["AseEngine"]
 
 #: fewest frames for which a further job is started
 WORTHWHILE = 8
-#: exit statuses: AiiDA's of a scheduler that ran out of memory; ours of the walltime and a refused input
-OUT_OF_MEMORY, OUT_OF_WALLTIME, REFUSED = 110, 400, 210
 
 
 class AseEngine(LabelEngine):
@@ -97,7 +96,7 @@ class AseEngine(LabelEngine):
         if not left:
             return Outcome(labelled, failures)
         current = (progress.get("current") or {}).get("index")
-        if node.exit_status in (OUT_OF_WALLTIME, NODE_FAILED):
+        if node.exit_status in (JobStatus.OUT_OF_WALLTIME, SchedulerStatus.NODE_FAILED):
             # time that did not even suffice to begin a frame is the first frame's problem: it must end some day
             stopped = current if current in left else left[0]
             return Outcome(labelled, failures, [index for index in left if index != stopped], stopped)
@@ -126,9 +125,9 @@ def _why(node: ProcessNode) -> tuple[str, str]:
     """Return the kind of failure of a job that died, and the reason in words."""
     reason = f"job {node.pk} ended: {ending(node)}"
     words = (node.exit_message or "").lower()
-    if node.exit_status == OUT_OF_MEMORY or "memoryerror" in words or "out of memory" in words or "oom" in words:
+    if node.exit_status == SchedulerStatus.OUT_OF_MEMORY or "memoryerror" in words or "out of memory" in words or "oom" in words:
         return FailureKind.MEMORY, reason
-    if node.exit_status == REFUSED:
+    if node.exit_status == JobStatus.INPUT_REFUSED:
         return FailureKind.REFUSED, reason
     return (FailureKind.CRASH if node.is_finished else FailureKind.LOST), reason
 

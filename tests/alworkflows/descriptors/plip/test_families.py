@@ -7,8 +7,8 @@ from ase.build import bulk
 from alworkflows.descriptors import build
 from alworkflows.descriptors.plip.families import radial_functions
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings, parse
-from alworkflows.settings.descriptors import LennardJonesFunctions
+from alworkflows.settings import PlipSettings, parse
+from alworkflows.settings.descriptors.plip import LennardJonesFunctions
 
 FAMILIES = [
     "gaussian",
@@ -24,7 +24,7 @@ FAMILIES = [
 
 
 def settings(*families, **more):
-    return parse(DescriptorSettings, {"functions": [f if isinstance(f, dict) else {"family": f} for f in families], **more})
+    return parse(PlipSettings, {"functions": [f if isinstance(f, dict) else {"family": f} for f in families], **more})
 
 
 def crystal(symbols="ZnO", seed=0):
@@ -178,7 +178,7 @@ def test_counts_of_the_paper(family, functions, paper, distinct):
 
 
 def test_the_default_counts_1980():
-    assert build(DescriptorSettings(), ("Zn", "O")).size == 36 * (3 + 6 * 6 + 4 * 4) == 1980
+    assert build(PlipSettings(), ("Zn", "O")).size == 36 * (3 + 6 * 6 + 4 * 4) == 1980
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_default_counts_1980():
 )
 def test_bad_settings(data, message):
     with pytest.raises(InputError, match=message):
-        parse(DescriptorSettings, data)
+        parse(PlipSettings, data)
 
 
 def test_a_function_given_twice_in_two_lists():
@@ -207,4 +207,4 @@ def test_a_function_given_twice_in_two_lists():
 
 def test_too_many_species():
     with pytest.raises(InputError, match="at most 16 species, got 17"):
-        build(DescriptorSettings(), [f"X{index}" for index in range(17)])
+        build(PlipSettings(), [f"X{index}" for index in range(17)])

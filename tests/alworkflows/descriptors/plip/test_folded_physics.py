@@ -8,7 +8,7 @@ from ase.build import bulk
 from alworkflows.descriptors import build
 from alworkflows.descriptors.neighbours import kinds_of
 from alworkflows.descriptors.verlet import VerletList
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 SPECIES = ("Zn", "O")
 CUTOFF = 4.5
@@ -16,7 +16,7 @@ CUTOFF = 4.5
 
 @pytest.fixture(scope="module")
 def descriptors():
-    return build(DescriptorSettings.gaussians((1.0, 2.0, 3.0, 4.0), (0.5, 1.5), l=(0, 1, 2, 3), m=(2, 4), cutoff=CUTOFF), SPECIES)
+    return build(PlipSettings.gaussians((1.0, 2.0, 3.0, 4.0), (0.5, 1.5), l=(0, 1, 2, 3), m=(2, 4), cutoff=CUTOFF), SPECIES)
 
 
 @pytest.fixture(scope="module")

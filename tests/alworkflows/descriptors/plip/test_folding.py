@@ -8,7 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.neighbours import kinds_of
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 SPECIES = ("Zn", "O")
 
@@ -46,7 +46,7 @@ def check(descriptors, atoms, weights, tolerance):
 
 @pytest.mark.parametrize("share", [0.02, 0.3])
 def test_compressed_models_keep_their_forces(share):
-    descriptors = build(DescriptorSettings(), SPECIES)
+    descriptors = build(PlipSettings(), SPECIES)
     weights = scaled_weights(descriptors, 3, share)
     assert descriptors.fold(weights).flat.used.max() < 36
     check(descriptors, melt(), weights, 1e-5)
@@ -66,7 +66,7 @@ def test_compressed_models_keep_their_forces(share):
 )
 def test_any_choice_of_terms(changes):
     descriptors = build(
-        DescriptorSettings.gaussians(**{"centres": (1.0, 2.5, 4.0), "widths": (0.5, 1.0, 1.5), "cutoff": 5.0, **changes}), SPECIES
+        PlipSettings.gaussians(**{"centres": (1.0, 2.5, 4.0), "widths": (0.5, 1.0, 1.5), "cutoff": 5.0, **changes}), SPECIES
     )
     check(descriptors, melt(1, 1), scaled_weights(descriptors, 2, 0.7, seed=1), 1e-6)
 
@@ -74,13 +74,13 @@ def test_any_choice_of_terms(changes):
 def test_three_species():
     atoms = melt(2, 1)
     atoms.symbols[2:4] = "Cu"
-    descriptors = build(DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), ("O", "Cu", "Zn"))
+    descriptors = build(PlipSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), ("O", "Cu", "Zn"))
     weights = np.random.default_rng(2).normal(size=(2, descriptors.size))
     check(descriptors, atoms, weights, 1e-6)
 
 
 def test_models_without_terms_and_models_that_differ_in_terms():
-    descriptors = build(DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), SPECIES)
+    descriptors = build(PlipSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.0, 1.5), cutoff=4.0), SPECIES)
     weights = scaled_weights(descriptors, 4, 0.05, seed=3)
     weights[1] = 0.0
     check(descriptors, melt(3, 1), weights, 1e-6)
@@ -93,7 +93,7 @@ def test_models_without_terms_and_models_that_differ_in_terms():
 
 
 def test_results_do_not_depend_on_the_number_of_threads():
-    descriptors = build(DescriptorSettings(), SPECIES)
+    descriptors = build(PlipSettings(), SPECIES)
     weights, atoms = scaled_weights(descriptors, 2, 0.1), melt()
     positions, kinds = np.ascontiguousarray(atoms.positions), kinds_of(atoms, SPECIES)
     folded, pairs = descriptors.fold(weights), descriptors.neighbours(atoms).without(np.ascontiguousarray(atoms.positions))

@@ -11,9 +11,9 @@ from ase.neighborlist import neighbor_list
 from alworkflows.descriptors import build
 from alworkflows.descriptors.neighbours import neighbours
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
-SETTINGS = DescriptorSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.5), l=(0, 1, 2, 5), m=(4, 7), cutoff=4.0)
+SETTINGS = PlipSettings.gaussians((1.0, 2.0, 3.0), (0.5, 1.5), l=(0, 1, 2, 5), m=(4, 7), cutoff=4.0)
 SPECIES = ("Zn", "O")
 
 
@@ -72,9 +72,9 @@ def test_against_the_equations_as_loops():
 
 
 def test_the_default_set_has_1980_descriptors_for_two_species():
-    assert build(DescriptorSettings(), SPECIES).size == 1980
-    assert build(DescriptorSettings(l=(), m=()), SPECIES).size == 36 * 3
-    assert build(DescriptorSettings(), ("Cu",)).size == 36 * (1 + 6 + 4)
+    assert build(PlipSettings(), SPECIES).size == 1980
+    assert build(PlipSettings(l=(), m=()), SPECIES).size == 36 * 3
+    assert build(PlipSettings(), ("Cu",)).size == 36 * (1 + 6 + 4)
 
 
 def test_three_species():

@@ -6,11 +6,11 @@ import pytest
 from alworkflows.descriptors import build
 from alworkflows.descriptors.plip.radial import tabulate
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
 
 def test_values_and_slopes_of_the_gaussians():
-    descriptors = build(DescriptorSettings(), ("Zn", "O"))
+    descriptors = build(PlipSettings(), ("Zn", "O"))
     settings = descriptors.settings.functions[0]
     r = np.random.default_rng(0).uniform(0.0, 6.0, size=500)
     b, a = np.tile(settings.centres, 3), np.repeat(settings.widths, 12)
@@ -31,7 +31,7 @@ def test_sharper_functions_take_more_bins():
 
 
 def test_combined_functions():
-    table = build(DescriptorSettings(), ("Zn",)).table
+    table = build(PlipSettings(), ("Zn",)).table
     matrix = np.random.default_rng(1).normal(size=(table.size, 4))
     r = np.linspace(0.1, 5.9, 50)
     np.testing.assert_allclose(table.combined(matrix)(r), table(r) @ matrix, atol=1e-12)

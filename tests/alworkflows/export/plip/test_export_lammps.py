@@ -14,7 +14,7 @@ from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.export import export_lammps
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 from alworkflows.settings.model import BaselineSettings
 
 SPECIES = ("Zn", "O")
@@ -61,7 +61,7 @@ def sparse(descriptors, share, seed, body=None):
 
 
 def ensemble(body=None, baseline=True, share=0.01, size=0.2):
-    descriptors = build(DescriptorSettings(), SPECIES)
+    descriptors = build(PlipSettings(), SPECIES)
     given = BaselineSettings(inner=0.8, outer=1.7) if baseline else None
     levels = np.array([-1.5, -4.25])
     weights = size * sparse(descriptors, share, 3, body)

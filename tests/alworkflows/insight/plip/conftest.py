@@ -6,9 +6,9 @@ from ase.build import bulk
 
 from alworkflows.descriptors import build
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.settings import DescriptorSettings
+from alworkflows.settings import PlipSettings
 
-SETTINGS = DescriptorSettings.gaussians((1.5, 2.5, 3.5), (0.5, 1.5), l=(0, 1, 2), m=(2, 3), cutoff=4.5)
+SETTINGS = PlipSettings.gaussians((1.5, 2.5, 3.5), (0.5, 1.5), l=(0, 1, 2), m=(2, 3), cutoff=4.5)
 SPECIES = ("Zn", "O")
 
 

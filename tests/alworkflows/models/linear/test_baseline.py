@@ -10,7 +10,7 @@ from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.models.linear.baseline import Baseline
-from alworkflows.settings import DescriptorSettings, ModelSettings, parse
+from alworkflows.settings import ModelSettings, PlipSettings, parse
 from alworkflows.settings.model import BaselineSettings
 from alworkflows.simulation.lammps import library
 
@@ -19,7 +19,7 @@ SPECIES = ("Zn", "O")
 
 @pytest.fixture(scope="module")
 def baseline():
-    descriptors = build(DescriptorSettings.gaussians((1.5, 3.0), l=(1,), m=()), SPECIES)
+    descriptors = build(PlipSettings.gaussians((1.5, 3.0), l=(1,), m=()), SPECIES)
     return Baseline(BaselineSettings(inner=0.75, outer=1.5), descriptors)
 
 

@@ -1,4 +1,4 @@
-"""Descriptor sets: families of radial functions, and the terms made of them.
+"""PLIP: families of radial functions, and the terms made of them.
 
 A family's lists are combined each with each: 3 ``widths`` and 12 ``centres`` are 36 functions. Defaults are of Benoit et al.,
 "Measuring transferability issues in machine-learning force fields: the example of gold-iron interactions with linearized
@@ -16,7 +16,6 @@ from alworkflows.schema import PositiveLength, Settings
 
 __all__ = [
     "BuckinghamFunctions",
-    "DescriptorSettings",
     "FunctionSettings",
     "GaussianFunctions",
     "GaussianOrbitalFunctions",
@@ -24,6 +23,7 @@ __all__ = [
     "LogNormalFunctions",
     "LorentzianFunctions",
     "MorseFunctions",
+    "PlipSettings",
     "SlaterFunctions",
     "YukawaFunctions",
 ]
@@ -147,7 +147,7 @@ Family = Annotated[
 ]
 
 
-class DescriptorSettings(Settings):
+class PlipSettings(Settings):
     """PLIP: two-, three- and N-body descriptors on families of radial functions (Benoit et al., 2020)."""
 
     name: Literal["plip"] = "plip"
@@ -162,7 +162,7 @@ class DescriptorSettings(Settings):
     )
 
     @model_validator(mode="after")
-    def _ranges(self) -> DescriptorSettings:
+    def _ranges(self) -> PlipSettings:
         if any(not 0 <= value <= 8 for value in self.l) or len(set(self.l)) != len(self.l):
             raise ValueError(f"expected distinct l between 0 and 8, got {list(self.l)}")
         if any(not 2 <= value <= 9 for value in self.m) or len(set(self.m)) != len(self.m):
@@ -174,6 +174,6 @@ class DescriptorSettings(Settings):
         return self
 
     @classmethod
-    def gaussians(cls, centres: tuple[float, ...], widths: tuple[float, ...] = (1.0,), **more: object) -> DescriptorSettings:
+    def gaussians(cls, centres: tuple[float, ...], widths: tuple[float, ...] = (1.0,), **more: object) -> PlipSettings:
         """Return settings with one family of Gaussians."""
         return cls(functions=(GaussianFunctions(centres=centres, widths=widths),), **more)

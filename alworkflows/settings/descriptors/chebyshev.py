@@ -1,0 +1,19 @@
+"""Two-body Chebyshev functions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from alworkflows.schema import Count, PositiveLength, Settings
+
+__all__ = ["ChebyshevSettings"]
+
+
+class ChebyshevSettings(Settings):
+    """Two-body terms: Chebyshev polynomials of the distance (Lindsey et al., 2017)."""
+
+    name: Literal["chebyshev"] = "chebyshev"
+    cutoff: PositiveLength = 6.0
+    degree: Count = Field(12, le=64, description="largest degree of the polynomials, from 0 on, of each pair of species")

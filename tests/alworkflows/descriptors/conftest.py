@@ -1,0 +1,5 @@
+"""What the descriptors' tests share."""
+
+import pytest
+
+pytest.register_assert_rewrite("descriptor_contract")
