@@ -17,7 +17,7 @@ __all__ = ["on_network", "write_ahead"]
 #: s to wait for others that use the file
 PATIENCE = 5.0
 #: kinds of file systems that several machines share
-SHARED = ("9p", "afs", "beegfs", "ceph", "cifs", "fuse.", "gfs2", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "ocfs2", "pvfs2", "smb")
+SHARED = ("9p", "afs", "beegfs", "ceph", "cifs", "fuse.", "gfs2", "glusterfs", "gpfs", "lustre", "nfs", "ocfs2", "pvfs2", "smb")
 
 
 def write_ahead(path: Path) -> bool:
