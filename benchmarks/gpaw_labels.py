@@ -32,8 +32,7 @@ def made(folder):
     from workchains.machines import load_code, setup
 
     setup("laptop", aiida_path=folder)
-    campaign = parse(Campaign, tiny_campaign()).model_dump(mode="json")
-    builder = ActiveLearningWorkChain.get_builder_from_campaign(load_code(), campaign)
+    builder = ActiveLearningWorkChain.get_builder_from_campaign(load_code(), parse(Campaign, tiny_campaign()))
     return str(run_get_node(builder).node.pk)
 
 
