@@ -9,17 +9,15 @@ fifth over that in the first: 1.0 if the loop does not slow down.
     nice python benchmarks/long_campaign.py [--full | --iterations N --frames N] [--plot long_campaign.png]
 """
 
-import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-# the root first: the folder of tests has one of the package's name
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from common import arguments, last_line, with_tests
+
+with_tests()
 
 #: shares of the iterations after which is measured
 LOOKS = 5
@@ -210,20 +208,19 @@ def draw(found, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="50 iterations of 200 labels")
+    parser = arguments(__doc__, full="50 iterations of 200 labels")
     parser.add_argument("--iterations", type=int, help="[10, with --full 50]")
     parser.add_argument("--frames", type=int, help="labels of an iteration [20, with --full 200]")
     parser.add_argument("--plot", type=Path, metavar="FILE")
     given = parser.parse_args()
-    iterations, frames = (50, 200) if given.full else (10, 20)
+    iterations, frames = (2, 8) if given.smoke else (50, 200) if given.full else (10, 20)
     plot = given.plot and given.plot.absolute()
     with tempfile.TemporaryDirectory() as name:
         found = run(Path(name), given.iterations or iterations, given.frames or frames)
     ratio = show(found)
     if plot:
         draw(found, plot)
-    print(f"long_campaign: ratio {ratio:.2f}")
+    last_line("long_campaign", ratio, 2)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from alworkflows.errors import InputError
 from workchains.machines import services, session
 from workchains.machines.cores import cores_of
+from workchains.machines.database import write_ahead
 from workchains.machines.files import ComputerFile, Machine, ProfileFile
 from workchains.machines.options import STEPS, tables
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SetupReport", "make_codes", "make_computer", "make_profile"]
 
+#: the file of AiiDA's `core.sqlite_dos`
+DATABASE = "database.sqlite"
 #: properties of a computer
 MACHINE_KEY = "alworkflows_machine"
 OPTIONS_KEY = "alworkflows_options"
@@ -80,6 +83,7 @@ def make_profile(files: ProfileFile, name: str, report: SetupReport) -> None:
             raise InputError(f"profile.yaml: options.{option}: {error}") from error
     if name not in config.profile_names:
         _new_profile(config, files, name, report)
+        _write_ahead(config, name, report)
         return
     profile = config.get_profile(name)
     services.check_storage(profile.storage_backend, profile.storage_config)
@@ -91,7 +95,15 @@ def make_profile(files: ProfileFile, name: str, report: SetupReport) -> None:
         report.created.append(f"option {option} = {value} of profile {name}")
     if added:
         config.store()
+    _write_ahead(config, name, report)
     session.activate(name)
+
+
+def _write_ahead(config: Config, name: str, report: SetupReport) -> None:
+    """Let a database that is a file of ours write ahead."""
+    profile = config.get_profile(name)
+    if profile.storage_backend == "core.sqlite_dos" and write_ahead(Path(profile.storage_config["filepath"]) / DATABASE):
+        report.created.append(f"profile {name}: its database writes ahead (SQLite's WAL)")
 
 
 def _new_profile(config: Config, files: ProfileFile, name: str, report: SetupReport) -> None:

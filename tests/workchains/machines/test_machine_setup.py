@@ -45,12 +45,12 @@ print(json.dumps({{
     "pw": [pw.default_calc_job_plugin, pw.with_mpi, code.with_mpi, pw.base.extras.get("alworkflows_version")],
 }}))
 """)
-        assert [len(items) for items in found["first"]] == [4, 1, 0]
+        assert [len(items) for items in found["first"]] == [5, 1, 0]
         assert [len(items) for items in found["second"]] == [0, 5]
         (cores,) = found["first"][1]
         count = len(os.sched_getaffinity(0))
-        # labels and fits take two threads each
-        fits = f"{count} of sample, describe, evaluate; {count // 2} of label, fit" if count > 1 else f"1 of {', '.join(STEPS)}"
+        # a fit takes two threads
+        fits = f"{count} of sample, describe, label, evaluate; {count // 2} of fit" if count > 1 else f"1 of {', '.join(STEPS)}"
         assert cores == f"{count} core{'s' if count > 1 else ''} for jobs, so many at a time: {fits}"
         assert found["before"] == found["after"]
         assert found["after"]["profiles"] == ["alworkflows"] == [found["after"]["default"]]
@@ -58,9 +58,9 @@ print(json.dumps({{
         assert found["codes"] == {"alworkflows": "alworkflows@localhost", "pw": "pw@localhost"}
         assert found["path"] == str(tmp_path / "aiida")
         assert found["workdir"] == str(tmp_path / "aiida" / "scratch" / "alworkflows")
-        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (1, 0, 1, True)
+        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (0.5, 0, 1, True)
         assert found["options"]["sample"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
-        assert found["options"]["label"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
+        assert found["options"]["fit"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
         assert found["options"]["label"]["resources"] == {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         assert found["machine"] == ["here", "here", None, count]
         assert found["pw"] == ["quantumespresso.pw", False, False, "7.3"]
