@@ -157,7 +157,7 @@ def test_the_report_has_each_group_and_what_all_share(labelled):
 def test_a_pretrained_group_is_judged_on_the_frames_that_others_left_out(labelled):
     pytest.importorskip("chgnet")
     frames = labelled(8)
-    settings = ModelSettings.of(PLIP.model_copy(update={"members": 1}), UniversalSettings())
+    settings = ModelSettings.of(PLIP.model_copy(update={"members": 1, "folds": 2}), UniversalSettings())
     ensemble, report = train(frames, settings, SPECIES, 1, cache=None)
     assert ensemble.names == ["linear (plip)", "universal (chgnet 0.3.0)"]
     assert report["groups"][1]["weights"] == "0.3.0"

@@ -89,7 +89,7 @@ def test_members_of_a_make_share_a_header(path):
 
 @pytest.mark.parametrize("name", ["plain", "zbl"])
 def test_a_file_of_version_2_predicts_as_its_own_program_did(name):
-    """Stored figures are to the last bit those of the machine that made them; elsewhere kernels of other widths round otherwise."""
+    """Stored figures are those of the machine that made them, to the last bit; kernels of another width round otherwise."""
     ensemble = Ensemble.load(ARCHIVE / f"version_2_{name}.npz")
     expected = np.load(ARCHIVE / f"version_2_{name}_predictions.npz")
     for k in (0, 1):
