@@ -12,32 +12,27 @@ __all__ = ["MODELS", "ModelClass"]
 
 @dataclass(frozen=True)
 class ModelClass:
-    """Where a class of models is, and what fits it: package, then ``module:Class`` in it."""
+    """A class of models, and what fits it, by their names in a package or module that is imported when they are needed."""
 
-    package: str
-    model_place: str
-    trainer_place: str
+    home: str
+    model_name: str
+    trainer_name: str
 
     @property
     def model(self) -> type[Model]:
         """The class."""
-        found: type[Model] = self._at(self.model_place)
+        found: type[Model] = getattr(import_module(self.home), self.model_name)
         return found
 
     @property
     def trainer(self) -> type[Trainer]:
         """What fits it."""
-        found: type[Trainer] = self._at(self.trainer_place)
-        return found
-
-    def _at(self, place: str) -> type:
-        module, name = place.split(":")
-        found: type = getattr(import_module(f"{self.package}.{module}"), name)
+        found: type[Trainer] = getattr(import_module(self.home), self.trainer_name)
         return found
 
 
 #: one line a class; its settings are a class of the union in :mod:`alworkflows.settings.model`
 MODELS: dict[str, ModelClass] = {
-    "linear": ModelClass("alworkflows.models.linear", "model:LinearModel", "trainer:LinearTrainer"),
-    "universal": ModelClass("alworkflows.models.universal", "model:UniversalModel", "trainer:Pretrained"),
+    "linear": ModelClass("alworkflows.models.linear", "LinearModel", "LinearTrainer"),
+    "universal": ModelClass("alworkflows.models.universal", "UniversalModel", "Pretrained"),
 }

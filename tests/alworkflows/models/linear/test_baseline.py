@@ -14,7 +14,8 @@ from alworkflows.models.evaluation import Prediction
 from alworkflows.models.linear.baseline import PIECES, Baseline
 from alworkflows.models.linear.model import baseline_of
 from alworkflows.models.linear.plip import PlipBaseline
-from alworkflows.settings import ChebyshevSettings, LinearSettings, PlipSettings, parse
+from alworkflows.settings import LinearSettings, PlipSettings, parse
+from alworkflows.settings.descriptors import ChebyshevSettings
 from alworkflows.settings.model import BaselineSettings
 from alworkflows.simulation.lammps import library
 
