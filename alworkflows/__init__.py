@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from alworkflows.labelling.run import label
     from alworkflows.models import Ensemble, Fit, force_errors
     from alworkflows.sampling import parse_sampler, sample
-    from alworkflows.settings import ModelSettings
+    from alworkflows.settings import LinearSettings
     from alworkflows.structures import crystal
 
 __all__ = [
     "Ensemble",
     "Fit",
-    "ModelSettings",
+    "LinearSettings",
     "crystal",
     "force_errors",
     "force_shares",
@@ -44,11 +44,11 @@ __version__ = "0.2.0"
 _HOMES = {
     "Ensemble": "models",
     "Fit": "models",
-    "ModelSettings": "settings",
+    "LinearSettings": "settings",
     "crystal": "structures",
     "force_errors": "models",
     "force_shares": "insight",
-    "label": "calculators",
+    "label": "labelling",
     "look_into": "insight",
     "parse_sampler": "sampling",
     "read": "frames",

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, get_args, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from alworkflows.errors import InputError, suggest
@@ -112,7 +112,7 @@ def parse(model: object, data: Any, where: str = "settings") -> Any:
             for item in problems
             if not (item["type"] == "too_short" and any(place[: len(item["loc"])] == item["loc"] != place for place in places))
         ]
-        raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model) for item in roots)) from None
+        raise InputError(f"{where}: " + ("\n" + " " * 2).join(_explain(item, model, data) for item in roots)) from None
 
 
 def untagged(key: str, value: str) -> BeforeValidator:
@@ -124,9 +124,9 @@ def untagged(key: str, value: str) -> BeforeValidator:
     return BeforeValidator(complete)
 
 
-def _explain(item: Any, model: object) -> str:
+def _explain(item: Any, model: object, data: Any) -> str:
     path = [str(part) for part in item["loc"]]
-    place = ".".join(path)
+    place = ".".join(_written(item, data))
     before = f"{place}: " if place else ""
     context = item.get("ctx", {})
     if item["type"] == "extra_forbidden":
@@ -158,6 +158,24 @@ def _explain(item: Any, model: object) -> str:
     return f"{before}{message}{shown}"
 
 
+def _written(item: Any, data: Any) -> list[str]:
+    """Return the place of a problem as the file has it.
+
+    What was not written is left out: the tag of a mapping that names none, the index of one that stands for a list of one.
+    """
+    place: list[str] = []
+    for part in item["loc"]:
+        if isinstance(data, dict):
+            is_key = part in data or (item["type"] == "missing" and part == item["loc"][-1])
+            if not is_key and part not in [value for value in data.values() if isinstance(value, str)]:
+                continue
+            data = data.get(part, data)
+        elif isinstance(data, list | tuple) and isinstance(part, int):
+            data = data[part] if part < len(data) else None
+        place.append(str(part))
+    return place
+
+
 def _tag(context: dict[str, Any]) -> str:
     """Return the key that tells the classes of a union apart, as a file has it: pydantic names the attribute first."""
     return (re.findall(r"'([^']+)'", str(context.get("discriminator", ""))) or [""])[-1]
@@ -175,7 +193,9 @@ def _keys_at(model: object, path: list[str]) -> set[str]:
 
 def _models_in(annotation: Any, tag: Any = None) -> Iterator[tuple[type[BaseModel], str | None]]:
     """Yield the models that an annotation allows, each with the key that tells it from the others of its union, if one does."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        yield from _models_in(annotation.model_fields["root"].annotation)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, tag if isinstance(tag, str) else None
     tags = [known.discriminator for known in getattr(annotation, "__metadata__", ()) if isinstance(known, FieldInfo)]
     for part in getattr(annotation, "__args__", ()):
@@ -195,8 +215,8 @@ def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def read_yaml(path: str | Path) -> dict[str, Any]:
-    """Return the mapping in a YAML file.
+def read_yaml(path: str | Path, list_too: bool = False) -> Any:
+    """Return the mapping in a YAML file, or, if that is allowed too, the list.
 
     Raises
     ------
@@ -224,6 +244,6 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict):
+    if not isinstance(data, dict) and not (list_too and isinstance(data, list)):
         raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
     return data

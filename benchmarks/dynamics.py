@@ -21,7 +21,7 @@ from alworkflows.frames import attach_labels
 from alworkflows.models.train import train
 from alworkflows.potentials import PairPotential, resolve
 from alworkflows.sampling import sample
-from alworkflows.settings import FitSettings, MeltSettings, ModelSettings
+from alworkflows.settings import FitSettings, LinearSettings, MeltSettings
 from alworkflows.simulation.dynamics import Langevin, evaluator, initial_state, kinetic_temperature, step
 from alworkflows.simulation.lammps import LammpsCalculator, LammpsSimulation
 from alworkflows.structures import crystal
@@ -41,7 +41,7 @@ def fitted(duration=8000.0, snapshots=20, terms=TERMS):
             atoms.calc = labeller
             frames.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
     fit = FitSettings(terms=terms, rows_per_term=10.0)
-    return train(frames, ModelSettings(fit=fit, members=MEMBERS), SPECIES, seed=0)[0]
+    return train(frames, LinearSettings(fit=fit, members=MEMBERS), SPECIES, seed=0)[0]
 
 
 def cell(repeat):
@@ -151,18 +151,17 @@ def force_times(ensemble, atoms, repeats=5):
     """Return seconds an atom for the forces alone of one member, of the mean, and of all members."""
     from alworkflows.descriptors.neighbours import kinds_of
     from alworkflows.descriptors.verlet import VerletList
-    from alworkflows.models.linear.model import Committee
 
-    every = ensemble.committee
-    one = Committee(every.descriptors, every.weights[:1], every.levels[:1])
+    every = ensemble.groups[0].committee
+    one = ensemble.members[0].alone
     atoms = atoms.copy()
     atoms.rattle(0.1, seed=1)
     pairs, deform = VerletList(CUTOFF, 0.6).update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
     kinds = kinds_of(atoms, SPECIES)
     found = []
     for committee in (one, every.mean(), every):
-        committee.evaluate(kinds, atoms.positions, pairs, deform)
-        found.append(best(lambda c=committee: c.evaluate(kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
+        committee.follow(atoms, kinds, atoms.positions, pairs, deform)
+        found.append(best(lambda c=committee: c.follow(atoms, kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
     return found
 
 
@@ -213,7 +212,7 @@ def main():
     console = Console(width=120)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         ensemble = fitted(400.0, 4, 20) if given.smoke else fitted()
-        counts, union = [len(member.support) for member in ensemble.members], ensemble.committee.weights.any(axis=0).sum()
+        counts, union = [len(member.support) for member in ensemble.members], len(ensemble.groups[0].committee.columns)
         console.print(f"{MEMBERS} members of {counts} terms, {union} in all; one thread")
         sizes, work = ((2,), 1000) if given.smoke else ((4, 8, 16) if given.full else (4,), 60_000)
         results = {8 * repeat**3: compare(ensemble, repeat, Path(folder), repeat > 8, work) for repeat in sizes}

@@ -13,7 +13,7 @@ from common import arguments, last_line
 
 from alworkflows.frames import labels, read
 from alworkflows.models import Fit, force_errors
-from alworkflows.settings import ModelSettings, TermsRule, parse
+from alworkflows.settings import LinearSettings, TermsRule, parse
 
 FAMILIES = {
     "gaussian, 36": [{"family": "gaussian"}],
@@ -85,7 +85,7 @@ def main():
         families = FAMILIES[name]
         for baseline in (None, {"inner": 0.8, "outer": 1.3}):
             settings = parse(
-                ModelSettings,
+                LinearSettings,
                 {
                     "descriptors": {"functions": families},
                     "baseline": baseline,

@@ -40,8 +40,8 @@ from alworkflows.settings import (
     Criterion,
     Diversity,
     FitSettings,
+    LinearSettings,
     MeltSettings,
-    ModelSettings,
     PlipSettings,
     SelectionSettings,
     merge,
@@ -51,7 +51,7 @@ from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import build, crystal, geometry_flags
 
 #: Gaussians a third as many as by default, so that fifteen refits take seconds; the number of terms grows with the data
-MODEL = ModelSettings(
+MODEL = LinearSettings(
     descriptors=PlipSettings.gaussians(tuple(1 + 0.5 * k for k in range(11)), cutoff=6.0),
     fit=FitSettings(rule="best", max_terms=300),
 )
@@ -109,7 +109,7 @@ def apart(frames, share, seed=0):
 
 
 def sets(frames, share, changes):
-    model = parse(ModelSettings, merge(MODEL.model_dump(mode="json"), assign(changes, "--set")), "--set")
+    model = parse(LinearSettings, merge(MODEL.model_dump(mode="json"), assign(changes, "--set")), "--set")
     return [LabelledSet(part, model, ("Zn", "O")) for part in apart(frames, share)]
 
 

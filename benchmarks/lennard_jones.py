@@ -17,7 +17,7 @@ from alworkflows.descriptors import build
 from alworkflows.frames import attach_labels
 from alworkflows.models import Fit
 from alworkflows.sampling import sample
-from alworkflows.settings import FitSettings, MeltSettings, ModelSettings, PlipSettings
+from alworkflows.settings import FitSettings, LinearSettings, MeltSettings, PlipSettings
 from alworkflows.settings.descriptors.plip import LennardJonesFunctions
 
 SPECIES = ("Ar", "Kr")
@@ -58,7 +58,7 @@ def true_weights():
 def fitted(frames, method, alpha):
     """Coefficients (51,) of a member and its error on the frames it left out, eV/A; nothing is refitted."""
     settings = FitSettings(method=method, alpha=None if method == "least-squares" else alpha, refit=False, rows_per_term=1.0)
-    fit = Fit(frames, ModelSettings(descriptors=DESCRIPTORS, fit=settings, members=2, folds=5), SPECIES, 1, cache=None)
+    fit = Fit(frames, LinearSettings(descriptors=DESCRIPTORS, fit=settings, members=2, folds=5), SPECIES, 1, cache=None)
     ensemble = fit.ensemble()
     return ensemble.members[0].weights, ensemble.report["held_out_rmse"]
 

@@ -160,12 +160,12 @@ def run(folder, iterations, frames):
 
 
 def finished(node):
-    """Return how many iterations have been judged."""
+    """Return how many iterations have come to their end."""
     from aiida import orm
 
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": node.pk}, tag="campaign")
-    query.append(orm.CalcFunctionNode, with_incoming="campaign", edge_filters={"label": {"like": "%judge"}},
-                 filters={"attributes.process_state": "finished"})  # fmt: skip
+    ended = {"attributes.process_label": "IterationWorkChain", "attributes.process_state": "finished"}
+    query.append(orm.WorkChainNode, with_incoming="campaign", filters=ended)
     return query.count()
 
 

@@ -19,7 +19,7 @@ from alworkflows.models import Fit
 from alworkflows.models.linear.cache import Cache
 from alworkflows.potentials import resolve
 from alworkflows.sampling import sample
-from alworkflows.settings import FitSettings, MeltSettings, ModelSettings
+from alworkflows.settings import FitSettings, LinearSettings, MeltSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
@@ -51,7 +51,7 @@ def fitted(data, cache, settings):
 def main():
     given = arguments(__doc__, full="88 000 environments: some minutes").parse_args()
     sizes, each = ((6, 12), 6) if given.smoke else ((700, 1375) if given.full else (100, 200), BATCH)
-    settings = ModelSettings(fit=FitSettings(max_terms=20), members=2, folds=2) if given.smoke else ModelSettings()
+    settings = LinearSettings(fit=FitSettings(max_terms=20), members=2, folds=2) if given.smoke else LinearSettings()
     data = batches(max(sizes) + each, each)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     again = {}

@@ -74,10 +74,10 @@ def main():
         print(f"lars_path on the matrix: {theirs:.1f} s, {len(alphas) - 1} steps, {np.count_nonzero(coefficients[:, -1])} terms")
         print("at the penalty of knot: largest difference of a coefficient; miss of the Lasso's conditions, ours and theirs")
         for knot in np.linspace(1, len(alphas) - 1, 8).astype(int):
-            level = max(alphas[knot] * count, path.levels[-1])
-            mine = path.coefficients(level) * scale
+            penalty = max(alphas[knot] * count, path.penalties[-1])
+            mine = path.coefficients(penalty) * scale
             apart = np.abs(mine - coefficients[:, knot]).max() / np.abs(coefficients[:, knot]).max()
-            both = [violation(unit, y, weights, level) for weights in (mine, coefficients[:, knot])]
+            both = [violation(unit, y, weights, penalty) for weights in (mine, coefficients[:, knot])]
             print(f"{knot:5d}: {apart:.0e}; {both[0]:.0e} {both[1]:.0e}")
     print(f"with the normal equations made anew: {theirs / (sums + knots):.1f} times as fast")
     print(f"five members, each with its path: {5 * theirs / (sums + 5 * knots):.1f} times as fast")

@@ -18,7 +18,7 @@ from common import arguments, last_line
 from alworkflows.labelling import label
 from alworkflows.models import Fit
 from alworkflows.sampling import parse_sampler, sample
-from alworkflows.settings import CalculatorSettings, LabelSettings, ModelSettings, PlipSettings, StructureSettings, parse
+from alworkflows.settings import CalculatorSettings, LabelSettings, LinearSettings, PlipSettings, StructureSettings, parse
 from alworkflows.structures import build
 
 FAMILIES = {
@@ -104,7 +104,7 @@ def data(system, reference, atoms, count):
 
 def path(frames, transfers, families, species, terms):
     settings = parse(
-        ModelSettings,
+        LinearSettings,
         {
             "descriptors": parse(PlipSettings, {"functions": FAMILIES[families], "l": [1, 2, 3, 4, 5]}).model_dump(mode="json"),
             "fit": {"force_limit": 5.0, "max_terms": terms, "rows_per_term": 1.0},

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.contract import Engine
+from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.schema import Count
 
 if TYPE_CHECKING:
@@ -22,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Chgnet", "EnsembleMean", "Mace", "Sevennet"]
 
 
-class _TorchEngine(Engine):
+class _TorchParameters(CalculatorParameters):
     threads: Count = Field(1, description="threads of one job; jobs run side by side, so more is rarely faster")
 
     def _limit_threads(self) -> None:
@@ -31,7 +27,7 @@ class _TorchEngine(Engine):
         torch.set_num_threads(self.threads)
 
 
-class Chgnet(_TorchEngine):
+class Chgnet(_TorchParameters):
     """CHGNet: a universal potential trained on density functional theory; its weights come in the package."""
 
     title: ClassVar[str] = "CHGNet, a universal potential (Materials Project, GGA/GGA+U); weights in its package"
@@ -43,9 +39,12 @@ class Chgnet(_TorchEngine):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU, in single precision as it was trained."""
-        with _quiet():
+        from alworkflows.models.universal import chgnet
+
+        self._limit_threads()
+        weights = chgnet.load(self.model)
+        with chgnet.quiet():
             from chgnet.model.dynamics import CHGNetCalculator
-            from chgnet.model.model import CHGNet
 
             class WithoutMoments(CHGNetCalculator):
                 """CHGNet that leaves out magnetic moments, which are no label here."""
@@ -54,16 +53,14 @@ class Chgnet(_TorchEngine):
                     self, atoms: Any = None, properties: Any = None, system_changes: Any = None, task: Any = "efs"
                 ) -> None:
                     """Fill energy, forces and stress."""
-                    with _quiet():
+                    with chgnet.quiet():
                         super().calculate(atoms, properties, system_changes, task=task)
 
-            self._limit_threads()
-            weights = CHGNet.load(model_name=self.model, use_device="cpu", verbose=False)
             # an isolated atom has no graph: an error, which the labeller records, and not a wrong number
             return WithoutMoments(weights, use_device="cpu", on_isolated_atoms="error")
 
 
-class Sevennet(_TorchEngine):
+class Sevennet(_TorchParameters):
     """SevenNet: an equivariant universal potential; its weights come in the package."""
 
     title: ClassVar[str] = "SevenNet, an equivariant universal potential; weights in its package"
@@ -74,14 +71,16 @@ class Sevennet(_TorchEngine):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""
-        with _quiet():
+        from alworkflows.models.universal.chgnet import quiet
+
+        with quiet():
             from sevenn.calculator import SevenNetCalculator
 
             self._limit_threads()
             return SevenNetCalculator(self.model, device="cpu")
 
 
-class Mace(_TorchEngine):
+class Mace(_TorchParameters):
     """MACE with weights of the user's own."""
 
     title: ClassVar[str] = "MACE, with a checkpoint file of your own"
@@ -94,14 +93,16 @@ class Mace(_TorchEngine):
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""
-        with _quiet():
+        from alworkflows.models.universal.chgnet import quiet
+
+        with quiet():
             from mace.calculators import MACECalculator
 
             self._limit_threads()
             return MACECalculator(model_paths=self.checkpoint, device="cpu", default_dtype=self.precision)
 
 
-class EnsembleMean(Engine):
+class EnsembleMean(CalculatorParameters):
     """The mean of an ensemble of ours."""
 
     title: ClassVar[str] = "the mean of an ensemble that alworkflows trained"
@@ -116,11 +117,3 @@ class EnsembleMean(Engine):
         from alworkflows.models import Ensemble
 
         return Ensemble.load(self.file).calculator()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the greetings and warnings of a package that loads weights off the screen."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

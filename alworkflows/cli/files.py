@@ -26,6 +26,7 @@ __all__ = [
     "new_folder",
     "new_picture",
     "read_frames",
+    "read_model_settings",
     "species_of",
     "together",
 ]
@@ -95,6 +96,22 @@ def load_model(path: str) -> Ensemble:
     if Path(path).is_dir():
         raise InputError(f"{path}: expected a model file, got a folder")
     return Ensemble.load(path)
+
+
+def read_model_settings(path: str) -> Any:
+    """Return what a file says of the model: all of a file of settings, or of several groups; of a campaign file its ``model``.
+
+    Raises
+    ------
+    InputError
+        If it is missing or is not YAML.
+    """
+    from alworkflows.settings import read_yaml
+
+    found: Any = read_yaml(path, list_too=True)
+    if isinstance(found, dict) and not found.keys().isdisjoint(("stages", "material", "model")):
+        return found.get("model", {})
+    return found
 
 
 def species_of(files: Sequence[FrameFile]) -> tuple[str, ...]:

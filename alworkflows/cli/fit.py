@@ -1,4 +1,4 @@
-"""``alworkflows fit``: a committee of sparse potentials from labelled frames."""
+"""``alworkflows fit``: an ensemble of potentials from labelled frames."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from alworkflows.cli.output import json_option, print_json
+from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from alworkflows.settings import ModelSettings
+    from alworkflows.models import Ensemble
+    from alworkflows.settings import GroupSettings, ModelSettings
 
 __all__ = ["check_apart", "fit", "model_settings", "set_aside"]
 
@@ -38,7 +39,10 @@ __all__ = ["check_apart", "fit", "model_settings", "set_aside"]
 )
 @click.option("--species", metavar="A,B", help="Species of the model, in order; default: those in FRAMES.")
 @click.option(
-    "--settings", "settings_file", metavar="FILE", help="YAML with descriptors, fit, members, folds; or a campaign file."
+    "--settings",
+    "settings_file",
+    metavar="FILE",
+    help="YAML with descriptors, fit, members, folds, or a list of groups; or a campaign file.",
 )
 @click.option(
     "--set",
@@ -63,7 +67,7 @@ __all__ = ["check_apart", "fit", "model_settings", "set_aside"]
 @click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
 @json_option
 def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool, as_json: bool, **options: Any) -> None:
-    """Fit a committee of sparse potentials (PLIP).
+    """Fit an ensemble: by default five sparse linear potentials (PLIP).
 
     FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
     The fit adds terms one after another, from none to hundreds; each member leaves out a share of the frames, on which the
@@ -72,6 +76,9 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     A test set holds frames like those that are trained on; a transfer set another kind, such as a crystal that was left out:
     there, errors may rise again when models grow too complex, and --rule transfer takes the best.
 
+    With --settings a file may hold several groups of members, of other descriptors or classes; options of single settings are for
+    one group.
+
     \b
     Examples:
       alworkflows fit frames.xyz -o model.npz --test-share 0.1 --plot pictures/
@@ -79,30 +86,26 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
     from alworkflows.cli.files import count, new_file, new_folder
-    from alworkflows.cli.path_table import print_path
     from alworkflows.cli.progress import progress
-    from alworkflows.models import Fit, force_errors
-    from alworkflows.plotting.accuracy import path_rows
+    from alworkflows.models import force_errors, train
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
     settings = model_settings(options)
-    data = _Data.read(frames, options, settings.fit.quantities)
+    quantities = _quantities(settings)
+    data = _Data.read(frames, options, quantities)
     with progress() as say:
-        found = Fit(
+        ensemble, report = train(
             data.training,
             settings,
             data.species,
             options["seed"],
+            say,
             tests={"test": data.testing} if data.testing else None,
             transfers=data.transfers,
             references=data.references,
-            progress=say,
         )
-        ensemble = found.ensemble()
         judged = force_errors(ensemble, data.testing) if data.testing else None
-    report = {**found.report, **ensemble.report}
-    rows, chosen = path_rows(report)
     ensemble.save(target)
     result = {
         "model": str(target),
@@ -111,18 +114,55 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         "test_frames": len(data.testing),
         "fit": report,
         "test": judged["summary"] if judged else None,
-        "pictures": [] if folder is None else _draw(rows, chosen, judged, folder),
+        "pictures": [] if folder is None else _draw(report["groups"], judged, folder),
     }
-    for pair, shortest in report.get("baseline_reaches", {}).items():
+    for pair, shortest in [item for group in report["groups"] for item in group.get("baseline_reaches", {}).items()]:
         near = f"{pair} come as near as {shortest:.2f} A, and the repulsion reaches farther"
         click.echo(f"note: {near}: better end it below, where no data are", err=True)
     if as_json:
         print_json(result)
         return
-    head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}, {report['rows']} rows"
-    click.echo(f"{head}, {report['descriptors']} candidate terms")
-    print_path(rows, chosen, settings.fit.quantities == ("forces",))
-    _say_what_next(result, frames, options["tests"], settings.fit.quantities)
+    click.echo(f"{count(len(data.training), 'frame')} of {', '.join(data.species)}")
+    for number, group in enumerate(report["groups"]):
+        _print_group(group, number if len(report["groups"]) > 1 else None, settings.groups[number])
+    if len(report["groups"]) > 1:
+        _print_members(ensemble, report)
+    _say_what_next(result, frames, options["tests"], quantities)
+
+
+def _quantities(settings: ModelSettings) -> tuple[str, ...]:
+    """Return what any group is fitted to; forces where none is fitted."""
+    from alworkflows.settings import LinearSettings
+
+    found = [name for group in settings.groups if isinstance(group, LinearSettings) for name in group.fit.quantities]
+    return tuple(dict.fromkeys(found or ["forces"]))
+
+
+def _print_group(group: dict[str, Any], number: int | None, settings: GroupSettings) -> None:
+    """Print how a group was fitted: the path of its models, where it has one."""
+    from alworkflows.cli.path_table import print_path
+    from alworkflows.plotting.accuracy import path_rows
+    from alworkflows.settings import LinearSettings
+
+    if number is not None:
+        click.echo(f"\ngroup {number + 1}, {group['class']}:")
+    if not isinstance(settings, LinearSettings):
+        click.echo("taken as it is" if not settings.is_trained else "fitted")
+        return
+    click.echo(f"{group['rows']} rows, {group['descriptors']} candidate terms")
+    print_path(*path_rows(group), settings.fit.quantities == ("forces",))
+    click.echo(f"taken: members of {', '.join(map(str, group['terms']))} terms")
+
+
+def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
+    """Print what each group is made of, and how far all are apart."""
+    click.echo("")
+    errors = ["-" if own.get("held_out_rmse") is None else f"{own['held_out_rmse']:.4f}" for own in report["groups"]]
+    rows = [[group.committee.make, len(group.places), error] for group, error in zip(ensemble.groups, errors, strict=True)]
+    print_table(["members", "number", "RMSE on unseen"], rows)
+    apart = report["reference_disagreement"]
+    if apart is not None:
+        click.echo(f"all members disagree by {apart:.4f} eV/A (median) on frames that some have not seen")
 
 
 @dataclass(frozen=True)
@@ -181,14 +221,26 @@ def _named(texts: Sequence[str]) -> dict[str, str]:
 
 
 def model_settings(options: dict[str, Any]) -> ModelSettings:
-    """Return the settings of the file, changed by --set and then by the options of their own."""
-    from alworkflows.cli.files import assign
-    from alworkflows.settings import ModelSettings, merge, parse, read_yaml
+    """Return the settings of the file, changed by --set and then by the options of their own.
 
-    base: dict[str, Any] = {}
-    if options["settings_file"]:
-        base = read_yaml(options["settings_file"])
-        base = base.get("model", {}) if "stages" in base or "material" in base or "model" in base else base
+    Raises
+    ------
+    InputError
+        If the file has several groups, and an option changes settings of one.
+    """
+    from alworkflows.cli.files import assign, read_model_settings
+    from alworkflows.errors import InputError
+    from alworkflows.settings import ModelSettings, merge, parse
+
+    base = read_model_settings(options["settings_file"]) if options["settings_file"] else {}
+    if isinstance(base, list):
+        single = ("changes", "method", "rule", "terms", "alpha", "quantities", "families", "zbl", "members")
+        if given := [name for name in single if options.get(name)]:
+            option = "--set" if given[0] == "changes" else f"--{given[0]}"
+            raise InputError(
+                f"{option}: changes the settings of one group, and {options['settings_file']} has {len(base)}: change them there"
+            )
+        return parse(ModelSettings, base, options["settings_file"])
     direct: dict[str, Any] = {key: options[key] for key in ("method", "rule", "terms", "alpha") if options.get(key) is not None}
     if options.get("quantities"):
         direct["quantities"] = options["quantities"].split(",")
@@ -197,8 +249,8 @@ def model_settings(options: dict[str, Any]) -> ModelSettings:
     if options.get("zbl"):
         base = merge(base, {"baseline": {"name": "zbl", "inner": options["zbl"][0], "outer": options["zbl"][1]}})
     top = {"members": options["members"]} if options.get("members") is not None else {}
-    given = merge(merge(base, assign(options["changes"], "--set")), {"fit": direct, **top})
-    return parse(ModelSettings, given, options["settings_file"] or "settings")
+    changed = merge(merge(base, assign(options["changes"], "--set")), {**({"fit": direct} if direct else {}), **top})
+    return parse(ModelSettings, changed, options["settings_file"] or "settings")
 
 
 def set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
@@ -230,25 +282,27 @@ def check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -
             )
 
 
-def _draw(rows: Sequence[dict[str, Any]], chosen: int, found: dict[str, Any] | None, folder: Path) -> list[str]:
+def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder: Path) -> list[str]:
     from alworkflows.plotting import save
-    from alworkflows.plotting.accuracy import plot_parity, plot_path
+    from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
     folder.mkdir(parents=True, exist_ok=True)
-    save(plot_path(rows, chosen), folder / "path.png")
-    if found is None:
-        return [str(folder / "path.png")]
-    arrays = (found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
-    save(plot_parity(*arrays), folder / "parity.png")
-    return [str(folder / name) for name in ("path.png", "parity.png")]
+    written = []
+    for number, group in enumerate(groups, start=1):
+        if "path" in group:
+            written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
+            save(plot_path(*path_rows(group)), folder / written[-1])
+    if found is not None:
+        written.append("parity.png")
+        arrays = (found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+        save(plot_parity(*arrays), folder / "parity.png")
+    return [str(folder / name) for name in written]
 
 
 def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]) -> None:
     from alworkflows.cli.files import count
 
     model, test = result["model"], result["test"]
-    terms = result["fit"]["terms"]
-    click.echo(f"taken: members of {', '.join(map(str, terms))} terms")
     if test:
         forces = f"forces {test['force_rmse']:.4f} eV/A (they spread by {test['force_std']:.2f})"
         click.echo(f"on {count(test['frames'], 'test frame')}: {forces}")

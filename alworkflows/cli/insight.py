@@ -46,6 +46,7 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     from alworkflows.cli.files import check_species, load_model, new_folder, read_frames, together
     from alworkflows.cli.progress import progress
     from alworkflows.insight import look_into, write
+    from alworkflows.models.capabilities import Insightful
 
     folder = new_folder(output, overwrite)
     ensemble = load_model(model)
@@ -54,7 +55,7 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     with progress(as_json) as say:
         found = look_into(ensemble, together(files), say)
         say("drawing")
-        written = write(found, folder) + _path(ensemble.report, folder)
+        written = write(found, folder) + _paths(ensemble.report, folder)
     if as_json:
         print_json(
             {
@@ -65,24 +66,30 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
             }
         )
         return
+    others = ensemble.having(Insightful, "insight")[1]
+    if others:
+        click.echo(f"Of the members that have terms, without {', '.join(map(str, others))}.")
     print_shares(found.shares)
     for line in warnings(found):
         click.echo(line)
     click.echo(f"written to {folder}: {', '.join(written)}")
 
 
-def _path(report: dict[str, Any], folder: Path) -> list[str]:
-    """Draw the path that the model was chosen on, if its report holds it; return the names of the files."""
-    if "path" not in report:
-        return []
+def _paths(report: dict[str, Any], folder: Path) -> list[str]:
+    """Draw the paths that members were chosen on, as far as the report holds them; return the names of the files."""
     from alworkflows.insight.plip.look import write_csv
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_path
 
-    rows, chosen = path_rows(report)
-    save(plot_path(rows, chosen), folder / "path.png")
-    write_csv(folder / "path.csv", list(rows[0]), (row.values() for row in rows))
-    return ["path.png", "path.csv"]
+    groups = [group for group in report.get("groups", []) if "path" in group]
+    written = []
+    for number, group in enumerate(groups, start=1):
+        name = f"path_{number}" if len(groups) > 1 else "path"
+        rows, chosen = path_rows(group)
+        save(plot_path(rows, chosen), folder / f"{name}.png")
+        write_csv(folder / f"{name}.csv", list(rows[0]), (row.values() for row in rows))
+        written += [f"{name}.png", f"{name}.csv"]
+    return written
 
 
 def warnings(found: Insight) -> list[str]:

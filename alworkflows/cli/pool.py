@@ -137,7 +137,7 @@ def _sets(frames: Sequence[str], options: dict[str, Any], say: Callable[[str], N
     from alworkflows.retrospective.pool import LabelledSet
 
     files, tests = read_frames(frames), read_frames(options["tests"])
-    species, settings = species_of(files), model_settings(options)
+    species, settings = species_of(files), model_settings(options).linear("pool")
     check_species(tests, species, "the pool")
     check_labels([*files, *tests])
     training, held = together(files), together(tests)

@@ -1,5 +1,5 @@
 """Potentials as files that other programs run."""
 
-from alworkflows.export.plip.lammps import export_lammps
+from alworkflows.export.registry import export_lammps
 
 __all__ = ["export_lammps"]

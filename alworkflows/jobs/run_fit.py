@@ -35,7 +35,6 @@ def run(spec: FitSpec, folder: Path) -> FitResult | UnfinishedFit:
 
 def _fit(spec: FitSpec, folder: Path, deadline: Deadline, restarts: int) -> FitResult:
     from alworkflows.models import force_errors, train
-    from alworkflows.models.linear.unfinished import Unfinished
 
     names = [*spec.batches, *spec.tests, *(name for files in spec.transfers.values() for name in files)]
     batches = dict(zip(names, read_batches(folder, names), strict=True))
@@ -49,7 +48,8 @@ def _fit(spec: FitSpec, folder: Path, deadline: Deadline, restarts: int) -> FitR
         tests={"test": [batches[name] for name in spec.tests]} if testing else {},
         transfers={group: [batches[name] for name in files] for group, files in spec.transfers.items()},
         references=[frame for name in spec.references for frame in frames_io.load(folder / name)[0]],
-        unfinished=Unfinished(folder / CHECKPOINT, deadline),
+        checkpoint=folder / CHECKPOINT,
+        deadline=deadline,
     )
     ensemble.save(folder / "ensemble.npz")
     judged = force_errors(ensemble, testing) if testing else None

@@ -41,7 +41,7 @@ def run(spec: LabelSpec, folder: Path) -> LabelResult:
     from alworkflows.labelling import LabelDeadline, run_labels
 
     deadline, settings = LabelDeadline(spec.max_seconds), spec.label
-    engine = configured(settings, spec.remedy)
+    parameters = configured(settings, spec.remedy)
     frames = frames_io.load(folder / spec.frames)[0]
     writer = frames_io.FrameWriter(folder / LABELLED, {"engine": describe(settings.calculator, settings.moments)})
 
@@ -65,5 +65,5 @@ def run(spec: LabelSpec, folder: Path) -> LabelResult:
         )
     (folder / CURRENT).unlink(missing_ok=True)
     ended = deadline.outcome() if report.left else {}
-    about = {"energy": engine.which_energy(), "remedy": spec.remedy, "cores": engine.cores()}
+    about = {"energy": parameters.which_energy(), "remedy": spec.remedy, "cores": parameters.cores()}
     return LabelResult.of(**report.as_dict(), **about, **ended)

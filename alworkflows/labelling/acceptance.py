@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import Calculator, PropertyNotImplementedError
 
-from alworkflows.calculators.contract import Engine
+from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.calculators.factory import bare
 from alworkflows.calculators.failures import FailureKind, LabelError
 from alworkflows.frames import attach_labels
@@ -102,7 +102,7 @@ def label_frame(
     calculator: Calculator,
     largest_force: float = np.inf,
     *,
-    engine: Engine | None = None,
+    parameters: CalculatorParameters | None = None,
     moments: Mapping[str, float] | None = None,
     largest_moment_change: float | None = None,
 ) -> Atoms:
@@ -110,7 +110,7 @@ def label_frame(
 
     Parameters
     ----------
-    engine : Engine, optional
+    parameters : CalculatorParameters, optional
         Asked whether the label is converged.
     largest_force, moments, largest_moment_change
         See :func:`accept`.
@@ -131,7 +131,7 @@ def label_frame(
         energy=energy,
         forces=forces,
         stress=_stress(atoms),
-        converged=None if engine is None else engine.converged(calculator),
+        converged=None if parameters is None else parameters.converged(calculator),
         symbols=seen.get_chemical_symbols() if isinstance(seen, Atoms) else None,
         moment=None if moment is None else float(moment),
     )

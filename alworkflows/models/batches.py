@@ -14,9 +14,8 @@ from ase import Atoms
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels
-from alworkflows.models.linear.rows import frame_weight
 
-__all__ = ["Batches", "FrameSource", "batch_hash"]
+__all__ = ["Batches", "FrameSource", "batch_hash", "frame_weight"]
 
 #: loose frames that make a batch
 CHUNK = 256
@@ -72,6 +71,24 @@ class Batches:
         if isinstance(item, Sequence) and all(isinstance(frame, Atoms) for frame in item):
             return list(item)
         raise InputError(f"{self.where}: expected frames (ase.Atoms), lists of frames or files, got {type(item).__name__}")
+
+
+def frame_weight(atoms: Atoms) -> float:
+    """Return the weight of a frame's squared errors.
+
+    Raises
+    ------
+    InputError
+        If it is not a positive number.
+    """
+    given = atoms.info.get("weight", 1.0)
+    try:
+        weight = float(given)
+    except (TypeError, ValueError):
+        weight = float("nan")
+    if not (np.isfinite(weight) and weight > 0):
+        raise InputError(f"frame {frame_id(atoms)}: expected in info['weight'] a positive number, got {given!r}")
+    return weight
 
 
 def batch_hash(frames: Sequence[Atoms]) -> str:

@@ -1,101 +1,126 @@
-"""``Ensemble``: a committee of models, its mean, its disagreement, and its file."""
+"""``Ensemble``: members of any classes, their mean, and how far they are apart."""
 
 from __future__ import annotations
 
-import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors import build
-from alworkflows.descriptors.neighbours import kinds_of
 from alworkflows.errors import CommitteeError, InputError
-from alworkflows.models.linear.baseline import Baseline
-from alworkflows.models.linear.model import Committee, LinearModel
-from alworkflows.settings import DescriptorSettings, parse
-from alworkflows.settings.model import BaselineSettings
+from alworkflows.models import storage
+from alworkflows.models.calculator import EnsembleCalculator
+from alworkflows.models.capabilities import Capability, Joint, require
+from alworkflows.models.contract import Committee, Model, OneAfterAnother
+from alworkflows.models.evaluation import SKIN, EnsemblePrediction, Evaluation, Evaluator, OneByOne
 
-if TYPE_CHECKING:
-    from alworkflows.models.calculator import EnsembleCalculator
-
-__all__ = ["Ensemble", "Prediction"]
-
-FORMAT, VERSION = "alworkflows-ensemble", 2
+__all__ = ["Ensemble", "Group"]
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """Mean energy (eV), forces (N, 3) (eV/A) and stress (6,) (eV/A^3) of the members, and how far they are apart.
+class Group:
+    """Members that are evaluated together, by their numbers in the ensemble."""
 
-    ``deviation`` (N,): sqrt(mean over members of |F_m - mean F|^2) of each atom, eV/A; ``members``: each one's forces (M, N, 3).
-    """
+    committee: Committee
+    places: tuple[int, ...]
 
-    energy: float
-    forces: np.ndarray
-    stress: np.ndarray
-    deviation: np.ndarray
-    members: np.ndarray
+    def __str__(self) -> str:
+        return f"{len(self.places)} of {self.committee.make}"
 
 
 class Ensemble:
-    """Members fitted on different shares of the same data."""
+    """Members whose mean is the potential, and whose deviation from it says how far to trust it.
 
-    def __init__(self, members: Sequence[LinearModel], report: dict[str, Any] | None = None) -> None:
+    Parameters
+    ----------
+    members
+        At least two, of any classes, for the same species. Those that can be evaluated together are.
+    report
+        What is known of the fit, as plain JSON types.
+    """
+
+    def __init__(self, members: Sequence[Model], report: dict[str, Any] | None = None) -> None:
         if len(members) < 2:
             raise CommitteeError(f"an ensemble needs at least two members to disagree, got {len(members)}")
-        first = members[0]
-        if any(
-            (member.settings, member.species, member.baseline) != (first.settings, first.species, first.baseline)
-            for member in members
-        ):
-            raise InputError("the members of a linear ensemble must share descriptors, baseline and species")
         self.members, self.report = list(members), dict(report or {})
-        self.settings, self.species, self.baseline = first.settings, first.species, first.baseline
+        self.species = members[0].species
+        for name, member in zip(self.names, members, strict=True):
+            if set(member.species) != set(self.species):
+                raise InputError(
+                    f"the members of an ensemble must be for the same species: {self.names[0]} is for "
+                    f"{', '.join(self.species)}, {name} for {', '.join(member.species)}"
+                )
+
+    @property
+    def names(self) -> list[str]:
+        """A name for each member: its make, and a number where there are several of it."""
+        makes = [member.make for member in self.members]
+        total, seen = Counter(makes), Counter[str]()
+        names = []
+        for make in makes:
+            seen[make] += 1
+            names.append(f"{make} {seen[make]}" if total[make] > 1 else make)
+        return names
 
     @cached_property
-    def committee(self) -> Committee:
-        """All members as one evaluation."""
-        descriptors = build(self.settings, self.species)
-        return Committee(
-            descriptors,
-            np.array([member.weights for member in self.members]),
-            np.array([member.levels for member in self.members]),
-            Baseline(self.baseline, descriptors) if self.baseline else None,
-        )
+    def groups(self) -> list[Group]:
+        """The members as groups, each evaluated together."""
+        keys = [(type(m), m.joint_key) if isinstance(m, Joint) else number for number, m in enumerate(self.members)]
+        groups = []
+        for key in dict.fromkeys(keys):
+            places = [number for number, other in enumerate(keys) if other == key]
+            first = self.members[places[0]]
+            if isinstance(first, Joint):
+                groups.append(Group(first.together([self.members[place] for place in places]), tuple(places)))
+            else:
+                groups.append(Group(OneAfterAnother(first), tuple(places)))
+        return groups
 
-    def predict(self, frames: Sequence[Atoms]) -> list[Prediction]:
+    def having(self, capability: type[Capability], what: str) -> tuple[Capability, list[Group]]:
+        """Return the largest group that has a capability, and the groups that are left out.
+
+        Raises
+        ------
+        InputError
+            If no group has it; ``what`` is what was to be done.
+        """
+        able = [group for group in self.groups if isinstance(group.committee, capability)]
+        largest = max(able, key=lambda group: len(group.places), default=self.groups[0])
+        return require(largest.committee, capability, what), [group for group in self.groups if group is not largest]
+
+    def predict(self, frames: Sequence[Atoms]) -> list[EnsemblePrediction]:
         """Return mean and deviation for each frame.
 
         Raises
         ------
         InputError
-            If a frame holds a species the ensemble was not made for, or positions that are not finite.
+            If a frame has no atoms, a species the ensemble was not made for, or positions that are not finite.
         """
-        found = []
-        for atoms in frames:
-            pairs = self.committee.descriptors.neighbours(atoms)
-            positions = np.ascontiguousarray(atoms.positions, dtype=float)
-            energies, forces, virials = self.committee.evaluate(
-                kinds_of(atoms, self.species), positions, pairs.without(positions), np.eye(3)
-            )
-            mean = forces.mean(axis=0)
-            volume = atoms.get_volume() if atoms.pbc.all() else np.inf
-            found.append(
-                Prediction(float(energies.sum(axis=1).mean()), mean, virials.mean(axis=0) / volume, deviation(forces), forces)
-            )
-        return found
+        return [EnsemblePrediction.of(self._evaluate(atoms), atoms) for atoms in frames]
 
-    def calculator(self) -> EnsembleCalculator:
+    def _evaluate(self, atoms: Atoms) -> Evaluation:
+        found = Evaluation.together([group.committee.evaluate(atoms) for group in self.groups])
+        if len(self.groups) == 1:
+            return found
+        order = [place for group in self.groups for place in group.places]
+        return found.ordered(_inverse(order))
+
+    def evaluator(self, skin: float = SKIN) -> Evaluator:
+        """Return the members as they follow one structure through dynamics."""
+        parts = [group.committee.evaluator(skin) for group in self.groups]
+        if len(parts) == 1:
+            return parts[0]
+        order = [place for group in self.groups for place in group.places]
+        return OneByOne(parts, [len(group.places) for group in self.groups], _inverse(order))
+
+    def calculator(self, skin: float = SKIN) -> EnsembleCalculator:
         """Return an ASE calculator of the mean, made for dynamics."""
-        from alworkflows.models.calculator import EnsembleCalculator
-
-        return EnsembleCalculator(self)
+        return EnsembleCalculator(self.evaluator(skin))
 
     @property
     def reference_disagreement(self) -> float | None:
@@ -103,73 +128,52 @@ class Ensemble:
         return self.report.get("reference_disagreement")
 
     def summary(self) -> dict[str, Any]:
-        """Return what it is made of, as plain JSON types."""
+        """Return what it is made of, as plain JSON types.
+
+        Lists have an entry for each member, ``terms`` for those that have any; what ``microseconds_per_atom`` rest on, each
+        member's own summary says.
+        """
+        each = [member.summary() for member in self.members]
+        terms = [member["terms"] for member in each if "terms" in member]
         return {
-            "format": VERSION,
-            "model": "linear",
-            "descriptors": self.settings.name,
-            "baseline": self.baseline.name if self.baseline else None,
-            "size": len(self.members[0].weights),
+            "format": storage.VERSION,
             "species": list(self.species),
             "members": len(self.members),
-            "terms": [len(member.support) for member in self.members],
+            "names": self.names,
+            "classes": [member["class"] for member in each],
+            "parameters": [member["parameters"] for member in each],
+            "microseconds_per_atom": [member["cost"]["microseconds_per_atom"] for member in each],
+            **({"terms": terms} if terms else {}),
             "reference_disagreement": self.reference_disagreement,
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz``: arrays and a JSON header, no pickle."""
-        header = {
-            "format": FORMAT,
-            "version": VERSION,
-            "class": "linear",
-            "descriptors": self.settings.model_dump(mode="json"),
-            "baseline": self.baseline.model_dump(mode="json") if self.baseline else None,
-            "species": list(self.species),
-            "members": len(self.members),
-            "report": self.report,
-        }
-        with open(path, "wb") as handle:
-            np.savez(
-                handle,
-                header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8),
-                weights=np.array([member.weights for member in self.members]),
-                levels=np.array([member.levels for member in self.members]),
-            )
+        storage.save(path, self.members, self.report)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Ensemble:
-        """Read a file that :meth:`save` wrote.
+    def load(cls, path: str | os.PathLike[str], to_run: bool = True) -> Ensemble:
+        """Read a file that :meth:`save` wrote, of this version or an earlier one.
+
+        Parameters
+        ----------
+        to_run
+            Whether what its members run on must be installed.
 
         Raises
         ------
         InputError
-            If the file is missing, corrupt, not ours, or of a newer version.
+            If the file is missing, corrupt, not ours, of a newer version, or of a class that is not known.
+        MissingExtraError
+            If a member runs on a package that is not installed.
         """
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                arrays = {name: stored[name] for name in stored.files}
-            header = json.loads(arrays["header"].tobytes().decode())
-            if header["format"] != FORMAT:
-                raise KeyError("format")
-        except FileNotFoundError:
-            raise InputError(f"{path}: no such file") from None
-        except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
-            raise InputError(f"{path}: not a model file of alworkflows ({type(error).__name__} on reading it)") from error
-        if header["version"] != VERSION:
-            raise InputError(f"{path}: model format version {header['version']}, but this program knows version {VERSION}")
-        settings = parse(DescriptorSettings, header["descriptors"], f"{path}: descriptors")
-        baseline = header["baseline"] and parse(BaselineSettings, header["baseline"], f"{path}: baseline")
-        species = tuple(header["species"])
-        size = build(settings, species).size
-        weights, levels = arrays["weights"], arrays["levels"]
-        if weights.shape != (header["members"], size) or levels.shape != (header["members"], len(species)):
-            raise InputError(f"{path}: expected weights of shape {(header['members'], size)}, got {weights.shape}")
-        if not (np.isfinite(weights).all() and np.isfinite(levels).all()):
-            raise InputError(f"{path}: expected finite weights, got NaN or infinity")
-        members = [LinearModel(settings, species, w, e, baseline) for w, e in zip(weights, levels, strict=True)]
-        return cls(members, header["report"])
+        members, report = storage.load(path)
+        if to_run:
+            for member in members:
+                member.check_installed()
+        return cls(members, report)
 
 
-def deviation(forces: np.ndarray) -> np.ndarray:
-    """Return sqrt(mean over members of |F_m - mean F|^2) for forces (M, N, 3), (N,) in eV/A."""
-    return np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+def _inverse(order: Sequence[int]) -> np.ndarray:
+    """Return where in ``order`` each number stands."""
+    return np.argsort(order)

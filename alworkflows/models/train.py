@@ -1,40 +1,103 @@
-"""Fit an ensemble in one call."""
+"""Fit an ensemble in one call: each group of members by the trainer of its class."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from alworkflows.models.batches import FrameSource
+from ase import Atoms
+
+from alworkflows.deadline import Deadline
+from alworkflows.errors import InputError
+from alworkflows.models.batches import Batches, FrameSource
+from alworkflows.models.contract import Job, TrainingData
 from alworkflows.models.ensemble import Ensemble
-from alworkflows.models.linear.fitting import Fit
-from alworkflows.settings import ModelSettings
+from alworkflows.models.fitted import FittedGroup, ensemble_of
+from alworkflows.models.registry import MODELS
+from alworkflows.models.sample import Checked, Sample
+from alworkflows.settings import GroupSettings, ModelSettings
 
 __all__ = ["train"]
 
 
 def train(
     frames: FrameSource,
-    settings: ModelSettings,
+    settings: ModelSettings | GroupSettings | Sequence[GroupSettings],
     species: Sequence[str],
     seed: int,
     progress: Callable[[str], None] | None = None,
-    **more: Any,
+    *,
+    tests: Mapping[str, FrameSource] | None = None,
+    transfers: Mapping[str, FrameSource] | None = None,
+    references: Sequence[Atoms] = (),
+    cache: Any = "default",
+    checkpoint: Path | None = None,
+    deadline: Deadline | None = None,
 ) -> tuple[Ensemble, dict[str, Any]]:
-    """Return an ensemble whose member k left out fold k, and a report; further arguments are those of :class:`Fit`.
+    """Return an ensemble, and a report: that of the ensemble (see :func:`.fitted.ensemble_of`) and how each group's fit went.
+
+    Parameters
+    ----------
+    frames, tests, transfers, references
+        See :class:`.contract.TrainingData`.
+    settings
+        Of the ensemble, or of its one group, or of its groups.
+    species
+        Chemical symbols.
+    seed
+        Of all that is drawn.
+    progress, cache, checkpoint, deadline
+        See :class:`.contract.Job`; each group has a folder of its own in the checkpoint.
 
     Raises
     ------
     InputError
         If a frame lacks what is fitted, or there are too few frames for members to differ.
+    MissingExtraError
+        If a group runs on a package that is not installed.
     TimeIsUp
         If there is a deadline, and it came first.
     """
-    fit = Fit(frames, settings, species, seed, progress=progress, **more)
-    ensemble = fit.ensemble()
-    report = {**fit.report, **ensemble.report}
+    if isinstance(settings, GroupSettings):
+        settings = [settings]
+    groups = settings.groups if isinstance(settings, ModelSettings) else tuple(settings)
+    trained = [group for group in groups if group.is_trained]
+    if len(trained) > 1 and Batches(frames, "training frames").once:
+        raise InputError("training frames: expected frames that can be gone through again, as several groups are fitted")
+    say = progress or (lambda line: None)
+    data = TrainingData(frames, tests or {}, transfers or {}, references)
+    fitted, courses = [], []
+    for number, group in enumerate(groups):
+        trainer = MODELS[group.class_].trainer(group, species, seed)
+        folder = checkpoint / f"group_{number}" if checkpoint else None
+        trainer.fit(data, Job(say, cache, folder, deadline or Deadline()))
+        fitted.append(FittedGroup(group.class_, trainer.models_, trainer.report_, trainer.left_out_))
+        courses.append(trainer.course_)
+    sample = None
+    if trained:
+        count = next(group.report["frames"] for group, own in zip(fitted, groups, strict=True) if own.is_trained)
+    else:
+        count, sample = _unseen(frames, seed)
+    ensemble = ensemble_of(fitted, count, sample)
+    groups_report = [{**course, **own} for course, own in zip(courses, ensemble.report["groups"], strict=True)]
+    report = {**ensemble.report, "groups": groups_report}
     if progress:
-        progress(
-            f"{report['frames']} frames, {max(report['terms'])} terms, held-out force error {report['held_out_rmse']:.4f} eV/A"
-        )
+        progress(_told(report))
     return ensemble, report
+
+
+def _unseen(frames: FrameSource, seed: int) -> tuple[int, list[Atoms]]:
+    """Return the number of frames, and a sample of them: where nothing is fitted, nobody saw any."""
+    sample = Sample(seed, folds=1, members=1)
+    checked = Checked(Batches(frames, "frames"), ("forces",), sample)
+    for _ in checked:
+        pass
+    if not checked.frames:
+        raise InputError("frames: expected at least one frame, got none")
+    return checked.frames, sample.frames()
+
+
+def _told(report: dict[str, Any]) -> str:
+    terms = f" {max(report['terms'])} terms," if "terms" in report else ""
+    return f"{report['frames']} frames,{terms} held-out force error {report['held_out_rmse']:.4f} eV/A"

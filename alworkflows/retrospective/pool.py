@@ -20,16 +20,17 @@ from ase import Atoms
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
 from alworkflows.frames import check_labelled, duplicates, frame_id
-from alworkflows.models.ensemble import deviation
-from alworkflows.models.linear.baseline import Baseline
-from alworkflows.models.linear.normal import Normal, fold_of
+from alworkflows.models.evaluation import deviation
+from alworkflows.models.linear.model import baseline_of
+from alworkflows.models.linear.normal import Normal
 from alworkflows.models.linear.regression import Sums, regression
 from alworkflows.models.linear.rows import RowMaker
 from alworkflows.models.linear.table import Errors, PathRow, PathTable
+from alworkflows.models.sample import fold_of
 from alworkflows.selection.criteria import Scores
 from alworkflows.selection.fingerprint import fingerprints
 from alworkflows.selection.grade import inverse_of
-from alworkflows.settings import FitSettings, ModelSettings
+from alworkflows.settings import FitSettings, LinearSettings
 
 __all__ = ["LabelledSet", "PoolModel"]
 
@@ -42,7 +43,7 @@ class LabelledSet:
     frames
         F frames with forces, no two the same.
     settings
-        Of the model; forces alone are fitted.
+        Of the models, which are linear so that design rows can be kept; forces alone are fitted.
     species
         Chemical symbols.
     folder
@@ -68,7 +69,7 @@ class LabelledSet:
     def __init__(
         self,
         frames: Sequence[Atoms],
-        settings: ModelSettings,
+        settings: LinearSettings,
         species: Sequence[str],
         folder: Path | None = None,
         say: Callable[[str], None] = lambda message: None,
@@ -81,7 +82,7 @@ class LabelledSet:
         self.frames, self.settings, self.species = list(frames), settings, tuple(species)
         self.ids = [frame_id(frame) for frame in frames]
         self.descriptors = build(settings.descriptors, self.species)
-        baseline = Baseline(settings.baseline, self.descriptors) if settings.baseline else None
+        baseline = baseline_of(settings.baseline, self.descriptors)
         plain = RowMaker(self.descriptors, FitSettings(quantities=("forces",)), baseline)
         weighted = RowMaker(self.descriptors, settings.fit, baseline)
         self.scales = np.array([weighted.scale(frame) for frame in frames])

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alworkflows.errors import InputError
+from alworkflows.models.capabilities import LinearTerms
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -59,9 +60,15 @@ class ActiveSet:
 
     @classmethod
     def of_ensemble(cls, ensemble: Ensemble, frames: Iterable[Atoms]) -> ActiveSet:
-        """Return the active set of what an ensemble was trained on, by the terms that any member uses."""
-        columns = np.flatnonzero(np.any([member.weights != 0 for member in ensemble.members], axis=0))
-        return cls.of_frames(ensemble.committee.descriptors, frames, columns)
+        """Return the active set of what an ensemble was trained on, by the terms that any of its linear members uses.
+
+        Raises
+        ------
+        InputError
+            If no member is linear in descriptors.
+        """
+        linear, _ = ensemble.having(LinearTerms, "extrapolation grade")
+        return cls.of_frames(linear.descriptors, frames, linear.columns)
 
     @classmethod
     def of_frames(cls, descriptors: Descriptors, frames: Iterable[Atoms], columns: np.ndarray) -> ActiveSet:

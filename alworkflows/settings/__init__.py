@@ -10,7 +10,7 @@ from alworkflows.settings.descriptors import DescriptorSettings, PlipSettings
 from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
-from alworkflows.settings.model import ModelSettings
+from alworkflows.settings.model import GroupSettings, LinearSettings, ModelSettings, UniversalSettings
 from alworkflows.settings.regression import FitMethod, FitSettings, TermsRule
 from alworkflows.settings.samplers import (
     CompressSettings,
@@ -51,8 +51,10 @@ __all__ = [
     "GaussianFunctions",
     "GeometryLimits",
     "GivenData",
+    "GroupSettings",
     "LabelSettings",
     "LevelKind",
+    "LinearSettings",
     "MeltSettings",
     "ModelSettings",
     "Overlap",
@@ -69,6 +71,7 @@ __all__ = [
     "SurfaceMeltSettings",
     "TermsRule",
     "TrustLevels",
+    "UniversalSettings",
     "VaspSettings",
     "merge",
     "parse",

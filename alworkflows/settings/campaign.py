@@ -73,7 +73,7 @@ class Campaign(Settings):
     structures: dict[str, StructureSettings] = Field(min_length=1)
     stages: tuple[Stage, ...] = Field(min_length=1)
     label: LabelSettings = LabelSettings()
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = Field(ModelSettings(), description="a group of members, linear unless its class says other, or a list")
     selection: SelectionSettings = SelectionSettings()
     budget: Budget = Budget()
     start: tuple[GivenData, ...] = Field((), description="labelled frames to begin with")
@@ -100,7 +100,7 @@ class Campaign(Settings):
                     )
         if not self.stages[0].train:
             raise ValueError(f"stages.{names[0]}: the first stage has to train; put transfer sets (train: false) after it")
-        if self.model.fit.rule == "transfer" and all(stage.train for stage in self.stages):
+        if self.model.needs_transfer_set and all(stage.train for stage in self.stages):
             raise ValueError("model.fit.rule: 'transfer' needs a transfer set: a stage with 'train: false'")
         if self.stages[0].sampler.needs_ensemble and not self.start:
             raise ValueError(

@@ -68,7 +68,7 @@ class FitSettings(Settings):
         description="least squares: eigenvalues of the normalised Gram matrix below this share of the largest are zero; "
         "none: the number of descriptors times the rounding of a double",
     )
-    levels: dict[str, float] | None = Field(
+    reference_energies: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; none: as fits the reference frames, or else the data, best"
     )
 
@@ -79,3 +79,8 @@ class FitSettings(Settings):
         if self.terms is not None and self.method is not FitMethod.LASSO_LARS:
             raise ValueError(f"a number of terms can be asked of the method lasso-lars only, got {self.method.value}")
         return self
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the rule chooses a model of the path, rather than a number of terms or a penalty."""
+        return self.terms is None and self.alpha is None

@@ -6,7 +6,7 @@ from planted import LEVELS, SETTINGS, SPECIES, structure
 
 from alworkflows.descriptors import build
 from alworkflows.frames import attach_labels
-from alworkflows.settings import FitSettings, ModelSettings
+from alworkflows.settings import FitSettings, LinearSettings
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +45,8 @@ def settings():
     """Return a function that makes model settings."""
 
     def _settings(members=3, folds=5, **fit):
-        return ModelSettings(descriptors=SETTINGS, fit=FitSettings(**{"rows_per_term": 3.0, **fit}), members=members, folds=folds)
+        return LinearSettings(
+            descriptors=SETTINGS, fit=FitSettings(**{"rows_per_term": 3.0, **fit}), members=members, folds=folds
+        )
 
     return _settings

@@ -145,10 +145,10 @@ BAD = [
     ),
     (make(structures={"w": {}}), "structures.w: expected exactly one of prototype, file, crystal"),
     (make(structures={"w": {"prototype": "x", "file": "y"}}), "structures.w: expected exactly one of prototype, file, crystal"),
-    (make(model={"members": 1}), "model.members: expected greater than or equal to 2, got 1"),
+    (make(model={"members": 1}), "model: members: expected at least two in all, so that they can disagree, got 1"),
     (make(model={"members": 12}), "model: expected at least as many folds as members (12), got 10"),
-    (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors.plip: expected distinct l between 0 and 8, got [0, 0]"),
-    (make(model={"descriptors": {"m": [1]}}), "model.descriptors.plip: expected distinct m between 2 and 9, got [1]"),
+    (make(model={"descriptors": {"l": [0, 0]}}), "model.descriptors: expected distinct l between 0 and 8, got [0, 0]"),
+    (make(model={"descriptors": {"m": [1]}}), "model.descriptors: expected distinct m between 2 and 9, got [1]"),
     (
         make(model={"descriptors": {"functions": [{"family": "gaussian", "widths": [0.0]}]}}),
         "functions.0.gaussian.widths.0: expected greater than 0, got 0.0",

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ase import Atoms
 
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
-from alworkflows.settings import Campaign, ModelSettings, Stage, merge, parse
-from workchains.cli.toy import TOY, TOY_FRAMES, shorten, toy_labels
+from alworkflows.settings import Campaign, Stage
+from workchains.cli.toy import TOY_FRAMES, shorten, toy_labels, toy_model
 
 if TYPE_CHECKING:
     from aiida.orm import InstalledCode
@@ -288,7 +288,7 @@ class _Trial:
         """Fit a small ensemble to a few frames with labels: what the melt gave, filled up with rattled structures."""
         from alworkflows.models import train
 
-        model = parse(ModelSettings, merge(self.campaign.model.model_dump(mode="json"), TOY), "toy model")
+        model = toy_model(self.campaign.model)
         chosen = self.frames[: TOY_FRAMES // 2] + list(self._rattled(TOY_FRAMES - TOY_FRAMES // 2))
         frames = self._labelled(chosen) if self.runs_here else toy_labels(chosen, self.campaign)
         return train(frames, model, self.campaign.species, self.campaign.seed)[0]

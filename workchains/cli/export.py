@@ -51,17 +51,26 @@ print(f"disagreement {prediction.deviation.max():.4f} eV/A ({ensemble.reference_
 )
 @click.option("--iteration", "-i", type=int, metavar="N", help="Ensemble of this iteration of a campaign; default: the last.")
 @click.option("--frames", is_flag=True, help="Also write the training and test frames, as extended XYZ.")
+@click.option("--leave-out", is_flag=True, help="For LAMMPS, the mean without members that cannot be written: another potential.")
 @click.option("--overwrite", is_flag=True, help="Write into a folder that holds something.")
 @profile_option
 @json_option
 def export(
-    what: str, output: str, iteration: int | None, frames: bool, overwrite: bool, profile: str | None, as_json: bool
+    what: str,
+    output: str,
+    iteration: int | None,
+    frames: bool,
+    leave_out: bool,
+    overwrite: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> None:
     """Write the ensemble of a campaign, an ensemble node, or a model file, as files for ASE and LAMMPS.
 
     The folder gets ensemble.npz, structure.xyz, example.py (runs as it is), provenance.json (PKs and UUIDs) and README.md with
     the errors; in lammps/ the mean of the ensemble for LAMMPS: in.plip runs it by a plugin, in.stock by LAMMPS' own styles
-    as far as they go, and README.md says how. Of a model file (fit by hand), lammps/ alone.
+    as far as they go, and README.md says how; it is left out, with the reason, if there are members that LAMMPS cannot run. Of a
+    model file (fit by hand), lammps/ alone.
 
     \b
     Examples:
@@ -79,16 +88,16 @@ def export(
     if Path(what).suffix == ".npz":
         if iteration is not None or frames:
             raise InputError(f"--iteration and --frames are for a campaign, and {what} is a model file")
-        written = _export_file(Path(what), folder)
+        written, lacking = _export_file(Path(what), folder, leave_out), None
     else:
         from workchains.machines.session import activate
 
         activate(profile)
         from workchains.provenance import load_node
 
-        written = export_ensemble(_ensemble(load_node(what), iteration), folder, frames)
+        written, lacking = export_ensemble(_ensemble(load_node(what), iteration), folder, frames, leave_out)
     if as_json:
-        print_json({"folder": str(folder), "files": written})
+        print_json({"folder": str(folder), "files": written, "not_for_lammps": lacking})
         return
     for name in written:
         if not name.startswith("lammps/plugin/"):
@@ -96,17 +105,20 @@ def export(
     click.echo("")
     if "example.py" in written:
         click.echo(f"Next, with ASE:    python {folder / 'example.py'}")
+    if lacking:
+        click.echo(f"Not for LAMMPS: {lacking}")
+        return
     click.echo(
         f"Next, with LAMMPS: sh {folder / 'lammps/plugin/build.sh'}, then include in.plip; see {folder / 'lammps/README.md'}"
     )
 
 
-def _export_file(path: Path, folder: Path) -> list[str]:
+def _export_file(path: Path, folder: Path, leave_out: bool) -> list[str]:
     """Write a model file for LAMMPS; return the names of the files."""
     from alworkflows.export import export_lammps
     from alworkflows.models import Ensemble
 
-    return [f"lammps/{name}" for name in export_lammps(Ensemble.load(path), folder / "lammps").files]
+    return [f"lammps/{name}" for name in export_lammps(Ensemble.load(path), folder / "lammps", leave_out).files]
 
 
 def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
@@ -138,13 +150,17 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
     return found
 
 
-def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False) -> list[str]:
-    """Write an ensemble and what is known of it into a folder; return the names of the files.
+def export_ensemble(
+    node: EnsembleData, folder: Path, frames: bool = False, leave_out: bool = False
+) -> tuple[list[str], str | None]:
+    """Write an ensemble and what is known of it into a folder; return the names of the files, and why LAMMPS' are not there.
 
     Parameters
     ----------
     frames
         Whether to write the frames it was trained and tested on.
+    leave_out
+        Whether members that LAMMPS cannot run are left out there.
     """
     from alworkflows import frames as frames_io
 
@@ -153,10 +169,14 @@ def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False) -> l
     batches = {kind: [batch.get_frames() for batch in nodes] for kind, nodes in known.pop("nodes").items()}
     written = ["ensemble.npz", "example.py", "provenance.json", "README.md"]
     node.export_file(folder / "ensemble.npz")
-    written += _export_file(folder / "ensemble.npz", folder)
+    lacking = None
+    try:
+        written += _export_file(folder / "ensemble.npz", folder, leave_out)
+    except InputError as error:
+        lacking = str(error)
     (folder / "example.py").write_text(EXAMPLE)
     (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
-    (folder / "README.md").write_text(_readme(node, known))
+    (folder / "README.md").write_text(_readme(node, known, lacking))
     if batches["batches"]:
         written.append("structure.xyz")
         frames_io.write(folder / "structure.xyz", [batches["batches"][0][0]])
@@ -165,7 +185,7 @@ def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False) -> l
             if batches[kind]:
                 written.append(name)
                 frames_io.write(folder / name, [frame for batch in batches[kind] for frame in batch])
-    return written
+    return written, lacking
 
 
 def _provenance(node: EnsembleData) -> dict[str, Any]:
@@ -203,13 +223,15 @@ def _provenance(node: EnsembleData) -> dict[str, Any]:
     return found
 
 
-def _readme(node: EnsembleData, known: dict[str, Any]) -> str:
+def _readme(node: EnsembleData, known: dict[str, Any], lacking: str | None) -> str:
     attributes = known["attributes"]
-    terms = attributes.get("terms") or []
     lines = [
         f"# Ensemble of {attributes.get('members')} potentials for {', '.join(attributes.get('species', []))}",
         "",
-        f"Trained by alworkflows{_of_campaign(known)}; terms of the members: {', '.join(map(str, terms))}.",
+        f"Trained by alworkflows{_of_campaign(known)}. Members:",
+        "",
+        *_member_lines(attributes),
+        "",
         f"Labels: {json.dumps(known['engine'])}." if "engine" in known else "The labels' engine is not on record.",
         "",
         "Units: eV, A; stress in eV/A^3 with ASE's sign and Voigt order.",
@@ -217,7 +239,7 @@ def _readme(node: EnsembleData, known: dict[str, Any]) -> str:
         "    python example.py                 the structure that comes with it",
         "    python example.py my-file.cif     yours",
         "",
-        "For LAMMPS: see lammps/README.md.",
+        f"Not for LAMMPS: {lacking}" if lacking else "For LAMMPS: see lammps/README.md.",
         "",
         "## Errors",
         "",
@@ -235,6 +257,12 @@ def _readme(node: EnsembleData, known: dict[str, Any]) -> str:
     for kind, word in (("batches", "trained on"), ("tests", "tested on")):
         lines += [f"- {word} {item['frames']} frames: node {item['pk']}, UUID {item['uuid']}" for item in known.get(kind, [])]
     return "\n".join(lines) + "\n"
+
+
+def _member_lines(attributes: dict[str, Any]) -> list[str]:
+    """Return a line a member: its name, and how many parameters it has."""
+    names, sizes = attributes.get("names", []), attributes.get("parameters", [])
+    return [f"- {name}: {size:,} parameters" for name, size in zip(names, sizes, strict=True)]
 
 
 def _of_campaign(known: dict[str, Any]) -> str:

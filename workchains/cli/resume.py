@@ -227,10 +227,10 @@ def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _merge(old: dict[str, Any], *changes: dict[str, Any]) -> dict[str, Any]:
-    from workchains.campaigns import lay
+    from workchains.campaigns import overlay
 
     for change in changes:
-        old = lay(old, change)
+        old = overlay(old, change)
     return old
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from alworkflows.cli.output import console, print_json, print_table
-from workchains.cli.summary import COLUMNS, LEGEND, Standing, details, rows, size
+from workchains.cli.summary import COLUMNS, LEGEND, CampaignSummary, details, rows, size
 
 __all__ = ["show"]
 
 
-def show(now: Standing, as_json: bool) -> None:
+def show(now: CampaignSummary, as_json: bool) -> None:
     """Print how a campaign stands."""
     from rich.text import Text
 
@@ -32,7 +32,7 @@ def show(now: Standing, as_json: bool) -> None:
         screen.print(Text(("Next: " if index == 0 else "      ") + line), soft_wrap=True)
 
 
-def _show_disks(now: Standing) -> None:
+def _show_disks(now: CampaignSummary) -> None:
     columns = ("folders on", "folders", "size", "files", "free", "free files")
     lines = [
         (item.machine, item.count, size(item.disk.used_bytes), item.disk.used_inodes, size(item.disk.free_bytes),

@@ -41,14 +41,14 @@ def status(campaign: str | None, wait: bool, disk: bool, profile: str | None, as
         return
     from workchains.cli.common import load_campaign_node
     from workchains.cli.show import show
-    from workchains.cli.summary import standing
+    from workchains.cli.summary import campaign_summary
 
     node = load_campaign_node(campaign)
     if wait:
         from workchains.cli.watch import follow
 
         follow(node, as_json)
-    show(standing(node, disk), as_json)
+    show(campaign_summary(node, disk), as_json)
 
 
 def _list(as_json: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from workchains.cli.flights import Folders, Paused, Queue
     from workchains.provenance import Costs, IterationRecord, LabelTally, Step
 
-__all__ = ["COLUMNS", "Failed", "Standing", "details", "rows", "size", "standing"]
+__all__ = ["COLUMNS", "CampaignSummary", "Failed", "campaign_summary", "details", "rows", "size"]
 
 COLUMNS = ("#", "stage", "a/c/f/r", "chosen", "labels", "lost", "terms", "held-out", "test", "time")
 
@@ -37,7 +37,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CampaignSummary:
     """A campaign at one moment.
 
     Attributes
@@ -80,7 +80,7 @@ class Standing:
     folders: tuple[Folders, ...]
 
 
-def standing(node: ProcessNode, disk: bool = False) -> Standing:
+def campaign_summary(node: ProcessNode, disk: bool = False) -> CampaignSummary:
     """Return how a campaign stands; with ``disk`` its machines are asked what its folders take."""
     from workchains.cli.flights import disks, folders, paused, queues
     from workchains.loop.approval import open_question
@@ -101,7 +101,7 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         "jobs_done": sum(job.ended for job in jobs),
         "jobs": len(jobs),
     }
-    return Standing(
+    return CampaignSummary(
         pk=pk_of(node),
         name=node.label,
         state=state_of(node),
@@ -116,7 +116,8 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         trust=_trust(records),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
-        paused=paused(steps),
+        # what asks is told as a question
+        paused=paused([step for step in steps if question is None or step.pk != question["process"]]),
         folders=disks(steps) if disk else folders(steps),
         **values,
     )
@@ -157,7 +158,7 @@ def _short(reason: str) -> str:
     return reason.strip().splitlines()[0] if reason.strip() else "no reason given"
 
 
-def details(now: Standing) -> list[str]:
+def details(now: CampaignSummary) -> list[str]:
     """Return, in sentences, what else is to be known: labels, costs, jobs in flight, what is paused, folders that stay."""
     lines = []
     tally = now.labelling

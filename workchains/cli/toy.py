@@ -13,24 +13,35 @@ from alworkflows.settings import (
     DrivenDynamics,
     Dynamics,
     LabelSettings,
+    LinearSettings,
     MeltSettings,
+    ModelSettings,
     QuenchSettings,
     SurfaceMeltSettings,
+    parse,
 )
 
-__all__ = ["TOY", "TOY_FRAMES", "shorten", "toy_labels"]
+__all__ = ["TOY_FRAMES", "shorten", "toy_labels", "toy_model"]
 
 #: steps of a sampler's trial
 STEPS = 200
 #: frames the toy ensemble is fitted to: enough that its two members, each of which leaves out about half, differ
 TOY_FRAMES = 10
-#: what makes a toy of a model: few descriptors, two members
+#: what makes a toy of a group of linear models: few descriptors
 TOY = {
-    "members": 2,
     "folds": 2,
     "descriptors": {"functions": [{"family": "gaussian", "centres": [1.0, 2.0, 3.0, 4.0], "widths": [1.0]}], "l": [0], "m": [4]},
     "fit": {"quantities": ["forces"], "terms": 6, "max_terms": 6},
 }
+
+
+def toy_model(model: ModelSettings) -> ModelSettings:
+    """Return an ensemble like a campaign's, small: two linear members for all that are fitted, pretrained ones as they are."""
+    pretrained = [group for group in model.groups if not group.is_trained]
+    if not model.is_trained:
+        return model
+    toy = parse(LinearSettings, {**TOY, "members": 2}, "toy model")
+    return ModelSettings.of(toy, *pretrained)
 
 
 def toy_labels(frames: list[Atoms], campaign: Campaign) -> list[Atoms]:

@@ -15,8 +15,9 @@ __all__ = ["EnsembleData"]
 class EnsembleData(FileData):
     """An ensemble of potentials in its own file format; what it is made of as attributes.
 
-    Attributes: ``species``, ``members``, ``terms`` (of each member), ``reference_disagreement`` (eV/A; trust levels are
-    multiples of it), ``format`` version.
+    Attributes: ``format`` version, ``species``, ``members`` (how many), of each member ``names``, ``classes``, ``parameters``
+    (how many) and ``microseconds_per_atom`` (of an evaluation); ``terms`` of those members that have any;
+    ``reference_disagreement`` (eV/A; trust levels are multiples of it).
     """
 
     FILENAME = "ensemble.npz"
@@ -24,7 +25,7 @@ class EnsembleData(FileData):
     @classmethod
     def from_file(cls, path: str | Path) -> EnsembleData:
         """Return an unstored node that holds a model file; a corrupt or foreign one is an ``InputError``."""
-        ensemble = Ensemble.load(path)
+        ensemble = Ensemble.load(path, to_run=False)
         node = cls()
         node.put_file(Path(path))
         node.base.attributes.set_many(ensemble.summary())

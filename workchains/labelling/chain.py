@@ -1,8 +1,8 @@
-"""``LabelWorkChain``: labels for a set of frames, by any engine; nothing is lost, and nothing is paid for twice."""
+"""``LabelWorkChain``: labels for a set of frames, by any program; nothing is lost, and nothing is paid for twice."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -16,17 +16,16 @@ from alworkflows.errors import InputError
 from alworkflows.frames.twins import coarse_key
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
 from workchains.data.frames import FramesData, engine_key
-from workchains.labelling.contract import LabelEngine, Outcome, Task, engine
+from workchains.labelling.contract import LabelProgram, Task, label_program
+from workchains.labelling.follow_up import follow_up, with_progress
 from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
 from workchains.processes.exit_statuses import LabelStatus, declare
 from workchains.processes.folders import clean
-from workchains.processes.keyed import ending
 from workchains.processes.naming import numbered
 from workchains.processes.queueing import is_stopping, load_process
-from workchains.processes.retries import End, Folder, Tries, decide, died, is_unreadable
 
 __all__ = ["LabelWorkChain"]
 
@@ -79,9 +78,9 @@ class LabelWorkChain(SharingWorkChain):
         return parse(LabelSettings, self.inputs.settings.get_dict(), "label settings")
 
     @property
-    def tool(self) -> LabelEngine:
-        """The engine."""
-        return engine(self.settings.engine)(self.settings)
+    def tool(self) -> LabelProgram:
+        """How the program labels."""
+        return label_program(self.settings.engine)(self.settings)
 
     @cached_property
     def frames(self) -> list[Atoms]:
@@ -141,7 +140,7 @@ class LabelWorkChain(SharingWorkChain):
         if not task.indices:
             return None
         frames = [self.frames[index] for index in task.indices]
-        options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
+        options = options_for(code.computer, self.tool.code_name, max(len(frame) for frame in frames))
         options.update(self.inputs.options.get_dict())
         process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
@@ -162,18 +161,16 @@ class LabelWorkChain(SharingWorkChain):
 
     def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
-        found = self.tool.outcome(node, self.inputs.frames, task, self.call_once)
-        if found.interrupted is None and len(found.unreached) == len(task.indices):
-            # a job of which nothing came must not be submitted for ever
-            found.interrupted = found.unreached.pop(0)
+        found = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
         if found.labelled is not None:
             self.ctx.parts[key] = found.labelled
             self.drop_other_versions(found.labelled)
-        self.queue(found.unreached, Task((), task.remedies, 0, None))
-        if found.interrupted is not None:
-            self.go_on(key, node, task, found)
-        if found.failures:
-            self.try_again(key, task, found)
+        following = follow_up(node, task, found, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
+        for sentence in following.reports:
+            self.report(f"{key}: {sentence}")
+        self.log_failures(key, task, following.failures)
+        for retry in following.retries:
+            self.queue(retry.indices, retry.like, retry.apart)
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
@@ -182,53 +179,9 @@ class LabelWorkChain(SharingWorkChain):
         elif found.interrupted is None:
             self.tidy(node)
 
-    def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
-        """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
-
-        That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is. None of them
-        speaks against the frame, so each counts as an interruption.
-        """
-        index = found.interrupted
-        assert index is not None
-        tries = Tries(task.restarts if index == task.indices[0] else 0, task.deaths)
-        # a program finds by itself what there is in the folder to begin with
-        folder = Folder.BROKEN if is_unreadable(node) else Folder.THERE
-        decision = decide(End.INTERRUPTED, tries, self.settings.restarts, folder)
-        cause = f"its job died ({ending(node)}) before" if died(node) else "the walltime stopped"
-        self.report(f"{key}: {cause} frame {index}. {decision.action}")
-        if decision.again:
-            parent = node.pk if decision.from_folder else None
-            self.queue([index], Task((), task.remedies, tries.restarts + 1, parent, tries.deaths), one_each=True)
-            return
-        kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
-        if died(node):
-            kind, reason = "lost", f"the last of which ended: {ending(node)}"
-        self.log_failures(key, task, [self.failure(index, kind, f"not finished after {tries.restarts + 1} jobs, {reason}")])
-
-    def try_again(self, key: str, task: Task, found: Outcome) -> None:
-        """Queue the frames that failed once more, as they are or with their next remedy; write down the failures either way.
-
-        A frame on which a job died is tried as it is: what ended the job may have had nothing to do with it.
-        """
-        self.log_failures(key, task, found.failures)
-        retried: list[int] = []
-        if found.died:
-            tries = Tries(task.restarts + task.deaths, task.deaths + 1)
-            decision = decide(End.DIED, tries, None, Folder.GONE)
-            self.report(f"{key}: the job died on {len(found.died)} frames. {decision.action}")
-            if decision.again:
-                retried = found.died
-                self.queue(retried, Task((), task.remedies, task.restarts, None, tries.deaths))
-        groups: dict[str, list[int]] = {}
-        for item in found.failures:
-            if item["index"] in retried:
-                continue
-            remedy = self.tool.remedy(item["kind"], task.remedies) if self.settings.remedies else None
-            if remedy is not None:
-                groups.setdefault(remedy, []).append(item["index"])
-        for remedy, indices in groups.items():
-            self.report(f"{key}: {len(indices)} frames failed and are tried again. Action taken: {remedy}")
-            self.queue(indices, Task((), (*task.remedies, remedy)))
+    def next_remedy(self, kind: str, used: Sequence[str]) -> str | None:
+        """Return the next remedy for a kind of failure, None if there is none or none is wanted."""
+        return self.tool.remedy(kind, used) if self.settings.remedies else None
 
     def drop_other_versions(self, labelled: FramesData) -> None:
         """Label anew what was taken over, if the first new label shows that the program is another one by now."""
@@ -249,7 +202,7 @@ class LabelWorkChain(SharingWorkChain):
     # ------------------------------------------------------------------------------------------------------------ small things
 
     def queue(self, indices: Iterable[int], like: Task, one_each: bool = False) -> None:
-        """Queue frames, those of largest disagreement first, in as many tasks as the engine wants."""
+        """Queue frames, those of largest disagreement first, in as many tasks as the program wants."""
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
@@ -312,10 +265,10 @@ def validate_frames(value: FramesData, _: Any) -> str | None:
 
 
 def validate_settings(value: Dict, _: Any) -> str | None:
-    """Refuse settings that the schema or the engine registry does not know."""
+    """Refuse settings that the schema or the registry of programs does not know."""
     try:
         settings = parse(LabelSettings, value.get_dict(), "label settings")
-        engine(settings.engine)(settings).check([])
+        label_program(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None

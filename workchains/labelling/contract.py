@@ -1,4 +1,4 @@
-"""The labelling contract, and the engines that keep it."""
+"""The labelling contract, and the programs that keep it."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from alworkflows.errors import unknown
 from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData
 
-__all__ = ["ENGINES", "Call", "LabelEngine", "Outcome", "Task", "engine"]
+__all__ = ["LABEL_PROGRAMS", "Call", "LabelProgram", "Outcome", "Task", "label_program"]
 
-#: one line an engine: name in the campaign file -> "module:class"
-ENGINES = {
-    "ase": "workchains.labelling.programs.ase:AseEngine",
-    "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoEngine",
-    "vasp": "workchains.labelling.programs.vasp.program:VaspEngine",
+#: one line a program: what ``label.engine`` of a campaign file says -> "module:class"
+LABEL_PROGRAMS = {
+    "ase": "workchains.labelling.programs.ase:AseProgram",
+    "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoProgram",
+    "vasp": "workchains.labelling.programs.vasp.program:VaspProgram",
 }
 
 #: ``call(key, calcfunction, **inputs)``: run a calcfunction once under a key of the work chain, and return its node
@@ -88,7 +88,7 @@ class Outcome:
     died: list[int] = field(default_factory=list)
 
 
-class LabelEngine(ABC):
+class LabelProgram(ABC):
     """How one program labels frames: which processes, and what they made.
 
     Labels are energy (eV), forces (eV/A) and stress (eV/A^3, ASE's sign), in the order of the frame's atoms; every output names
@@ -100,7 +100,7 @@ class LabelEngine(ABC):
 
     @property
     @abstractmethod
-    def program(self) -> str:
+    def code_name(self) -> str:
         """Name of the program, as a machine's folder ``codes/`` has it."""
 
     @abstractmethod
@@ -136,16 +136,16 @@ class LabelEngine(ABC):
         return None
 
 
-def engine(name: str) -> type[LabelEngine]:
-    """Return an engine by name.
+def label_program(name: str) -> type[LabelProgram]:
+    """Return how a program labels, by what ``label.engine`` says.
 
     Raises
     ------
     InputError
         If there is none of that name.
     """
-    if name not in ENGINES:
-        raise unknown("label engine", name, ENGINES)
-    module, attribute = ENGINES[name].split(":")
-    found: type[LabelEngine] = getattr(importlib.import_module(module), attribute)
+    if name not in LABEL_PROGRAMS:
+        raise unknown("label engine", name, LABEL_PROGRAMS)
+    module, attribute = LABEL_PROGRAMS[name].split(":")
+    found: type[LabelProgram] = getattr(importlib.import_module(module), attribute)
     return found

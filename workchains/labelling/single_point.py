@@ -1,4 +1,4 @@
-"""What engines share that label one frame in one process: what is refused before it costs, and the frame a result becomes."""
+"""What programs share that label one frame in one process: what is refused before it costs, and the frame a result becomes."""
 
 from __future__ import annotations
 

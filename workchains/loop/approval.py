@@ -27,10 +27,10 @@ def estimate(sets: Sequence[FramesData], settings: LabelSettings, code: Installe
 
     Keys: ``labels``, ``atoms``, ``core_hours`` (None if no such label is there yet) and ``text``.
     """
-    from workchains.labelling import engine
+    from workchains.labelling import label_program
 
     labels, atoms = sum(len(node) for node in sets), sum(node.base.attributes.get("n_atoms") for node in sets)
-    description = engine(settings.engine)(settings).describe(code)
+    description = label_program(settings.engine)(settings).describe(code)
     per_atom = _core_seconds_per_atom(engine_key(description)) if description is not None else None
     hours = None if per_atom is None else per_atom * atoms / 3600.0
     known = "cost unknown, none of these settings is there yet" if hours is None else f"about {hours:.3g} core-hours"

@@ -11,11 +11,15 @@ from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
-from workchains.labelling import engine
+from workchains.data.frames import FramesData
+from workchains.labelling import label_program
+from workchains.loop import step_inputs as of
 from workchains.machines import options_for
-from workchains.processes.exit_statuses import CampaignStatus, exit_label
+from workchains.processes.exit_statuses import CampaignStatus, TrainStatus, exit_label
 from workchains.processes.folders import clean
+from workchains.processes.keyed import ending
 from workchains.processes.queueing import QueueingWorkChain, is_stopping
+from workchains.steps.train import TrainWorkChain
 
 __all__ = ["STEPS", "LoopWorkChain"]
 
@@ -85,6 +89,30 @@ class LoopWorkChain(QueueingWorkChain):
         """Return what a namespace of the inputs holds."""
         return dict(self.inputs.get(name, {}))
 
+    def submit_training(
+        self, sets: Mapping[str, Mapping[str, FramesData]], groups: Mapping[str, str], about: str = ""
+    ) -> ProcessNode:
+        """Submit a fit to labelled frames; arguments as of :func:`~workchains.loop.step_inputs.training`."""
+        inputs, note = of.training(self.campaign, self.inputs.seed.value, sets, groups)
+        if note is not None:
+            self.report(f"{about}{note}")
+        return self.submit_once(
+            "train",
+            TrainWorkChain,
+            label=f"{about}train on {sum(map(len, sets['batches'].values()))} frames",
+            code=self.inputs.code,
+            options=self.options("fit"),
+            clean=self.campaign.label.clean,
+            **inputs,
+        )
+
+    def end_without_fit(self, node: ProcessNode, stage: str) -> None:
+        """End as a fit did that failed."""
+        if node.exit_status == TrainStatus.COMMITTEE_TOO_SMALL:
+            self.end_with(CampaignStatus.COMMITTEE_TOO_SMALL, message=ending(node))
+        else:
+            self.end_with(CampaignStatus.TRAINING_FAILED, stage=stage, message=ending(node))
+
     def await_first(self, chains: list[ProcessNode]) -> ToContext:
         """Wait for the first of some labelling steps, or of their jobs, to end."""
         living = [chain for chain in chains if not chain.is_terminated]
@@ -116,7 +144,7 @@ def validate_campaign(value: Dict, _: Any) -> str | None:
     """Refuse a campaign that the schema does not know, or that names a sampler or an engine that does not exist."""
     try:
         settings = parse(Campaign, value.get_dict(), "campaign").label
-        engine(settings.engine)(settings).check([])
+        label_program(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None

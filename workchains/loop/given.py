@@ -14,7 +14,7 @@ from workchains.data.frames import FramesData
 from workchains.loop import step_inputs as of
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
-from workchains.processes.exit_statuses import CampaignStatus, TrainStatus
+from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order
 from workchains.processes.queueing import is_stopping, load_process
@@ -150,29 +150,15 @@ class GivenDataWorkChain(LoopWorkChain):
     def run_train(self) -> ToContext:
         """Fit an ensemble to the given frames."""
         sets = {name: self.ctx.products.get(name, {}) for name in ("batches", "tests", "transfers")}
-        inputs, note = of.training(self.campaign, self.inputs.seed.value, sets, {})
-        if note is not None:
-            self.report(note)
-        node = self.submit_once(
-            "train",
-            TrainWorkChain,
-            label=f"train on {sum(map(len, sets['batches'].values()))} given frames",
-            code=self.inputs.code,
-            options=self.options("fit"),
-            clean=self.campaign.label.clean,
-            **inputs,
-        )
-        return ToContext(train=node)
+        return ToContext(train=self.submit_training(sets, {}))
 
     def inspect_train(self) -> None:
         """Hand over the first ensemble."""
         node = self.ctx.train
         if node.is_finished_ok:
             self.out_many(self.exposed_outputs(node, TrainWorkChain))
-        elif node.exit_status == TrainStatus.COMMITTEE_TOO_SMALL:
-            self.end_with(CampaignStatus.COMMITTEE_TOO_SMALL, message=ending(node))
         elif not is_stopping(self.node):
-            self.end_with(CampaignStatus.TRAINING_FAILED, stage=GIVEN, message=ending(node))
+            self.end_without_fit(node, GIVEN)
 
     def results(self) -> ExitCode | None:
         """Say how it ended."""

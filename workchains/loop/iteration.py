@@ -19,7 +19,7 @@ from workchains.loop.approval import answer, estimate, put_question
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.iteration_ports import declare
 from workchains.loop.late import has_enough
-from workchains.processes.exit_statuses import CampaignStatus, LabelStatus, TrainStatus
+from workchains.processes.exit_statuses import CampaignStatus, LabelStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order, numbered
 from workchains.processes.queueing import is_stopping
@@ -28,7 +28,6 @@ from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
 from workchains.steps.convergence import decide_convergence
 from workchains.steps.sample import SampleWorkChain
 from workchains.steps.select import select_frames
-from workchains.steps.train import TrainWorkChain
 from workchains.steps.trust_levels import find_trust_levels
 
 __all__ = ["LATE_LABELS", "IterationWorkChain"]
@@ -90,7 +89,10 @@ class IterationWorkChain(LoopWorkChain):
     @property
     def stage(self) -> Stage:
         """The settings of its stage."""
-        name = self.inputs.stage["name"]
+        return self.stage_named(self.inputs.stage["name"])
+
+    def stage_named(self, name: str) -> Stage:
+        """Return the settings of a stage."""
         return next(stage for stage in self.campaign.stages if stage.name == name)
 
     @property
@@ -101,6 +103,14 @@ class IterationWorkChain(LoopWorkChain):
     def setup(self) -> None:
         """Begin with nothing."""
         self.ctx.failure, self.ctx.products, self.ctx.labelling = None, {}, []
+
+    def call_or_end(self, key: str, function: Any, failed: CampaignStatus, **inputs: Any) -> Any:
+        """Call a calculation function and return its outputs, or None if it failed, which ends this."""
+        node = self.call_once(key, function, label=f"{self.key}: {key.replace('_', ' ')}", **inputs)
+        if node.is_finished_ok:
+            return node.outputs
+        self.end_with(failed, stage=self.stage.name, message=ending(node))
+        return None
 
     def with_own(self, name: str, output: str) -> dict[str, Any]:
         """Return what a namespace of the inputs holds, and what this iteration has added."""
@@ -129,18 +139,16 @@ class IterationWorkChain(LoopWorkChain):
     def run_levels(self) -> None:
         """Turn the errors that the user wants into disagreements of the last ensemble."""
         groups = [(key, self.inputs.groups[key]) for key in in_order(self.given("tests"))]
-        node = self.call_once(
+        outputs = self.call_or_end(
             "trust_levels",
             find_trust_levels,
-            label=f"{self.key}: trust levels",
+            CampaignStatus.LEVELS_UNUSABLE,
             report=self.inputs.report,
             settings=Dict(of.trust_levels(self.campaign, self.stage, groups, self.inputs.ensemble.reference_disagreement)),
         )
-        if not node.is_finished_ok:
-            self.end_with(CampaignStatus.LEVELS_UNUSABLE, stage=self.stage.name, message=ending(node))
-            return
-        self.hand_over("trust_levels", node.outputs.result)
-        self.report(f"{self.about}: {node.outputs.result['sentence']}")
+        if outputs is not None:
+            self.hand_over("trust_levels", outputs.result)
+            self.report(f"{self.about}: {outputs.result['sentence']}")
 
     def window(self) -> list[float] | None:
         """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
@@ -224,20 +232,21 @@ class IterationWorkChain(LoopWorkChain):
         """Choose the frames to label and the random test frames."""
         candidates, most = self.product("candidates"), self.inputs.allowance["labels"]
         settings = of.selection(self.campaign, self.stage, len(candidates), self.window(), most)
-        chosen = self.call_once(
+        if settings != of.selection(self.campaign, self.stage, len(candidates), self.window(), None):
+            tests = round(settings["test_share"] * len(candidates))
+            self.report(f"{self.about}: the budget leaves {most} labels, {tests} of them for test frames")
+        outputs = self.call_or_end(
             "select",
             select_frames,
-            label=f"{self.key}: select",
+            CampaignStatus.SELECTION_FAILED,
             candidates=candidates,
             deviation=self.product("deviation"),
             settings=Dict(settings),
             seed=Int(derive_seed(self.inputs.seed.value, self.stage.name, self.inputs.stage["stage_iteration"], "select")),
             **self.given("fingerprints"),
         )
-        if not chosen.is_finished_ok:
-            self.end_with(CampaignStatus.SELECTION_FAILED, stage=self.stage.name, message=ending(chosen))
+        if outputs is None:
             return
-        outputs = chosen.outputs
         for name in ("selected", "test", "fingerprints", "selection"):
             if name in outputs:
                 self.hand_over(name, outputs[name])
@@ -300,10 +309,9 @@ class IterationWorkChain(LoopWorkChain):
 
     def sample_ahead(self) -> None:
         """Begin the sampling that comes next, if that is wanted; it needs no ensemble."""
-        if "ahead" not in self.inputs:
-            return
-        name, number = self.inputs.ahead["name"], self.inputs.ahead["stage_iteration"]
-        self.submit_sample(SAMPLE_AHEAD, next(stage for stage in self.campaign.stages if stage.name == name), number)
+        if "ahead" in self.inputs:
+            ahead = self.inputs.ahead
+            self.submit_sample(SAMPLE_AHEAD, self.stage_named(ahead["name"]), ahead["stage_iteration"])
 
     def should_wait_for_labels(self) -> bool:
         """Too few labels are there to go on with."""
@@ -356,19 +364,7 @@ class IterationWorkChain(LoopWorkChain):
         """Fit an ensemble to all batches."""
         sets = {name: self.with_own(name, output) for name, output in SETS.items()}
         groups = {**self.inputs.groups.get_dict(), self.key: self.inputs.stage["name"]}
-        inputs, note = of.training(self.campaign, self.inputs.seed.value, sets, groups)
-        if note is not None:
-            self.report(f"{self.key}: {note}")
-        node = self.submit_once(
-            "train",
-            TrainWorkChain,
-            label=f"{self.key}: train on {sum(map(len, sets['batches'].values()))} frames",
-            code=self.inputs.code,
-            options=self.options("fit"),
-            clean=self.campaign.label.clean,
-            **inputs,
-        )
-        return ToContext(train=node)
+        return ToContext(train=self.submit_training(sets, groups, f"{self.key}: "))
 
     def inspect_train(self) -> None:
         """Hand over the new ensemble."""
@@ -385,10 +381,8 @@ class IterationWorkChain(LoopWorkChain):
         elif self.ctx.failure is not None:
             # too few labels came: that is how the campaign ends, and why there is no fit
             self.report(f"{self.key}: no fit to the labels that came: {ending(node)}")
-        elif node.exit_status == TrainStatus.COMMITTEE_TOO_SMALL:
-            self.end_with(CampaignStatus.COMMITTEE_TOO_SMALL, message=ending(node))
         else:
-            self.end_with(CampaignStatus.TRAINING_FAILED, stage=self.inputs.stage["name"], message=ending(node))
+            self.end_without_fit(node, self.inputs.stage["name"])
 
     def should_decide(self) -> bool:
         """All of it was done: what was labelled is fitted, or nothing was worth a label.
@@ -409,20 +403,18 @@ class IterationWorkChain(LoopWorkChain):
         tests = [key for key in self.with_own("tests", "test_batch") if groups[key] == stage.name]
         settings = of.decision(stage, told, tests, len(self.product("batch") or ()))
         earlier = self.given("decisions")
-        node = self.call_once(
+        outputs = self.call_or_end(
             "decide",
             decide_convergence,
-            label=f"{self.key}: decide",
+            CampaignStatus.JUDGEMENT_FAILED,
             selection=self.product("selection"),
             settings=Dict(settings),
             **{name: report for name, report in reports.items() if report is not None},
             **{f"decision_{number:03d}": earlier[key] for number, key in enumerate(in_order(earlier))},
         )
-        if not node.is_finished_ok:
-            self.end_with(CampaignStatus.JUDGEMENT_FAILED, stage=stage.name, message=ending(node))
-            return
-        self.hand_over("decision", node.outputs.result)
-        self.report(f"{self.key}: stage {stage.name} {node.outputs.result['sentence']}")
+        if outputs is not None:
+            self.hand_over("decision", outputs.result)
+            self.report(f"{self.key}: stage {stage.name} {outputs.result['sentence']}")
 
     def results(self) -> ExitCode | None:
         """Say how it ended."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida.orm import Dict, List
 
-from alworkflows.settings import Campaign, Criterion, GeometryLimits, Stage, TermsRule
+from alworkflows.settings import Campaign, Criterion, GeometryLimits, Stage
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.loop.budget import share_out
@@ -86,11 +86,11 @@ def training(
     groups
         Stage of each key of tests and transfers.
     """
-    model, note = campaign.model.model_dump(mode="json"), None
-    if campaign.model.fit.rule is TermsRule.TRANSFER and not sets["transfers"]:
-        model["fit"]["rule"] = str(TermsRule.ONE_STANDARD_ERROR)
-        note = f"no transfer set is labelled yet; this fit follows the rule {TermsRule.ONE_STANDARD_ERROR}"
-    inputs: dict[str, Any] = {"settings": Dict({"model": model, "species": list(campaign.species), "seed": seed})}
+    model, note = campaign.model, None
+    if model.needs_transfer_set and not sets["transfers"]:
+        model, note = model.without_transfer_set(), "no transfer set is labelled yet; this fit goes without one"
+    settings = {"model": model.model_dump(mode="json"), "species": list(campaign.species), "seed": seed}
+    inputs: dict[str, Any] = {"settings": Dict(settings)}
     for name, prefix in (("batches", "batch"), ("tests", "test"), ("transfers", "transfer")):
         if sets[name]:
             inputs[name] = {f"{prefix}_{key}": node for key, node in sets[name].items()}

@@ -21,15 +21,18 @@ from enum import StrEnum
 
 from aiida.orm import ProcessNode
 
+from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
+
 __all__ = ["Decision", "End", "Folder", "Tries", "decide", "died", "end_of", "folder_of", "is_out_of_walltime"]
 
-#: exit status of a job that its walltime ended
-OUT_OF_WALLTIME = 400
-#: that of a job whose result cannot be read
-UNREADABLE = 311
-#: exit statuses of a job that something else than its own work ended: AiiDA's of a folder that is gone and of a failed node; ours
-#: of a result that is not there, that cannot be read, and of an end from outside
-DEATHS = (100, 140, 310, UNREADABLE, 312)
+#: how a job ends that something else than its own work ended
+DEATHS = (
+    SchedulerStatus.NO_RETRIEVED_FOLDER,
+    SchedulerStatus.NODE_FAILED,
+    JobStatus.OUTPUT_MISSING,
+    JobStatus.OUTPUT_UNREADABLE,
+    JobStatus.ENDED_FROM_OUTSIDE,
+)
 #: how often what a job works on may have died and yet be tried again
 DEATHS_FORGIVEN = 1
 
@@ -137,12 +140,12 @@ def died(node: ProcessNode) -> bool:
 
 def is_out_of_walltime(node: ProcessNode) -> bool:
     """Whether the walltime ended a job, and nothing else."""
-    return bool(node.is_finished and node.exit_status == OUT_OF_WALLTIME)
+    return bool(node.is_finished and node.exit_status == JobStatus.OUT_OF_WALLTIME)
 
 
 def is_unreadable(node: ProcessNode) -> bool:
     """Whether a job left a result that cannot be read."""
-    return bool(node.is_finished and node.exit_status == UNREADABLE)
+    return bool(node.is_finished and node.exit_status == JobStatus.OUTPUT_UNREADABLE)
 
 
 def folder_of(node: ProcessNode) -> Folder:

@@ -96,7 +96,7 @@ def model_lineage(node: EnsembleData) -> Lineage:
     had been paid for before).
     """
     fit = node.creator
-    facts: dict[str, Any] = {name: node.base.attributes.get(name, None) for name in ("members", "terms")}
+    facts: dict[str, Any] = {name: node.base.attributes.get(name, None) for name in ("members", "classes", "terms")}
     sources: list[Use] = []
     if fit is not None:
         facts.update(_fitted(fit))

@@ -45,7 +45,7 @@ class IterationRecord:
     training_frames
         Labels of all iterations so far, on which this one's ensemble was trained.
     terms
-        Mean number of terms of the ensemble's members.
+        Mean number of terms of the ensemble's members that have any; None where none has.
     held_out_error, test_error
         RMS force error (eV/A) on frames that members left out, and on the test frames there were.
     final_error

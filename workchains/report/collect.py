@@ -9,7 +9,7 @@ import numpy as np
 from aiida import orm
 
 from alworkflows.errors import InputError
-from alworkflows.insight import Insight, look_into
+from alworkflows.insight import Insight
 from alworkflows.plotting.accuracy import path_rows
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.loop.active_learning import ActiveLearningWorkChain
@@ -31,7 +31,7 @@ from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report,
 from workchains.report.failures import failures
 from workchains.report.labelling import labelling
 from workchains.report.projection import project
-from workchains.report.terms import describe_terms
+from workchains.report.terms import look
 from workchains.report.text import plural
 from workchains.report.trust import trusts
 
@@ -47,7 +47,7 @@ def collect(node: orm.ProcessNode) -> Report:
     started, ended = span(node, [step for step in steps if step.parent == node.pk])
     rows = tuple(_iteration(record) for record in records)
     evaluation = _evaluation(node, records, steps)
-    terms, insight = _model(records)
+    terms, insight, unable = _model(records)
     stages = tuple(stage["name"] for stage in node.inputs.campaign["stages"])
     state, ending = _ending(node, records, steps)
     return Report(
@@ -76,7 +76,7 @@ def collect(node: orm.ProcessNode) -> Report:
         costs=costs(node, steps),
         trust=trusts(records),
         nodes=_nodes(node, steps),
-        missing=_missing(node, records),
+        missing={**_missing(node, records), **unable},
     )
 
 
@@ -250,16 +250,19 @@ def _ids(pk: int | None) -> set[str]:
 WEIGHED = 12
 
 
-def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | None]:
-    """Return terms, shares and curves of the last ensemble, on test frames of all stages or, without any, training frames."""
+def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | None, dict[str, str]]:
+    """Return terms, shares and curves of the last ensemble, on test frames of all stages or, without any, training frames.
+
+    Of what its members have not got, there is a sentence by section.
+    """
     found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
     if not found:
-        return None, None
+        return None, None, {}
     tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("test_batch", "batch"))
     frames = [frame for pk in tests or batches for frame in orm.load_node(pk).get_frames()]
     few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
     ensemble = orm.load_node(found[-1]).get_ensemble()
-    return describe_terms(ensemble, few), look_into(ensemble, few) if few else None
+    return look(ensemble, few)
 
 
 def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int] | None:
@@ -267,7 +270,8 @@ def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int
     for record in reversed(records):
         if "report" in record.nodes:
             report = orm.load_node(record.nodes["report"]).get_dict().get("fit") or {}
-            return path_rows(report) if report.get("path") else None
+            paths = [group for group in report.get("groups", []) if group.get("path")]
+            return path_rows(paths[0]) if paths else None
     return None
 
 

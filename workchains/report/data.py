@@ -47,7 +47,7 @@ class Iteration:
     test_error, test_std
         Root mean square error and standard deviation of the force components of the test frames there were then, eV/A.
     terms
-        Mean number of terms of the members of this iteration's ensemble.
+        Mean number of terms of the members that have any, of this iteration's ensemble.
     nodes
         PK of each output of this iteration.
     """
@@ -175,7 +175,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms of the last ensemble.
+    """The terms of the last ensemble's linear members.
 
     Attributes
     ----------

@@ -242,13 +242,19 @@ def _map_legend(made: Figure, mapped: FrameMap) -> None:
     made.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
+#: body orders of terms, with colour and hatch
+BODIES = (("2", "#0072B2", ""), ("3", "#E69F00", ""), ("N", "#009E73", "///"))
+
+
 @styled
 def descriptors(terms: Terms) -> Figure:
     """Terms of each member by body order, and how many members share a term."""
     made, (left, right) = figure(3.4, (1.15, 1))
     members = np.arange(1, len(terms.per_member) + 1)
     base = np.zeros(len(members))
-    for body, colour, hatch in (("2", "#0072B2", ""), ("3", "#E69F00", ""), ("N", "#009E73", "///")):
+    for body, colour, hatch in BODIES:
+        if not any(body in member for member in terms.per_member):
+            continue
         counts = np.array([member.get(body, 0) for member in terms.per_member], dtype=float)
         ink = INK if body == "3" else "white"
         bars = left.bar(

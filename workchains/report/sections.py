@@ -146,7 +146,7 @@ def path(report: Report) -> Section:
     anchor, title = "path", "How complex a model?"
     if report.path is None:
         none = report.missing.get("terms", "No ensemble has been fitted yet.")
-        return Section(anchor, title, missing=none if report.terms is None else "The report of the last fit holds no path.")
+        return Section(anchor, title, missing=none if report.terms is None else "The members of the last fit come of no path.")
     rows, chosen = report.path
     errors = ", ".join(f"{name} {number(rows[chosen][name])} eV/Å" for name in rows[chosen] if name not in ("alpha", "terms"))
     alt = f"Errors of {len(rows)} models; the chosen one has {plural(rows[chosen]['terms'], 'term')}: {errors}"
@@ -158,10 +158,15 @@ def shares(report: Report) -> Section:
     anchor, title = "shares", "What makes the forces"
     found = report.insight
     if found is None:
-        return Section(anchor, title, missing=report.missing.get("terms", "No ensemble has been fitted yet."))
+        return Section(anchor, title, missing=_no_insight(report))
     rows = [share for share in found.shares if share.interaction == ALL and share.kind == "body order"]
     alt = "Share of the force: " + ", ".join(f"{share.group} {percent(share.share)}" for share in rows)
     return Section(anchor, title, CAPTIONS["shares"], svg(plot_shares(found.shares), "shares"), alt)
+
+
+def _no_insight(report: Report) -> str:
+    known = report.missing
+    return known.get("insight") or known.get("terms", "No ensemble has been fitted yet.")
 
 
 def pairs(report: Report) -> Section:
@@ -169,7 +174,7 @@ def pairs(report: Report) -> Section:
     anchor, title = "pairs", "Fitted pair terms"
     found = report.insight
     if found is None:
-        return Section(anchor, title, missing=report.missing.get("terms", "No ensemble has been fitted yet."))
+        return Section(anchor, title, missing=_no_insight(report))
     alt = "Pair energy against distance for " + ", ".join(curve.pair for curve in found.pairs)
     return Section(anchor, title, CAPTIONS["pairs"], svg(plot_pairs(found.pairs, found.distances), "pairs"), alt)
 

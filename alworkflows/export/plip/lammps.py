@@ -1,4 +1,4 @@
-"""An ensemble's mean as files for LAMMPS.
+"""The mean of linear models on PLIP descriptors as files for LAMMPS.
 
 ``pair_style plip``, a plugin built from ``plugin/``, runs the whole model at the speed of our own kernels. Without three-body
 terms nothing needs to be built: ``table`` and ``eam/fs`` (and ``zbl`` for a baseline) hold the rest, in any LAMMPS with MANYBODY.
@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
@@ -22,10 +22,9 @@ from alworkflows.export.plip.stock import POINTS, pack_densities, write_pair_tab
 
 if TYPE_CHECKING:
     from alworkflows.descriptors.plip.blocks import Blocks
-    from alworkflows.models import Ensemble
-    from alworkflows.models.linear.model import Committee
+    from alworkflows.models.linear.plip import PlipCommittee
 
-__all__ = ["Written", "export_lammps"]
+__all__ = ["Written", "write_lammps"]
 
 PLUGIN = Path(__file__).parent / "plugin"
 #: with more files of densities than these, N-body terms go with the three-body ones
@@ -41,8 +40,8 @@ class Written:
     needs_plugin: bool
 
 
-def export_lammps(ensemble: Ensemble, folder: Path) -> Written:
-    """Write the mean of an ensemble for LAMMPS into a folder.
+def write_lammps(committee: PlipCommittee, folder: Path) -> Written:
+    """Write the mean of a committee for LAMMPS into a folder.
 
     Always: ``model.plip`` and ``in.plip`` (the whole model by the plugin), ``plugin/`` (its source, ``sh plugin/build.sh``), and
     ``in.stock`` with the files of the stock styles it names.
@@ -55,16 +54,15 @@ def export_lammps(ensemble: Ensemble, folder: Path) -> Written:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: expected a folder, got a file")
     folder.mkdir(parents=True, exist_ok=True)
-    mean = ensemble.committee.mean()
-    descriptors: Any = mean.descriptors
-    blocks: Blocks = descriptors.blocks(mean.weights)
+    mean = committee.mean()
+    blocks = mean.descriptors.blocks(mean.weights)
     files = ["model.plip", "in.plip", *_copy_plugin(folder)]
-    _write_plip(folder / "model.plip", mean, replace(blocks, fixed=mean.fixed), mean.levels[0])
-    (folder / "in.plip").write_text(_head(ensemble.species, "plugin load plugin/plip.so") + _whole(ensemble.species))
-    stock, lines = _write_stock(folder, mean, blocks, ensemble.species)
+    _write_plip(folder / "model.plip", mean, replace(blocks, fixed=mean.fixed), mean.reference_energies[0])
+    (folder / "in.plip").write_text(_head(committee.species, "plugin load plugin/plip.so") + _whole(committee.species))
+    stock, lines = _write_stock(folder, mean, blocks, committee.species)
     load = "plugin load plugin/plip.so" if blocks.three.any() else None
-    (folder / "in.stock").write_text(_head(ensemble.species, load) + "\n".join(lines) + "\n")
-    (folder / "README.md").write_text(_readme(ensemble, blocks))
+    (folder / "in.stock").write_text(_head(committee.species, load) + "\n".join(lines) + "\n")
+    (folder / "README.md").write_text(_readme(committee, blocks))
     return Written([*files, "in.stock", *stock, "README.md"], bool(blocks.three.any()))
 
 
@@ -84,10 +82,10 @@ def _copy_plugin(folder: Path) -> list[str]:
     return found
 
 
-def _write_plip(path: Path, mean: Committee, blocks: Blocks, levels: np.ndarray) -> None:
+def _write_plip(path: Path, mean: PlipCommittee, blocks: Blocks, energies: np.ndarray) -> None:
     from alworkflows.descriptors.plip.folding import flatten
 
-    write_model(path, flatten(blocks), mean.descriptors.species, levels)
+    write_model(path, flatten(blocks), mean.descriptors.species, energies)
 
 
 def _head(species: Sequence[str], load: str | None) -> str:
@@ -105,7 +103,7 @@ def _whole(species: Sequence[str]) -> str:
     return f"pair_style plip\npair_coeff * * model.plip {' '.join(species)}\n"
 
 
-def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequence[str]) -> tuple[list[str], list[str]]:
+def _write_stock(folder: Path, mean: PlipCommittee, blocks: Blocks, species: Sequence[str]) -> tuple[list[str], list[str]]:
     """Write the files of the stock styles; return their names and the lines of the input."""
     files, styles, coefficients = ["pair.table"], [f"table spline {POINTS}"], []
     symbols = " ".join(species)
@@ -117,10 +115,10 @@ def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequenc
     densities = pack_densities(blocks)
     if blocks.three.any() and len(densities) > MOST_DENSITIES:
         densities = []  # the plugin, which is needed anyway, takes them
-    levels = None if blocks.three.any() else mean.levels[0]
+    energies = None if blocks.three.any() else mean.reference_energies[0]
     for number, each in enumerate(densities, start=1):
         name = f"density{number}.eam.fs"
-        write_setfl(folder / name, blocks, each, species, levels if number == 1 else None)
+        write_setfl(folder / name, blocks, each, species, energies if number == 1 else None)
         files.append(name)
         styles.append("eam/fs")
         which = f" {number}" if len(densities) > 1 else ""
@@ -132,24 +130,25 @@ def _write_stock(folder: Path, mean: Committee, blocks: Blocks, species: Sequenc
     if blocks.three.any() or not styles:
         many = np.zeros_like(blocks.many) if densities else blocks.many
         alone = replace(blocks, two=np.zeros_like(blocks.two), many=many, fixed=None)
-        _write_plip(folder / "three.plip", mean, alone, mean.levels[0])
+        _write_plip(folder / "three.plip", mean, alone, mean.reference_energies[0])
         files.append("three.plip")
         styles.append("plip")
         coefficients.append(f"pair_coeff * * plip three.plip {symbols}")
     notes = []
-    if not densities and not blocks.three.any() and mean.levels.any():
-        notes = ["# Energies lack a constant of each species: " + ", ".join(map(_level, species, mean.levels[0].tolist()))]
+    if not densities and not blocks.three.any() and mean.reference_energies.any():
+        lacking = ", ".join(map(_energy, species, mean.reference_energies[0].tolist()))
+        notes = [f"# Energies lack a constant of each species: {lacking}"]
     # lists cut to each style's own reach: LAMMPS fails to put so many in order
     return files, [*notes, f"pair_style hybrid/overlay {' '.join(styles)}", "pair_modify neigh/trim no", *coefficients]
 
 
-def _readme(ensemble: Ensemble, blocks: Blocks) -> str:
+def _readme(committee: PlipCommittee, blocks: Blocks) -> str:
     three = bool(blocks.three.any())
     needs = "needs the plugin for its three-body terms" if three else "needs no plugin: it has no three-body terms"
-    core = ", `zbl` the baseline" if ensemble.baseline else ""
-    return f"""# The mean of an ensemble for {", ".join(ensemble.species)}, for LAMMPS
+    core = ", `zbl` the baseline" if committee.baseline else ""
+    return f"""# The mean of an ensemble for {", ".join(committee.species)}, for LAMMPS
 
-Units metal; atom types in the order {" ".join(ensemble.species)}. The files are those of this ensemble alone.
+Units metal; atom types in the order {" ".join(committee.species)}. The files are those of this ensemble alone.
 
 ## The whole model, by a plugin (fastest)
 
@@ -170,5 +169,5 @@ the plugin.
 """
 
 
-def _level(symbol: str, level: float) -> str:
-    return f"{symbol} {level!r} eV"
+def _energy(symbol: str, energy: float) -> str:
+    return f"{symbol} {energy!r} eV"

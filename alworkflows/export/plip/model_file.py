@@ -14,12 +14,12 @@ __all__ = ["write_model"]
 FORMAT, VERSION = "alworkflows-plip", 2
 
 
-def write_model(path: Path, flat: FlatModels, species: Sequence[str], levels: np.ndarray) -> None:
-    """Write one folded model; ``levels`` (S,) in eV an atom. Numbers keep all their digits."""
+def write_model(path: Path, flat: FlatModels, species: Sequence[str], energies: np.ndarray) -> None:
+    """Write one folded model; reference ``energies`` (S,) in eV an atom. Numbers keep all their digits."""
     if flat.models != 1:
         raise ValueError(f"expected one model, got {flat.models}")
     arrays = {
-        "levels": levels,
+        "levels": energies,
         "range": np.array([flat.cutoff, flat.inner, flat.outer]),
         "size": np.array([flat.lmax, flat.bins, DEGREE + 1, flat.linear, flat.angular, flat.most]),
         **{name: values for name, values in flat.arrays().items() if isinstance(values, np.ndarray)},

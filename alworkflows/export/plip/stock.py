@@ -65,9 +65,9 @@ def pack_densities(blocks: Blocks) -> list[Densities]:
 
 
 def write_setfl(
-    path: Path, blocks: Blocks, densities: Densities, species: Sequence[str], levels: Sequence[float] | None = None
+    path: Path, blocks: Blocks, densities: Densities, species: Sequence[str], energies: Sequence[float] | None = None
 ) -> None:
-    """Write one ``eam/fs`` file: E_i = F(rho_i), rho_i a sum over neighbours of one species; ``levels`` are added to F (eV)."""
+    """Write one ``eam/fs`` file: E_i = F(rho_i), rho_i over neighbours of one species; F has the reference ``energies`` (eV)."""
     table = blocks.table
     # LAMMPS takes slopes from the points around: a few lie beyond the cutoff
     r = np.arange(RADII) * table.cutoff / (RADII - 5)
@@ -88,7 +88,7 @@ def write_setfl(
         for element, symbol in enumerate(species):
             number = atomic_numbers[symbol]
             handle.write(f"{number} {float(atomic_masses[number])!r} 1.0 none\n")
-            energy = np.full(DENSITIES, 0.0 if levels is None else float(levels[element]))
+            energy = np.full(DENSITIES, 0.0 if energies is None else float(energies[element]))
             chosen = densities.chosen[element]
             if chosen is not None:
                 for power, weight in zip(blocks.m, blocks.many[0, element, chosen[0], :, chosen[1]], strict=True):

@@ -13,11 +13,10 @@ from ase import Atoms
 from alworkflows.insight.distances import Distances, measure
 from alworkflows.insight.plip.curves import AngleCurve, DensityCurve, PairCurve, angle_curves, density_curves, pair_curves
 from alworkflows.insight.plip.shares import Share, force_shares
-from alworkflows.insight.plip.weights import blocks_of
 from alworkflows.plotting import save
 
 if TYPE_CHECKING:
-    from alworkflows.models import Ensemble
+    from alworkflows.models.linear.plip import PlipCommittee
 
 __all__ = ["Insight", "look_into", "write"]
 
@@ -33,18 +32,17 @@ class Insight:
     distances: Distances
 
 
-def look_into(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> Insight:
-    """Return force shares and curves of an ensemble, on the environments in ``frames``; labels are not needed.
+def look_into(committee: PlipCommittee, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> Insight:
+    """Return force shares and curves of a committee, on the environments in ``frames``; labels are not needed.
 
     Raises
     ------
     InputError
         If there are no frames, or one holds a species that the model lacks.
     """
-    shares = force_shares(ensemble, frames, progress)
-    blocks, species = blocks_of(ensemble), ensemble.species
-    descriptors: Any = ensemble.committee.descriptors
-    functions = [f"{function.family} {function.label}" for function in descriptors.radial]
+    shares = force_shares(committee, frames, progress)
+    blocks, species = committee.blocks, committee.species
+    functions = [f"{function.family} {function.label}" for function in committee.descriptors.radial]
     distances = measure(frames, species, blocks.table.cutoff)
     return Insight(
         shares,

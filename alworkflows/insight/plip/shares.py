@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from ase import Atoms
@@ -27,7 +27,7 @@ from alworkflows.insight.distances import lengths, pair_names
 
 if TYPE_CHECKING:
     from alworkflows.descriptors.plip.descriptors import Term
-    from alworkflows.models import Ensemble
+    from alworkflows.models.linear.plip import PlipCommittee
 
 __all__ = ["ALL", "KINDS", "Share", "force_shares"]
 
@@ -68,7 +68,7 @@ class _Part:
         return {"body order": self.order, "family": self.family, "interaction": self.interaction}[kind]
 
 
-def force_shares(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> list[Share]:
+def force_shares(committee: PlipCommittee, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> list[Share]:
     """Return the shares of all groups, for all interactions together and for each.
 
     Parameters
@@ -83,12 +83,12 @@ def force_shares(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable
     """
     if not frames:
         raise InputError("force shares: expected at least one frame, got none")
-    parts, selector = _parts(ensemble)
+    parts, selector = _parts(committee)
     interactions = [ALL, *dict.fromkeys(part.interaction for part in parts)]
     tallies = [_Tally(parts, interaction, kind) for interaction in interactions for kind in KINDS]
     tallies = [tally for tally in tallies if tally.kind != "interaction" or tally.interaction == ALL]
     for number, atoms in enumerate(frames):
-        forces = _forces(ensemble, atoms, selector)
+        forces = _forces(committee, atoms, selector)
         for tally in tallies:
             tally.add(forces)
         if progress and ((number + 1) % 50 == 0 or number + 1 == len(frames)):
@@ -128,10 +128,9 @@ class _Tally:
         return [Share(self.interaction, self.kind, group, float(s), float(f), terms) for group, s, f, terms in rows]
 
 
-def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
+def _parts(committee: PlipCommittee) -> tuple[list[_Part], np.ndarray]:
     """Return the parts of the mean model, those of a baseline last, and its weights spread over the others (P, parts)."""
-    weights = ensemble.committee.mean().weights[0]
-    descriptors: Any = ensemble.committee.descriptors
+    weights, descriptors = committee.mean().weights[0], committee.descriptors
     keys: dict[tuple[str, str, str], list[int]] = {}
     for column in np.flatnonzero(weights).tolist():
         keys.setdefault(_describe(descriptors.terms[column], descriptors.species), []).append(column)
@@ -140,8 +139,8 @@ def _parts(ensemble: Ensemble) -> tuple[list[_Part], np.ndarray]:
     for index, key in enumerate(order):
         selector[keys[key], index] = weights[keys[key]]
     parts = [_Part(interaction, body, family, len(keys[interaction, body, family])) for interaction, body, family in order]
-    if ensemble.committee.fixed is not None:
-        parts += [_Part(pair, BASELINE, BASELINE, 0) for pair in pair_names(ensemble.species)]
+    if committee.fixed is not None:
+        parts += [_Part(pair, BASELINE, BASELINE, 0) for pair in pair_names(committee.species)]
     return parts, selector
 
 
@@ -151,11 +150,11 @@ def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
     return "-".join(found if len(found) > 1 else found * 2), term.body, term.function.family
 
 
-def _forces(ensemble: Ensemble, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
+def _forces(committee: PlipCommittee, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
     """Return the force components of each part, (3 N, parts) in eV/A."""
-    found: np.ndarray = ensemble.committee.descriptors.design(atoms, stress=False).forces @ selector
-    fixed = ensemble.committee.fixed
-    return found if fixed is None else np.hstack([found, _baseline_forces(fixed, atoms, ensemble.species)])
+    found: np.ndarray = committee.descriptors.design(atoms, stress=False).forces @ selector
+    fixed = committee.fixed
+    return found if fixed is None else np.hstack([found, _baseline_forces(fixed, atoms, committee.species)])
 
 
 def _baseline_forces(fixed: RadialTable, atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:

@@ -18,23 +18,23 @@ from alworkflows.descriptors import build
 from alworkflows.errors import CommitteeError, InputError
 from alworkflows.models.batches import Batches, FrameSource
 from alworkflows.models.ensemble import Ensemble
+from alworkflows.models.fitted import FittedGroup, ensemble_of
 from alworkflows.models.linear.accumulate import accumulate
-from alworkflows.models.linear.baseline import Baseline
 from alworkflows.models.linear.cache import Cache
-from alworkflows.models.linear.model import LinearModel
+from alworkflows.models.linear.model import LinearModel, baseline_of
 from alworkflows.models.linear.normal import Normal
-from alworkflows.models.linear.reference_energies import check_levels, levels_of_references
+from alworkflows.models.linear.reference_energies import check_reference_energies, energies_of_references
 from alworkflows.models.linear.regression import Candidate, Regression, Sums, regression
 from alworkflows.models.linear.rows import RowMaker
 from alworkflows.models.linear.table import Errors, PathRow, PathTable
 from alworkflows.models.linear.unfinished import Unfinished
 from alworkflows.models.sample import Checked, Sample, species_of
-from alworkflows.settings import FitSettings, ModelSettings, TermsRule
+from alworkflows.settings import FitSettings, LinearSettings, TermsRule
 
 __all__ = ["Fit"]
 
 #: settings of the fit that rows and sums depend on
-OF_ROWS = {"quantities", "energy_weight", "stress_weight", "force_limit", "force_scale", "levels"}
+OF_ROWS = {"quantities", "energy_weight", "stress_weight", "force_limit", "force_scale", "reference_energies"}
 
 
 class Fit:
@@ -76,7 +76,7 @@ class Fit:
     def __init__(
         self,
         frames: FrameSource,
-        settings: ModelSettings | None = None,
+        settings: LinearSettings | None = None,
         species: Sequence[str] | None = None,
         seed: int = 0,
         *,
@@ -88,19 +88,18 @@ class Fit:
         unfinished: Unfinished | None = None,
     ) -> None:
         start = time.perf_counter()
-        self.settings, self.seed = settings or ModelSettings(), seed
+        self.settings, self.seed = settings or LinearSettings(), seed
         self._say = progress or (lambda message: None)
         self._cache = Cache.of_environment() if isinstance(cache, str) else cache
         self._unfinished = unfinished
         batches = Batches(frames, "training frames")
         self.species = tuple(species) if species else species_of(batches)
         self._references = list(references or [])
-        check_levels(self.settings.fit, self.species, self._references)
-        chosen = self.settings.fit.terms is None and self.settings.fit.alpha is None
-        if chosen and self.settings.fit.rule is TermsRule.TRANSFER and not transfers:
+        check_reference_energies(self.settings.fit, self.species, self._references)
+        if self.settings.needs_transfer_set and not transfers:
             raise InputError("the rule 'transfer' needs a transfer set: frames of a kind that is not trained on, got none")
         self._descriptors = build(self.settings.descriptors, self.species)
-        self._baseline = Baseline(self.settings.baseline, self._descriptors) if self.settings.baseline else None
+        self._baseline = baseline_of(self.settings.baseline, self._descriptors)
         self._sums = self._accumulate(batches)
         self._tests = {name: self._forces_of(source, f"test {name}") for name, source in (tests or {}).items()}
         self._transfers = {name: self._forces_of(source, f"transfer {name}") for name, source in (transfers or {}).items()}
@@ -131,9 +130,10 @@ class Fit:
         total = groups[0]
         for part in groups[1:]:
             total = total + part
-        if sum(part.frames > 0 for part in groups[:members]) < 2:
+        if sum(part.frames > 0 for part in groups[:members]) < min(2, members):
             raise CommitteeError(
-                f"expected frames enough that at least two of {members} members leave some out, got {total.frames} frames: "
+                f"expected frames enough that at least {'two of ' if members > 1 else ''}{members} "
+                f"member{'s leave' if members > 1 else ' leaves'} some out, got {total.frames} frames: "
                 "label more, or use fewer folds"
             )
         if not total.rows:
@@ -187,9 +187,9 @@ class Fit:
         for member, row in enumerate(weights):
             support = np.flatnonzero(row)
             training = self._sums.training(member, support)
-            levels = training.levels(row[support])
-            train.append(training.error(row[support], levels) or 0.0)
-            held_out.append(self._sums.held[member].restricted(support).error(row[support], levels))
+            energies = training.reference_energies(row[support])
+            train.append(training.error(row[support], energies) or 0.0)
+            held_out.append(self._sums.held[member].restricted(support).error(row[support], energies))
         mean = weights.mean(axis=0)
         support, none = np.flatnonzero(mean), np.zeros(len(self.species))
 
@@ -201,7 +201,11 @@ class Fit:
     # ------------------------------------------------------------------------------------------------ models
 
     def ensemble(self, terms: int | None = None, alpha: float | None = None, rule: TermsRule | str | None = None) -> Ensemble:
-        """Return the committee with a number of terms, at a penalty, or that a rule chooses; by default, as the settings say.
+        """Return the members of :meth:`group` as an ensemble, with a report on it; raises as that does."""
+        return ensemble_of([self.group(terms, alpha, rule)], self._sums.total.frames)
+
+    def group(self, terms: int | None = None, alpha: float | None = None, rule: TermsRule | str | None = None) -> FittedGroup:
+        """Return members with a number of terms, at a penalty, or that a rule chooses; by default, as the settings say.
 
         Raises
         ------
@@ -219,44 +223,34 @@ class Fit:
             candidate = self._regression.at(alpha)
         else:
             candidate = self._regression.at(self.path[self.path.choose(TermsRule(rule or fit.rule))].alpha)
-        return self._ensemble(candidate)
+        return self._group(candidate)
 
-    def _ensemble(self, candidate: Candidate) -> Ensemble:
-        members = []
+    def _group(self, candidate: Candidate) -> FittedGroup:
+        settings, models = self.settings, []
         for member, weights in enumerate(candidate.weights):
-            levels = self._levels(member, weights)
-            members.append(LinearModel(self.settings.descriptors, self.species, weights, levels, self.settings.baseline))
-        ensemble = Ensemble(members)
+            energies = self._reference_energies(member, weights)
+            models.append(LinearModel(settings.descriptors, self.species, weights, energies, settings.baseline))
         row = self._row(candidate)
         held = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
-        ensemble.report = {
+        report = {
             "frames": self._sums.total.frames,
             "rows": self._sums.total.rows,
             "alpha": candidate.alpha,
             "terms": candidate.terms,
             "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held) / sum(rows for _, rows in held))),
-            **self._disagreement(ensemble),
+            "held_out_frames": sum(part.frames for part in self._sums.held),
             "path": [each.as_dict() for each in self.path],
         }
-        return ensemble
+        return FittedGroup(settings.class_, models, report, self._sample)
 
-    def _levels(self, member: int, weights: np.ndarray) -> np.ndarray:
+    def _reference_energies(self, member: int, weights: np.ndarray) -> np.ndarray:
         fixed = self._maker(self.settings.fit).fixed
         if fixed is not None:
             return fixed
         if self._references:
-            return levels_of_references(self._references, self._descriptors, weights, self._baseline)
+            return energies_of_references(self._references, self._descriptors, weights, self._baseline)
         support = np.flatnonzero(weights)
-        return self._sums.training(member, support).levels(weights[support])
-
-    def _disagreement(self, ensemble: Ensemble) -> dict[str, Any]:
-        """Return how far members are apart on left-out frames, of which a sample that does not grow with the data."""
-        found = [prediction.deviation.max() for prediction in ensemble.predict(self._sample)]
-        return {
-            "held_out_frames": sum(part.frames for part in self._sums.held),
-            "reference_disagreement": float(np.median(found)) if found else None,
-            "reference_disagreement_q90": float(np.quantile(found, 0.9)) if found else None,
-        }
+        return self._sums.training(member, support).reference_energies(weights[support])
 
     @cached_property
     def report(self) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
@@ -11,15 +10,10 @@ import numpy as np
 from alworkflows.models.linear.blas import add_gram
 from alworkflows.models.linear.rows import Rows
 
-__all__ = ["Gatherer", "Normal", "fold_of"]
+__all__ = ["Gatherer", "Normal"]
 
 #: rows gathered before one update of a Gram matrix: enough for the full speed of matrix products
 BLOCK = 1536
-
-
-def fold_of(identity: str, seed: int, folds: int) -> int:
-    """Return the fold of a frame: from its id and a seed, so that it never moves as the data grow."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{identity}".encode()).digest()[:8], "little") % folds
 
 
 @dataclass
@@ -27,8 +21,8 @@ class Normal:
     """Accumulators of weighted rows x with targets y, and of the atoms of each species that an energy counts.
 
     ``xx`` (P, P), ``xy`` (P,), ``yy``; ``nx`` (S, P), ``nn`` (S, S), ``ny`` (S,): the same for species counts, over all energies
-    there are with the weights they have or would have; ``fitted`` (0 or more): energies that are among the rows and whose levels
-    are free.
+    there are with the weights they have or would have; ``fitted`` (0 or more): energies that are among the rows, with
+    reference energies of the species that are free.
     """
 
     xx: np.ndarray
@@ -69,26 +63,27 @@ class Normal:
         return Normal(*columns, self.nn, self.ny, *counts)
 
     def reduced(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return X^T X and X^T y with the energy level of each species projected out where energies are fitted."""
+        """Return X^T X and X^T y with the reference energy of each species projected out where energies are fitted."""
         if not self.fitted:
             return self.xx, self.xy
         back = self.nx.T @ np.linalg.pinv(self.nn, hermitian=True)
         return self.xx - back @ self.nx, self.xy - back @ self.ny
 
-    def levels(self, weights: np.ndarray) -> np.ndarray:
+    def reference_energies(self, weights: np.ndarray) -> np.ndarray:
         """Return the energy of each species (eV) that fits the energies best, given weights; minimum norm where undetermined."""
         return np.linalg.pinv(self.nn, hermitian=True) @ (self.ny - self.nx @ weights)
 
-    def error(self, weights: np.ndarray, levels: np.ndarray) -> float | None:
+    def error(self, weights: np.ndarray, reference_energies: np.ndarray) -> float | None:
         """Return the root mean square residual of the rows, None if there are none.
 
-        |y - X w|^2 = y^T y - 2 w . X^T y + w^T X^T X w, and the same for the levels where energies are fitted.
+        |y - X w|^2 = y^T y - 2 w . X^T y + w^T X^T X w, and the same for the reference energies where energies are
+        fitted.
         """
         if not self.rows:
             return None
         square = self.yy - 2 * weights @ self.xy + weights @ self.xx @ weights
         if self.fitted:
-            square += levels @ (2 * self.nx @ weights - 2 * self.ny + self.nn @ levels)
+            square += reference_energies @ (2 * self.nx @ weights - 2 * self.ny + self.nn @ reference_energies)
         return float(np.sqrt(max(square, 0.0) / self.rows))
 
 
@@ -102,7 +97,7 @@ class Gatherer:
     buffer
         (BLOCK, P) room for rows, which gatherers that work one after another may share.
     energies_fitted
-        Whether energies are among the rows, with levels of the species that follow from the data.
+        Whether energies are among the rows, with reference energies that follow from the data.
     """
 
     def __init__(self, total: Normal, buffer: np.ndarray, energies_fitted: bool) -> None:

@@ -3,8 +3,8 @@
 Efron, Hastie, Johnstone, Tibshirani, "Least angle regression", Ann. Statist. 32, 407 (2004), with the Lasso modification: a
 coefficient that reaches zero leaves. Columns are normalised from the Gram matrix's diagonal; no centring, no intercept.
 
-At every level the path minimises |y - X w|^2 / 2 + level sum_j s_j |w_j| with s_j the norm of column j. Where a penalty ``alpha``
-is given, it is that of scikit-learn for columns of unit norm: alpha = level / rows.
+At every penalty the path minimises |y - X w|^2 / 2 + penalty sum_j s_j |w_j| with s_j the norm of column j. Where a penalty is
+given as ``alpha``, it is that of scikit-learn for columns of unit norm: alpha = penalty / rows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from alworkflows.models.linear.factor import Factor
 __all__ = ["Path", "lasso_path", "norms"]
 
 #: a column whose residual norm squared, of one, on the active ones falls below this is a combination of them and left out;
-#: its correlation may then be above the level by the square root of this times the norm of the residual
+#: its correlation may then be above the penalty by the square root of this times the norm of the residual
 COLLINEAR = 1e-14
 #: steps after which rounding errors are taken out of the correlations
 REFRESH = 32
@@ -26,13 +26,13 @@ REFRESH = 32
 
 @dataclass(frozen=True)
 class Path:
-    """Knots of the path, from the level at which the first column joins, down.
+    """Knots of the path, from the penalty at which the first column joins, down.
 
-    ``levels`` (K,): the correlation of the residual with every active normalised column; ``supports``: indices of the
+    ``penalties`` (K,): the correlation of the residual with every active normalised column; ``supports``: indices of the
     coefficients that are not zero at each knot; ``values``: those coefficients; ``size``: number of columns P.
     """
 
-    levels: np.ndarray
+    penalties: np.ndarray
     supports: list[np.ndarray]
     values: list[np.ndarray]
     size: int
@@ -51,15 +51,15 @@ class Path:
         found[self.supports[knot]] = self.values[knot]
         return found
 
-    def coefficients(self, level: float) -> np.ndarray:
-        """Return the coefficients (P,) at any level: linear between knots, zero before the first, constant after the last."""
-        after = int(np.searchsorted(-self.levels, -level))
+    def coefficients(self, penalty: float) -> np.ndarray:
+        """Return the coefficients (P,) at any penalty: linear between knots, zero before the first, constant after the last."""
+        after = int(np.searchsorted(-self.penalties, -penalty))
         if after == 0:
             return np.zeros(self.size)
-        if after == len(self.levels):
+        if after == len(self.penalties):
             return self.weights(after - 1)
-        span = self.levels[after - 1] - self.levels[after]
-        share = (self.levels[after - 1] - level) / span if span > 0 else 1.0
+        span = self.penalties[after - 1] - self.penalties[after]
+        share = (self.penalties[after - 1] - penalty) / span if span > 0 else 1.0
         return (1 - share) * self.weights(after - 1) + share * self.weights(after)
 
 
@@ -80,8 +80,8 @@ def lasso_path(xx: np.ndarray, xy: np.ndarray, max_terms: int, max_steps: int | 
     """
     state = _State(xx, xy, min(max_terms, len(xy)))
     state.record()
-    if state.level == 0:  # nothing to explain
-        return Path(np.array(state.levels), state.supports, state.values, len(xy))
+    if state.penalty == 0:  # nothing to explain
+        return Path(np.array(state.penalties), state.supports, state.values, len(xy))
     candidate: int | None = int(np.argmax(np.abs(state.correlation)))
     left = -1  # the column that has just left may not come back with the same sign at once
     for number in range(1, (max_steps or 8 * max_terms + 100) + 1):
@@ -94,21 +94,21 @@ def lasso_path(xx: np.ndarray, xy: np.ndarray, max_terms: int, max_steps: int | 
         if number % REFRESH == 0:
             state.refresh()
         state.record()
-        if state.level <= state.end or (candidate is not None and len(state.active) >= state.most):
+        if state.penalty <= state.end or (candidate is not None and len(state.active) >= state.most):
             break
-    return Path(np.array(state.levels), state.supports, state.values, len(xy))
+    return Path(np.array(state.penalties), state.supports, state.values, len(xy))
 
 
 class _State:
-    """Where the path stands: active columns with their signs, coefficients of normalised columns, correlations, level."""
+    """Where the path stands: active columns with their signs, coefficients of normalised columns, correlations, penalty."""
 
     def __init__(self, xx: np.ndarray, xy: np.ndarray, most: int) -> None:
         self.xx, self.most = xx, most
         self.scale, self.usable = norms(xx)
         self.start = np.where(self.usable, xy / self.scale, 0.0)
         self.correlation = self.start.copy()
-        self.level = float(np.abs(self.start).max(initial=0.0))
-        self.end = 1e-12 * self.level
+        self.penalty = float(np.abs(self.start).max(initial=0.0))
+        self.end = 1e-12 * self.penalty
         self.blocked = ~self.usable
         self.inactive = np.ones(len(xy), dtype=bool)
         self.active: list[int] = []
@@ -119,7 +119,7 @@ class _State:
         self.rows = np.empty((most, len(xy)))
         self.slots: list[int] = []
         self.free_slots = list(range(most - 1, -1, -1))
-        self.levels: list[float] = []
+        self.penalties: list[float] = []
         self.supports: list[np.ndarray] = []
         self.values: list[np.ndarray] = []
 
@@ -156,19 +156,19 @@ class _State:
         return spread @ self.rows[:used]
 
     def direction(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return how coefficients (k,) and correlations (P,) change as the level falls by one."""
+        """Return how coefficients (k,) and correlations (P,) change as the penalty falls by one."""
         direction = self.factor.solve(self.signs)
         return direction, self.across(direction)
 
     def next_event(self, direction: np.ndarray, change: np.ndarray, left: int) -> tuple[float, int | None, int | None]:
-        """Return how far the level falls until something happens, and which column joins or which position leaves."""
-        step, joining, leaving = self.level, None, None
+        """Return how far the penalty falls until something happens, and which column joins or which position leaves."""
+        step, joining, leaving = self.penalty, None, None
         free = self.inactive & ~self.blocked
         for sign in (1.0, -1.0):
             rate = 1.0 - sign * change
-            # rounding may leave a column just above the level: then it joins at once, if it does not fall faster than the level
+            # rounding may leave a column just above the penalty: then it joins at once, if it does not fall faster
             with np.errstate(divide="ignore", invalid="ignore"):
-                steps = np.where(free & (rate > 1e-14), np.maximum(self.level - sign * self.correlation, 0.0) / rate, np.inf)
+                steps = np.where(free & (rate > 1e-14), np.maximum(self.penalty - sign * self.correlation, 0.0) / rate, np.inf)
             if left >= 0 and sign * self.correlation[left] > 0:
                 steps[left] = np.inf
             first = int(np.argmin(steps))
@@ -184,15 +184,15 @@ class _State:
         return step, joining, leaving
 
     def advance(self, step: float, direction: np.ndarray, change: np.ndarray) -> None:
-        """Let the level fall."""
-        self.level -= step
+        """Let the penalty fall."""
+        self.penalty -= step
         self.weights = self.weights + step * direction
         self.correlation -= step * change
 
     def refresh(self) -> None:
         """Take accumulated rounding errors out: correlations from the coefficients, and these so that the active ones agree."""
         self.correlation = self.start - self.across(self.weights)
-        repair = self.factor.solve(self.correlation[self.active] - self.level * self.signs)
+        repair = self.factor.solve(self.correlation[self.active] - self.penalty * self.signs)
         self.weights = self.weights + repair
         self.correlation = self.start - self.across(self.weights)
 
@@ -201,6 +201,6 @@ class _State:
         held = np.flatnonzero(self.weights)
         columns = np.array(self.active, dtype=int)[held]
         order = np.argsort(columns)
-        self.levels.append(self.level)
+        self.penalties.append(self.penalty)
         self.supports.append(columns[order])
         self.values.append((self.weights[held] / self.scale[columns])[order])

@@ -13,26 +13,28 @@ from alworkflows.frames import check_labelled, labels
 from alworkflows.models.linear.baseline import Baseline
 from alworkflows.settings import FitSettings
 
-__all__ = ["check_levels", "levels_of_references"]
+__all__ = ["check_reference_energies", "energies_of_references"]
 
 
-def check_levels(settings: FitSettings, species: Sequence[str], references: Sequence[Atoms]) -> None:
+def check_reference_energies(settings: FitSettings, species: Sequence[str], references: Sequence[Atoms]) -> None:
     """Check that energies of the species can follow from what is given.
 
     Raises
     ------
     InputError
-        If fixed levels lack a species or name another, or references do not determine every level, or both are given.
+        If fixed reference energies lack a species or name another, or references do not determine every one, or both are given.
     """
-    if settings.levels is not None:
-        for symbol in settings.levels:
+    if settings.reference_energies is not None:
+        for symbol in settings.reference_energies:
             if symbol not in species:
-                raise unknown("species in levels", symbol, species)
-        lacking = [symbol for symbol in species if symbol not in settings.levels]
+                raise unknown("species in reference_energies", symbol, species)
+        lacking = [symbol for symbol in species if symbol not in settings.reference_energies]
         if lacking:
-            raise InputError(f"levels: expected an energy for each of {', '.join(species)}; missing: {', '.join(lacking)}")
+            raise InputError(
+                f"reference_energies: expected an energy for each of {', '.join(species)}; missing: {', '.join(lacking)}"
+            )
         if references:
-            raise InputError("expected fixed levels or reference frames, got both")
+            raise InputError("expected fixed reference energies or reference frames, got both")
     if references:
         check_labelled(references, ("energy",), "reference frames")
         counts = _counts(references, species)
@@ -44,7 +46,7 @@ def check_levels(settings: FitSettings, species: Sequence[str], references: Sequ
             )
 
 
-def levels_of_references(
+def energies_of_references(
     references: Sequence[Atoms], descriptors: Descriptors, weights: np.ndarray, baseline: Baseline | None = None
 ) -> np.ndarray:
     """Return energies of the species (S,), eV, so that the energies per atom of reference frames are met best.
@@ -58,7 +60,7 @@ def levels_of_references(
     for frame in references:
         energy = labels(frame).energy
         assert energy is not None, "checked before"
-        base = baseline.evaluate(frame)[0] if baseline else 0.0
+        base = float(baseline.evaluate(frame).energy[0]) if baseline else 0.0
         lacking.append(energy - base - float(descriptors.design(frame, stress=False).energy @ weights))
     return np.linalg.lstsq(counts / atoms[:, None], np.array(lacking) / atoms, rcond=None)[0]
 

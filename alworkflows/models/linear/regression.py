@@ -126,29 +126,31 @@ class LassoLars(_Sparse):
             most = max(1, min(settings.max_terms, len(xy), int(rows / settings.rows_per_term)))
             self.paths.append(lasso_path(xx, xy, most))
             self._rows.append(rows)
-            say(f"member {member + 1} of {len(sums.held)}: path of {len(self.paths[-1].levels)} steps")
+            say(f"member {member + 1} of {len(sums.held)}: path of {len(self.paths[-1].penalties)} steps")
         # from where the second column joins: above, there is one term, and at the start none
-        ends = [(path.levels[:2][-1], path.levels[-1]) for path in self.paths]
+        ends = [(path.penalties[:2][-1], path.penalties[-1]) for path in self.paths]
         first = max(start / rows for (start, _), rows in zip(ends, self._rows, strict=True))
         last = max(max(end, 1e-9 * start) / rows for (start, end), rows in zip(ends, self._rows, strict=True))
         self.alphas = _falling(first, min(last, first), settings.rows)
 
     def at(self, alpha: float | None) -> Candidate:
         """Return the models at a penalty."""
-        level = float(alpha or 0.0)
-        rows = [path.coefficients(level * count) for path, count in zip(self.paths, self._rows, strict=True)]
+        penalty = float(alpha or 0.0)
+        rows = [path.coefficients(penalty * count) for path, count in zip(self.paths, self._rows, strict=True)]
         return self._candidate(alpha, np.array(rows))
 
     def with_terms(self, terms: int) -> Candidate:
         """Return the last models of the paths that have at most a number of terms."""
         knots = [path.knot(terms) for path in self.paths]
-        levels = [path.levels[knot] / rows for path, knot, rows in zip(self.paths, knots, self._rows, strict=True)]
-        found = self._candidate(float(np.mean(levels)), np.array([p.weights(k) for p, k in zip(self.paths, knots, strict=True)]))
+        penalties = [path.penalties[knot] / rows for path, knot, rows in zip(self.paths, knots, self._rows, strict=True)]
+        found = self._candidate(
+            float(np.mean(penalties)), np.array([p.weights(k) for p, k in zip(self.paths, knots, strict=True)])
+        )
         return found
 
     def report(self) -> dict[str, object]:
         """Return the steps of each path."""
-        return {"steps": [len(path.levels) - 1 for path in self.paths]}
+        return {"steps": [len(path.penalties) - 1 for path in self.paths]}
 
 
 class Lasso(_Sparse):

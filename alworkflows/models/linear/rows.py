@@ -10,10 +10,12 @@ from ase import Atoms
 from alworkflows.descriptors import Descriptors
 from alworkflows.errors import InputError
 from alworkflows.frames import Labels, frame_id, labels
+from alworkflows.models.batches import frame_weight
+from alworkflows.models.evaluation import Prediction
 from alworkflows.models.linear.baseline import Baseline
 from alworkflows.settings import FitSettings
 
-__all__ = ["RowMaker", "Rows", "frame_weight"]
+__all__ = ["RowMaker", "Rows"]
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,15 @@ class RowMaker:
     descriptors
         What the model is linear in.
     settings
-        Quantities, their weights, the limit of forces, energies of the species if they are fixed.
+        Quantities, their weights, the limit of forces, reference energies if they are fixed.
     baseline
         What the model adds to its linear part, subtracted from the labels.
     """
 
     def __init__(self, descriptors: Descriptors, settings: FitSettings, baseline: Baseline | None = None) -> None:
         self.descriptors, self.settings, self.baseline = descriptors, settings, baseline
-        levels = settings.levels
-        self.fixed = None if levels is None else np.array([levels[symbol] for symbol in descriptors.species])
+        given = settings.reference_energies
+        self.fixed = None if given is None else np.array([given[symbol] for symbol in descriptors.species])
 
     def __call__(self, atoms: Atoms) -> Rows:
         """Return the rows of one frame.
@@ -96,11 +98,11 @@ class RowMaker:
         stored = labels(atoms)
         if self.baseline is None:
             return stored
-        energy, forces, stress = self.baseline.evaluate(atoms)
+        fixed = Prediction.of(self.baseline.evaluate(atoms), atoms)
         return Labels(
-            None if stored.energy is None else stored.energy - energy,
-            None if stored.forces is None else stored.forces - forces,
-            None if stored.stress is None else stored.stress - stress,
+            None if stored.energy is None else stored.energy - fixed.energy,
+            None if stored.forces is None else stored.forces - fixed.forces,
+            None if stored.stress is None else stored.stress - fixed.stress,
         )
 
     def _softened(self, stored: Labels) -> float:
@@ -109,24 +111,6 @@ class RowMaker:
         if scale is None or stored.forces is None:
             return 1.0
         return scale / float(np.sqrt((stored.forces**2).mean() + scale**2))
-
-
-def frame_weight(atoms: Atoms) -> float:
-    """Return the weight of a frame's squared errors.
-
-    Raises
-    ------
-    InputError
-        If it is not a positive number.
-    """
-    given = atoms.info.get("weight", 1.0)
-    try:
-        weight = float(given)
-    except (TypeError, ValueError):
-        weight = float("nan")
-    if not (np.isfinite(weight) and weight > 0):
-        raise InputError(f"frame {frame_id(atoms)}: expected in info['weight'] a positive number, got {given!r}")
-    return weight
 
 
 def _volume(atoms: Atoms) -> float:

@@ -77,10 +77,11 @@ class Spectrum:
         return size[:, None] * vectors[:, kept].T, along[kept] / size
 
 
-def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, levels: np.ndarray, steps: int = 1000) -> list[np.ndarray]:
-    """Return the Lasso's coefficients (P,) at each of the falling levels by coordinate descent (scikit-learn), one from the last.
+def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, penalties: np.ndarray, steps: int = 1000) -> list[np.ndarray]:
+    """Return the Lasso's coefficients (P,) at each of the falling penalties by coordinate descent (scikit-learn).
 
-    With columns nearly parallel the descent is slow and what it returns after ``steps`` sweeps is only near the minimum.
+    Each begins from the last. With columns nearly parallel the descent is slow, and what it returns after ``steps`` sweeps is
+    only near the minimum.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import lasso_path
@@ -93,7 +94,7 @@ def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, levels: np.ndarray, steps: 
         _, found, _ = lasso_path(
             np.asfortranarray(root),
             target,
-            alphas=np.asarray(levels) / len(target),
+            alphas=np.asarray(penalties) / len(target),
             precompute=gram,
             Xy=root.T @ target,
             max_iter=steps,

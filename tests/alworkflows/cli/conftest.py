@@ -61,7 +61,7 @@ def files(tmp_path_factory):
     """Folder with frames.npz (24 labelled), test.xyz (6), bare.npz (no labels), small.yaml, old.svg and model.npz."""
     from alworkflows.models import train
     from alworkflows.schema import read_yaml
-    from alworkflows.settings import ModelSettings, parse
+    from alworkflows.settings import LinearSettings, parse
 
     folder = tmp_path_factory.mktemp("files")
     frames = made(24)
@@ -73,5 +73,5 @@ def files(tmp_path_factory):
     frames_io.save(folder / "copper.npz", [attach_labels(copper, 0.0, np.zeros((8, 3)))])
     (folder / "old.svg").write_text("<svg/>")
     (folder / "small.yaml").write_text(SMALL)
-    train(frames, parse(ModelSettings, read_yaml(folder / "small.yaml")), ("Zn", "O"), 1)[0].save(folder / "model.npz")
+    train(frames, parse(LinearSettings, read_yaml(folder / "small.yaml")), ("Zn", "O"), 1)[0].save(folder / "model.npz")
     return folder

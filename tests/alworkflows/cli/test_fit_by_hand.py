@@ -54,7 +54,7 @@ def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files
     assert int(marked[2]) == rows[chosen]["terms"]
 
 
-def test_families_by_name_and_references_for_the_levels(run, files, tmp_path):
+def test_families_by_name_and_references_for_the_reference_energies(run, files, tmp_path):
     pure = [attach_labels(bulk(symbol, "fcc", a=4.4), energy) for symbol, energy in {"O": -4.9, "Zn": -1.3}.items()]
     frames_io.save("pure.npz", pure)
     done = run(

@@ -15,11 +15,11 @@ from alworkflows.models import Ensemble, Fit
 from alworkflows.models.linear.model import LinearModel
 from alworkflows.potentials import resolve
 from alworkflows.selection import ActiveSet
-from alworkflows.settings import ModelSettings, PlipSettings
+from alworkflows.settings import LinearSettings, PlipSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
-SETTINGS = ModelSettings(descriptors=PlipSettings.gaussians((1.5, 2.5, 3.5), cutoff=5.0, l=(1,), m=()), members=3)
+SETTINGS = LinearSettings(descriptors=PlipSettings.gaussians((1.5, 2.5, 3.5), cutoff=5.0, l=(1,), m=()), members=3)
 
 
 def labelled(seed: int, amplitude: float = 0.15) -> Atoms:

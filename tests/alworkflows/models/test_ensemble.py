@@ -1,174 +1,222 @@
-"""The ensemble: mean and deviation, its file, its calculator in dynamics. A contract that further models can inherit."""
-
-import json
+"""The ensemble: mean and deviation, and which member said what; of one class, and of several, which keeps the same contract."""
 
 import numpy as np
 import pytest
-from ase import units
-from ase.build import bulk
+from model_contract import ModelContract
 from planted import SETTINGS, SPECIES, structure
 
 from alworkflows.errors import InputError
+from alworkflows.export import export_lammps
+from alworkflows.insight import look_into
 from alworkflows.models import Ensemble, LinearModel, force_errors, train
-from alworkflows.settings import FitSettings, ModelSettings
+from alworkflows.models.capabilities import LinearTerms
+from alworkflows.models.universal.model import UniversalModel
+from alworkflows.selection import ActiveSet
+from alworkflows.settings import FitSettings, LinearSettings, ModelSettings, UniversalSettings
+from alworkflows.settings.descriptors import ChebyshevSettings
+
+PLIP = LinearSettings(descriptors=SETTINGS, fit=FitSettings(terms=15, rows_per_term=3.0), members=3, folds=5)
+CHEBYSHEV = LinearSettings(
+    descriptors=ChebyshevSettings(cutoff=5.0, degree=8), fit=FitSettings(method="least-squares"), members=2, folds=4
+)
 
 
-class ModelContract:
-    """What every ensemble does, whatever its models: subclasses give the fixture ``ensemble``."""
+class EnsembleContract(ModelContract):
+    """The contract of models, and what only ensembles do."""
 
-    def test_deviation_is_the_vector_standard_deviation(self, ensemble):
-        prediction = ensemble.predict([structure(30)])[0]
-        assert prediction.members.shape == (len(ensemble.members), len(structure(30)), 3)
+    def round_trip(self, model, path):
+        model.save(path)
+        return Ensemble.load(path)
+
+    def test_deviation_is_the_vector_standard_deviation(self, model):
+        prediction = model.predict([structure(30)])[0]
+        assert prediction.members.shape == (len(model.members), len(structure(30)), 3)
         np.testing.assert_allclose(prediction.forces, prediction.members.mean(axis=0), atol=1e-12)
         spread = prediction.members - prediction.members.mean(axis=0)
         np.testing.assert_allclose(prediction.deviation, np.sqrt((spread**2).sum(axis=2).mean(axis=0)), atol=1e-14)
 
-    def test_the_calculator_is_the_mean(self, ensemble):
-        atoms = structure(31)
-        prediction = ensemble.predict([atoms])[0]
-        calculator = ensemble.calculator()
-        atoms.calc = calculator
-        assert atoms.get_potential_energy() == pytest.approx(prediction.energy, rel=1e-10)
-        assert calculator.results["energies"].sum() == pytest.approx(prediction.energy, rel=1e-10)
-        np.testing.assert_allclose(atoms.get_forces(), prediction.forces, atol=1e-9)
-        np.testing.assert_allclose(atoms.get_stress(), prediction.stress, atol=1e-10)
-        np.testing.assert_allclose(calculator.disagreement(atoms), prediction.deviation, atol=1e-9)
+    def test_members_say_what_they_say_alone(self, model):
+        found = model.predict([structure(36)])[0]
+        assert len(model.names) == len(set(model.names)) == len(model.members)
+        for member, forces, energy in zip(model.members, found.members, found.member_energies, strict=True):
+            alone = member.predict([structure(36)])[0]
+            self.close(forces, alone.forces, max(self.rounding, 1e-7))
+            assert energy == pytest.approx(alone.energy, rel=1e-6)
 
-    def test_the_members_give_mean_and_disagreement_at_once(self, ensemble):
-        atoms, alone, both = structure(31), ensemble.calculator(), ensemble.calculator()
+    def test_the_calculator_tells_the_disagreement(self, model):
+        atoms = structure(31)
+        expected = model.predict([atoms])[0].deviation
+        alone, both = model.calculator(), model.calculator()
         alone.calculate(atoms, ["forces"])
         both.calculate(atoms, ["forces", "disagreement"])
         assert "disagreement" not in alone.results
         np.testing.assert_array_equal(both.results["disagreement"], both.disagreement(atoms))
+        self.close(both.results["disagreement"], expected)
         for name in ("energy", "energies", "forces", "stress"):
-            np.testing.assert_allclose(both.results[name], alone.results[name], atol=1e-9)
+            self.close(both.results[name], alone.results[name])
 
-    def test_a_list_with_a_skin_serves_moves_and_new_cells(self, ensemble):
-        atoms = structure(32)
-        calculator = ensemble.calculator()
-        rng = np.random.default_rng(0)
-        for step in range(12):
-            atoms.positions += rng.normal(scale=0.08, size=atoms.positions.shape)
-            if step == 6:
-                atoms.set_cell(atoms.cell[:] * 1.02, scale_atoms=True)
-            atoms.calc = calculator
-            np.testing.assert_allclose(atoms.get_forces(), ensemble.predict([atoms])[0].forces, atol=1e-9)
+    def test_a_file_keeps_the_report(self, model, tmp_path):
+        again = self.round_trip(model, tmp_path / "model.npz")
+        assert again.report == model.report
+        assert again.names == model.names
 
-    def test_energy_is_conserved(self, ensemble):
-        atoms = bulk("ZnO", "zincblende", a=4.6, cubic=False).repeat((2, 2, 1))
-        masses = atoms.get_masses()[:, None]
-        atoms.calc = ensemble.calculator()
-        rng = np.random.default_rng(1)
-        velocities = rng.normal(size=(len(atoms), 3)) * np.sqrt(units.kB * 200 / masses)
-        totals, forces, step = [], atoms.get_forces(), 0.5 * units.fs
-        for _ in range(400):
-            velocities += 0.5 * step * forces / masses
-            atoms.positions += step * velocities
-            forces = atoms.get_forces()
-            velocities += 0.5 * step * forces / masses
-            totals.append(atoms.get_potential_energy() + 0.5 * (masses * velocities**2).sum())
-        kinetic = 0.5 * (masses * velocities**2).sum()
-        assert np.ptp(totals) < 0.02 * kinetic + 1e-6
-
-    def test_a_file_keeps_every_bit(self, ensemble, tmp_path):
-        ensemble.save(tmp_path / "model.npz")
-        again = Ensemble.load(tmp_path / "model.npz")
-        ours, theirs = ensemble.predict([structure(33)])[0], again.predict([structure(33)])[0]
-        assert ours.energy == theirs.energy
-        assert (ours.members == theirs.members).all()
-        assert again.summary() == ensemble.summary()
-        assert again.reference_disagreement == ensemble.reference_disagreement
-
-    def test_the_file_is_data(self, ensemble, tmp_path):
-        ensemble.save(tmp_path / "model.npz")
-        with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
-            assert all(stored[name].dtype != object for name in stored.files)
-            header = json.loads(stored["header"].tobytes())
-        assert header["version"] == 2
-
-    @pytest.mark.parametrize(
-        ("damage", "message"),
-        [
-            (lambda path: path.write_bytes(b"not a model"), "not a model file"),
-            (lambda path: path.write_bytes(path.read_bytes()[:200]), "not a model file"),
-            (lambda path: np.savez(path, a=np.ones(3)), "not a model file"),
-            (lambda path: path.unlink(), "no such file"),
-            (lambda path: rewrite(path, version=99), "version 99, but this program knows version 2"),
-            (lambda path: rewrite(path, format="alworkflows-frames"), "not a model file"),
-        ],
-    )
-    def test_corrupt_and_foreign_files(self, ensemble, tmp_path, damage, message):
-        path = tmp_path / "model.npz"
-        ensemble.save(path)
-        damage(path)
-        with pytest.raises(InputError, match=message):
-            Ensemble.load(path)
-
-    def test_species_it_was_not_made_for(self, ensemble):
-        with pytest.raises(InputError, match="expected atoms of the species Zn, O, got Cu"):
-            ensemble.predict([bulk("Cu")])
-
-    def test_errors_without_forces(self, ensemble):
+    def test_errors_without_forces(self, model):
         with pytest.raises(InputError, match="frames have no forces"):
-            force_errors(ensemble, [structure(1)])
+            force_errors(model, [structure(1)])
 
 
-def rewrite(path, **changes):
-    with np.load(path) as stored:
-        arrays = dict(stored)
-    header = json.loads(arrays["header"].tobytes()) | changes
-    arrays["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, **arrays)
+@pytest.fixture(scope="module")
+def ensembles(labelled, bonded):
+    frames = labelled(14, noise=0.1)
+    made = {
+        "plip": train(frames, PLIP, SPECIES, 1, cache=None)[0],
+        "plip and chebyshev": train(bonded(14), [CHEBYSHEV, PLIP], SPECIES, 1, cache=None)[0],
+    }
+    # members of a make need not stand together
+    first, second, *rest = made["plip and chebyshev"].members
+    made["shuffled"] = Ensemble([rest[0], first, rest[1], second], made["plip and chebyshev"].report)
+    return made
 
 
-class TestLinear(ModelContract):
+class TestOfOneMake(EnsembleContract):
+    slope = 2e-5
+
     @pytest.fixture
-    def ensemble(self, labelled):
-        settings = ModelSettings(descriptors=SETTINGS, fit=FitSettings(terms=15, rows_per_term=3.0), members=3, folds=5)
-        return train(labelled(14, noise=0.1), settings, SPECIES, 1)[0]
+    def model(self, ensembles):
+        return ensembles["plip"]
 
-    def test_weights_that_are_not_finite(self, ensemble, tmp_path):
-        path = tmp_path / "model.npz"
-        ensemble.save(path)
-        with np.load(path) as stored:
-            arrays = dict(stored)
-        arrays["weights"][0, 0] = np.nan
-        np.savez(path, **arrays)
-        with pytest.raises(InputError, match="expected finite weights"):
-            Ensemble.load(path)
+    def test_its_members_are_one_evaluation(self, model):
+        assert [group.places for group in model.groups] == [(0, 1, 2)]
 
-    def test_weights_of_another_shape(self, ensemble, tmp_path):
-        path = tmp_path / "model.npz"
-        ensemble.save(path)
-        with np.load(path) as stored:
-            arrays = dict(stored)
-        arrays["weights"] = arrays["weights"][:, :-1]
-        np.savez(path, **arrays)
-        with pytest.raises(InputError, match="expected weights of shape"):
-            Ensemble.load(path)
 
-    def test_predictions_are_the_design_rows_times_the_weights(self, ensemble):
-        atoms = structure(34)
-        member = ensemble.members[0]
-        design = member.descriptors.design(atoms)
-        found = ensemble.predict([atoms])[0].members[0]
-        np.testing.assert_allclose(found, (design.forces @ member.weights).reshape(-1, 3), atol=1e-7)
+class TestMixed(EnsembleContract):
+    slope, timestep = 2e-5, 0.1
 
-    def test_a_committee_of_one_cannot_disagree(self, ensemble):
-        with pytest.raises(InputError, match="at least two members"):
-            Ensemble(ensemble.members[:1])
+    @pytest.fixture
+    def model(self, ensembles):
+        return ensembles["shuffled"]
 
-    def test_members_of_other_descriptors_do_not_mix(self, ensemble):
-        first = ensemble.members[0]
-        other = LinearModel(first.settings.model_copy(update={"cutoff": 4.0}), first.species, first.weights, first.levels)
-        with pytest.raises(InputError, match="share descriptors"):
-            Ensemble([first, other])
+    def test_members_of_a_make_are_one_evaluation(self, model):
+        assert [group.places for group in model.groups] == [(0, 2), (1, 3)]
+        assert model.names == ["linear (plip) 1", "linear (chebyshev) 1", "linear (plip) 2", "linear (chebyshev) 2"]
 
-    def test_errors_are_those_of_the_labels(self, ensemble, labelled):
-        frames = labelled(3, first=60)
-        found = force_errors(ensemble, frames)
-        error = found["predicted_forces"] - found["reference_forces"]
-        assert found["summary"]["force_rmse"] == pytest.approx(np.sqrt((error**2).mean()))
-        sizes = np.cumsum([len(frame) for frame in frames])[:-1]
-        largest = [np.linalg.norm(part, axis=1).max() for part in np.split(error, sizes)]
-        np.testing.assert_allclose(found["largest_error"], largest)
+
+class TestWithChgnet(EnsembleContract):
+    step, slope, rounding, steps = 0.01, 1e-2, 2e-4, 10
+
+    @pytest.fixture
+    def model(self, ensembles):
+        pytest.importorskip("chgnet")
+        return Ensemble([*ensembles["plip"].members[:2], UniversalModel(SPECIES)])
+
+
+def test_errors_are_those_of_the_labels(ensembles, labelled):
+    frames = labelled(3, first=60)
+    found = force_errors(ensembles["plip"], frames)
+    error = found["predicted_forces"] - found["reference_forces"]
+    assert found["summary"]["force_rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    sizes = np.cumsum([len(frame) for frame in frames])[:-1]
+    largest = [np.linalg.norm(part, axis=1).max() for part in np.split(error, sizes)]
+    np.testing.assert_allclose(found["largest_error"], largest)
+
+
+def test_a_committee_of_one_cannot_disagree(ensembles):
+    with pytest.raises(InputError, match="at least two members"):
+        Ensemble(ensembles["plip"].members[:1])
+
+
+def test_members_of_other_species_do_not_mix(ensembles):
+    first = ensembles["plip"].members[0]
+    other = UniversalModel(("Zn", "S"))
+    with pytest.raises(InputError, match=r"linear \(plip\) is for Zn, O, universal \(chgnet 0.3.0\) for Zn, S"):
+        Ensemble([first, other])
+    assert Ensemble([first, UniversalModel(("O", "Zn"))]).species == ("Zn", "O")
+
+
+# ------------------------------------------------------------------------------------------------ training of groups
+
+
+def test_the_report_has_each_group_and_what_all_share(labelled):
+    frames = labelled(14, noise=0.1)
+    alone, whole = train(frames, PLIP, SPECIES, 1, cache=None)
+    mixed, report = train(frames, [PLIP, CHEBYSHEV], SPECIES, 1, cache=None)
+    assert [own["class"] for own in report["groups"]] == ["linear", "linear"]
+    assert [own["members"] for own in report["groups"]] == [3, 2]
+    timeless = {name: value for name, value in report["groups"][0].items() if not name.startswith("seconds")}
+    assert timeless == {name: value for name, value in whole["groups"][0].items() if not name.startswith("seconds")}
+    errors = [own["held_out_rmse"] for own in report["groups"]]
+    assert report["held_out_rmse"] == pytest.approx(np.sqrt((3 * errors[0] ** 2 + 2 * errors[1] ** 2) / 5))
+    assert report["terms"] == [15] * 3 + report["groups"][1]["terms"]
+    assert report["reference_disagreement"] > whole["reference_disagreement"]
+    assert whole["held_out_rmse"] == whole["groups"][0]["held_out_rmse"]
+    assert mixed.reference_disagreement == report["reference_disagreement"]
+    for ours, theirs in zip(alone.members, mixed.members, strict=False):
+        np.testing.assert_array_equal(ours.weights, theirs.weights)
+
+
+def test_a_pretrained_group_is_judged_on_the_frames_that_others_left_out(labelled):
+    pytest.importorskip("chgnet")
+    frames = labelled(8)
+    settings = ModelSettings.of(PLIP.model_copy(update={"members": 1, "folds": 2}), UniversalSettings())
+    ensemble, report = train(frames, settings, SPECIES, 1, cache=None)
+    assert ensemble.names == ["linear (plip)", "universal (chgnet 0.3.0)"]
+    assert report["groups"][1]["weights"] == "0.3.0"
+    assert report["groups"][1]["held_out_rmse"] > report["groups"][0]["held_out_rmse"] == report["held_out_rmse"]
+    assert ensemble.summary()["terms"] == [15]
+    assert ensemble.summary()["parameters"] == [17, 412_525]
+
+
+def test_where_nothing_is_fitted_all_frames_are_unseen(labelled):
+    pytest.importorskip("chgnet")
+    settings = ModelSettings.of(UniversalSettings(), UniversalSettings(weights="0.2.0"))
+    assert not settings.is_trained
+    ensemble, report = train(labelled(3), settings, SPECIES, 1)
+    assert report["frames"] == report["held_out_frames"] == 3
+    assert report["held_out_rmse"] > 0
+    assert "terms" not in report
+    assert "terms" not in ensemble.summary()
+
+
+# ------------------------------------------------------------------------------------------------ capabilities
+
+
+def test_the_largest_group_that_has_a_capability(ensembles):
+    linear, others = ensembles["shuffled"].having(LinearTerms, "terms")
+    assert (linear.make, [str(group) for group in others]) == ("linear (plip)", ["2 of linear (chebyshev)"])
+
+
+def test_lammps_files_are_written_of_plip_alone_and_only_if_told(ensembles, tmp_path):
+    with pytest.raises(InputError, match=r"the mean of 2 of linear \(plip\) .* without 2 of linear \(chebyshev\).*--leave-out"):
+        export_lammps(ensembles["shuffled"], tmp_path / "potential")
+    assert not (tmp_path / "potential").exists()
+    assert "model.plip" in export_lammps(ensembles["shuffled"], tmp_path / "potential", leave_out=True).files
+    only = Ensemble([member for member in ensembles["shuffled"].members if "chebyshev" in member.make])
+    with pytest.raises(InputError, match=r"LAMMPS: got a model of class linear \(chebyshev\), which has no files for LAMMPS"):
+        export_lammps(only, tmp_path / "other", leave_out=True)
+
+
+def test_insight_is_of_members_that_have_it(ensembles):
+    mixed = ensembles["shuffled"]
+    plip = Ensemble([member for member in mixed.members if "plip" in member.make])
+    assert look_into(mixed, [structure(1)]).shares == look_into(plip, [structure(1)]).shares
+    only = Ensemble([member for member in mixed.members if "chebyshev" in member.make])
+    with pytest.raises(InputError, match=r"insight: got a model of class linear \(chebyshev\), which has no curves"):
+        look_into(only, [structure(1)])
+
+
+def test_the_grade_is_of_linear_members(ensembles, bonded):
+    only = Ensemble([member for member in ensembles["shuffled"].members if "chebyshev" in member.make])
+    found = ActiveSet.of_ensemble(only, bonded(14))
+    assert found.grades(bonded(2)).max() <= 1.01
+    universal = Ensemble([UniversalModel(SPECIES), UniversalModel(SPECIES, "0.2.0")])
+    with pytest.raises(InputError, match="extrapolation grade: got a model of class universal"):
+        ActiveSet.of_ensemble(universal, bonded(1))
+
+
+def test_a_linear_model_of_no_terms_is_its_reference_energies():
+    none = np.zeros(LinearModel(SETTINGS, SPECIES, np.zeros(1), np.zeros(2)).descriptors.size)
+    model = LinearModel(SETTINGS, SPECIES, none, np.array([-1.0, -2.0]))
+    found = model.predict([structure(1)])[0]
+    symbols = structure(1).get_chemical_symbols()
+    assert found.energy == pytest.approx(-symbols.count("Zn") - 2 * symbols.count("O"))
+    assert not found.forces.any()

@@ -14,12 +14,12 @@ from alworkflows.potentials import resolve
 from alworkflows.retrospective.efficiency import Comparison, Curve, compare, labels_to_reach, name_of, rules, spend
 from alworkflows.retrospective.pool import LabelledSet, PoolModel, Refitter
 from alworkflows.selection import ActiveSet
-from alworkflows.settings import Criterion, Diversity, FitSettings, ModelSettings, PlipSettings, SelectionSettings
+from alworkflows.settings import Criterion, Diversity, FitSettings, LinearSettings, PlipSettings, SelectionSettings
 from alworkflows.simulation.lammps import LammpsCalculator
 from alworkflows.structures import crystal
 
 SPECIES = ("Zn", "O")
-SETTINGS = ModelSettings(
+SETTINGS = LinearSettings(
     descriptors=PlipSettings.gaussians((1.5, 2.0, 2.5, 3.5), cutoff=5.0, l=(1, 2), m=()),
     members=3,
     folds=6,
@@ -170,6 +170,6 @@ def test_what_cannot_be_a_pool_is_refused(frames: list[Atoms]) -> None:
     with pytest.raises(InputError, match="expected each frame once, got 1 repeated"):
         LabelledSet([*frames[:3], frames[1]], SETTINGS, SPECIES)
     with pytest.raises(InputError, match="quantities 'forces' alone"):
-        LabelledSet(frames, ModelSettings(fit=FitSettings(quantities=("forces", "energy"))), SPECIES)
+        LabelledSet(frames, LinearSettings(fit=FitSettings(quantities=("forces", "energy"))), SPECIES)
     with pytest.raises(InputError, match="pool"):
         LabelledSet([frames[0][:3]], SETTINGS, SPECIES)

@@ -20,7 +20,7 @@ from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError
 from alworkflows.models import train
 from alworkflows.sampling import OUT_OF_TIME, melt, sample
-from alworkflows.settings import ModelSettings, PlipSettings
+from alworkflows.settings import LinearSettings, PlipSettings
 from alworkflows.structures import crystal
 
 
@@ -74,7 +74,7 @@ def fitted():
         atoms.calc = Committee()
         forces, energy = atoms.get_forces(), atoms.get_potential_energy()
         frames.append(frames_io.attach_labels(atoms, energy, forces, np.zeros(6)))
-    settings = ModelSettings(descriptors=PlipSettings.gaussians(np.arange(1.0, 4.1, 0.25), l=(), m=()))
+    settings = LinearSettings(descriptors=PlipSettings.gaussians(np.arange(1.0, 4.1, 0.25), l=(), m=()))
     return train([frames], settings, ("Cu",), 1, cache=None)[0]
 
 

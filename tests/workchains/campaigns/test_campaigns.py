@@ -8,7 +8,7 @@ from ase.build import bulk
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, Convergence, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 from workchains.campaigns import inputs, load, materials, protocols, read_files, resolve, template
-from workchains.campaigns.protocols import lay
+from workchains.campaigns.protocols import overlay
 
 ZNO = ["balanced", "quick", "stringent"]
 
@@ -165,7 +165,7 @@ class TestLayers:
     def test_settings_of_another_calculator_do_not_mix(self) -> None:
         first = {"label": {"calculator": {"name": "chgnet", "parameters": {"x": 1}}}}
         assert resolve("zno", overrides=first).label.calculator.parameters == {"x": 1}
-        laid = lay(lay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
+        laid = overlay(overlay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
         assert laid["label"]["calculator"] == {"name": "emt"}
 
     def test_laying_over_leaves_the_layers(self) -> None:

@@ -132,9 +132,7 @@ def terms(rng: np.random.Generator) -> Terms:
 def costs() -> provenance.Costs:
     """Of four iterations whose labels take most, and a judgement at the end."""
     steps = {"sample": 0.2, "describe": 0.05, "label": 1.5, "fit": 0.3}
-    rows = {
-        f"iteration_{n:02d}": {name: Cost(2, 0, 3600 * hours, n * hours) for name, hours in steps.items()} for n in range(1, 5)
-    }
+    rows = {str(n): {name: Cost(2, 0, 3600 * hours, n * hours) for name, hours in steps.items()} for n in range(1, 5)}
     rows["whole campaign"] = {"evaluate": Cost(1, 0, 60.0, 0.1)}
     sums = {name: sum((row[name] for row in rows.values() if name in row), Cost()) for name in (*steps, "evaluate")}
     labels = LabelCosts(40, 12, 1, 44, sums["label"].core_hours, 0.7, 0.3, 0.4, 3.6)

@@ -103,7 +103,7 @@ def test_levels_are_read_from_the_record(aiida_profile, found):
     node = Dict(values).store()
     records = [
         SimpleNamespace(number=1, stage="melt", nodes={}),
-        SimpleNamespace(number=3, stage="surface", nodes={"levels": node.pk}),
+        SimpleNamespace(number=3, stage="surface", nodes={"trust_levels": node.pk}),
     ]
     (read,) = trusts(records)
     assert (read.number, read.stage, read.kind, read.sentence) == (3, "surface", found[1].kind, found[1].sentence)

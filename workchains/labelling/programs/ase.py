@@ -16,23 +16,23 @@ from alworkflows.calculators import FailureKind, describe, parameters
 from alworkflows.errors import InputError, MissingExtraError
 from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelEngine, Outcome, Task
-from workchains.labelling.versions import known_versions, remember_versions
+from workchains.labelling.code_versions import known_versions, remember_versions
+from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
 from workchains.machines.programs import PROGRAMS
 from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
 from workchains.processes.keyed import ending
 
-__all__ = ["AseEngine"]
+__all__ = ["AseProgram"]
 
 #: fewest frames for which a further job is started
 WORTHWHILE = 8
 
 
-class AseEngine(LabelEngine):
+class AseProgram(LabelProgram):
     """One job labels a slice of the frames, so the calculator is loaded once for many."""
 
     @property
-    def program(self) -> str:
+    def code_name(self) -> str:
         """The calculator if a machine may have it in an environment of its own, else what runs all others."""
         name = self.settings.calculator.name
         return name if name in PROGRAMS else "alworkflows"
@@ -51,7 +51,7 @@ class AseEngine(LabelEngine):
         if _is_here(code):
             with contextlib.suppress(InputError, MissingExtraError):  # a job may find what is not to be found here
                 return describe(self.settings.calculator, self.settings.moments)
-        return known_versions(code, self.program, self._key())
+        return known_versions(code, self.code_name, self._key())
 
     def split(self, indices: Sequence[int]) -> list[list[int]]:
         """Cut the frames into slices of at most ``chunk``, spread over ``jobs`` jobs or more if that leaves enough in each."""
@@ -83,7 +83,7 @@ class AseEngine(LabelEngine):
         """Read the job's report; of a dead job, the frame it was at is to blame unless the walltime or a node is."""
         labelled = node.outputs.labelled if "labelled" in node.outputs else None
         if labelled is not None:
-            remember_versions(node.inputs.code, self.program, self._key(), labelled.engine)
+            remember_versions(node.inputs.code, self.code_name, self._key(), labelled.engine)
         done = set(labelled.ids) if labelled is not None else set()
         report = node.outputs.report.get_dict() if "report" in node.outputs else {}
         progress = node.outputs.progress.get_dict() if "progress" in node.outputs else {}

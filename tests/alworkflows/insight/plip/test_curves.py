@@ -9,25 +9,21 @@ from ase import Atoms
 from alworkflows.descriptors.plip.blocks import pair_index
 from alworkflows.insight import angle_curves, density_curves, measure, pair_curves
 from alworkflows.insight.plip.curves import PairCurve
-from alworkflows.insight.plip.weights import blocks_of
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings.model import BaselineSettings
 
 
 def energies(ensemble, atoms):
-    """Energy of each member without the levels, (M,)."""
-    from alworkflows.descriptors.neighbours import kinds_of
+    """Energy of each member without the reference energies, (M,)."""
 
-    pairs = ensemble.committee.descriptors.neighbours(atoms)
-    positions = np.ascontiguousarray(atoms.positions)
-    found = ensemble.committee.evaluate(kinds_of(atoms, ensemble.species), positions, pairs.without(positions), np.eye(3))[0]
-    levels = ensemble.committee.levels @ [atoms.get_chemical_symbols().count(symbol) for symbol in ensemble.species]
-    return found.sum(axis=1) - levels
+    committee = ensemble.groups[0].committee
+    counts = [atoms.get_chemical_symbols().count(symbol) for symbol in ensemble.species]
+    return committee.evaluate(atoms).energy - committee.reference_energies @ counts
 
 
 @pytest.mark.parametrize("number", range(3))
 def test_two_atoms_alone_have_the_energy_of_the_dimer_curve(ensemble, number):
-    curve = pair_curves(blocks_of(ensemble), ensemble.species)[number]
+    curve = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)[number]
     for k in (80, 160, 300):
         atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[k]]])
         np.testing.assert_allclose(curve.dimer[:, k], energies(ensemble, atoms), rtol=1e-6, atol=1e-7)
@@ -35,9 +31,9 @@ def test_two_atoms_alone_have_the_energy_of_the_dimer_curve(ensemble, number):
 
 def test_a_baseline_is_part_of_the_dimer_but_not_of_the_pair_terms(ensemble):
     settings = BaselineSettings(inner=0.8, outer=1.6)
-    made = Ensemble([LinearModel(m.settings, m.species, m.weights, m.levels, settings) for m in ensemble.members])
-    plain = pair_curves(blocks_of(ensemble), ensemble.species)
-    for curve, without in zip(pair_curves(blocks_of(made), made.species), plain, strict=True):
+    made = Ensemble([LinearModel(m.settings, m.species, m.weights, m.reference_energies, settings) for m in ensemble.members])
+    plain = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)
+    for curve, without in zip(pair_curves(made.groups[0].committee.blocks, made.species), plain, strict=True):
         np.testing.assert_allclose(curve.terms, without.terms)
         np.testing.assert_allclose(curve.total, curve.terms + curve.baseline)
         assert curve.baseline[0] > 10.0
@@ -47,26 +43,26 @@ def test_a_baseline_is_part_of_the_dimer_but_not_of_the_pair_terms(ensemble):
 
 
 def test_pair_terms_are_the_two_body_terms_of_the_dimer(ensemble):
-    descriptors = ensemble.committee.descriptors
+    descriptors = ensemble.groups[0].committee.descriptors
     two = np.array([name.startswith("2B") for name in descriptors.names])
-    for curve in pair_curves(blocks_of(ensemble), ensemble.species):
+    for curve in pair_curves(ensemble.groups[0].committee.blocks, ensemble.species):
         atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[200]]])
-        expected = np.where(two, ensemble.committee.weights, 0.0) @ descriptors.design(atoms).energy
+        expected = np.where(two, ensemble.groups[0].committee.weights, 0.0) @ descriptors.design(atoms).energy
         np.testing.assert_allclose(curve.terms[:, 200], expected, rtol=1e-8, atol=1e-10)
 
 
 def test_angles_are_what_the_energy_of_three_atoms_gains(ensemble):
     """Two neighbours of a centre, apart by an angle: the three-body energy of the centre less those of each neighbour alone."""
     distances = np.array([2.3, 1.9, 2.4])
-    descriptors = ensemble.committee.descriptors
-    curves = angle_curves(blocks_of(ensemble), ensemble.species, distances)
+    descriptors = ensemble.groups[0].committee.descriptors
+    curves = angle_curves(ensemble.groups[0].committee.blocks, ensemble.species, distances)
     assert len(curves) == 6
     for curve in curves:
         three = np.array([name.startswith("3B") and f" {curve.centre}(" in name for name in descriptors.names])
 
         def of_centre(neighbours, positions, curve=curve, three=three):
             atoms = Atoms([curve.centre, *neighbours], positions=[[0, 0, 0], *positions])
-            return np.where(three, ensemble.committee.weights, 0.0) @ descriptors.values(atoms)[0]
+            return np.where(three, ensemble.groups[0].committee.weights, 0.0) @ descriptors.values(atoms)[0]
 
         for k in (40, 110, 180):
             theta = np.radians(curve.theta[k])
@@ -77,7 +73,7 @@ def test_angles_are_what_the_energy_of_three_atoms_gains(ensemble):
 
 
 def test_densities_span_those_of_the_frames_and_give_the_energy_of_their_powers(ensemble, frames):
-    blocks = blocks_of(ensemble)
+    blocks = ensemble.groups[0].committee.blocks
     curves = density_curves(blocks, ensemble.species, frames, list("abcdef"))
     assert {(curve.centre, curve.neighbour) for curve in curves} == set(itertools.product(["Zn", "O"], repeat=2))
     for curve in curves:

@@ -5,7 +5,6 @@ import pytest
 
 from alworkflows.insight import angle_curves, density_curves, force_shares, look_into, measure, pair_curves, write
 from alworkflows.insight.plip.shares import Share
-from alworkflows.insight.plip.weights import blocks_of
 from alworkflows.plotting.accuracy import plot_parity, plot_path
 from alworkflows.plotting.terms import plot_angles, plot_densities, plot_pairs, plot_shares
 
@@ -39,7 +38,7 @@ def test_families_get_a_panel_of_their_own_and_the_baseline_a_grey():
 
 
 def test_pair_panels_draw_the_mean_of_the_members(ensemble, frames):
-    curves = pair_curves(blocks_of(ensemble), ensemble.species)
+    curves = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)
     found = plot_pairs(curves, measure(frames, ensemble.species, 4.5))
     panels = [axis for axis in found.axes if axis.get_title(loc="left")]
     assert [axis.get_title(loc="left") for axis in panels] == ["Zn–Zn", "Zn–O", "O–O"]
@@ -56,7 +55,7 @@ def test_models_without_angles_or_densities_have_no_such_pictures():
 
 
 def test_angles_and_densities_have_a_panel_each(ensemble, frames):
-    blocks = blocks_of(ensemble)
+    blocks = ensemble.groups[0].committee.blocks
     angles = plot_angles(angle_curves(blocks, ensemble.species, np.array([2.5, 2.0, 2.5])))
     assert [axis.get_title(loc="left") for axis in angles.axes] == ["Zn in the middle", "O in the middle"]
     assert len(plot_densities(density_curves(blocks, ensemble.species, frames, list("abcdef"))).axes) == 8

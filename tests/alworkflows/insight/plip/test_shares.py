@@ -23,8 +23,8 @@ def test_shares_of_every_partition_add_up_to_one(ensemble, frames):
 
 def test_shares_follow_the_equation_on_each_component(ensemble, frames):
     """Against forces of models in which only one body order is left, one frame at a time."""
-    descriptors = ensemble.committee.descriptors
-    weights = ensemble.committee.weights.mean(axis=0)
+    descriptors = ensemble.groups[0].committee.descriptors
+    weights = ensemble.groups[0].committee.weights.mean(axis=0)
     orders = np.array([name.split()[0] for name in descriptors.names])
     sizes = []
     for atoms in frames:
@@ -38,8 +38,8 @@ def test_shares_follow_the_equation_on_each_component(ensemble, frames):
 
 
 def test_an_interaction_holds_the_terms_that_join_its_species(ensemble, frames):
-    descriptors = ensemble.committee.descriptors
-    weights = ensemble.committee.weights.mean(axis=0)
+    descriptors = ensemble.groups[0].committee.descriptors
+    weights = ensemble.groups[0].committee.weights.mean(axis=0)
     found = by(force_shares(ensemble, frames), ALL, "interaction")
     assert sum(share.terms for share in found.values()) == np.count_nonzero(weights)
     like = [name for name, w in zip(descriptors.names, weights, strict=True) if w and "O" not in name]
@@ -65,11 +65,14 @@ def test_no_frames_and_foreign_species_are_refused(ensemble):
 def test_a_baseline_is_a_group_of_its_own_with_the_forces_it_makes(ensemble, frames):
     settings = BaselineSettings(inner=1.4, outer=2.4)
     members = [
-        LinearModel(member.settings, member.species, member.weights, member.levels, settings) for member in ensemble.members
+        LinearModel(member.settings, member.species, member.weights, member.reference_energies, settings)
+        for member in ensemble.members
     ]
     made = Ensemble(members)
     shares = force_shares(made, frames)
-    expected = np.concatenate([np.abs(made.committee.baseline.evaluate(atoms)[1]).ravel() for atoms in frames]).mean()
+    expected = np.concatenate(
+        [np.abs(made.groups[0].committee.baseline.evaluate(atoms).forces[0]).ravel() for atoms in frames]
+    ).mean()
     for kind in ("body order", "family"):
         groups = by(shares, ALL, kind)
         assert groups["baseline"].force == pytest.approx(expected, rel=1e-6)

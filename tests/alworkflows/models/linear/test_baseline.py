@@ -7,20 +7,40 @@ from ase import Atoms
 from ase.build import bulk
 
 from alworkflows.descriptors import build
+from alworkflows.descriptors.plip.radial import FEWEST_BINS
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.models.linear.baseline import Baseline
-from alworkflows.settings import ModelSettings, PlipSettings, parse
+from alworkflows.models.evaluation import Prediction
+from alworkflows.models.linear.baseline import PIECES, Baseline
+from alworkflows.models.linear.model import baseline_of
+from alworkflows.models.linear.plip import PlipBaseline
+from alworkflows.settings import LinearSettings, PlipSettings, parse
+from alworkflows.settings.descriptors import ChebyshevSettings
 from alworkflows.settings.model import BaselineSettings
 from alworkflows.simulation.lammps import library
 
 SPECIES = ("Zn", "O")
 
 
-@pytest.fixture(scope="module")
-def baseline():
-    descriptors = build(PlipSettings.gaussians((1.5, 3.0), l=(1,), m=()), SPECIES)
-    return Baseline(BaselineSettings(inner=0.75, outer=1.5), descriptors)
+GIVEN = BaselineSettings(inner=0.75, outer=1.5)
+SETTINGS = {"plip": PlipSettings.gaussians((1.5, 3.0), l=(1,), m=()), "chebyshev": ChebyshevSettings(degree=6)}
+
+
+@pytest.fixture(params=["chebyshev", "plip"])
+def descriptors(request):
+    return build(SETTINGS[request.param], SPECIES)
+
+
+@pytest.fixture
+def baseline(descriptors):
+    """By its own sums over pairs, and in the tables of PLIP."""
+    return baseline_of(GIVEN, descriptors)
+
+
+def spoken(baseline, atoms):
+    """Energy, forces and stress."""
+    found = Prediction.of(baseline.evaluate(atoms), atoms)
+    return found.energy, found.forces, found.stress
 
 
 def dense(seed=0):
@@ -45,7 +65,7 @@ def test_it_is_lammps_zbl(baseline):
         lammps.command(f"set atom 2 x {1.0 + r!r}")
         lammps.command("run 0")
         atoms = Atoms("ZnO", positions=[[1, 1, 1], [1 + r, 1, 1]])
-        energy, forces, _ = baseline.evaluate(atoms)
+        energy, forces, _ = spoken(baseline, atoms)
         assert energy == pytest.approx(lammps.get_thermo("pe"), rel=1e-6, abs=1e-7)
         assert forces[0, 0] == pytest.approx(lammps.extract_variable("f"), rel=1e-6, abs=1e-5)
     lammps.close()
@@ -53,19 +73,19 @@ def test_it_is_lammps_zbl(baseline):
 
 def test_forces_are_minus_the_gradient_and_stress_the_strain_derivative(baseline):
     atoms, h = dense(), 1e-5
-    _, forces, stress = baseline.evaluate(atoms)
+    _, forces, stress = spoken(baseline, atoms)
     for axis in range(3):
         energies = []
         for sign in (-1, 1):
             moved = atoms.copy()
             moved.positions[1, axis] += sign * h
-            energies.append(baseline.evaluate(moved)[0])
+            energies.append(spoken(baseline, moved)[0])
         assert forces[1, axis] == pytest.approx(-(energies[1] - energies[0]) / (2 * h), abs=1e-4)
     energies = []
     for sign in (-1, 1):
         strained = atoms.copy()
         strained.set_cell(np.asarray(atoms.cell) @ (np.eye(3) + sign * h * np.diag([1.0, 0, 0])), scale_atoms=True)
-        energies.append(baseline.evaluate(strained)[0])
+        energies.append(spoken(baseline, strained)[0])
     assert stress[0] * atoms.get_volume() == pytest.approx((energies[1] - energies[0]) / (2 * h), rel=1e-5)
 
 
@@ -78,10 +98,24 @@ def test_it_repels_at_every_distance_and_ends_where_it_says(baseline):
     assert (energies[~inside] == 0).all()
 
 
-def test_models_add_it(baseline, tmp_path):
+def test_both_ways_to_it_agree():
+    plain, tabulated = (baseline_of(GIVEN, build(SETTINGS[name], SPECIES)) for name in ("chebyshev", "plip"))
+    assert type(plain) is Baseline
+    assert type(tabulated) is PlipBaseline
+    for atoms in (dense(3), Atoms("ZnO", positions=[[0, 0, 0], [0.02, 0.03, 0.01]])):
+        ours, theirs = spoken(plain, atoms), spoken(tabulated, atoms)
+        assert ours[0] == pytest.approx(theirs[0], rel=1e-6)
+        np.testing.assert_allclose(ours[1], theirs[1], atol=1e-6 * np.abs(theirs[1]).max())
+        np.testing.assert_allclose(ours[2], theirs[2], atol=1e-6 * np.abs(theirs[2]).max())
+
+
+def test_distances_are_rounded_to_the_bins_of_the_tables():
+    assert PIECES == FEWEST_BINS
+
+
+def test_models_add_it(descriptors, baseline, tmp_path):
     rng = np.random.default_rng(0)
-    settings, size = baseline.descriptors.settings, baseline.descriptors.size
-    given = BaselineSettings(inner=0.75, outer=1.5)
+    settings, size, given = SETTINGS[descriptors.settings.name], descriptors.size, GIVEN
     weights = rng.normal(size=(2, size))
     bare = Ensemble([LinearModel(settings, SPECIES, w, np.array([-1.0, -2.0])) for w in weights])
     with_core = Ensemble([LinearModel(settings, SPECIES, w, np.array([-1.0, -2.0]), given) for w in weights])
@@ -90,15 +124,14 @@ def test_models_add_it(baseline, tmp_path):
     for ensemble in (with_core, Ensemble.load(path)):
         atoms = dense(1)
         alone, added = bare.predict([atoms])[0], ensemble.predict([atoms])[0]
-        energy, forces, stress = baseline.evaluate(atoms)
+        energy, forces, stress = spoken(baseline, atoms)
         assert added.energy == pytest.approx(alone.energy + energy, rel=1e-6)
         np.testing.assert_allclose(added.forces, alone.forces + forces, atol=1e-6 * np.abs(forces).max())
         np.testing.assert_allclose(added.stress, alone.stress + stress, atol=1e-6 * np.abs(stress).max())
         np.testing.assert_allclose(added.deviation, alone.deviation, atol=1e-5)
         atoms.calc = ensemble.calculator()
         np.testing.assert_allclose(atoms.get_forces(), added.forces, atol=1e-6 * np.abs(forces).max())
-    with pytest.raises(InputError, match="baseline"):
-        Ensemble([bare.members[0], with_core.members[1]])
+    assert len(Ensemble([bare.members[0], with_core.members[1]]).groups) == 2
 
 
 def test_overlap_with_the_data(baseline):
@@ -118,9 +151,9 @@ def test_overlap_with_the_data(baseline):
 )
 def test_bad_settings(data, message):
     with pytest.raises(InputError, match=message):
-        parse(ModelSettings, data)
+        parse(LinearSettings, data)
 
 
-def test_too_narrow_a_switch(baseline):
+def test_too_narrow_a_switch(descriptors):
     with pytest.raises(InputError, match="64th of the cutoff"):
-        Baseline(BaselineSettings(inner=1.0, outer=1.01), baseline.descriptors)
+        Baseline(BaselineSettings(inner=1.0, outer=1.01), descriptors)

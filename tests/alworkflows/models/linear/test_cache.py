@@ -156,5 +156,5 @@ def test_a_fit_is_the_same_with_and_without(labelled, settings, tmp_path):
     without = Fit(batches, cache=None, **options).ensemble()
     for a, b in zip(with_cache.members, without.members, strict=True):
         assert np.array_equal(a.weights, b.weights)
-        assert np.array_equal(a.levels, b.levels)
+        assert np.array_equal(a.reference_energies, b.reference_energies)
     assert with_cache.report == without.report

@@ -1,4 +1,4 @@
-"""``Fit``: its methods, choices and levels; streams, weights; and data that are degenerate."""
+"""``Fit``: its methods, choices and reference energies; streams, weights; and data that are degenerate."""
 
 import numpy as np
 import pytest
@@ -85,9 +85,9 @@ def test_coordinate_descent_finds_the_minimum_of_the_path_where_columns_are_not_
     x = rng.normal(size=(400, 30))
     y = x[:, :5] @ rng.normal(size=5) + rng.normal(size=400)
     path = lasso_path(x.T @ x, x.T @ y, 30)
-    levels = path.levels[[3, 8, 15]]
-    for level, weights in zip(levels, coordinate_lasso(x.T @ x, x.T @ y, levels), strict=True):
-        np.testing.assert_allclose(weights, path.coefficients(level), atol=1e-6)
+    penalties = path.penalties[[3, 8, 15]]
+    for penalty, weights in zip(penalties, coordinate_lasso(x.T @ x, x.T @ y, penalties), strict=True):
+        np.testing.assert_allclose(weights, path.coefficients(penalty), atol=1e-6)
 
 
 def test_both_ways_to_a_lasso_agree_on_its_minimum(fit, frames):
@@ -135,7 +135,7 @@ def test_settings_choose_as_arguments_do(fit, frames):
     by_settings = fit(frames, alpha=1e-3).ensemble()
     by_argument = fit(frames).ensemble(alpha=1e-3)
     assert by_settings.report == by_argument.report
-    assert by_settings.report["alpha"] == 1e-3
+    assert by_settings.report["groups"][0]["alpha"] == 1e-3
 
 
 # ---------------------------------------------------------------------------------------------------- streams and weights
@@ -186,15 +186,15 @@ def test_progress_is_told(fit, frames):
     assert any(line.startswith("member 3 of 3: path of") for line in said)
 
 
-# ---------------------------------------------------------------------------------------------------- levels
+# ---------------------------------------------------------------------------------------------------- reference energies
 
 
-def test_levels_are_those_of_the_data_given_or_of_references(fit, labelled):
+def test_reference_energies_are_those_of_the_data_given_or_of_references(fit, labelled):
     frames = labelled(14)
     options = {"terms": 25, "ridge": 0.0}
-    np.testing.assert_allclose(fit(frames, **options).ensemble().members[0].levels, LEVELS, atol=1e-5)
-    given = fit(frames, **options, levels={"Zn": -2.0, "O": 1.0}).ensemble()
-    np.testing.assert_array_equal(given.members[0].levels, [-2.0, 1.0])
+    np.testing.assert_allclose(fit(frames, **options).ensemble().members[0].reference_energies, LEVELS, atol=1e-5)
+    given = fit(frames, **options, reference_energies={"Zn": -2.0, "O": 1.0}).ensemble()
+    np.testing.assert_array_equal(given.members[0].reference_energies, [-2.0, 1.0])
     references = [Atoms("Zn", cell=[20] * 3, pbc=True), Atoms("O", cell=[20] * 3, pbc=True)]
     references = [attach_labels(atoms, energy=energy) for atoms, energy in zip(references, (-0.5, -7.0), strict=True)]
     shifted = fit(frames, **options, references=references).ensemble()
@@ -208,33 +208,36 @@ def test_references_are_met_by_every_member_with_noise_too(fit, frames):
     assert [prediction.energy for prediction in ensemble.predict(references)] == pytest.approx([-1.3, -2.7])
 
 
-def test_fixed_levels_enter_the_fit_of_energies(fit, labelled, planted):
+def test_fixed_reference_energies_enter_the_fit_of_energies(fit, labelled, planted):
     frames = labelled(14)
-    levels = dict(zip(SPECIES, LEVELS, strict=True))
+    energies = dict(zip(SPECIES, LEVELS, strict=True))
     options = {"terms": 25, "ridge": 0.0, "quantities": ("energy", "forces")}
-    for made in (fit(frames, **options, levels=levels), fit(frames, **options)):
+    for made in (fit(frames, **options, reference_energies=energies), fit(frames, **options)):
         member = made.ensemble().members[0]
         np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
-        np.testing.assert_allclose(member.levels, LEVELS, atol=1e-5)
+        np.testing.assert_allclose(member.reference_energies, LEVELS, atol=1e-5)
         assert min(row.errors.held_out_mean for row in made.path) < 1e-5
 
 
 @pytest.mark.parametrize(
-    ("levels", "message"),
-    [({"Zn": 1.0}, "missing: O"), ({"Zn": 1.0, "O": 2.0, "Zm": 3.0}, "unknown species in levels 'Zm'.*did you mean 'Zn'")],
+    ("energies", "message"),
+    [
+        ({"Zn": 1.0}, "missing: O"),
+        ({"Zn": 1.0, "O": 2.0, "Zm": 3.0}, "unknown species in reference_energies 'Zm'.*did you mean 'Zn'"),
+    ],
 )
-def test_levels_that_do_not_fit(fit, frames, levels, message):
+def test_reference_energies_that_do_not_fit(fit, frames, energies, message):
     with pytest.raises(InputError, match=message):
-        fit(frames, levels=levels)
+        fit(frames, reference_energies=energies)
 
 
-def test_references_that_do_not_determine_the_levels(fit, frames):
+def test_references_that_do_not_determine_the_reference_energies(fit, frames):
     with pytest.raises(InputError, match=r"1 frames \(Zn2\) do not determine the energy of each of Zn, O"):
         fit(frames, references=[attach_labels(bulk("Zn"), energy=-1.0)])
     with pytest.raises(InputError, match="reference frames: 1 of 1 frames have no energy"):
         fit(frames, references=[bulk("Zn")])
-    with pytest.raises(InputError, match="fixed levels or reference frames, got both"):
-        fit(frames, levels={"Zn": 0.0, "O": 0.0}, references=[attach_labels(bulk("Zn"), energy=-1.0)])
+    with pytest.raises(InputError, match="fixed reference energies or reference frames, got both"):
+        fit(frames, reference_energies={"Zn": 0.0, "O": 0.0}, references=[attach_labels(bulk("Zn"), energy=-1.0)])
 
 
 # ---------------------------------------------------------------------------------------------------- degenerate data
@@ -258,7 +261,7 @@ def test_a_species_without_neighbours_gets_its_level_and_no_terms(fit, labelled)
     ensemble = made.ensemble(terms=20)
     names = ensemble.members[0].descriptors.names
     assert not any("He" in names[index] for member in ensemble.members for index in member.support)
-    assert ensemble.members[0].levels[2] == pytest.approx(-0.7, abs=1e-5)
+    assert ensemble.members[0].reference_energies[2] == pytest.approx(-0.7, abs=1e-5)
 
 
 def test_isolated_atoms_thin_cells_and_one_atom_cells(fit, labelled, planted):
@@ -303,7 +306,7 @@ def test_a_baseline_is_subtracted_and_said_to_reach_into_the_data(labelled, sett
     assert any(line.startswith("the baseline reaches into the data: Zn-O come as close as") for line in said)
     assert set(made.report["baseline_reaches"]) >= {"Zn-O"}
     ensemble = made.ensemble()
-    assert ensemble.baseline == model.baseline
+    assert {member.baseline for member in ensemble.members} == {model.baseline}
     row = made.ensemble().report["held_out_rmse"]
     assert force_errors(ensemble, frames)["summary"]["force_rmse"] < 1.5 * row
 

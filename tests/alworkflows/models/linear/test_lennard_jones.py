@@ -43,5 +43,5 @@ def test_ridge_and_coordinate_descent_do_not(case):
 def test_the_rank_says_how_many_dimensions_the_functions_have(case):
     module, frames, _ = case
     settings = module.FitSettings(method="least-squares", rank_cutoff=1e-10, rows_per_term=1.0)
-    model = module.ModelSettings(descriptors=module.DESCRIPTORS, fit=settings, members=2, folds=5)
+    model = module.LinearSettings(descriptors=module.DESCRIPTORS, fit=settings, members=2, folds=5)
     assert module.Fit(frames, model, module.SPECIES, 1, cache=None).report["rank"] == [6, 6]

@@ -36,20 +36,20 @@ def gaussian_problem(seed=0, rows=500):
 
 
 def largest_violation(x, y, path):
-    """Return how far the conditions of Karush, Kuhn and Tucker are missed at any knot, relative to the first level.
+    """Return how far the conditions of Karush, Kuhn and Tucker are missed at any knot, relative to the first penalty.
 
     One correlation on the active columns, of the sign of their coefficient, and none larger elsewhere.
     """
     scale = np.linalg.norm(x, axis=0)
     usable = scale > 1e-12 * scale.max()
     worst = 0.0
-    for knot, level in enumerate(path.levels):
+    for knot, penalty in enumerate(path.penalties):
         weights = path.weights(knot)
         correlation = np.where(usable, x.T @ (y - x @ weights) / np.where(usable, scale, 1.0), 0.0)
         active = path.supports[knot]
-        apart = np.abs(correlation[active] - level * np.sign(weights[active])).max(initial=0.0)
-        worst = max(worst, apart, np.abs(correlation).max() - level)
-    return worst / path.levels[0]
+        apart = np.abs(correlation[active] - penalty * np.sign(weights[active])).max(initial=0.0)
+        worst = max(worst, apart, np.abs(correlation).max() - penalty)
+    return worst / path.penalties[0]
 
 
 @pytest.fixture(params=["descriptors", "random", "gaussians"])
@@ -67,28 +67,28 @@ def test_every_knot_solves_the_lasso(problem):
     path = lasso_path(x.T @ x, x.T @ y, 60)
     sizes = np.array([len(support) for support in path.supports])
     assert (np.diff(sizes) < 0).any(), "a path on which nothing leaves tests half of the algorithm"
-    assert (np.diff(path.levels) <= 0).all()
+    assert (np.diff(path.penalties) <= 0).all()
     assert largest_violation(x, y, path) < tolerance
 
 
 def test_between_knots_the_path_solves_the_lasso_too(descriptors_problem):
     x, y = descriptors_problem
     path = lasso_path(x.T @ x, x.T @ y, 40)
-    level = 0.5 * (path.levels[20] + path.levels[21])
-    weights = path.coefficients(level)
+    penalty = 0.5 * (path.penalties[20] + path.penalties[21])
+    weights = path.coefficients(penalty)
     scale = np.linalg.norm(x, axis=0)
     usable = scale > 0
     correlation = np.where(usable, x.T @ (y - x @ weights) / np.where(usable, scale, 1), 0.0)
     active = np.flatnonzero(weights)
-    np.testing.assert_allclose(correlation[active], level * np.sign(weights[active]), rtol=1e-9)
-    assert np.abs(correlation).max() <= level * (1 + 1e-9)
+    np.testing.assert_allclose(correlation[active], penalty * np.sign(weights[active]), rtol=1e-9)
+    assert np.abs(correlation).max() <= penalty * (1 + 1e-9)
 
 
 def test_beyond_its_ends_the_path_is_constant(descriptors_problem):
     x, y = descriptors_problem
     path = lasso_path(x.T @ x, x.T @ y, 10)
-    assert not path.coefficients(2 * path.levels[0]).any()
-    np.testing.assert_array_equal(path.coefficients(0.5 * path.levels[-1]), path.weights(len(path.levels) - 1))
+    assert not path.coefficients(2 * path.penalties[0]).any()
+    np.testing.assert_array_equal(path.coefficients(0.5 * path.penalties[-1]), path.weights(len(path.penalties) - 1))
 
 
 @pytest.mark.parametrize("name", ["descriptors", "random"])
@@ -99,7 +99,7 @@ def test_coefficients_at_a_fixed_penalty_are_those_of_scikit_learn(name, descrip
     unit = x / scale
     alphas, _, coefficients = lars_path_gram(unit.T @ y, unit.T @ unit, n_samples=len(y), method="lasso", max_iter=60)
     path = lasso_path(x.T @ x, x.T @ y, 60)
-    reached = alphas * len(y) >= path.levels[-1]
+    reached = alphas * len(y) >= path.penalties[-1]
     assert reached.sum() > 40
     for alpha, expected in zip(alphas[reached], coefficients.T[reached], strict=True):
         found = path.coefficients(alpha * len(y)) * scale
@@ -110,7 +110,7 @@ def test_coefficients_at_a_fixed_penalty_are_those_of_scikit_learn(name, descrip
 def test_the_path_ends_with_as_many_terms_as_asked_for(descriptors_problem, terms):
     x, y = descriptors_problem
     path = lasso_path(x.T @ x, x.T @ y, terms)
-    assert len(path.supports[-1]) == terms == np.count_nonzero(path.weights(len(path.levels) - 1))
+    assert len(path.supports[-1]) == terms == np.count_nonzero(path.weights(len(path.penalties) - 1))
     assert len(path.support(terms)) == terms
     assert len(path.support(terms - 1)) <= terms - 1
 
@@ -127,7 +127,7 @@ def test_a_copied_column_is_left_out(descriptors_problem):
 def test_more_terms_than_columns_end_at_least_squares():
     x, y = random_problem(rows=300, size=30)
     path = lasso_path(x.T @ x, x.T @ y, 100)
-    np.testing.assert_allclose(path.weights(len(path.levels) - 1), np.linalg.lstsq(x, y, rcond=None)[0], rtol=1e-8)
+    np.testing.assert_allclose(path.weights(len(path.penalties) - 1), np.linalg.lstsq(x, y, rcond=None)[0], rtol=1e-8)
 
 
 def test_nothing_to_explain_has_one_knot():

@@ -100,7 +100,7 @@ def test_what_was_planted_is_found_by_forces_alone(labelled, settings, planted):
     ensemble, report = train(labelled(14), settings(terms=25, ridge=0.0), SPECIES, 1)
     for member in ensemble.members:
         np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
-        np.testing.assert_allclose(member.levels, LEVELS, atol=1e-6)
+        np.testing.assert_allclose(member.reference_energies, LEVELS, atol=1e-6)
     assert report["held_out_rmse"] < 1e-6
     assert max(report["terms"]) < 25, "the path ends where nothing is left to explain"
 
@@ -114,11 +114,11 @@ def test_energies_forces_and_stresses_together(labelled, settings, planted):
     assert summary["stress_rmse"] < 1e-7
 
 
-def test_without_energies_the_levels_are_zero(labelled, settings):
+def test_without_energies_the_reference_energies_are_zero(labelled, settings):
     frames = [attach_labels(frame, forces=labels(frame).forces) for frame in labelled(10)]
     ensemble, report = train(frames, settings(terms=6), SPECIES, 1)
-    assert report["energies"] == 0
-    assert not any(member.levels.any() for member in ensemble.members)
+    assert report["groups"][0]["energies"] == 0
+    assert not any(member.reference_energies.any() for member in ensemble.members)
 
 
 def test_errors_of_the_sums_are_those_of_predictions(labelled, settings):
@@ -149,7 +149,7 @@ def test_the_rule_prefers_few_terms_and_best_the_smallest_error(labelled, settin
     assert held_out[best] == min(held_out)
     transfer = [row.errors.transfers["other"] for row in fit.path]
     assert transfer[fit.path.choose(TermsRule.TRANSFER)] == min(transfer)
-    assert fit.ensemble(rule="best").report["alpha"] == fit.path[best].alpha
+    assert fit.ensemble(rule="best").report["groups"][0]["alpha"] == fit.path[best].alpha
 
 
 def test_the_path_of_penalised_coefficients_is_reported_beside_that_of_the_refit(labelled, settings):
@@ -166,7 +166,7 @@ def test_the_path_of_penalised_coefficients_is_reported_beside_that_of_the_refit
 
 def test_paths_end_earlier_while_data_are_few(labelled, settings):
     _, report = train(labelled(10, noise=0.1), settings(rows_per_term=20.0), SPECIES, 1)
-    assert max(report["terms"]) <= report["rows"] / 20
+    assert max(report["terms"]) <= report["groups"][0]["rows"] / 20
 
 
 def test_the_same_data_and_seed_give_the_same_bits(labelled, settings):

@@ -8,7 +8,8 @@ from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains.data.frames import FramesData
-from workchains.loop.given import divide_given, find_given
+from workchains.loop.given import divide_given
+from workchains.loop.given_sources import find_given
 
 EMT = {"name": "emt"}
 

@@ -1,0 +1,140 @@
+"""The file of models: what it refuses, and files of earlier versions, as their own programs wrote them."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from ase import Atoms
+from planted import SETTINGS, SPECIES
+
+from alworkflows.errors import InputError
+from alworkflows.models import Ensemble, LinearModel
+from alworkflows.models.storage import VERSION
+from alworkflows.models.universal.model import UniversalModel
+from alworkflows.settings import parse
+from alworkflows.settings.model import BaselineSettings
+
+ARCHIVE = Path(__file__).parent / "archive"
+
+
+@pytest.fixture
+def path(tmp_path):
+    rng = np.random.default_rng(0)
+    size = LinearModel(SETTINGS, SPECIES, np.zeros(1), np.zeros(2)).descriptors.size
+    members = [LinearModel(SETTINGS, SPECIES, rng.normal(size=size), np.array([-1.0, -2.0])) for _ in range(2)]
+    Ensemble([*members, UniversalModel(SPECIES)], {"frames": 3}).save(tmp_path / "model.npz")
+    return tmp_path / "model.npz"
+
+
+def rewrite(path, arrays=None, group=None, **changes):
+    with np.load(path) as stored:
+        known = dict(stored)
+    header = json.loads(known["header"].tobytes()) | changes
+    if group:
+        header["groups"][0] |= group
+    known["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(path, **{**known, **(arrays or {})})
+
+
+def changed(path, name, change):
+    with np.load(path) as stored:
+        return {name: change(stored[name].copy())}
+
+
+def poison(array):
+    array[0, 0] = np.nan
+    return array
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda path: path.write_bytes(b"not a model"), "not a model file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:200]), "not a model file"),
+        (lambda path: np.savez(path, a=np.ones(3)), "not a model file"),
+        (lambda path: path.unlink(), "no such file"),
+        (lambda path: rewrite(path, format="alworkflows-frames"), "not a model file"),
+        (lambda path: rewrite(path, version="three"), "not a model file"),
+        (lambda path: rewrite(path, version=99), "version 99, but this program knows versions 2 to 3; it was written by a newer"),
+        (lambda path: rewrite(path, version=1), "version 1, but this program knows versions 2 to 3$"),
+        (
+            lambda path: rewrite(path, group={"class": "liner"}),
+            r"unknown class of models 'liner' \(did you mean 'linear'\?\); known: linear, universal",
+        ),
+        (lambda path: rewrite(path, group={"members": 3}), "expected weights of 3 members, got 2"),
+        (lambda path: rewrite(path, changed(path, "0/weights", poison)), "expected finite weights, got NaN or infinity"),
+        (
+            lambda path: rewrite(path, changed(path, "0/reference_energies", poison)),
+            "expected finite reference energies, got NaN",
+        ),
+        (lambda path: rewrite(path, changed(path, "0/weights", lambda a: a[:, :-1])), r"expected weights of shape \(\d+,\)"),
+        (lambda path: rewrite(path, species=["Zn"]), "expected weights of shape"),
+    ],
+)
+def test_files_that_cannot_be_read_say_why(path, damage, message):
+    damage(path)
+    with pytest.raises(InputError, match=message):
+        Ensemble.load(path)
+
+
+def test_members_of_a_make_share_a_header(path):
+    with np.load(path) as stored:
+        header, arrays = json.loads(stored["header"].tobytes()), {name: stored[name].shape for name in stored.files}
+    assert header["version"] == VERSION
+    assert [(group["class"], group["members"]) for group in header["groups"]] == [("linear", 2), ("universal", 1)]
+    assert arrays["0/weights"][0] == 2
+    assert not any(name.startswith("1/") for name in arrays)
+
+
+@pytest.mark.parametrize("name", ["plain", "zbl"])
+def test_a_file_of_version_2_predicts_as_its_own_program_did(name):
+    """Stored figures are those of the machine that made them, to the last bit; kernels of another width round otherwise."""
+    ensemble = Ensemble.load(ARCHIVE / f"version_2_{name}.npz")
+    expected = np.load(ARCHIVE / f"version_2_{name}_predictions.npz")
+    for k in (0, 1):
+        atoms = Atoms(
+            numbers=expected[f"{k}_numbers"], positions=expected[f"{k}_positions"], cell=expected[f"{k}_cell"], pbc=True
+        )
+        found, calculator = ensemble.predict([atoms])[0], ensemble.calculator()
+        calculator.calculate(atoms, ["forces", "disagreement"])
+        results = {**calculator.results, **{name: getattr(found, name) for name in ("deviation", "members")}}
+        for key in ("energy", "forces", "stress"):
+            np.testing.assert_allclose(getattr(found, key), expected[f"{k}_{key}"], rtol=1e-9, atol=1e-9)
+        for key in ("energy", "energies", "forces", "stress", "disagreement"):
+            np.testing.assert_allclose(results[key], expected[f"{k}_calc_{key}"], rtol=1e-9, atol=1e-9)
+        for key in ("deviation", "members"):
+            np.testing.assert_allclose(results[key], expected[f"{k}_{key}"], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["plain", "zbl"])
+def test_upgraded_numbers_are_those_of_the_file(name):
+    with np.load(ARCHIVE / f"version_2_{name}.npz") as stored:
+        arrays = dict(stored)
+    header = json.loads(arrays["header"].tobytes())
+    ensemble = Ensemble.load(ARCHIVE / f"version_2_{name}.npz")
+    baseline = header["baseline"] and parse(BaselineSettings, header["baseline"])
+    same = Ensemble(
+        [
+            LinearModel(SETTINGS, SPECIES, weights, energies, baseline)
+            for weights, energies in zip(arrays["weights"], arrays["levels"], strict=True)
+        ]
+    )
+    frame = Atoms("ZnO", positions=[[0, 0, 0], [1.0, 0.2, 0.1]], cell=4 * np.eye(3), pbc=True)
+    ours, theirs = ensemble.predict([frame])[0], same.predict([frame])[0]
+    for key in ("energy", "forces", "stress", "members"):
+        np.testing.assert_array_equal(getattr(ours, key), getattr(theirs, key))
+    assert ensemble.summary()["terms"] == header["report"]["terms"]
+    assert ensemble.reference_disagreement == header["report"]["reference_disagreement"]
+    (group,) = ensemble.report["groups"]
+    assert group["path"] == header["report"]["path"]
+    assert (group["class"], group["members"]) == ("linear", 3)
+
+
+def test_an_upgraded_file_is_written_as_the_newest(tmp_path):
+    ensemble = Ensemble.load(ARCHIVE / "version_2_zbl.npz")
+    ensemble.save(tmp_path / "model.npz")
+    again = Ensemble.load(tmp_path / "model.npz")
+    assert again.summary() == ensemble.summary()
+    assert again.report == ensemble.report
+    assert again.summary()["format"] == VERSION
