@@ -96,7 +96,7 @@ def main():
             ensemble = fit.ensemble(rule=TermsRule.BEST)
             error = force_errors(ensemble, hot)["summary"]["force_rmse"]
             few = force_errors(fit.ensemble(terms=few_terms), hot)["summary"]["force_rmse"]
-            size, terms = ensemble.summary()["size"], np.mean(ensemble.summary()["terms"])
+            size, terms = ensemble.members[0].descriptors.size, np.mean(ensemble.summary()["terms"])
             print(
                 f"{name:18}{'zbl' if baseline else '-':>9}{size:12}{terms:6.0f}{error:9.4f}{energy_error(ensemble, hot):10.1f}"
                 f"{energy_error(ensemble, still) if still else float('nan'):8.1f}{few:11.4f}",

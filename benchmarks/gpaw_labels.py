@@ -74,9 +74,7 @@ def compare(pk):
     took = [frame.info["origin"]["label"]["seconds"] for _, _, frame in frames]
     engine = next(iter(dict(node.outputs.batches).values())).engine
     print(f"{node.label}: exit {node.exit_status}, {len(frames)} labels, {lost} failed, {wall:.1f} min of wall time")
-    print(
-        f"  by {engine['calculator']} {engine['packages']}, {engine['parameters']['cutoff']:g} eV; {np.mean(took):.1f} s a label"
-    )
+    print(f"  by {engine['calculator']} {engine['packages']}, {engine['parameters']}; {np.mean(took):.1f} s a label")
     print(f"  share of wall time in which no job ran: {idle_share(node).share:.1%}")
     last = node.outputs.evaluation["errors"][-1]
     for group, errors in last.items():

@@ -99,7 +99,7 @@ def look(node, number):
     from aiida.manage import get_manager
 
     from workchains import provenance
-    from workchains.cli.summary import standing
+    from workchains.cli.summary import campaign_summary
 
     storage = get_manager().get_profile().storage_config
     room = Path(storage["filepath"])
@@ -115,7 +115,7 @@ def look(node, number):
         "database": size(room / "database.sqlite") / 1e6,
         "repository": size(room / "container") / 1e6,
         "worker": worker_memory() / 1e6,
-        "status": timed(lambda: standing(node)),
+        "status": timed(lambda: campaign_summary(node)),
         "frame": timed(lambda: provenance.frame_lineage(batch.ids[0][:8])),
         "model": timed(lambda: provenance.model_lineage(ensemble)),
         "costs": timed(lambda: provenance.costs(node)),

@@ -7,7 +7,6 @@ it goes all the way. The last line is the number of modules over that of the wor
     python benchmarks/modules_executed.py [--list] [--smoke]
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -15,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from common import ROOT, arguments, last_line
+
 PACKAGES = ("alworkflows", "workchains")
 #: of code: it is a function's, and not the body of a module or a class, which runs when it is imported
 FUNCTION = 1
@@ -63,8 +63,8 @@ sys.setprofile(watch)
 """
 
 
-def executed(folder: Path) -> tuple[dict[str, set[str]], int]:
-    """Return the modules executed in work chains and in jobs, and how many processes ran."""
+def executed(folder: Path, iterations: int) -> tuple[dict[str, set[str]], int]:
+    """Return the modules executed in work chains and in jobs, and how many processes ran, of a campaign of so many iterations."""
     from ase.build import bulk
     from ase.io import write
 
@@ -92,9 +92,10 @@ def executed(folder: Path) -> tuple[dict[str, set[str]], int]:
     from alworkflows.settings import Campaign, parse
 
     load_profile()
+    campaign = {**CAMPAIGN, "stages": [{**CAMPAIGN["stages"][0], "iterations": iterations}]}
     code = QueryBuilder().append(InstalledCode, filters={"label": {"like": "alworkflows%"}}).first(flat=True)
     chain = WorkflowFactory("alworkflows.active_learning")
-    builder = chain.get_builder_from_campaign(code, parse(Campaign, CAMPAIGN, "campaign"), base=folder)
+    builder = chain.get_builder_from_campaign(code, parse(Campaign, campaign, "campaign"), base=folder)
     here: set[str] = set()
 
     def watch(frame, event, _):
@@ -116,12 +117,11 @@ def _ours(names: set[str]) -> set[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__)
     parser.add_argument("--list", action="store_true", help="name the modules")
-    parser.add_argument("--smoke", action="store_true", help="the same: it is short already")
-    arguments = parser.parse_args()
+    given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found, processes = executed(Path(folder))
+        found, processes = executed(Path(folder), 1 if given.smoke else 2)
     everything = set().union(*found.values())
     for where, names in found.items():
         print(f"executed in {where}: {len(names)}")
@@ -129,9 +129,9 @@ def main() -> None:
         own = sorted(name for name in everything if name.split(os.sep)[0] == package)
         lines = [len((ROOT / name).read_text().splitlines()) for name in own]
         print(f"{package}: {len(own)} modules, {sum(lines)} lines, longest {max(lines)}")
-        if arguments.list:
+        if given.list:
             print("\n".join(f"  {count:4d} {name}" for name, count in zip(own, lines, strict=True)))
-    print(f"modules_executed: ratio {len(everything) / processes:.1f}")
+    last_line("modules_executed", len(everything) / processes)
 
 
 if __name__ == "__main__":
