@@ -222,7 +222,7 @@ def _prototypes(known: dict[str, Any]) -> Iterator[str]:
 
 def commands() -> Iterator[str]:
     """Yield the page on the commands, as they describe themselves."""
-    from alworkflows.cli import group
+    from alworkflows.cli.main import group
 
     yield "# Commands"
     yield ""

@@ -47,7 +47,7 @@ def test_exit_codes_of_the_loop_are_listed(generated):
 
 
 def test_every_command_has_its_help(generated):
-    from alworkflows.cli import group
+    from alworkflows.cli.main import group
 
     for name in group.commands:
         assert f"## alworkflows {name}\n" in generated["commands"]

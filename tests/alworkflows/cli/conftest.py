@@ -9,7 +9,7 @@ from ase.build import bulk
 from ase.calculators.lj import LennardJones
 
 from alworkflows import frames as frames_io
-from alworkflows.cli import main
+from alworkflows.cli.main import main
 from alworkflows.frames import attach_labels
 
 #: few descriptors, so that a fit takes no time

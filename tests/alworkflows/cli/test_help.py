@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from alworkflows.cli import BY_HAND
+from alworkflows.cli.main import BY_HAND
 
 
 @pytest.mark.parametrize("name", BY_HAND)
