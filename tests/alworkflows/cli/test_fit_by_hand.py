@@ -48,7 +48,7 @@ def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files
     )  # fmt: skip
     assert done.status == 0, done.err
     assert "transfer hot" in done.out
-    rows, chosen = path_rows(Ensemble.load("model.npz").report)
+    rows, chosen = path_rows(Ensemble.load("model.npz").report["groups"][0])
     assert rows[chosen]["transfer hot"] == min(row["transfer hot"] for row in rows)
     marked = next(line.split() for line in done.out.splitlines() if line.strip().startswith("→"))
     assert int(marked[2]) == rows[chosen]["terms"]
@@ -136,9 +136,8 @@ def test_several_groups_in_one_file(run, files, tmp_path):
         "- " + "\n  ".join(small) + "\n- members: 2\n  descriptors: {name: chebyshev, cutoff: 4.5, degree: 5}\n"
         "  fit: {method: least-squares}\n"
     )
-    done = run(
-        "fit", files / "frames.npz", "--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p"
-    )
+    made = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
+    done = run("fit", files / "frames.npz", *made)
     assert done.status == 0, done.err
     assert "group 2, linear, " in done.out
     assert "linear (chebyshev)" in done.out
