@@ -9,13 +9,16 @@ DEMO := $(CURDIR)/demo
 WORKERS ?= 2
 # which tests of faults
 FAULTS ?= tests/faults
+# what `make bench` runs: not what measures nothing, needs a file or a campaign, or takes half an hour
+MEASURED := $(filter-out $(foreach name,common smoke families gpaw_labels label_efficiency daemon_kills,benchmarks/$(name).py), \
+	$(wildcard benchmarks/*.py))
 
 BIN := .venv/bin
 STAMP := .venv/.installed
 SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*/*.c alworkflows/*/*/*.h)
 DEMO_ENV := AIIDA_PATH=$(DEMO)
 
-.PHONY: help install install-services demo test test-services test-faults check format bench clean distclean
+.PHONY: help install install-services demo test test-services test-faults check format bench smoke clean distclean
 
 help:
 	@echo "make install    install into .venv, with the versions that were tested"
@@ -28,6 +31,7 @@ help:
 	@echo "make check      ruff and mypy"
 	@echo "make format     let ruff format and sort imports"
 	@echo "make bench      side-by-side measurements"
+	@echo "make smoke      each of them in seconds, only to see that it runs; SMOKE=refit for one alone"
 	@echo "make clean      remove builds and caches; make distclean: .venv and demo/ too"
 
 install: $(STAMP)
@@ -80,7 +84,10 @@ format: install
 	$(BIN)/ruff format .
 
 bench: install
-	@for script in $(filter-out benchmarks/families.py benchmarks/gpaw_labels.py benchmarks/label_efficiency.py benchmarks/daemon_kills.py,$(wildcard benchmarks/*.py)); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for script in $(MEASURED); do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+smoke: install
+	$(BIN)/python benchmarks/smoke.py $(SMOKE)
 
 clean:
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -7,27 +7,27 @@ which frames were labelled. One thread a job. Data sets are compared bit by bit:
     python benchmarks/daemon_kills.py [--campaign zno|small] [--kills 10] [--seed 0]
 """
 
-import argparse
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+import yaml
+from common import arguments, last_line, tiny_campaign, with_tests
 
-ROOT = Path(__file__).parents[1]
-# the root first: the folder of tests has one of the package's name
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+with_tests()
 
 
 def campaign(name):
-    """Return the text of a campaign: the quick one of zinc oxide, or that of the tests on faults."""
+    """Return the text of a campaign: the quick one of zinc oxide, that of the tests on faults, or the smallest."""
     import subprocess
 
     from faults.campaigns import SMALL
     from shell import EXECUTABLE
 
+    if name == "tiny":
+        return yaml.safe_dump(tiny_campaign())
     if name == "small":
         return SMALL
     command = [EXECUTABLE, "new", "zno", "--protocol", "quick"]
@@ -64,18 +64,18 @@ def run(folder, text, moments):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--campaign", choices=("zno", "small"), default="small", help="[small]")
     parser.add_argument("--kills", type=int, default=10, help="[10]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments [0]")
     given = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    text = campaign(given.campaign)
+    text, kills = (campaign("tiny"), 1) if given.smoke else (campaign(given.campaign), given.kills)
     with tempfile.TemporaryDirectory() as name:
         alone = run(Path(name) / "alone", text, [])
         # as many as asked for within the time it takes when left alone, though each kill makes it longer
-        longest = 2 * alone["seconds"] / (given.kills + 1)
-        moments = np.random.default_rng(given.seed).uniform(0, longest, size=given.kills)
+        longest = 2 * alone["seconds"] / (kills + 1)
+        moments = np.random.default_rng(given.seed).uniform(0, longest, size=kills)
         killed = run(Path(name) / "killed", text, moments)
     tell(alone, killed)
 
@@ -92,7 +92,7 @@ def tell(alone, killed):
     print(f"data sets identical (batches and tests, bit by bit): {same} of {len(alone['hashes'])}")
     for line in killed["mended"]:
         print(f"  at a start: {line}")
-    print(f"daemon_kills: ratio {same / len(alone['hashes']):.2f}")
+    last_line("daemon_kills", same / len(alone["hashes"]), 2)
 
 
 if __name__ == "__main__":

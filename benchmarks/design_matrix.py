@@ -5,10 +5,10 @@ numba is installed the same double sum is also timed compiled: what numpy alone 
 ``--full`` goes to 4096 atoms.
 """
 
-import argparse
 import time
 
 import numpy as np
+from common import arguments, best, last_line
 from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
@@ -153,32 +153,23 @@ def compare_compiled(descriptors, atoms, reference, fast):
     body = np.array([term.body == "3B" for term in descriptors.terms])
     found = compiled_three_body(descriptors, atoms, three)  # compiles
     difference = np.abs(found - reference)[:, body].max() / np.abs(reference[:, body]).max()
-    slow = timed(lambda: compiled_three_body(descriptors, atoms, three), 3)
+    slow = best(lambda: compiled_three_body(descriptors, atoms, three), 3)
     print(f"compiled double sum, three-body terms alone: {slow * 1e3:.0f} ms, {slow / fast:.1f} times all of the moments")
     print(f"its largest difference from the loop: {difference:.0e} of the largest row entry")
-
-
-def timed(function, repeats):
-    best = np.inf
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        best = min(best, time.perf_counter() - start)
-    return best
 
 
 def compare_products(descriptors, atoms):
     """What vjp and jvp cost, of one member and of five at once, over the values alone."""
     rng, count = np.random.default_rng(0), len(atoms)
     weights, moves = rng.normal(size=(5, count, descriptors.size)), rng.normal(size=(5, count, 3))
-    values = timed(lambda: descriptors.values(atoms), 20)
+    values = best(lambda: descriptors.values(atoms), 20)
     calls = (
         lambda: descriptors.vjp(atoms, weights[0]),
         lambda: descriptors.vjp(atoms, weights),
         lambda: descriptors.jvp(atoms, moves[0]),
         lambda: descriptors.jvp(atoms, moves),
     )
-    pull, pulls, push, pushes = (timed(call, 20) / values for call in calls)
+    pull, pulls, push, pushes = (best(call, 20) / values for call in calls)
     print(
         f"values {values * 1e3:.1f} ms; vjp {pull:.1f} and jvp {push:.1f} times that, "
         f"five members at once {pulls:.1f} and {pushes:.1f} times"
@@ -186,36 +177,35 @@ def compare_products(descriptors, atoms):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="go to 4096 atoms")
-    full = parser.parse_args().full
+    given = arguments(__doc__, full="go to 4096 atoms").parse_args()
+    sizes = ((2, 1, 1),) if given.smoke else (*SIZES, *LARGE) if given.full else SIZES
     descriptors = build(PlipSettings(), ("Zn", "O"))
-    atoms = crystal("zno-zincblende").repeat(2)
+    atoms = crystal("zno-zincblende").repeat(1 if given.smoke else 2)
     atoms.rattle(0.1, seed=1)
     single = threadpool_limits(1)
     slow = time.perf_counter()
     reference = triple_loop(descriptors, atoms)
     slow = time.perf_counter() - slow
     rows = descriptors.design(atoms, stress=False).forces
-    fast = timed(lambda: descriptors.design(atoms, stress=False), 20)
-    with_stress = timed(lambda: descriptors.design(atoms), 20)
+    fast = best(lambda: descriptors.design(atoms, stress=False), 20)
+    with_stress = best(lambda: descriptors.design(atoms), 20)
     print(f"{len(atoms)} atoms, {descriptors.size} descriptors, one thread")
     print(f"largest difference {np.abs(rows - reference).max() / np.abs(reference).max():.1e} of the largest row entry")
     print(f"loop {slow * 1e3:.0f} ms, moments {fast * 1e3:.1f} ms; stress rows add {100 * (with_stress / fast - 1):.0f} %")
     with threadpool_limits(2):
-        double = timed(lambda: descriptors.design(atoms, stress=False), 20)
+        double = best(lambda: descriptors.design(atoms, stress=False), 20)
     print(f"two threads: {double * 1e3:.1f} ms, {fast / double:.2f} times as fast")
     compare_compiled(descriptors, atoms, reference, fast)
     compare_products(descriptors, atoms)
-    for repeats in (*SIZES, *LARGE) if full else SIZES:
+    for repeats in sizes:
         larger = crystal("zno-zincblende").repeat(repeats)
         larger.rattle(0.1, seed=1)
-        seconds = timed(lambda larger=larger: descriptors.design(larger, stress=False), 4)
-        listing = timed(lambda larger=larger: descriptors.neighbours(larger), 4)
+        seconds = best(lambda larger=larger: descriptors.design(larger, stress=False), 4)
+        listing = best(lambda larger=larger: descriptors.neighbours(larger), 4)
         share = [round(value / len(larger) * 1e6) for value in (seconds, listing)]
         print(f"{len(larger):5d} atoms: {share[0]} us an atom, {share[1]} of them for the list of neighbours")
     single.restore_original_limits()
-    print(f"design_matrix: ratio {slow / fast:.1f}")
+    last_line("design_matrix", slow / fast)
 
 
 if __name__ == "__main__":

@@ -8,12 +8,11 @@ the values.
 With --full: 4096 and 32 768 atoms as well, and 50 ps for the drift of the energy.
 """
 
-import argparse
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
+from common import arguments, best, last_line
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
@@ -31,17 +30,17 @@ SPECIES, CUTOFF, TERMS, MEMBERS = ("Zn", "O"), 6.0, 95, 5
 TEMPERATURE, TIMESTEP = 1000.0, 1.0
 
 
-def fitted():
+def fitted(duration=8000.0, snapshots=20, terms=TERMS):
     """Return an ensemble fitted on frames of two melting crystals, under the potential that melted them."""
     labeller, frames = LammpsCalculator(resolve("zno-binks-grimes")), []
     for name, repeat in (("zno-zincblende", (2, 2, 2)), ("zno-wurtzite", (3, 3, 2))):
         kept = []
-        settings = MeltSettings(duration=8000.0, snapshots=20)
+        settings = MeltSettings(duration=duration, snapshots=snapshots)
         sample(settings, crystal(name).repeat(repeat), name, 1, kept.append)
         for atoms in kept:
             atoms.calc = labeller
             frames.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
-    fit = FitSettings(terms=TERMS, rows_per_term=10.0)
+    fit = FitSettings(terms=terms, rows_per_term=10.0)
     return train(frames, LinearSettings(fit=fit, members=MEMBERS), SPECIES, seed=0)[0]
 
 
@@ -134,16 +133,6 @@ def lammps_time(style, atoms, steps, repeats=3):
 # ------------------------------------------------------------------ ours
 
 
-def best(function, repeats):
-    """Return the least wall time of some calls, s."""
-    found = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        function()
-        found.append(time.perf_counter() - start)
-    return min(found)
-
-
 def our_time(calculator, atoms, steps, repeats=3):
     """Return seconds per atom and step, lists included."""
     langevin = Langevin(atoms.get_masses(), TIMESTEP, np.inf)
@@ -196,10 +185,10 @@ def drift(calculator, atoms, duration):
 # ------------------------------------------------------------------ report
 
 
-def compare(ensemble, repeat, folder, quick):
-    """Return the times of one cell in microseconds per atom and step, by name."""
+def compare(ensemble, repeat, folder, quick, work=60_000):
+    """Return the times of one cell in microseconds per atom and step, by name; ``work``: atoms times steps."""
     atoms = cell(repeat)
-    steps = max(4, 60_000 // len(atoms))
+    steps = max(4, work // len(atoms))
     found = {f"ours, mean of {MEMBERS}": our_time(ensemble.calculator(), atoms, steps)}
     peers = {
         "buck/coul/long, 6 A": ions(6.0),
@@ -219,34 +208,32 @@ def compare(ensemble, repeat, folder, quick):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--full", action="store_true", help="larger cells and 50 ps for the drift (some minutes)")
-    full = options.parse_args().full
+    given = arguments(__doc__, full="larger cells and 50 ps for the drift (some minutes)").parse_args()
     console = Console(width=120)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        ensemble = fitted()
+        ensemble = fitted(400.0, 4, 20) if given.smoke else fitted()
         counts, union = [len(member.support) for member in ensemble.members], len(ensemble.groups[0].committee.columns)
         console.print(f"{MEMBERS} members of {counts} terms, {union} in all; one thread")
-        sizes = (4, 8, 16) if full else (4,)
-        results = {8 * repeat**3: compare(ensemble, repeat, Path(folder), repeat > 8) for repeat in sizes}
+        sizes, work = ((2,), 1000) if given.smoke else ((4, 8, 16) if given.full else (4,), 60_000)
+        results = {8 * repeat**3: compare(ensemble, repeat, Path(folder), repeat > 8, work) for repeat in sizes}
         table = Table("microseconds per atom and step", *(f"{count} atoms" for count in results))
-        for name in results[512]:
+        first = next(iter(results.values()))
+        for name in first:
             table.add_row(name, *(f"{times[name]:.2f}" if name in times else "-" for times in results.values()))
         console.print(table)
-        duration = 50e3 if full else 2e3
+        duration = 50.0 if given.smoke else 50e3 if given.full else 2e3
         slope, scatter, temperature = drift(ensemble.calculator(), cell(2), duration)
         console.print(
             f"constant energy, 64 atoms, {temperature:.0f} K, {TIMESTEP:g} fs: {slope * 1e6:+.2f} ueV an atom "
             f"in {duration / 1e3:g} ps (scatter {scatter * 1e6:.1f})"
         )
-        first = results[512]
         ours = first[f"ours, mean of {MEMBERS}"]
         console.print(
             f"over buck/coul/long: {ours / min(first[n] for n in first if n.startswith('buck')):.2f}; all members over one: "
             f"{first['forces alone: all members'] / first['forces alone: one member']:.2f}; "
             f"mean over one: {first['forces alone: mean'] / first['forces alone: one member']:.2f}"
         )
-        print(f"dynamics: ratio {first['snap 6'] / ours:.1f}")
+        last_line("dynamics", first["snap 6"] / ours)
 
 
 if __name__ == "__main__":

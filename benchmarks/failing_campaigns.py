@@ -5,19 +5,19 @@ none that was paid for is lost.
 """
 
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-# the root first: the folder of tests has one of the package's name
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+import yaml
+from common import arguments, last_line, tiny_campaign, with_tests
+
+with_tests()
 
 RATES = (0.2, 0.7, 1.0)
 
 
-def run(folder, rate):
+def run(folder, rate, text):
     """Run a campaign whose labels fail at a rate; return labels kept and labels that came."""
     from faults.campaigns import bench
     from faults.injector import draw
@@ -25,7 +25,7 @@ def run(folder, rate):
     fault = {"verb": "label", "what": "fail", "rate": rate, "seed": 5}
     with bench(folder, [fault]) as machine:
         start = time.perf_counter()
-        pk = machine.submit()
+        pk = machine.submit(text)
         told = machine.wait(pk)
         came = {identity for identity in machine.labelled() if draw(fault["seed"], identity) >= rate}
         tried = len(set(machine.labelled()))
@@ -36,11 +36,15 @@ def run(folder, rate):
 
 
 def main():
+    from faults.campaigns import SMALL
+
+    smoke = arguments(__doc__).parse_args().smoke
+    rates, text = (RATES[:1], yaml.safe_dump(tiny_campaign())) if smoke else (RATES, SMALL)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as name:
-        found = [run(Path(name) / f"{rate:g}", rate) for rate in RATES]
+        found = [run(Path(name) / f"{rate:g}", rate, text) for rate in rates]
     kept, came = (sum(numbers) for numbers in zip(*found, strict=True))
-    print(f"failing_campaigns: ratio {kept / came:.2f}")
+    last_line("failing_campaigns", kept / came, 2)
 
 
 if __name__ == "__main__":

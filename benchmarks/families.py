@@ -6,10 +6,10 @@ Frames whose forces are zero by symmetry, such as scans of the volume of a cryst
 energies are fitted. The last line compares the best Gaussian model with the best of all.
 """
 
-import argparse
 import time
 
 import numpy as np
+from common import arguments, last_line
 
 from alworkflows.frames import labels, read
 from alworkflows.models import Fit, force_errors
@@ -27,6 +27,25 @@ FAMILIES["mixed"] = [*FAMILIES["gaussian"], *FAMILIES["slater"], *FAMILIES["lore
 FAMILIES["gaussian + pairs"] = [*FAMILIES["gaussian, 36"], {"family": "buckingham"}, {"family": "yukawa"}, {"family": "morse"}]
 
 
+def small_set():
+    """Return a few labelled frames of copper: rattled cells, and a scan of the volume, whose forces are zero by symmetry."""
+    from ase.build import bulk
+    from ase.calculators.emt import EMT
+
+    from alworkflows.frames import attach_labels
+
+    made = []
+    for number in range(30):
+        atoms = bulk("Cu", cubic=True)
+        if number % 5:
+            atoms.rattle(0.2, seed=number)
+        else:
+            atoms.set_cell(atoms.cell * (0.95 + 0.003 * number), scale_atoms=True)
+        atoms.calc = EMT()
+        made.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
+    return made
+
+
 def energy_error(ensemble, frames):
     """Return the RMS error of energies, meV an atom."""
     found = [
@@ -37,12 +56,15 @@ def energy_error(ensemble, frames):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("frames")
+    parser = arguments(__doc__)
+    parser.add_argument("frames", nargs="?", help="not needed with --smoke, which makes a few")
     parser.add_argument("--terms", type=int, default=400, help="where paths end")
     options = parser.parse_args()
+    if options.frames is None and not options.smoke:
+        parser.error("expected a file of labelled frames")
     begin = time.perf_counter()
-    frames = read(options.frames)
+    frames = read(options.frames) if options.frames else small_set()
+    most, few_terms = (10, 5) if options.smoke else (options.terms, 100)
     random = np.random.default_rng(0)
     forced = np.array([np.abs(labels(frame).forces).max() > 0.05 for frame in frames])
     test = random.random(len(frames)) < 0.2
@@ -58,21 +80,23 @@ def main():
     )
     print(f"{'':18}{'':9}{'':12}{'':6}{'eV/A':>9}{'meV/atom':>10}{'':8}{'eV/A':>11}")
     best = {}
-    for name, families in FAMILIES.items():
+    tried = list(FAMILIES)[:: 6 if options.smoke else 1]
+    for name in tried:
+        families = FAMILIES[name]
         for baseline in (None, {"inner": 0.8, "outer": 1.3}):
             settings = parse(
                 LinearSettings,
                 {
                     "descriptors": {"functions": families},
                     "baseline": baseline,
-                    "fit": {"quantities": ["forces", "energy"], "max_terms": options.terms, "rows_per_term": 1},
+                    "fit": {"quantities": ["forces", "energy"], "max_terms": most, "rows_per_term": 1},
                 },
             )
             fit = Fit(training, settings, cache=None)
             ensemble = fit.ensemble(rule=TermsRule.BEST)
             error = force_errors(ensemble, hot)["summary"]["force_rmse"]
-            few = force_errors(fit.ensemble(terms=100), hot)["summary"]["force_rmse"]
-            size, terms = ensemble.summary()["size"], np.mean(ensemble.summary()["terms"])
+            few = force_errors(fit.ensemble(terms=few_terms), hot)["summary"]["force_rmse"]
+            size, terms = ensemble.members[0].descriptors.size, np.mean(ensemble.summary()["terms"])
             print(
                 f"{name:18}{'zbl' if baseline else '-':>9}{size:12}{terms:6.0f}{error:9.4f}{energy_error(ensemble, hot):10.1f}"
                 f"{energy_error(ensemble, still) if still else float('nan'):8.1f}{few:11.4f}",
@@ -80,7 +104,7 @@ def main():
             )
             best[name, bool(baseline)] = error
     print(f"\n{time.perf_counter() - begin:.0f} s")
-    print(f"families: ratio {best['gaussian, 36', False] / min(best.values()):.2f}")
+    last_line("families", best["gaussian, 36", False] / min(best.values()), 2)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,12 @@ The limit it is compared with is writing the same arrays to a plain file. Runs i
 """
 
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
+from common import arguments, last_line
 
 
 def melt_frames(count):
@@ -21,7 +21,7 @@ def melt_frames(count):
     frames = []
     for name in ("zno-wurtzite", "zno-zincblende"):
         atoms = crystal(name).repeat((4, 2, 2) if name == "zno-wurtzite" else (2, 2, 2))
-        settings = MeltSettings(duration=5000.0, snapshots=count // 2)
+        settings = MeltSettings(duration=10.0 * count, snapshots=count // 2)
         sample(settings, atoms, name, 1, frames.append, None, None, None)
     return frames
 
@@ -33,7 +33,7 @@ def timed(function):
 
 
 def main():
-    frames = melt_frames(500)
+    frames = melt_frames(10 if arguments(__doc__).parse_args().smoke else 500)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AIIDA_PATH"] = folder
         from workchains.machines import setup
@@ -52,7 +52,7 @@ def main():
         repository = [path for path in Path(folder).rglob("*") if path.is_file() and "container" in str(path)]
         size = sum(path.stat().st_size for path in repository)
         loaded, load = timed(node.get_frames)
-        wanted = frames_io.frame_id(frames[321])
+        wanted = frames_io.frame_id(frames[len(frames) // 2])
         filters = {"attributes.ids": {"has_key": wanted}}
         found, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
         stop_daemon()
@@ -64,8 +64,8 @@ def main():
     print(f"find the node that holds a frame by its id {query * 1e3:.1f} ms")
     print(f"on disk {size / 1e6:.2f} MB ({size / atoms:.0f} bytes an atom)")
     print(f"plain file of the same arrays written in {plain * 1e3:.0f} ms")
-    print(f"frames_data: ratio {(made + stored) / plain:.1f}")
+    last_line("frames_data", (made + stored) / plain)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

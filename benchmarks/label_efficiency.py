@@ -14,7 +14,6 @@ Errors are of the mean of the committee on frames that are never chosen: RMS of 
 their absolute errors. The last line compares random choosing with the defaults of a campaign, by the quantile.
 """
 
-import argparse
 import json
 import sys
 import tempfile
@@ -22,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from common import arguments, last_line
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
@@ -32,6 +32,7 @@ from alworkflows.labelling import label
 from alworkflows.models import Fit
 from alworkflows.plotting import save
 from alworkflows.plotting.label_efficiency import plot_efficiency
+from alworkflows.potentials import resolve as resolve_potential
 from alworkflows.retrospective.efficiency import compare, name_of, rules
 from alworkflows.retrospective.pool import LabelledSet
 from alworkflows.sampling import sample
@@ -40,12 +41,14 @@ from alworkflows.settings import (
     Diversity,
     FitSettings,
     LinearSettings,
+    MeltSettings,
     PlipSettings,
     SelectionSettings,
     merge,
     parse,
 )
-from alworkflows.structures import build, geometry_flags
+from alworkflows.simulation.lammps import LammpsCalculator
+from alworkflows.structures import build, crystal, geometry_flags
 
 #: Gaussians a third as many as by default, so that fifteen refits take seconds; the number of terms grows with the data
 MODEL = LinearSettings(
@@ -90,6 +93,15 @@ def zno_pool(folder):
     return found
 
 
+def small_pool():
+    """Return some labelled frames of one melting crystal, under the potential that melted it."""
+    labeller, made = LammpsCalculator(resolve_potential("zno-binks-grimes")), []
+    sample(MeltSettings(duration=300.0, snapshots=40), crystal("zno-zincblende"), "zincblende", 1, made.append)
+    for atoms in made:
+        atoms.calc = labeller
+    return [frames_io.attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()) for atoms in made]
+
+
 def apart(frames, share, seed=0):
     """Return pool and held-out frames, drawn at random."""
     order = np.random.default_rng(seed).permutation(len(frames))
@@ -111,13 +123,12 @@ def say(text):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = arguments(__doc__, full="each criterion with each rule of diversity")
     parser.add_argument("--cache", help="folder for the labelled frames; default: a temporary one")
     parser.add_argument(
         "--vasp", help="file of labelled frames to take instead, hot ones (largest force above 1 eV/A) judged apart"
     )
     parser.add_argument("--hot", action="store_true", help="of that file the hot frames alone")
-    parser.add_argument("--full", action="store_true", help="each criterion with each rule of diversity")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--start", type=int, default=20)
     parser.add_argument("--step", type=int, default=20)
@@ -129,7 +140,11 @@ def main():
     given = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        frames = frames_io.read(given.vasp) if given.vasp else zno_pool(given.cache or folder)
+        if given.smoke:
+            frames, given.seeds, given.start, given.step, given.most = small_pool(), 1, 10, 5, 15
+            given.set += ["fit.max_terms=5", "members=2", "folds=2"]
+        else:
+            frames = frames_io.read(given.vasp) if given.vasp else zno_pool(given.cache or folder)
     if given.hot:
         frames = [frame for frame in frames if largest_force(frame) > HOT]
     pool, held = sets(frames, 0.25, given.set)
@@ -163,7 +178,7 @@ def main():
         if reached is None:
             print(f"{name}: most seeds of {rule} do not get there for good with {most} labels; the ratio is at most what is told")
     print(f"{rule}: random's labels over its own by RMSE {ratios['force_rmse']:.1f}")
-    print(f"label_efficiency: ratio {ratios['force_q999']:.1f}")
+    last_line("label_efficiency", ratios["force_q999"])
 
 
 if __name__ == "__main__":

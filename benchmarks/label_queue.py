@@ -8,7 +8,6 @@ a job; (4) 40 one-frame labels against the same 40 jobs submitted one by one, wi
     python benchmarks/label_queue.py [--parts 1234] [--plot jobs.png]
 """
 
-import argparse
 import os
 import signal
 import sys
@@ -18,10 +17,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from common import arguments, last_line, with_tests
 
-ROOT = Path(__file__).parents[1]
-# the root first: the folder of tests has one of the package's name
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+with_tests()
 
 LABEL = {"engine": "ase", "calculator": {"name": "emt"}, "chunk": 1}
 
@@ -150,13 +148,13 @@ def killed(folder):
     print(f"  labels lost {20 - len(set(indices))}, made twice {len(indices) - len(set(indices))}; jobs Slurm saw: {submitted}")
 
 
-def chunked(folder):
+def chunked(folder, count, chunk):
     with profile(folder, "laptop"):
-        seconds, _ = wait(submit_labels(frames(1000), chunk=50, jobs=2))
-    print(f"1000 frames, laptop, 50 in a job: {seconds:.1f} s, {1000 / seconds * 60:.0f} frames a minute")
+        seconds, _ = wait(submit_labels(frames(count), chunk=chunk, jobs=2))
+    print(f"{count} frames, laptop, {chunk} in a job: {seconds:.1f} s, {count / seconds * 60:.0f} frames a minute")
 
 
-def plain(folder):
+def plain(folder, count):
     """Return by how much the work chain slows the same jobs down."""
     from aiida.engine import submit
     from aiida.orm import Dict, load_node
@@ -167,23 +165,24 @@ def plain(folder):
 
     with profile(folder, "laptop"):
         code = load_code()
-        given = FramesData.from_frames(frames(40)).store()
+        given = FramesData.from_frames(frames(count)).store()
         settings, options = Dict(LABEL).store(), options_for(code.computer, "label", 32)
         start = time.perf_counter()
         jobs = []
-        for index in range(40):
+        for index in range(count):
             inputs = {"code": code, "frames": given, "settings": settings, "run": Dict({"indices": [index], "remedy": None})}
             jobs.append(submit(LabelJob, **inputs, metadata={"options": options}).pk)
         while not all(load_node(pk).is_terminated for pk in jobs):
             time.sleep(0.3)
         alone = time.perf_counter() - start
-        chain, _ = wait(submit_labels(frames(40, seed=1000)))
-    print(f"40 plain jobs {40 / alone * 60:.0f} a minute; the same as labels of a work chain {40 / chain * 60:.0f} a minute")
+        chain, _ = wait(submit_labels(frames(count, seed=1000)))
+    rates = [f"{count / seconds * 60:.0f} a minute" for seconds in (alone, chain)]
+    print(f"{count} plain jobs {rates[0]}; the same as labels of a work chain {rates[1]}")
     return alone / chain
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = arguments(__doc__)
     parser.add_argument("--parts", default="34", help="which of the four, such as 1234 [34]")
     parser.add_argument("--plot", metavar="FILE", help="jobs in flight over time, of part 1")
     given = parser.parse_args()
@@ -193,7 +192,7 @@ def main():
         import subprocess
 
         for part in given.parts:
-            more = ["--plot", str(plot)] if plot else []
+            more = [*(["--plot", str(plot)] if plot else []), *(["--smoke"] if given.smoke else [])]
             subprocess.run([sys.executable, __file__, "--parts", part, *more], check=True)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -204,9 +203,9 @@ def main():
         elif given.parts == "2":
             killed(folder)
         elif given.parts == "3":
-            chunked(folder)
+            chunked(folder, *((20, 10) if given.smoke else (1000, 50)))
         else:
-            print(f"label_queue: ratio {plain(folder):.2f}")
+            last_line("label_queue", plain(folder, 3 if given.smoke else 40), 2)
         os.chdir("/")
 
 

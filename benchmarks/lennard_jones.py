@@ -9,10 +9,9 @@ shrinkage of the order of the penalty, which it puts on one more function of eac
 descent comes only near it, as the columns are almost parallel.
 """
 
-import sys
-
 import numpy as np
 from ase.build import bulk
+from common import arguments, last_line
 
 from alworkflows.descriptors import build
 from alworkflows.frames import attach_labels
@@ -86,7 +85,10 @@ def draw(found, truth, path):
 
 
 def main():
-    frames, truth = liquid(50), true_weights()
+    parser = arguments(__doc__)
+    parser.add_argument("plot", nargs="?", metavar="FILE.png", help="of the coefficients")
+    given = parser.parse_args()
+    frames, truth = liquid(10 if given.smoke else 50), true_weights()
     spread = np.sqrt(np.mean([(frame.get_forces() ** 2).mean() for frame in frames]))
     print(f"{len(frames)} frames of {len(frames[0])} atoms, {len(truth)} candidate functions, {np.count_nonzero(truth)} true")
     unit = TRUE["Ar-Kr"][0] / TRUE["Ar-Kr"][1]
@@ -101,10 +103,10 @@ def main():
                 f"{method:>14}: {np.count_nonzero(found[method]):2d} terms, true ones missed by {100 * apart:.2g} % "
                 f"of the largest, others up to {100 * others:.2g} %, force error {error / spread:.1e} of the forces"
             )
-        if penalty == 1e-5 and len(sys.argv) > 1:
-            draw(found, truth, sys.argv[1])
+        if penalty == 1e-5 and given.plot:
+            draw(found, truth, given.plot)
     miss = {method: np.abs(weights - truth).max() for method, weights in found.items()}
-    print(f"lennard_jones: ratio {min(miss['ridge'], miss['lasso']) / miss['lasso-lars']:.1f}")
+    last_line("lennard_jones", min(miss["ridge"], miss["lasso"]) / miss["lasso-lars"])
 
 
 if __name__ == "__main__":

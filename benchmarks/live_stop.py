@@ -8,14 +8,16 @@ Cost: CPU time of a step at the default `watch_every`, with and without looks, b
 quick campaign over some seeds, at its own temperatures and hotter; with the stop, and with the explosion monitor alone.
 """
 
-import argparse
 import time
 
 import numpy as np
+from common import arguments, last_line
 from rich.console import Console
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
+from alworkflows.frame_errors import FrameErrors
+from alworkflows.frames import frame_id
 from alworkflows.labelling import run_labels
 from alworkflows.models import force_errors
 from alworkflows.models.train import train
@@ -29,17 +31,26 @@ from workchains.campaigns import resolve
 
 ALL, COLD = 80, 32
 HOTTER = (1.0, 3.0)
+#: what --smoke changes of the quick campaign
+SMOKE = {
+    "stages": {
+        "melt": {"structures": ["zincblende"], "sampler": {"duration": 300.0, "snapshots": 10}},
+        "surfaces": {"structures": ["zincblende-110"], "sampler": {"duration": 100.0, "snapshots": 4}},
+    },
+    "structures": {"zincblende": {"supercell": [2, 1, 1]}},
+    "model": {"fit": {"max_terms": 20}, "members": 2, "folds": 2},
+}
 
 
-def melt(campaign):
+def melt(campaign, count, coldest):
     """Return labelled frames of the first stage: in random order, and the coldest of them in random order."""
     stage, frames, labelled = campaign.stages[0], [], []
     for index, name in enumerate(stage.structures):
         sample(stage.sampler, build(campaign.structures[name], name), name, index, frames.append)
-    order = np.random.default_rng(1).permutation(len(frames))[:ALL]
+    order = np.random.default_rng(1).permutation(len(frames))[:count]
     run_labels([frames[index] for index in order], campaign.label, labelled.append)
     heat = np.argsort([frame.info["origin"]["temperature"] for frame in labelled])
-    return {"melt": labelled, "cold crystals": [labelled[index] for index in sorted(heat[:COLD])]}
+    return {"melt": labelled, "cold crystals": [labelled[index] for index in sorted(heat[:coldest])]}
 
 
 def fitted(campaign, frames):
@@ -47,8 +58,13 @@ def fitted(campaign, frames):
     apart = len(frames) // 5
     ensemble = train([frames[apart:]], campaign.model, campaign.species, campaign.seed)[0]
     found = force_errors(ensemble, frames[:apart])
-    columns = [found[name] for name in ("disagreement", "largest_error", "force_rms", "largest_force")]
-    batch = TestBatch(campaign.stages[0].name, np.column_stack([*columns, [len(frame) for frame in frames[:apart]]]))
+    names = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms")
+    errors = FrameErrors(
+        id=tuple(map(frame_id, frames[:apart])),
+        atoms=tuple(map(len, frames[:apart])),
+        **{name: found[name].tolist() for name in names},
+    )
+    batch = TestBatch(campaign.stages[0].name, errors)
     return ensemble, find_window(TrustLevels(), ensemble.reference_disagreement, [batch], campaign.stages[1].name)
 
 
@@ -121,13 +137,14 @@ def worst(ensemble, campaign, frames):
 
 
 def main():
-    options = argparse.ArgumentParser(description=__doc__)
+    options = arguments(__doc__)
     options.add_argument("--seeds", type=int, default=3, help="runs of each of the two slabs")
-    seeds = options.parse_args().seeds
+    given = options.parse_args()
+    seeds, count, coldest = (1, 10, 6) if given.smoke else (given.seeds, ALL, COLD)
     console = Console(width=150)
-    campaign = resolve("zno", "quick", {})
+    campaign = resolve("zno", "quick", SMOKE if given.smoke else {})
     with threadpool_limits(1):
-        sets = {kind: fitted(campaign, frames) for kind, frames in melt(campaign).items()}
+        sets = {kind: fitted(campaign, frames) for kind, frames in melt(campaign, count, coldest).items()}
         share = costs(campaign, sets["melt"][0], console)
         columns = ("trained on", "hottest, K", "upper, eV/A", "stop", "CPU s", "steps", "ended", "frames", "largest error, eV/A")
         table = Table(*columns)
@@ -141,7 +158,7 @@ def main():
                     table.add_row(*row, worst(ensemble, campaign, frames))
         console.print(table)
         console.print("largest error: of the last frames that runs which ended early kept; core-hours: CPU s over 3600")
-        print(f"live_stop: ratio {1.0 + share:.2f}")
+        last_line("live_stop", 1.0 + share, 2)
 
 
 if __name__ == "__main__":

@@ -9,17 +9,15 @@ fifth over that in the first: 1.0 if the loop does not slow down.
     nice python benchmarks/long_campaign.py [--full | --iterations N --frames N] [--plot long_campaign.png]
 """
 
-import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-# the root first: the folder of tests has one of the package's name
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
+from common import arguments, last_line, with_tests
+
+with_tests()
 
 #: shares of the iterations after which is measured
 LOOKS = 5
@@ -101,7 +99,7 @@ def look(node, number):
     from aiida.manage import get_manager
 
     from workchains import provenance
-    from workchains.cli.summary import standing
+    from workchains.cli.summary import campaign_summary
 
     storage = get_manager().get_profile().storage_config
     room = Path(storage["filepath"])
@@ -117,7 +115,7 @@ def look(node, number):
         "database": size(room / "database.sqlite") / 1e6,
         "repository": size(room / "container") / 1e6,
         "worker": worker_memory() / 1e6,
-        "status": timed(lambda: standing(node)),
+        "status": timed(lambda: campaign_summary(node)),
         "frame": timed(lambda: provenance.frame_lineage(batch.ids[0][:8])),
         "model": timed(lambda: provenance.model_lineage(ensemble)),
         "costs": timed(lambda: provenance.costs(node)),
@@ -162,12 +160,12 @@ def run(folder, iterations, frames):
 
 
 def finished(node):
-    """Return how many iterations have been judged."""
+    """Return how many iterations have come to their end."""
     from aiida import orm
 
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": node.pk}, tag="campaign")
-    query.append(orm.CalcFunctionNode, with_incoming="campaign", edge_filters={"label": {"like": "%judge"}},
-                 filters={"attributes.process_state": "finished"})  # fmt: skip
+    ended = {"attributes.process_label": "IterationWorkChain", "attributes.process_state": "finished"}
+    query.append(orm.WorkChainNode, with_incoming="campaign", filters=ended)
     return query.count()
 
 
@@ -210,20 +208,19 @@ def draw(found, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="50 iterations of 200 labels")
+    parser = arguments(__doc__, full="50 iterations of 200 labels")
     parser.add_argument("--iterations", type=int, help="[10, with --full 50]")
     parser.add_argument("--frames", type=int, help="labels of an iteration [20, with --full 200]")
     parser.add_argument("--plot", type=Path, metavar="FILE")
     given = parser.parse_args()
-    iterations, frames = (50, 200) if given.full else (10, 20)
+    iterations, frames = (2, 8) if given.smoke else (50, 200) if given.full else (10, 20)
     plot = given.plot and given.plot.absolute()
     with tempfile.TemporaryDirectory() as name:
         found = run(Path(name), given.iterations or iterations, given.frames or frames)
     ratio = show(found)
     if plot:
         draw(found, plot)
-    print(f"long_campaign: ratio {ratio:.2f}")
+    last_line("long_campaign", ratio, 2)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ the rows themselves, so that where they differ one can see which is right.
 import time
 
 import numpy as np
+from common import arguments, last_line
 from scipy.linalg.blas import dsyrk
 from sklearn.linear_model import lars_path
 from threadpoolctl import threadpool_limits
@@ -56,30 +57,31 @@ def violation(x, y, weights, level):
 
 
 def main():
+    count, steps = (400, 20) if arguments(__doc__).parse_args().smoke else (ROWS, STEPS)
     with threadpool_limits(1):
-        x, y = problem(ROWS)
+        x, y = problem(count)
         scale = np.linalg.norm(x, axis=0)
         scale[scale == 0] = 1.0
         unit = x / scale
-        path, sums, knots = min((ours(x, y, STEPS) for _ in range(3)), key=lambda found: found[1] + found[2])
+        path, sums, knots = min((ours(x, y, steps) for _ in range(3)), key=lambda found: found[1] + found[2])
         start = time.perf_counter()
-        alphas, _, coefficients = lars_path(unit, y, method="lasso", max_iter=STEPS)
+        alphas, _, coefficients = lars_path(unit, y, method="lasso", max_iter=steps)
         theirs = time.perf_counter() - start
         sizes = np.array([len(support) for support in path.supports])
-        print(f"{ROWS} rows x {x.shape[1]}, {STEPS} steps, one thread")
+        print(f"{count} rows x {x.shape[1]}, {steps} steps, one thread")
         left = (np.diff(sizes) < 0).sum()
         print(f"ours: normal equations {sums:.2f} s, {len(sizes) - 1} steps {knots:.3f} s, {sizes[-1]} terms, {left} left")
         print(f"lars_path on the matrix: {theirs:.1f} s, {len(alphas) - 1} steps, {np.count_nonzero(coefficients[:, -1])} terms")
         print("at the penalty of knot: largest difference of a coefficient; miss of the Lasso's conditions, ours and theirs")
         for knot in np.linspace(1, len(alphas) - 1, 8).astype(int):
-            penalty = max(alphas[knot] * ROWS, path.penalties[-1])
+            penalty = max(alphas[knot] * count, path.penalties[-1])
             mine = path.coefficients(penalty) * scale
             apart = np.abs(mine - coefficients[:, knot]).max() / np.abs(coefficients[:, knot]).max()
             both = [violation(unit, y, weights, penalty) for weights in (mine, coefficients[:, knot])]
             print(f"{knot:5d}: {apart:.0e}; {both[0]:.0e} {both[1]:.0e}")
     print(f"with the normal equations made anew: {theirs / (sums + knots):.1f} times as fast")
     print(f"five members, each with its path: {5 * theirs / (sums + 5 * knots):.1f} times as fast")
-    print(f"sparse_path: ratio {theirs / knots:.1f}")
+    last_line("sparse_path", theirs / knots)
 
 
 if __name__ == "__main__":

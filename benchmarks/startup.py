@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+from common import arguments, last_line
 
 from alworkflows import frames as frames_io
 from alworkflows.descriptors import build
@@ -33,7 +34,7 @@ def inputs(folder):
     melt = {"name": "melt", "duration": 10, "snapshots": 1}
     return {
         "sample": {"sampler": melt, "structures": "structures.npz", "structure": "wurtzite", "seed": 1},
-        "deviate": {
+        "describe": {
             "candidates": ["structures.npz"],
             "species": ["Zn", "O"],
             "geometry": GeometryLimits().model_dump(),
@@ -57,15 +58,15 @@ def cpu_seconds(verb, folder):
 
 
 def main():
-    slowest = 0.0
+    slowest, repeats = 0.0, 1 if arguments(__doc__).parse_args().smoke else 4
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for verb, spec in inputs(folder).items():
             (folder / "input.json").write_text(json.dumps(spec))
-            seconds = min(cpu_seconds(verb, folder) for _ in range(4))
+            seconds = min(cpu_seconds(verb, folder) for _ in range(repeats))
             slowest = max(slowest, seconds)
             print(f"{verb:10s} {seconds:.2f} s of CPU")
-    print(f"startup: ratio {1.0 / slowest:.1f}")
+    last_line("startup", 1.0 / slowest)
 
 
 if __name__ == "__main__":

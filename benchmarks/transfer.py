@@ -10,10 +10,10 @@ path, and does mixing families of functions flatten it? Every set is melted by a
     python benchmarks/transfer.py --plot transfer.png
 """
 
-import argparse
 import time
 
 import numpy as np
+from common import arguments, last_line
 
 from alworkflows.labelling import label
 from alworkflows.models import Fit
@@ -114,13 +114,12 @@ def path(frames, transfers, families, species, terms):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="particles of 80 atoms, 100 frames each, paths to 600 terms")
+    parser = arguments(__doc__, full="particles of 80 atoms, 100 frames each, paths to 600 terms")
     parser.add_argument("--reference", choices=sorted(METALS), default="emt")
     parser.add_argument("--plot", metavar="PNG")
     options = parser.parse_args()
     system = METALS[options.reference]
-    atoms, count, terms = (80, 100, 600) if options.full else (40, 40, 300)
+    atoms, count, terms = (16, 5, 20) if options.smoke else (80, 100, 600) if options.full else (40, 40, 300)
     begin = time.perf_counter()
     sets = data(system, options.reference, atoms, count)
     transfers = {name: sets.pop(name) for name in ("janus", "core-shell")}
@@ -148,7 +147,7 @@ def main():
     worst = {families: max(rises[families, name] for name in transfers) for families in FAMILIES}
     text = ", ".join(f"{name} {value:.2f}" for name, value in worst.items())
     print(f"\nworst rise past the minimum: {text}; {time.perf_counter() - begin:.0f} s")
-    print(f"transfer: ratio {worst['gaussian'] / worst['mixed']:.2f}")
+    last_line("transfer", worst["gaussian"] / worst["mixed"], 2)
 
 
 def plot(curves, target):

@@ -1,10 +1,11 @@
-"""Pages of the reference that follow from the code: campaign, machine, commands, calculators, potentials, crystals, exit codes.
+"""Pages of the reference that follow from the code: campaign, machine, jobs, commands, calculators, potentials, exit codes.
 
 A default, a description or an exit code is written once, in the code; Sphinx calls :func:`generate` before it reads its sources.
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
@@ -27,6 +28,7 @@ def generate(folder: Path) -> None:
     for name, make in {
         "campaign": campaign,
         "machine": machine,
+        "jobs": jobs,
         "commands": commands,
         "calculators": calculators,
         "potentials": potentials,
@@ -134,6 +136,45 @@ def machine() -> Iterator[str]:
     yield from classes([ProfileFile, ComputerFile, CodeFile, OptionsFile])
 
 
+def jobs() -> Iterator[str]:
+    """Yield the page on what jobs are given and hand back."""
+    from alworkflows.frame_errors import FrameErrors
+    from alworkflows.jobs import VERBS, results
+
+    yield "# Jobs"
+    yield ""
+    yield "A job is `alworkflows run VERB input.json` in a folder. Names of files in `input.json` are relative to it. The verb"
+    yield "writes `output.json`: the keys of its result and those of Usage, or, of an input that is refused, a Refusal. A key"
+    yield "that a verb did not set is left out. Both files are checked by whoever reads them: a key that is missing, unknown or"
+    yield "wrong is an error."
+    yield ""
+    for name, verb in VERBS.items():
+        yield f"## {name}"
+        yield ""
+        yield f"{verb.title[0].upper()}{verb.title[1:]}."
+        yield ""
+        for model in dict.fromkeys((verb.spec, verb.result, verb.unfinished)):
+            yield f"### {model.__name__}"
+            yield ""
+            yield (model.__doc__ or "").strip()
+            yield ""
+            yield from _linked(fields(model), "campaign.md")
+    yield "## What results are made of"
+    yield ""
+    for made in (results.Usage, results.Refusal, results.LabelFailure, results.ErrorSummary, FrameErrors):
+        yield f"### {made.__name__}"
+        yield ""
+        yield (made.__doc__ or "").strip()
+        yield ""
+        yield from fields(made)
+
+
+def _linked(lines: Iterable[str], page: str) -> Iterator[str]:
+    """Yield lines in which links to settings lead to the page that has them."""
+    for line in lines:
+        yield re.sub(r"\]\(#(\w+settings|geometrylimits)\)", rf"]({page}#\1)", line)
+
+
 def classes(queue: list[type[BaseModel]]) -> Iterator[str]:
     """Yield a section for each class, and for those that their fields follow."""
     queue = list(queue)
@@ -153,14 +194,14 @@ def classes(queue: list[type[BaseModel]]) -> Iterator[str]:
 
 def calculators() -> Iterator[str]:
     """Yield the page on the calculators that label."""
-    from alworkflows.calculators.registry import ENGINES
+    from alworkflows.calculators.registry import CALCULATORS
 
     yield "# Calculators"
     yield ""
     yield "What `label.calculator.name` of a campaign may be, with its `parameters`. A calculator whose package is not installed"
     yield "is refused with the pip command that installs it."
     yield ""
-    for name, engine in sorted(ENGINES.items()):
+    for name, engine in sorted(CALCULATORS.items()):
         yield f"## {name}"
         yield ""
         package = f" Package: `{engine.packages[0]}`" + (f", installed by the extra `{engine.extra}`." if engine.extra else ".")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["computer", "tiny_model"]
+__all__ = ["computer", "copper", "deviation", "small_ensemble", "tiny_model"]
 
 
 def tiny_model() -> bytes:
@@ -31,3 +31,39 @@ def computer():
     except NotExistent:
         options = {"transport_type": "core.local", "scheduler_type": "core.direct", "workdir": "/tmp"}
         return orm.Computer(label="nowhere", hostname="localhost", **options).store()
+
+
+def copper(count=2, engine=None, first=0):
+    """Return a node of rattled copper frames, with labels if what made them is told."""
+    from ase.build import bulk
+
+    from alworkflows.frames import attach_labels
+    from workchains.data.frames import FramesData
+
+    made = []
+    for index in range(first, first + count):
+        atoms = bulk("Cu", cubic=True)
+        atoms.rattle(0.05, seed=index)
+        made.append(attach_labels(atoms, -1.0, np.zeros((4, 3))) if engine else atoms)
+    return FramesData.from_frames(made, {"engine": engine} if engine else None).store()
+
+
+def deviation(refused, disagreement=np.nan):
+    """Return what a description of candidates found, not stored; ``refused``: of each the reason, or None."""
+    from aiida.orm import ArrayData
+
+    node = ArrayData()
+    node.set_array("disagreement", np.full(len(refused), disagreement))
+    node.set_array("fingerprints", np.arange(2.0 * len(refused)).reshape(-1, 2))
+    node.base.attributes.set("refused", refused)
+    return node
+
+
+def small_ensemble():
+    """Return an ensemble of two models for copper, not stored, that says how far its members disagree."""
+    from workchains.data.ensemble import EnsembleData
+
+    node = EnsembleData()
+    node.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
+    node.base.attributes.set_many({"members": 2, "terms": [10, 12], "reference_disagreement": 0.25, "species": ["Cu"]})
+    return node

@@ -1,13 +1,13 @@
 """Programs that give energies and forces, by name: how each is made, what defines its labels, what helps when it fails."""
 
-from alworkflows.calculators.contract import Engine, Remedy, Work
+from alworkflows.calculators.contract import CalculatorParameters, Remedy, Work
 from alworkflows.calculators.factory import available, check_frames, configured, create, describe, parameters, remedies
 from alworkflows.calculators.failures import FailureKind, LabelError, classify
-from alworkflows.calculators.registry import ENGINES
+from alworkflows.calculators.registry import CALCULATORS
 
 __all__ = [
-    "ENGINES",
-    "Engine",
+    "CALCULATORS",
+    "CalculatorParameters",
     "FailureKind",
     "LabelError",
     "Remedy",

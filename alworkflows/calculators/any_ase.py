@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from alworkflows.calculators.contract import EnergyKind, Engine
+from alworkflows.calculators.contract import CalculatorParameters, EnergyKind
 from alworkflows.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AnyAse"]
 
 
-class AnyAse(Engine):
+class AnyAse(CalculatorParameters):
     """Any calculator that keeps ASE's interface."""
 
     model_config = ConfigDict(serialize_by_alias=True)

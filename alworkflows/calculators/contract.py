@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from alworkflows.labelling.label_deadline import LabelDeadline
 
-__all__ = ["EnergyKind", "Engine", "Remedy", "Work"]
+__all__ = ["CalculatorParameters", "EnergyKind", "Remedy", "Work"]
 
 #: Which energy a label is: the free energy of smeared electrons, of which the forces are the derivative; the energy extrapolated
 #: to no smearing; or a potential's energy, where there is no such difference.
@@ -39,7 +39,7 @@ class Remedy:
 
 @dataclass
 class Work:
-    """What an engine may use while it labels one frame."""
+    """What a calculator may use while it labels one frame."""
 
     #: Where its files go: the job's folder.
     folder: Path
@@ -48,11 +48,11 @@ class Work:
     #: Where a state to restart from is kept; None: nowhere.
     checkpoint: Path | None = None
     deadline: LabelDeadline | None = None
-    #: Filled by the engine: what is worth to be kept with the label, such as ``resumed``.
+    #: Filled by the calculator: what is worth to be kept with the label, such as ``resumed``.
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-class Engine(Settings):
+class CalculatorParameters(Settings):
     """Parameters of one calculator; the class says what it needs, the instance makes it."""
 
     #: One line for a list of calculators.

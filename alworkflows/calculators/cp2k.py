@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.calculators.contract import EnergyKind, Engine, Remedy
+from alworkflows.calculators.contract import CalculatorParameters, EnergyKind, Remedy
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError
 from alworkflows.schema import Count
@@ -30,7 +30,7 @@ SHELL = "cp2k_shell"
 DATA = ("/usr/share/cp2k", "/usr/share/cp2k/data", "/usr/local/share/cp2k/data")
 
 
-class Cp2k(Engine):
+class Cp2k(CalculatorParameters):
     """CP2K's Quickstep with GTH pseudopotentials."""
 
     title: ClassVar[str] = "CP2K, density functional theory with Gaussians and plane waves; needs its program cp2k_shell"
@@ -39,18 +39,18 @@ class Cp2k(Engine):
     energy_kind: ClassVar[EnergyKind] = "free"
     reusable: ClassVar[bool] = False
     remedies: ClassVar[dict[str, Remedy]] = {
-        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda engine: {"maxiter": 3 * engine.maxiter}),
+        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda given: {"maxiter": 3 * given.maxiter}),
         "mixing": Remedy(
             "a quarter of the share of new density, three times the steps",
             (FailureKind.UNCONVERGED,),
-            lambda engine: {"mixing": 0.25 * engine.mixing, "maxiter": 3 * engine.maxiter},
+            lambda given: {"mixing": 0.25 * given.mixing, "maxiter": 3 * given.maxiter},
         ),
         "algorithm": Remedy(
             "Pulay mixing in place of Broyden's, three times the steps",
             (FailureKind.UNCONVERGED,),
-            lambda engine: {
-                "algorithm": "broyden" if engine.algorithm == "pulay" else "pulay",
-                "maxiter": 3 * engine.maxiter,
+            lambda given: {
+                "algorithm": "broyden" if given.algorithm == "pulay" else "pulay",
+                "maxiter": 3 * given.maxiter,
             },
         ),
     }
@@ -145,6 +145,20 @@ class Cp2k(Engine):
     def launch(self) -> str:
         """Return the command with its processes."""
         return self.command if self.processes == 1 else f"mpirun -np {self.processes} {self.command}"
+
+    def keywords(self, frame: Atoms) -> dict[str, Any]:
+        """Return the keywords of ASE's calculator for a frame."""
+        return {
+            "basis_set": self.basis,
+            "basis_set_file": self.basis_file,
+            "pseudo_potential": self.potential,
+            "potential_file": self.potential_file,
+            "xc": self.xc,
+            "cutoff": self.cutoff,
+            "max_scf": self.maxiter,
+            "print_level": self.print_level,
+            "inp": self.template(frame),
+        }
 
     def template(self, frame: Atoms) -> str:
         """Return the input that ASE does not write: convergence, mixing, smearing, k-points."""

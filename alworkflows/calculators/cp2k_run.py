@@ -7,7 +7,7 @@ import shlex
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
@@ -16,12 +16,25 @@ from alworkflows.calculators.failures import FailureKind, LabelError
 
 if TYPE_CHECKING:
     from alworkflows.calculators.contract import Work
-    from alworkflows.calculators.cp2k import Cp2k
 
-__all__ = ["Cp2kSinglePoint", "judge_output"]
+__all__ = ["Cp2kInput", "Cp2kSinglePoint", "judge_output"]
 
 #: Characters of a reason that is kept from CP2K's own words.
 LONGEST_REASON = 300
+
+
+class Cp2kInput(Protocol):
+    """What a single point has to be told."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of a process."""
+
+    def launch(self) -> str:
+        """Return the command that starts CP2K's shell."""
+
+    def keywords(self, frame: Atoms) -> dict[str, Any]:
+        """Return the keywords of ASE's calculator for a frame."""
 
 
 class Cp2kSinglePoint(Calculator):
@@ -29,9 +42,9 @@ class Cp2kSinglePoint(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress"]  # noqa: RUF012
 
-    def __init__(self, engine: Cp2k, work: Work | None = None) -> None:
+    def __init__(self, settings: Cp2kInput, work: Work | None = None) -> None:
         super().__init__()
-        self.engine, self.work = engine, work
+        self.settings, self.work = settings, work
         self.converged: bool | None = None
         self._program: Any = None
         self._own: tempfile.TemporaryDirectory[str] | None = None
@@ -58,22 +71,13 @@ class Cp2kSinglePoint(Calculator):
         output.unlink(missing_ok=True)  # CP2K would append, and an earlier run's words be taken for this one's
         frame: Atoms = self.atoms.copy()  # type: ignore[union-attr]
         frame.pbc = True  # it repeats its cell; the frame has been checked for vacuum where it is open
-        engine = self.engine
-        environment = f"cd {shlex.quote(str(output.parent))} && OMP_NUM_THREADS={engine.threads}"
+        environment = f"cd {shlex.quote(str(output.parent))} && OMP_NUM_THREADS={self.settings.threads}"
         try:
             self._program = CP2K(
                 # exec: the process that is ended is CP2K, and no shell around it
-                command=f"{environment} exec {engine.launch()}",
+                command=f"{environment} exec {self.settings.launch()}",
                 label=name,
-                basis_set=engine.basis,
-                basis_set_file=engine.basis_file,
-                pseudo_potential=engine.potential,
-                potential_file=engine.potential_file,
-                xc=engine.xc,
-                cutoff=engine.cutoff,
-                max_scf=engine.maxiter,
-                print_level=engine.print_level,
-                inp=engine.template(frame),
+                **self.settings.keywords(frame),
             )
             frame.calc = self._program
             forces = frame.get_forces()

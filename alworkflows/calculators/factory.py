@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.calculators.contract import Engine, Work
+from alworkflows.calculators.contract import CalculatorParameters, Work
 from alworkflows.calculators.failures import FailureKind
-from alworkflows.calculators.registry import ENGINES
+from alworkflows.calculators.registry import CALCULATORS
 from alworkflows.errors import InputError, MissingExtraError, unknown
 from alworkflows.settings import CalculatorSettings, LabelSettings, parse
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["available", "bare", "check_frames", "configured", "create", "describe", "make", "parameters", "remedies"]
 
 
-def parameters(settings: CalculatorSettings) -> Engine:
+def parameters(settings: CalculatorSettings) -> CalculatorParameters:
     """Return the checked parameters of a calculator, defaults filled in.
 
     Raises
@@ -29,19 +29,19 @@ def parameters(settings: CalculatorSettings) -> Engine:
     InputError
         If the calculator, a parameter or its value is unknown, or a file it names does not exist.
     """
-    if settings.name not in ENGINES:
-        raise unknown("calculator", settings.name, ENGINES)
-    engine = parse(ENGINES[settings.name], settings.parameters, f"calculator {settings.name}")
-    for key in engine.files:
-        path = Path(getattr(engine, key))
+    if settings.name not in CALCULATORS:
+        raise unknown("calculator", settings.name, CALCULATORS)
+    given = parse(CALCULATORS[settings.name], settings.parameters, f"calculator {settings.name}")
+    for key in given.files:
+        path = Path(getattr(given, key))
         if not path.is_file():
             raise InputError(f"calculator {settings.name}: {key}: no such file: {path}")
-    return engine
+    return given
 
 
 def available() -> dict[str, tuple[str, bool]]:
     """Return for every calculator its title, and whether the package or program it needs is installed."""
-    return {name: (engine.title, engine.found()) for name, engine in ENGINES.items()}
+    return {name: (given.title, given.found()) for name, given in CALCULATORS.items()}
 
 
 def remedies(settings: CalculatorSettings, kind: FailureKind | str) -> list[str]:
@@ -49,7 +49,7 @@ def remedies(settings: CalculatorSettings, kind: FailureKind | str) -> list[str]
     return parameters(settings).remedies_for(FailureKind(kind))
 
 
-def configured(settings: LabelSettings, remedy: str | None = None) -> Engine:
+def configured(settings: LabelSettings, remedy: str | None = None) -> CalculatorParameters:
     """Return the checked parameters of the calculator that labels, with a remedy applied, once it is known to be installed.
 
     Raises
@@ -59,10 +59,10 @@ def configured(settings: LabelSettings, remedy: str | None = None) -> Engine:
     MissingExtraError
         As :func:`create`.
     """
-    engine = _installed(settings.calculator)
-    if settings.moments and not engine.magnetic:
+    given = _installed(settings.calculator)
+    if settings.moments and not given.magnetic:
         raise InputError(f"label: moments: the calculator '{settings.calculator.name}' has no magnetic moments; leave them out")
-    return engine.with_remedy(remedy) if remedy else engine
+    return given.with_remedy(remedy) if remedy else given
 
 
 def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
@@ -75,7 +75,9 @@ def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
     return atoms
 
 
-def check_frames(engine: Engine, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None) -> None:
+def check_frames(
+    given: CalculatorParameters, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None
+) -> None:
     """Raise if settings contradict a frame, before any frame is paid for.
 
     Raises
@@ -86,7 +88,7 @@ def check_frames(engine: Engine, frames: Sequence[Atoms], settings: LabelSetting
     problems = []
     for number, frame in enumerate(frames):
         try:
-            engine.check(bare(frame, settings.moments))
+            given.check(bare(frame, settings.moments))
         except InputError as error:
             problems.append((indices[number] if indices is not None else number, str(error)))
     if problems:
@@ -108,7 +110,7 @@ def create(settings: CalculatorSettings, frame: Atoms | None = None, work: Work 
     return make(_installed(settings), frame, work)
 
 
-def make(engine: Engine, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+def make(given: CalculatorParameters, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
     """Return the calculator of checked parameters.
 
     Raises
@@ -117,9 +119,9 @@ def make(engine: Engine, frame: Atoms | None = None, work: Work | None = None) -
         If a package that its package needs is not installed.
     """
     try:
-        return engine.make(frame, work)
+        return given.make(frame, work)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"the calculator '{type(engine).__name__}'", error.name or engine.packages[0]) from error
+        raise MissingExtraError(f"the calculator '{type(given).__name__}'", error.name or given.packages[0]) from error
 
 
 def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None = None) -> dict[str, Any]:
@@ -133,28 +135,28 @@ def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None =
     InputError, MissingExtraError
         As :func:`create`.
     """
-    engine = _installed(settings)
-    values = engine.model_dump(mode="json", exclude=set(engine.neutral))
-    for key in engine.files:
+    given = _installed(settings)
+    values = given.model_dump(mode="json", exclude=set(given.neutral))
+    for key in given.files:
         values[key] = "sha256:" + hashlib.sha256(Path(values[key]).read_bytes()).hexdigest()
     told = {
         "engine": "ase",
         "calculator": settings.name,
-        "energy": engine.which_energy(),
+        "energy": given.which_energy(),
         "parameters": values,
-        "packages": {package: _version(package) for package in engine.distributions()},
-        **engine.identity(),
+        "packages": {package: _version(package) for package in given.distributions()},
+        **given.identity(),
     }
     if moments:
         told["moments"] = dict(sorted(moments.items()))
     return told
 
 
-def _installed(settings: CalculatorSettings) -> Engine:
-    engine = parameters(settings)
-    if not engine.installed():
-        raise engine.missing(settings.name)
-    return engine
+def _installed(settings: CalculatorSettings) -> CalculatorParameters:
+    given = parameters(settings)
+    if not given.installed():
+        raise given.missing(settings.name)
+    return given
 
 
 def _version(package: str) -> str:

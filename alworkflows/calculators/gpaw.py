@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.calculators.contract import EnergyKind, Engine, Remedy
+from alworkflows.calculators.contract import CalculatorParameters, EnergyKind, Remedy
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError
 from alworkflows.schema import Count, Settings
@@ -43,7 +43,7 @@ class GpawConvergence(Settings):
     )
 
 
-class Gpaw(Engine):
+class Gpaw(CalculatorParameters):
     """GPAW with plane waves."""
 
     title: ClassVar[str] = "GPAW, density functional theory with plane waves and PAW; its data sets come with it"
@@ -55,18 +55,18 @@ class Gpaw(Engine):
     magnetic: ClassVar[bool] = True
     reusable: ClassVar[bool] = False
     remedies: ClassVar[dict[str, Remedy]] = {
-        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda engine: {"maxiter": 3 * engine.maxiter}),
+        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda given: {"maxiter": 3 * given.maxiter}),
         "mixing": Remedy(
             "Pulay mixing of 2 % of the new density and 12 old ones, three times the steps",
             (FailureKind.UNCONVERGED, FailureKind.SPIN),
-            lambda engine: {"mixer": "pulay", "mixing": 0.02, "history": 12, "maxiter": 3 * engine.maxiter},
+            lambda given: {"mixer": "pulay", "mixing": 0.02, "history": 12, "maxiter": 3 * given.maxiter},
         ),
         "algorithm": Remedy(
             "projected conjugate gradients in place of Davidson, three times the steps",
             (FailureKind.UNCONVERGED, FailureKind.CRASH),
-            lambda engine: {
-                "eigensolver": "davidson" if engine.eigensolver == "ppcg" else "ppcg",
-                "maxiter": 3 * engine.maxiter,
+            lambda given: {
+                "eigensolver": "davidson" if given.eigensolver == "ppcg" else "ppcg",
+                "maxiter": 3 * given.maxiter,
             },
         ),
     }

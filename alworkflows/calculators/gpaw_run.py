@@ -9,7 +9,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
@@ -18,12 +18,26 @@ from alworkflows.deadline import OutOfTime
 
 if TYPE_CHECKING:
     from alworkflows.calculators.contract import Work
-    from alworkflows.calculators.gpaw import Gpaw
 
-__all__ = ["GpawSinglePoint"]
+__all__ = ["GpawInput", "GpawSinglePoint"]
 
 #: Steps of the self-consistent field that must still fit when the next one is begun: itself, and the writing of the state.
 SPARE = 2.0
+
+
+class GpawInput(Protocol):
+    """What a single point has to be told."""
+
+    @property
+    def threads(self) -> int:
+        """Threads of linear algebra."""
+
+    @property
+    def checkpoint_every(self) -> int:
+        """Steps of the self-consistent field between two states on disk."""
+
+    def keywords(self, frame: Atoms) -> dict[str, Any]:
+        """Return GPAW's keywords for a frame, which carries its initial moments."""
 
 
 class GpawSinglePoint(Calculator):
@@ -31,9 +45,9 @@ class GpawSinglePoint(Calculator):
 
     implemented_properties = ["energy", "free_energy", "forces", "stress", "magmom", "magmoms"]  # noqa: RUF012
 
-    def __init__(self, engine: Gpaw, work: Work | None = None) -> None:
+    def __init__(self, settings: GpawInput, work: Work | None = None) -> None:
         super().__init__()
-        self.engine, self.work = engine, work
+        self.settings, self.work = settings, work
         #: Whether the last self-consistent field converged; None before the first.
         self.converged: bool | None = None
 
@@ -54,7 +68,7 @@ class GpawSinglePoint(Calculator):
         super().calculate(atoms, properties, system_changes)
         self.converged = False
         frame: Atoms = self.atoms.copy()  # type: ignore[union-attr]
-        with threadpool_limits(self.engine.threads):
+        with threadpool_limits(self.settings.threads):
             self._run(self._begin(frame), frame)
         self.converged = True
 
@@ -66,7 +80,7 @@ class GpawSinglePoint(Calculator):
         state, told = self._state()
         if self.work is not None and state is not None and told is not None and state.exists() and told.exists():
             known = json.loads(told.read_text())
-            if known["settings"] == self._settings(frame):
+            if known["settings"] == self._fingerprint(frame):
                 try:
                     program = GPAW(state, txt=text)
                 except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -76,7 +90,7 @@ class GpawSinglePoint(Calculator):
                     self._before = float(known["seconds"])
                     return program
         self._before = 0.0
-        return GPAW(txt=text, **self.engine.keywords(frame))
+        return GPAW(txt=text, **self.settings.keywords(frame))
 
     def _run(self, program: Any, frame: Atoms) -> None:
         began = last = time.monotonic()
@@ -88,7 +102,7 @@ class GpawSinglePoint(Calculator):
             longest, last = max(longest, now - last), now
             deadline = self.work.deadline if self.work is not None else None
             over = deadline is not None and not deadline.allows(SPARE * longest)
-            if over or step.niter % self.engine.checkpoint_every == 0:
+            if over or step.niter % self.settings.checkpoint_every == 0:
                 self._keep(program, frame, now - began)
             if over:
                 raise OutOfTime
@@ -113,7 +127,7 @@ class GpawSinglePoint(Calculator):
         program.write(partial, mode="all")
         os.replace(partial, state)
         # the state without its settings is no use, and the other way round: the order does not matter
-        told.write_text(json.dumps({"settings": self._settings(frame), "seconds": self._before + seconds}))
+        told.write_text(json.dumps({"settings": self._fingerprint(frame), "seconds": self._before + seconds}))
 
     def _state(self) -> tuple[Path | None, Path | None]:
         """Return the places of the state and of what it belongs to."""
@@ -121,10 +135,10 @@ class GpawSinglePoint(Calculator):
             return None, None
         return self.work.checkpoint / f"{self.work.name}.gpw", self.work.checkpoint / f"{self.work.name}.json"
 
-    def _settings(self, frame: Atoms) -> str:
+    def _fingerprint(self, frame: Atoms) -> str:
         """Return what a state must have been made with: all keywords, and GPAW's version."""
         import gpaw
 
         told = {"gpaw": gpaw.__version__, "moments": frame.get_initial_magnetic_moments().tolist()}
-        text = json.dumps({**told, **self.engine.keywords(frame)}, sort_keys=True)
+        text = json.dumps({**told, **self.settings.keywords(frame)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

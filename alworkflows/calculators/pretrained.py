@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.contract import Engine
+from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.schema import Count
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Chgnet", "EnsembleMean", "Mace", "Sevennet"]
 
 
-class _TorchEngine(Engine):
+class _TorchParameters(CalculatorParameters):
     threads: Count = Field(1, description="threads of one job; jobs run side by side, so more is rarely faster")
 
     def _limit_threads(self) -> None:
@@ -27,7 +27,7 @@ class _TorchEngine(Engine):
         torch.set_num_threads(self.threads)
 
 
-class Chgnet(_TorchEngine):
+class Chgnet(_TorchParameters):
     """CHGNet: a universal potential trained on density functional theory; its weights come in the package."""
 
     title: ClassVar[str] = "CHGNet, a universal potential (Materials Project, GGA/GGA+U); weights in its package"
@@ -60,7 +60,7 @@ class Chgnet(_TorchEngine):
             return WithoutMoments(weights, use_device="cpu", on_isolated_atoms="error")
 
 
-class Sevennet(_TorchEngine):
+class Sevennet(_TorchParameters):
     """SevenNet: an equivariant universal potential; its weights come in the package."""
 
     title: ClassVar[str] = "SevenNet, an equivariant universal potential; weights in its package"
@@ -80,7 +80,7 @@ class Sevennet(_TorchEngine):
             return SevenNetCalculator(self.model, device="cpu")
 
 
-class Mace(_TorchEngine):
+class Mace(_TorchParameters):
     """MACE with weights of the user's own."""
 
     title: ClassVar[str] = "MACE, with a checkpoint file of your own"
@@ -102,7 +102,7 @@ class Mace(_TorchEngine):
             return MACECalculator(model_paths=self.checkpoint, device="cpu", default_dtype=self.precision)
 
 
-class EnsembleMean(Engine):
+class EnsembleMean(CalculatorParameters):
     """The mean of an ensemble of ours."""
 
     title: ClassVar[str] = "the mean of an ensemble that alworkflows trained"

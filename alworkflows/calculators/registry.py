@@ -6,16 +6,16 @@ A new one is a class of parameters with a ``make`` method, and a line here. Noth
 from __future__ import annotations
 
 from alworkflows.calculators.any_ase import AnyAse
-from alworkflows.calculators.contract import Engine
+from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.calculators.cp2k import Cp2k
 from alworkflows.calculators.gpaw import Gpaw
 from alworkflows.calculators.pretrained import Chgnet, EnsembleMean, Mace, Sevennet
 from alworkflows.calculators.tight_binding import Tblite
 from alworkflows.calculators.trials import Classical, Emt, LennardJones, Morse
 
-__all__ = ["ENGINES", "Engine"]
+__all__ = ["CALCULATORS", "CalculatorParameters"]
 
-ENGINES: dict[str, type[Engine]] = {
+CALCULATORS: dict[str, type[CalculatorParameters]] = {
     "ase": AnyAse,
     "chgnet": Chgnet,
     "classical": Classical,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from alworkflows.calculators.contract import EnergyKind, Engine
+from alworkflows.calculators.contract import CalculatorParameters, EnergyKind
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Tblite"]
 
 
-class Tblite(Engine):
+class Tblite(CalculatorParameters):
     """Extended tight binding."""
 
     title: ClassVar[str] = "extended tight binding GFN1-xTB or GFN2-xTB (tblite)"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from alworkflows.calculators.contract import Engine
+from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.schema import PositiveLength
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Classical", "Emt", "LennardJones", "Morse"]
 
 
-class Emt(Engine):
+class Emt(CalculatorParameters):
     """Effective medium theory of ASE: Al, Cu, Ag, Au, Ni, Pd, Pt."""
 
     title: ClassVar[str] = "effective medium theory for Al, Cu, Ag, Au, Ni, Pd, Pt (ASE); for trials"
@@ -30,7 +30,7 @@ class Emt(Engine):
         return EMT()
 
 
-class LennardJones(Engine):
+class LennardJones(CalculatorParameters):
     """One Lennard-Jones pair potential for all species."""
 
     title: ClassVar[str] = "one Lennard-Jones potential for all species (ASE); for trials"
@@ -47,7 +47,7 @@ class LennardJones(Engine):
         return AseLennardJones(sigma=self.sigma, epsilon=self.epsilon, rc=self.cutoff, smooth=self.smooth)
 
 
-class Morse(Engine):
+class Morse(CalculatorParameters):
     """One Morse pair potential for all species."""
 
     title: ClassVar[str] = "one Morse potential for all species (ASE); for trials"
@@ -65,7 +65,7 @@ class Morse(Engine):
         return MorsePotential(epsilon=self.epsilon, r0=self.r0, rho0=self.rho0, rcut1=self.inner, rcut2=self.outer)
 
 
-class Classical(Engine):
+class Classical(CalculatorParameters):
     """A classical pair potential in LAMMPS, as the melt sampler uses it."""
 
     title: ClassVar[str] = "a classical pair potential by name or by its parameters, in LAMMPS; for trials"

@@ -66,10 +66,7 @@ def read_frames(paths: Sequence[str]) -> list[FrameFile]:
         if header.get("engine"):
             engines[path] = header["engine"]
         files.append(FrameFile(path, frames))
-    first = next(iter(engines), "")
-    for path, engine in engines.items():
-        if engine != engines[first]:
-            raise InputError(f"labels of two engines: {first} has {engines[first]}, {path} has {engine}; they must not be mixed")
+    frames_io.require_one_engine(engines)
     return files
 
 

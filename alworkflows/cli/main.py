@@ -106,7 +106,7 @@ def group() -> None:
 @click.argument("verb")
 @click.argument("path", metavar="INPUT.JSON", type=click.Path())
 def run(verb: str, path: str) -> None:
-    """Run one compute VERB (sample, deviate, label, fit, evaluate) on an input file.
+    """Run one compute VERB (sample, describe, label, fit, evaluate) on an input file.
 
     This is what jobs call on a compute node; results go to output.json and files beside the input.
     """

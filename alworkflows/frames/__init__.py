@@ -8,7 +8,7 @@ Two formats: ``.npz`` is exact and what jobs and the database hold; anything els
 for exchange. A labelled npz also says, in its header, which engine and settings made the labels.
 """
 
-from alworkflows.frames.engines import GIVEN, is_given, same_engine
+from alworkflows.frames.engines import GIVEN, is_given, require_one_engine
 from alworkflows.frames.files import read, write
 from alworkflows.frames.identity import duplicates, frame_id
 from alworkflows.frames.labels import Labels, attach_labels, check_labelled, labels
@@ -28,7 +28,7 @@ __all__ = [
     "load_origins",
     "pack",
     "read",
-    "same_engine",
+    "require_one_engine",
     "save",
     "unpack",
     "write",

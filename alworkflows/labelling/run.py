@@ -16,7 +16,7 @@ from typing import Any
 from ase import Atoms
 from ase.calculators.calculator import Calculator
 
-from alworkflows.calculators.contract import Engine, Work
+from alworkflows.calculators.contract import CalculatorParameters, Work
 from alworkflows.calculators.factory import bare, check_frames, configured, make
 from alworkflows.calculators.failures import LabelError, classify, record
 from alworkflows.deadline import CHECKPOINT, OutOfTime
@@ -132,14 +132,14 @@ def run_labels(
     indices = _indices(indices, len(frames))
     if settings.engine != "ase":
         raise unknown("label engine", settings.engine, ["ase"])
-    engine = configured(settings, remedy)
-    check_frames(engine, [frames[index] for index in indices], settings, indices)
+    parameters = configured(settings, remedy)
+    check_frames(parameters, [frames[index] for index in indices], settings, indices)
     deadline = deadline or LabelDeadline()
     report = LabelReport()
     with contextlib.ExitStack() as stack:
         folder = folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         indices = sorted(indices, key=lambda index: not list((folder / CHECKPOINT).glob(f"{frame_id(frames[index])}.*")))
-        maker = _Maker(engine, calculator)
+        maker = _Maker(parameters, calculator)
         stack.callback(maker.close)
         position = 0
         try:
@@ -183,7 +183,7 @@ def _one(
             frame,
             maker.get(frame, settings, work),
             settings.largest_force,
-            engine=maker.engine if maker.ours else None,
+            parameters=maker.parameters if maker.ours else None,
             moments=settings.moments,
             largest_moment_change=settings.largest_moment_change,
         )
@@ -195,7 +195,7 @@ def _one(
         work.deadline.took(len(frame), seconds)
         report.seconds.append(seconds)
         if labelled is not None:
-            how = {"remedy": remedy, "seconds": round(seconds, 3), "cores": maker.engine.cores(), **work.notes}
+            how = {"remedy": remedy, "seconds": round(seconds, 3), "cores": maker.parameters.cores(), **work.notes}
             labelled.info["origin"] = {**labelled.info.get("origin", {}), "label": how}
             report.labelled += 1
             keep(labelled)
@@ -213,14 +213,14 @@ def _one(
 class _Maker:
     """Hands out the calculator: one for all frames, or one for each."""
 
-    def __init__(self, engine: Engine, calculator: Calculator | None) -> None:
-        self.engine, self.ours = engine, calculator is None
+    def __init__(self, parameters: CalculatorParameters, calculator: Calculator | None) -> None:
+        self.parameters, self.ours = parameters, calculator is None
         self._current = calculator
 
     def get(self, frame: Atoms, settings: LabelSettings, work: Work) -> Calculator:
         """Return the calculator for a frame."""
         if self._current is None:
-            self._current = make(self.engine, bare(frame, settings.moments), work)
+            self._current = make(self.parameters, bare(frame, settings.moments), work)
         return self._current
 
     def after(self, sound: bool) -> None:
@@ -230,13 +230,13 @@ class _Maker:
         if not self.ours:
             if not sound:
                 self._current.reset()
-        elif not (self.engine.reusable and sound):
+        elif not (self.parameters.reusable and sound):
             self.close()
 
     def close(self) -> None:
         """End what the calculator holds open."""
         if self.ours and self._current is not None:
-            self.engine.close(self._current)
+            self.parameters.close(self._current)
             self._current = None
 
 

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 import numpy as np
 
+from alworkflows.frame_errors import FrameErrors
 from alworkflows.settings import Combine, Convergence
 
 __all__ = ["Decision", "Ending", "judge", "stage_error"]
-
-#: what a fit's report says of one test frame: a row as :mod:`alworkflows.jobs.run_fit` makes it
-Point = Sequence[Any]
-ID, ATOMS, RMS_ERROR = 0, 4, 6
 
 
 class Ending(StrEnum):
@@ -24,7 +21,7 @@ class Ending(StrEnum):
     CONVERGED = "converged"
     NO_GAIN = "no gain"
     ITERATIONS = "iterations"
-    FIXED = "fixed"  # a single iteration that had no ensemble to ask: it does what it says, and is done
+    FIXED = "fixed"  # its plan was a number of iterations, or a single one that had no ensemble to ask: it did that, and is done
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ class Decision:
         return {**asdict(self), "ending": str(self.ending) if self.ending else None}
 
 
-def stage_error(points: Mapping[str, Sequence[Point]], names: Sequence[str], only: set[str] | None = None) -> float | None:
+def stage_error(points: Mapping[str, FrameErrors], names: Sequence[str], only: set[str] | None = None) -> float | None:
     """Return the RMS force error over the test frames of some batches, eV/A; None if there is no frame.
 
     Parameters
@@ -77,17 +74,20 @@ def stage_error(points: Mapping[str, Sequence[Point]], names: Sequence[str], onl
     only
         Ids of the frames that count; None: all.
     """
-    rows = [point for name in names for point in points.get(name, ()) if only is None or point[ID] in only]
-    atoms = np.array([row[ATOMS] for row in rows], dtype=float)
-    errors = np.array([row[RMS_ERROR] for row in rows], dtype=float)
-    return float(np.sqrt((atoms * errors**2).sum() / atoms.sum())) if len(rows) else None
+    batches = [points[name] for name in names if name in points]
+    counts = np.array([only is None or identity in only for batch in batches for identity in batch.id], dtype=bool)
+    if not counts.any():
+        return None
+    atoms = np.concatenate([batch.column("atoms") for batch in batches])[counts]
+    errors = np.concatenate([batch.column("rms_error") for batch in batches])[counts]
+    return float(np.sqrt((atoms * errors**2).sum() / atoms.sum()))
 
 
 def judge(
     rule: Convergence,
     share: float | None,
-    now: Mapping[str, Sequence[Point]],
-    before: Mapping[str, Sequence[Point]],
+    now: Mapping[str, FrameErrors],
+    before: Mapping[str, FrameErrors],
     tests: Sequence[str],
     labels: int,
     history: Sequence[Mapping[str, Any]],
@@ -113,7 +113,7 @@ def judge(
         Most iterations of the stage.
     """
     error = stage_error(now, tests)
-    known = {point[ID] for name in tests for point in before.get(name, ())}
+    known = {identity for name in tests if name in before for identity in before[name].id}
     earlier, same = stage_error(before, tests), stage_error(now, tests, known)
     gain = 100 * (earlier - same) / labels if earlier is not None and same is not None and labels else None
 
@@ -143,23 +143,33 @@ def judge(
     elif stale:
         ending = Ending.NO_GAIN
     elif number >= iterations:
-        ending = Ending.FIXED if iterations == 1 and share is None else Ending.ITERATIONS
-    return Decision(share, error, gain, criteria, held, converged, ending, _sentence(rule, criteria, ending, number, iterations))
+        planned = not rule.has_criterion or (iterations == 1 and share is None)
+        ending = Ending.FIXED if planned else Ending.ITERATIONS
+    decision = Decision(share, error, gain, criteria, held, converged, ending)
+    return replace(decision, sentence=_sentence(decision, rule, number, iterations))
 
 
-def _sentence(rule: Convergence, criteria: dict[str, dict[str, Any]], ending: Ending | None, number: int, iterations: int) -> str:
-    said = []
-    if (item := criteria.get("accurate_share")) and item["value"] is not None:
-        said.append(f"{item['value']:.0%} of the candidates are accurate (wanted: {item['limit']:.0%})")
-    if (item := criteria.get("test_error")) and item["value"] is not None:
-        said.append(f"force error on its test frames {item['value']:.3g} eV/A (wanted: {item['limit']:.3g})")
+def _sentence(decision: Decision, rule: Convergence, number: int, iterations: int) -> str:
+    """Say where a stage stands; without a criterion, how far it got."""
+    criteria, ending, said = decision.criteria, decision.ending, []
+    for name, value, text, form in (
+        ("accurate_share", decision.accurate_share, "{} of the candidates are accurate", ".0%"),
+        ("test_error", decision.test_error, "force error on its test frames {} eV/A", ".3g"),
+    ):
+        if value is not None and (name in criteria or not rule.has_criterion):
+            wanted = f" (wanted: {format(criteria[name]['limit'], form)})" if name in criteria else ""
+            said.append(text.format(format(value, form)) + wanted)
     if item := criteria.get("least_gain"):
         said.append(f"100 labels took {item['value']:.3g} eV/A off that error (wanted: at least {item['limit']:.3g})")
     heads = {
         Ending.CONVERGED: "converged" + (f" over {rule.over} iterations" if rule.over > 1 else ""),
         Ending.NO_GAIN: "not converged, and more labels gain too little",
         Ending.ITERATIONS: f"not converged after its {'only iteration' if iterations == 1 else f'{iterations} iterations'}",
-        Ending.FIXED: "done: a single iteration, in which there was no ensemble to ask",
+        Ending.FIXED: (
+            "done: a single iteration, in which there was no ensemble to ask"
+            if decision.accurate_share is None and iterations == 1
+            else f"done: {'its one iteration' if iterations == 1 else f'its {iterations} iterations'}, as planned"
+        ),
     }
     head = heads[ending] if ending else f"goes on after iteration {number} of at most {iterations}"
     return f"{head}: {'; '.join(said)}" if said else head

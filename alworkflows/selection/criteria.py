@@ -20,7 +20,7 @@ __all__ = ["CRITERIA", "Known", "Ranking", "Scores"]
 
 @dataclass(frozen=True)
 class Scores:
-    """What the verb ``deviate`` found of F candidates, from an ensemble of species S.
+    """What the verb ``describe`` found of F candidates, from an ensemble of species S.
 
     ``disagreement`` (F,), eV/A: largest over the atoms; ``element_disagreement`` (F, S), eV/A: over the atoms of each species,
     NaN where there are none; ``grade`` (F,): largest extrapolation grade of an atom. None: not asked for.

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from alworkflows.errors import InputError
+from alworkflows.frame_errors import FrameErrors
 from alworkflows.selection.calibration import Calibration, Points, Quality, calibrate, describe, quality
 from alworkflows.settings import LevelKind, TrustLevels
 from alworkflows.settings.selection import DEFAULTS
@@ -41,22 +42,19 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class TestBatch:
-    """The test frames of one iteration, as a fit's report holds them.
+    """The test frames of one iteration.
 
-    ``stage``: whose sampler made them; ``points`` (F, 5): disagreement, largest force error, RMS component and largest norm of
-    the reference forces (eV/A), number of atoms.
+    ``stage``: whose sampler made them; ``errors``: as a fit's report holds them.
     """
 
     __test__ = False  # pytest takes its name for a test's
 
     stage: str
-    points: np.ndarray
+    errors: FrameErrors
 
-    @classmethod
-    def from_rows(cls, stage: str, rows: Sequence[Sequence[Any]]) -> TestBatch:
-        """Return the batch from rows of id, disagreement, error, RMS force, atoms, largest force, ...; None is not a number."""
-        values = np.array([row[1:6] for row in rows], dtype=float).reshape(len(rows), 5)
-        return cls(stage, values[:, [0, 1, 2, 4, 3]])
+    def __len__(self) -> int:
+        """Return the number of frames."""
+        return len(self.errors)
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
                 f"error of {errors[1]:.3g} eV/A ({errors[3]}), one of {upper:.3g} eV/A; lower 'lower' or raise 'upper' under "
                 "selection.levels"
             )
-        if sum(len(batch.points) for batch in batches if batch.stage == stage) < KNOWN:
+        if sum(len(batch) for batch in batches if batch.stage == stage) < KNOWN:
             # what other stages show may be wrong by far here, and a frame that counts as accurate is not looked at again
             lower = 0.0
             sentence = (
@@ -160,20 +158,24 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
 def _used(batches: Sequence[TestBatch], stage: str) -> tuple[list[TestBatch], bool]:
     """Return the batches to calibrate on, and whether they are the stage's own."""
     own = [batch for batch in batches if batch.stage == stage]
-    is_own = sum(len(batch.points) for batch in own) >= OWN
+    is_own = sum(map(len, own)) >= OWN
     return (own if is_own else list(batches)), is_own
 
 
 def _points(batches: Sequence[TestBatch]) -> Points:
     """Return disagreements and errors of all frames."""
-    points = np.concatenate([np.zeros((0, 5)), *(batch.points for batch in batches)])
-    return points[:, 0], points[:, 1]
+    return _column(batches, "disagreement"), _column(batches, "largest_error")
+
+
+def _column(batches: Sequence[TestBatch], name: str) -> np.ndarray:
+    """Return a column of :class:`FrameErrors` over all batches (F,)."""
+    return np.concatenate([np.zeros(0), *(batch.errors.column(name) for batch in batches)])
 
 
 def _judge(batches: Sequence[TestBatch], stage: str, coverage: float) -> Quality:
     """Return how good the calibration is: what the batches before the newest would have said of it, where there are any."""
     used, _ = _used(batches, stage)
-    newest = next((batch for batch in reversed(used) if len(batch.points)), None)
+    newest = next((batch for batch in reversed(used) if len(batch)), None)
     if newest is None:
         return quality(_points([]), coverage)
     earlier, _ = _used([batch for batch in batches if batch is not newest], newest.stage)
@@ -182,11 +184,11 @@ def _judge(batches: Sequence[TestBatch], stage: str, coverage: float) -> Quality
 
 def _errors(levels: TrustLevels, batches: Sequence[TestBatch], stage: str) -> tuple[float, float, str, str] | None:
     """Return both errors (eV/A), and where each is from; None if one is to follow from forces that vanish."""
-    by_stage = {name: np.concatenate([b.points for b in batches if b.stage == name]) for name in {b.stage for b in batches}}
-    known = len(by_stage.get(stage, ())) >= KNOWN
+    by_stage = {name: [b for b in batches if b.stage == name and len(b)] for name in {b.stage for b in batches if len(b)}}
+    known = sum(map(len, by_stage.get(stage, []))) >= KNOWN
     others = [by_stage[stage]] if known else list(by_stage.values())
-    rms = min(float(np.sqrt(np.average(rows[:, 2] ** 2, weights=rows[:, 4]))) for rows in others if len(rows))
-    largest = max(float(rows[:, 3].max()) for rows in others if len(rows))
+    rms = min(float(np.sqrt(np.average(_column(b, "force_rms") ** 2, weights=_column(b, "atoms")))) for b in others)
+    largest = max(float(_column(b, "largest_force").max()) for b in others)
     lower, upper = levels.lower, levels.upper
     if (lower is None and not rms > 0) or (upper is None and not largest > 0):
         return None
@@ -234,16 +236,13 @@ def _record(
     coverage: float,
 ) -> dict[str, Any]:
     """Return what the test frames show, as plain JSON types."""
-    points: list[list[Any]] = []
-    for batch in batches:
-        sound = batch.points[np.isfinite(batch.points[:, :2]).all(axis=1)]
-        points += [[_short(d), _short(e), batch.stage] for d, e in sound[:, :2]]
-    curve: list[list[float]] = []
+    disagreement, error = _points(batches)
+    sound = np.isfinite(disagreement) & np.isfinite(error)
+    stages = [batch.stage for batch in batches for _ in range(len(batch))]
+    at = np.zeros(0)
     if calibration is not None:
-        seen = np.array([*(point[0] for point in points), *window])
+        seen = np.array([*disagreement[sound], *window])
         at = np.geomspace(seen[seen > 0].min() / BEYOND, seen.max() * BEYOND, CURVE)
-        rows = np.column_stack([at, calibration.expected(at), calibration.bound(at)])
-        curve = [[_short(value) for value in row] for row in rows]
     return {
         "n": 0 if calibration is None else calibration.n,
         "scope": scope,
@@ -253,11 +252,20 @@ def _record(
         "judged": found.judged,
         "stated_coverage": coverage,
         "factor": found.factor,
-        "points": points,
-        "curve": curve,
+        "points": {
+            "disagreement": _short(disagreement[sound]),
+            "error": _short(error[sound]),
+            "stage": [stage for stage, usable in zip(stages, sound, strict=True) if usable],
+        },
+        "curve": {
+            "disagreement": _short(at),
+            "expected": _short(at if calibration is None else calibration.expected(at)),
+            "bound": _short(at if calibration is None else calibration.bound(at)),
+        },
         "sentence": describe(calibration, found),
     }
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.{DIGITS}g}")
+def _short(values: np.ndarray) -> list[float]:
+    """Return numbers to be looked at."""
+    return [float(f"{value:.{DIGITS}g}") for value in values]

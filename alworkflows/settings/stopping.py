@@ -19,7 +19,10 @@ class Combine(StrEnum):
 
 
 class Convergence(Settings):
-    """A stage has converged when all (or any) of the criteria given hold, each over the last ``over`` iterations."""
+    """A stage has converged when all (or any) of the criteria given hold, each over the last ``over`` iterations.
+
+    With neither criterion its plan is its number of iterations, and it is done when they are.
+    """
 
     accurate_share: Fraction | None = Field(
         0.95, description="share of the candidates on which the ensemble agrees; none: not looked at"
@@ -38,6 +41,11 @@ class Convergence(Settings):
         if self.combine is Combine.ANY and self.accurate_share is None and self.test_error is None:
             raise ValueError("combine: any: expected accurate_share, test_error or both to combine, got none")
         return self
+
+    @property
+    def has_criterion(self) -> bool:
+        """Whether anything can make the stage converge before its iterations are used up."""
+        return self.accurate_share is not None or self.test_error is not None
 
 
 class Budget(Settings):

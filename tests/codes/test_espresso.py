@@ -11,7 +11,7 @@ from pseudos import CUTOFFS, install_pw, make_family, missing
 from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, parse
 from workchains.data.frames import FramesData
-from workchains.labelling import LabelWorkChain, engine
+from workchains.labelling import LabelWorkChain, label_program
 from workchains.labelling.contract import Task
 from workchains.labelling.single_point import last_job
 
@@ -57,7 +57,7 @@ def run(code):
     """Return a function that runs one task of one frame, and returns the process and what became of the frame."""
 
     def _run(frame, given, task=None):
-        tool, task = engine("quantum-espresso")(given), task or Task((0,))
+        tool, task = label_program("quantum-espresso")(given), task or Task((0,))
         frames = FramesData.from_frames([frame]).store()
         tool.check([frame], code)
         process, inputs = tool.process(frames, task, Dict({}), code, dict(OPTIONS), call)
@@ -96,7 +96,7 @@ def test_one_label(code, plain):
     kept = frame.info["origin"]["label"]
     assert (kept["process"], kept["remedies"], kept["restarts"], kept["bands"]) == (node.uuid, [], 0, 16)
     assert np.abs(labels(frame).forces.sum(axis=0)).max() < 1e-3
-    assert found.labelled.engine == engine("quantum-espresso")(settings()).describe(code)
+    assert found.labelled.engine == label_program("quantum-espresso")(settings()).describe(code)
     assert found.labelled.engine["version"][0].isdigit()
 
 
@@ -236,7 +236,7 @@ def test_a_batch(code):
     node = chain(code, frames, given)
     assert node.exit_status == 0
     assert node.outputs.batch.ids == [frame_id(frame) for frame in frames]
-    assert node.outputs.batch.engine == engine("quantum-espresso")(given).describe(code)
+    assert node.outputs.batch.engine == label_program("quantum-espresso")(given).describe(code)
     bought = jobs()
     again = chain(code, frames, given)
     assert jobs() == bought

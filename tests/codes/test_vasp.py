@@ -11,7 +11,7 @@ from vasp import VERSION, Pairs, install, spin_energy, upload_potcars, write_mod
 from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, parse
 from workchains.data.frames import FramesData
-from workchains.labelling import LabelWorkChain, engine
+from workchains.labelling import LabelWorkChain, label_program
 
 MOMENTS = {"Fe": 2.5, "O": 0.5}
 SETTINGS = {
@@ -188,7 +188,7 @@ def test_the_labels_say_what_defines_them_and_the_engine_says_the_same(batch):
     assert header["incar"]["ENCUT"] == 400
     assert "NELM" not in header["incar"]
     assert header["potentials"]["Fe"].startswith("PAW_PBE Fe_pv 01Jan2000 (")
-    assert engine("vasp")(parse(LabelSettings, SETTINGS)).describe(code) == header
+    assert label_program("vasp")(parse(LabelSettings, SETTINGS)).describe(code) == header
 
 
 def test_labels_are_not_bought_twice(batch):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alworkflows.jobs import VERBS
 from alworkflows.settings import Campaign, Stage, parse
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -37,6 +38,20 @@ def test_every_link_between_sections_of_the_campaign_page_ends_somewhere(generat
     text = generated["campaign"]
     sections = {heading.lower() for heading in re.findall(r"^## (\w+)$", text, re.M)}
     assert set(re.findall(r"\]\(#(\w+)\)", text)) <= sections
+
+
+def test_every_key_of_a_job_stands_with_its_meaning(generated):
+    text = generated["jobs"]
+    for name, verb in VERBS.items():
+        assert f"## {name}\n" in text
+        for model in (verb.spec, verb.result, verb.unfinished):
+            for key, field in model.model_fields.items():
+                assert f"| `{key}` |" in text
+                assert field.description.replace("|", "\\|") in text
+    sections = {heading.lower() for heading in re.findall(r"^###? (\w+)$", text, re.M)}
+    assert set(re.findall(r"\]\(#(\w+)\)", text)) <= sections
+    elsewhere = {heading.lower() for heading in re.findall(r"^## (\w+)$", generated["campaign"], re.M)}
+    assert set(re.findall(r"\]\(campaign\.md#(\w+)\)", text)) <= elsewhere
 
 
 def test_exit_codes_of_the_loop_are_listed(generated):

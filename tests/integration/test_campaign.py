@@ -37,7 +37,10 @@ def test_status_tells_of_each_iteration(shell, campaign):
 GRAPH = """
 from aiida.orm import load_node, QueryBuilder
 from workchains.data.frames import FramesData
+from workchains.provenance import steps_below
 node = load_node({pk})
+steps = steps_below(node)
+own = {{"": node.pk, **{{step.key: step.pk for step in steps if step.parent == node.pk}}}}
 used, tests = set(), set()
 creators = {{}}
 for namespace, ids in (("batches", used), ("tests", tests)):
@@ -48,7 +51,8 @@ loose = [n.pk for n, in QueryBuilder().append(FramesData).all() if n.creator is 
 origins = [f.info["origin"] for frames in dict(node.outputs.batches).values() for f in frames.get_frames()]
 print(json.dumps(dict(
     both=len(used & tests), used=sorted(used), tests=len(tests), creators=creators, loose=loose, origins=origins,
-    links=sorted(l.link_label for l in node.base.links.get_outgoing().all() if l.link_type.name.startswith("CALL")),
+    steps={{path: [step.key for step in steps if step.parent == pk] for path, pk in own.items()}},
+    paths=[step.path for step in steps],
     evaluation=node.outputs.evaluation.get_dict(),
 )))
 """
@@ -79,13 +83,19 @@ def test_every_frame_says_where_it_came_from_and_why_it_was_paid_for(graph):
 
 
 def test_children_are_known_by_their_iteration(graph):
-    assert {"structures", "iteration_01_sample", "iteration_01_select", "iteration_02_train", "evaluate"} <= set(graph["links"])
+    """The campaign has few children: its structures, its iterations, the judgement; steps are children of iterations."""
+    own = graph["steps"][""]
+    iterations = own[1:-1]
+    assert own == ["structures", *(f"iteration_{number:02d}" for number in range(1, len(iterations) + 1)), "evaluate"]
+    assert graph["steps"]["iteration_01"] == ["sample", "describe", "select", "label", "label_test", "train", "decide"]
+    assert graph["steps"]["iteration_02"][:4] == ["trust_levels", "sample", "describe", "select"]
+    assert all(graph["steps"][name][-1] == "decide" for name in iterations)
 
 
 def test_every_ensemble_is_judged_on_the_final_test_set(graph):
     errors = graph["evaluation"]["errors"]
     assert set(errors[0]) == {"melt", "surface", "amorphous", "all"}
-    assert len(errors) == sum(link.endswith("_train") for link in graph["links"])
+    assert len(errors) == sum(path.endswith("/train") for path in graph["paths"])
     assert all(np.isfinite(item["all"]["force_rmse"]) for item in errors)
 
 

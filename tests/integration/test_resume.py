@@ -63,13 +63,13 @@ def graph(shell, resumed):
 
 
 def test_jobs_that_had_ended_are_not_run_again(graph):
-    assert graph["cached"] == ["SampleJob", "DeviateJob"]
+    assert graph["cached"] == ["SampleJob", "DescribeJob"]
     assert graph["jobs"].count("SampleJob") == 2
     assert graph["jobs"].count("FitJob") == 2
 
 
 def test_it_hands_over_all_that_a_campaign_does(graph):
-    assert {"batches", "tests", "ensembles", "decisions", "levels", "evaluation", "ensemble", "structures"} <= set(
+    assert {"batches", "tests", "ensembles", "decisions", "trust_levels", "evaluation", "ensemble", "structures"} <= set(
         graph["outputs"]
     )
     assert set(graph["decisions"]) == {"iteration_01", "iteration_02"}

@@ -42,7 +42,7 @@ def test_a_campaign_runs_to_its_end(queue, campaign):
 
 
 def test_every_step_was_a_job_of_the_queue(cluster, jobs):
-    assert {job["label"] for job in jobs} == {"SampleJob", "DeviateJob", "LabelJob", "FitJob", "EvaluateJob"}
+    assert {job["label"] for job in jobs} == {"SampleJob", "DescribeJob", "LabelJob", "FitJob", "EvaluateJob"}
     assert {job["scheduler"] for job in jobs} == {"core.slurm"}
     known = remembered(cluster, [job["id"] for job in jobs])
     assert sorted(known) == sorted(job["id"] for job in jobs)

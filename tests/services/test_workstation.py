@@ -29,7 +29,7 @@ def test_all_of_it_is_in_the_database(workstation, campaign):
     row = f"select count(*) from db_dbnode where id = {campaign} and process_type like '%active_learning'"
     assert workstation.database.query(row) == "1"
     jobs = workstation.python(JOBS)
-    assert {job["label"] for job in jobs} == {"SampleJob", "DeviateJob", "LabelJob", "FitJob", "EvaluateJob"}
+    assert {job["label"] for job in jobs} == {"SampleJob", "DescribeJob", "LabelJob", "FitJob", "EvaluateJob"}
     assert {job["status"] for job in jobs} == {0}
     listed = workstation.database.query("select count(*) from db_dbnode where node_type like 'process.calculation.calcjob.%'")
     assert int(listed) == len(jobs)

@@ -5,13 +5,13 @@ import itertools
 
 import numpy as np
 import pytest
-from aiida.common import LinkType
 from aiida.tools.pytest_fixtures import *  # noqa: F403
 from ase.build import bulk
-from pieces import computer, tiny_model
-from records import begun, set_times, store
+from pieces import computer, small_ensemble
+from records import begun, iteration, returned, set_times, store
 
 from alworkflows.frames import attach_labels
+from workchains.loop.products import PRODUCTS
 
 COUNTER = itertools.count()
 SECOND = dt.timedelta(seconds=1)
@@ -86,7 +86,7 @@ class HandMade:
     """A campaign of two iterations; ``node`` is the work chain, ``nodes`` all else by name, times in seconds after ``start``.
 
     Iteration 1 (10 to 56): 6 candidates, 3 chosen of which 1 label failed, 1 to test on. Iteration 2 (60 to 106): 3 candidates,
-    judged by the ensemble, 1 chosen, 1 to test on.
+    judged by the ensemble, 1 chosen, 1 to test on. ``nodes["iteration", 1]`` is the first, whose steps are its children.
     """
 
     def __init__(self, make_frames, first):
@@ -107,9 +107,8 @@ class HandMade:
         self.labelled = make_frames(6, first=first, labelled=True)
         self.iteration(1, "melt", 10)
         self.iteration(2, "surface", 60, window=[0.1, 1.0])
-        self.returned(
-            "evaluation", orm.Dict({"groups": ["melt"], "errors": [{"all": ERRORS}, {"all": {**ERRORS, "force_rmse": 0.2}}]})
-        )
+        errors = [{"all": ERRORS}, {"all": {**ERRORS, "force_rmse": 0.2}}]
+        returned(self.node, evaluation=orm.Dict({"groups": ["melt"], "errors": errors}))
 
     def time(self, seconds):
         return self.start + seconds * SECOND
@@ -145,33 +144,45 @@ class HandMade:
     def chain(self, label, key, begin, end, given=None, **options):
         return self.child(self.orm.WorkChainNode, label, key, begin, end, given or {}, {}, **options)
 
-    def returned(self, name, data):
-        data.store().base.links.add_incoming(self.node, LinkType.RETURN, name)
+    def begin(self, number, stage="surface", stage_iteration=1, state="running", inputs=None, **options):
+        """Store an iteration that has no step yet."""
+        node = iteration(self.node, number, stage, stage_iteration, state, inputs, **options)
+        self.nodes["iteration", number] = node
+        return node
+
+    def hand_over(self, number, **outputs):
+        """Let an iteration hand over what it made, and the campaign what it keeps of that."""
+        returned(self.nodes["iteration", number], **outputs)
+        kept = {PRODUCTS[name]: data for name, data in outputs.items() if name in PRODUCTS}
+        returned(self.node, **{f"{namespace}__iteration_{number:02d}": data for namespace, data in kept.items()})
 
     def iteration(self, number, stage, at, window=None):
-        """Store an iteration that takes 46 s from ``at``: sample, deviate, select, label (one fails), label_test, train."""
-        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        """Store an iteration that takes 46 s from ``at``: sample, describe, select, label (one fails), label_test, train."""
+        orm, nodes = self.orm, self.nodes
         part = slice(0, 6) if number == 1 else slice(3, 6)
         candidates = self.frames_type.from_frames(self.pool[part])
         sampler = {"melt": "melt", "surface": "surface-melt"}[stage]
         given = {"sampler": orm.Dict({"name": sampler}), "names": orm.List(["copper"])}
-        chain = self.chain("SampleWorkChain", f"{key}_sample", at, at + 10, given)
+        whole = self.begin(number, stage, state="finished")
+        chain = self.chain("SampleWorkChain", "sample", at, at + 10, given, caller=whole)
         inputs = {"structures": self.structures, "sampler": orm.Dict({"name": stage}), "run": orm.Dict({})}
         if number > 1:
             inputs["ensemble"] = nodes["ensemble", 1]
         nodes["sample", number] = self.job("SampleJob", "sample_00", at, at + 10, inputs, {"candidates": candidates}, chain)
-        candidates.base.links.add_incoming(chain, LinkType.RETURN, "candidates")
+        returned(chain, candidates=candidates)
         deviation = orm.ArrayData()
         deviation.set_array("disagreement", np.full(6, np.nan) if number == 1 else np.array([0.5, 0.6, 0.7]))
         deviation.base.attributes.set("refused", [None] * len(candidates))
         inputs = {"candidates": candidates} | ({"ensemble": nodes["ensemble", 1]} if number > 1 else {})
-        self.job("DeviateJob", f"{key}_deviate", at + 10, at + 18, inputs, {"deviation": deviation}, seconds=1.0)
+        self.job("DescribeJob", "describe", at + 10, at + 18, inputs, {"deviation": deviation}, whole, seconds=1.0)
+        self.hand_over(number, candidates=candidates, deviation=deviation)
         self.select(number, at + 18, candidates, window)
         self.label(number, at + 20)
         self.train(number, at + 30)
+        set_times(whole, self.time(at), self.time(at + 46))
 
     def select(self, number, at, candidates, window):
-        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        orm, nodes = self.orm, self.nodes
         chosen = self.pool[:4] if number == 1 else self.pool[4:]
         for atoms in chosen:
             atoms.info["origin"]["chosen"] = {"reason": "farthest from all before", "level": "candidate", "window": window}
@@ -182,7 +193,8 @@ class HandMade:
         selection = orm.Dict({**summary, "chosen": len(nodes["selected", number]), "test": 1})
         outputs = {"selected": nodes["selected", number], "test": nodes["test", number], "selection": selection}
         inputs = {"candidates": candidates, "seed": orm.Int(11), "settings": orm.Dict({})}
-        self.child(orm.CalcFunctionNode, "select_frames", f"{key}_select", at, at + 2, inputs, outputs)
+        self.child(orm.CalcFunctionNode, "select_frames", "select", at, at + 2, inputs, outputs, nodes["iteration", number])
+        self.hand_over(number, **outputs)
 
     def label(self, number, at):
         nodes, key = self.nodes, f"iteration_{number:02d}"
@@ -196,9 +208,9 @@ class HandMade:
             if (name, number) == ("selected", 1):
                 told = {"kind": "force", "reason": "force 123.4 eV/A"}
                 failed = [{"id": nodes[name, number].ids[-1], "index": 2, **told}]
-            chain = self.chain(
-                "LabelWorkChain", f"{key}_{step}", at, at + 10, name=f"{key}: label", given={"frames": nodes[name, number]}
-            )
+            given = {"frames": nodes[name, number]}
+            options = {"name": f"{key}: label", "given": given, "caller": nodes["iteration", number]}
+            chain = self.chain("LabelWorkChain", step, at, at + 10, **options)
             batch = self.frames_type.from_frames(labels[name], {"engine": engine})
             nodes[output, number] = batch
             self.job(
@@ -211,8 +223,10 @@ class HandMade:
                 chain,
                 report={"failures": failed},
             )
-            batch.base.links.add_incoming(chain, LinkType.RETURN, "batch")
-            self.tell(nodes[name, number], batch, failed, chain, at + 10)
+            returned(chain, batch=batch)
+            told = self.tell(nodes[name, number], batch, failed, chain, at + 10)
+            made = {"batch": batch, "failures": told} if step == "label" else {"test_batch": batch}
+            self.hand_over(number, **made)
 
     def tell(self, frames, batch, failed, chain, at):
         """Store what a labelling step says at its end of the frames without a label."""
@@ -225,17 +239,13 @@ class HandMade:
         result = orm.Dict(summary)
         inputs = {"frames": frames, "log": orm.Dict({"attempts": attempts}), "label_000": batch}
         self.child(orm.CalcFunctionNode, "tell_failures", "failures", at, at, inputs, {"result": result}, chain)
-        result.base.links.add_incoming(chain, LinkType.RETURN, "failures")
+        returned(chain, failures=result)
+        return result
 
     def train(self, number, at):
-        nodes, key = self.nodes, f"iteration_{number:02d}"
-        from workchains.data.ensemble import EnsembleData
-
-        ensemble = EnsembleData()
-        ensemble.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
-        ensemble.base.attributes.set_many({"members": 2, "terms": [10, 12], "reference_disagreement": 0.25, "species": ["Cu"]})
-        nodes["ensemble", number] = ensemble
-        chain = self.chain("TrainWorkChain", f"{key}_train", at, at + 16)
+        nodes = self.nodes
+        nodes["ensemble", number] = ensemble = small_ensemble()
+        chain = self.chain("TrainWorkChain", "train", at, at + 16, caller=nodes["iteration", number])
         inputs = {f"batches__batch_iteration_{n:02d}": nodes["batch", n] for n in range(1, number + 1)}
         inputs |= {f"tests__test_iteration_{n:02d}": nodes["tests", n] for n in range(1, number + 1)}
         report = {
@@ -250,12 +260,11 @@ class HandMade:
         }
         job = self.job("FitJob", "fit", at, at + 16, inputs, {"ensemble": ensemble}, chain, seconds=10.0, report=report)
         nodes["fit", number] = job
-        report = job.outputs.report
-        for name, data in (("ensemble", ensemble), ("report", report)):
-            data.base.links.add_incoming(chain, LinkType.RETURN, name)
-        self.returned(f"ensembles__{key}", ensemble)
+        made = {"ensemble": ensemble, "report": job.outputs.report}
+        returned(chain, **made)
+        self.hand_over(number, **made)
         if number == 2:
-            self.returned("ensemble", ensemble)
+            returned(self.node, ensemble=ensemble)
 
     def finish(self, status=0, message=None):
         """Let the campaign end at second 110."""

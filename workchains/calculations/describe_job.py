@@ -1,4 +1,4 @@
-"""``DeviateJob``: what selection needs to know of each candidate."""
+"""``DescribeJob``: what selection needs to know of each candidate."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import ArrayData, Dict
 
-from workchains.calculations.job import ComputeJob, ComputeParser
+from alworkflows.jobs.results import DescribeResult
+from alworkflows.jobs.specs import JobSpec
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
-from workchains.data.files import FileData
 from workchains.data.frames import FramesData
 
-__all__ = ["DeviateJob", "DeviateParser"]
+__all__ = ["DescribeJob", "DescribeParser"]
 
-DEVIATION = "deviation.npz"
+CANDIDATES, ENSEMBLE, DEVIATION = "candidates.npz", "ensemble.npz", "deviation.npz"
 ARRAYS = ("disagreement", "element_disagreement", "grade", "fingerprints")
 
 
-class DeviateJob(ComputeJob):
+class DescribeJob(ComputeJob):
     """Disagreement, extrapolation grade, geometry and fingerprint of candidates."""
 
-    VERB = "deviate"
+    VERB = "describe"
     RETRIEVE = (DEVIATION,)
 
     @classmethod
@@ -43,31 +44,40 @@ class DeviateJob(ComputeJob):
             "none; attribute refused: reason or None",
         )
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        files: dict[str, FileData] = {"candidates.npz": self.inputs.candidates}
-        values = {"candidates": ["candidates.npz"], **self.inputs.settings.get_dict()}
-        if "ensemble" in self.inputs:
-            files["ensemble.npz"] = self.inputs.ensemble
-            values["ensemble"] = "ensemble.npz"
-        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.get("batches", {}).items())}
-        if batches:
-            files |= batches
-            values["batches"] = list(batches)
-        return values, files
+        nodes = inputs.get("batches") or {}
+        batches = file_names(nodes)
+        files: Files = {CANDIDATES: inputs["candidates"], **{batches[key]: nodes[key] for key in batches}}
+        if "ensemble" in inputs:
+            files[ENSEMBLE] = inputs["ensemble"]
+        spec = cls.checked(
+            inputs["settings"],
+            candidates=[CANDIDATES],
+            ensemble=ENSEMBLE if ENSEMBLE in files else None,
+            batches=list(batches.values()),
+        )
+        return spec, files
 
 
-class DeviateParser(ComputeParser):
+class DescribeParser(ComputeParser[DescribeResult]):
     """Attach the arrays."""
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+    VERB = "describe"
+
+    def collect(self, folder: Path, result: DescribeResult | None) -> ExitCode | None:
         """Attach the deviation."""
-        if report is None:
+        if result is None:
             return None
         node = ArrayData()
         with np.load(folder / DEVIATION, allow_pickle=False) as arrays:
             for name in ARRAYS:
                 node.set_array(name, arrays[name])
-        node.base.attributes.set("refused", report.pop("refused"))
+        node.base.attributes.set("refused", list(result.refused))
         self.out("deviation", node)
         return None
+
+    def told(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Return the report without the reasons, which stand beside the arrays."""
+        return {key: value for key, value in report.items() if key != "refused"}

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import ArrayData, Dict
 
-from workchains.calculations.job import ComputeJob, ComputeParser
+from alworkflows.jobs.results import EvaluateResult
+from alworkflows.jobs.specs import JobSpec
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
-from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 
 __all__ = ["EvaluateJob", "EvaluateParser"]
 
@@ -29,29 +30,34 @@ class EvaluateJob(ComputeJob):
     def define(cls, spec: CalcJobProcessSpec) -> None:  # type: ignore[override]
         """Declare inputs and outputs."""
         super().define(spec)
-        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, sorted by their key")
+        spec.input_namespace("ensembles", valid_type=EnsembleData, help="ensembles, in the order of the numbers in their keys")
         spec.input_namespace("tests", valid_type=FramesData, help="labelled frames")
         spec.input("groups", valid_type=Dict, help="group (such as a stage) of each key of tests")
         spec.output(
             "evaluation", valid_type=ArrayData, help="of the last ensemble: forces (eV/A), errors, disagreement per frame"
         )
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        ensembles = {f"ensemble_{name}.npz": node for name, node in sorted(self.inputs.ensembles.items())}
-        tests = {f"{name}.npz": node for name, node in sorted(self.inputs.tests.items())}
+        ensembles: Files = {f"ensemble_{key}.npz": inputs["ensembles"][key] for key in in_order(inputs["ensembles"])}
+        tests = file_names(inputs["tests"])
         groups: dict[str, list[str]] = {}
-        for name, group in sorted(self.inputs.groups.get_dict().items()):
-            groups.setdefault(group, []).append(f"{name}.npz")
-        return {"ensembles": list(ensembles), "tests": groups}, {**ensembles, **tests}
+        named = inputs["groups"].get_dict()
+        for key in in_order(named):
+            groups.setdefault(named[key], []).append(f"{key}.npz")
+        spec = cls.checked(ensembles=list(ensembles), tests=groups)
+        return spec, {**ensembles, **{file: inputs["tests"][key] for key, file in tests.items()}}
 
 
-class EvaluateParser(ComputeParser):
+class EvaluateParser(ComputeParser[EvaluateResult]):
     """Attach the arrays of the last ensemble; the errors of all stand in the report."""
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+    VERB = "evaluate"
+
+    def collect(self, folder: Path, result: EvaluateResult | None) -> ExitCode | None:
         """Attach the evaluation."""
-        if report is None:
+        if result is None:
             return None
         node = ArrayData()
         with np.load(folder / EVALUATION, allow_pickle=False) as arrays:

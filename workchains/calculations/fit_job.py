@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
-from alworkflows.errors import CommitteeError
-from workchains.calculations.job import ComputeJob, ComputeParser
+from alworkflows.errors import CommitteeError, InputError
+from alworkflows.jobs.results import FitResult, Refusal
+from alworkflows.jobs.specs import JobSpec
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
-from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import JobStatus, declare
 
 __all__ = ["FitJob", "FitParser"]
 
@@ -35,33 +36,41 @@ class FitJob(ComputeJob):
         spec.input("groups", valid_type=Dict, required=False, help="name of the transfer set of each key of transfers")
         spec.input("settings", valid_type=Dict, help="model (settings), species (list), seed (of the folds)")
         spec.output("ensemble", valid_type=EnsembleData, help="the fitted ensemble")
-        spec.exit_code(
-            211, "ERROR_COMMITTEE_TOO_SMALL", message="too few members would come of the data: {message}", invalidates_cache=True
-        )
+        declare(spec, JobStatus.COMMITTEE_TOO_SMALL, "too few members would come of the data: {message}")
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        batches = {f"{name}.npz": node for name, node in sorted(self.inputs.batches.items())}
-        tests = {f"{name}.npz": node for name, node in sorted(self.inputs.get("tests", {}).items())}
-        transfers = {f"{name}.npz": node for name, node in sorted(self.inputs.get("transfers", {}).items())}
+        nodes = {name: inputs.get(name) or {} for name in ("batches", "tests", "transfers")}
+        names = {name: file_names(of) for name, of in nodes.items()}
         groups: dict[str, list[str]] = {}
-        for name in sorted(self.inputs.get("transfers", {})):
-            groups.setdefault(self.inputs.groups[name], []).append(f"{name}.npz")
-        values = {**self.inputs.settings.get_dict(), "batches": list(batches), "tests": list(tests), "transfers": groups}
-        return values, {**batches, **tests, **transfers}
+        named = inputs["groups"].get_dict() if "groups" in inputs else {}
+        for key, file in names["transfers"].items():
+            if key not in named:
+                raise InputError(f"FitJob: groups: expected the name of the transfer set of {key}, got none")
+            groups.setdefault(named[key], []).append(file)
+        spec = cls.checked(
+            inputs["settings"],
+            batches=list(names["batches"].values()),
+            tests=list(names["tests"].values()),
+            transfers=groups,
+        )
+        return spec, {file: nodes[name][key] for name, files in names.items() for key, file in files.items()}
 
 
-class FitParser(ComputeParser):
+class FitParser(ComputeParser[FitResult]):
     """Attach the ensemble."""
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+    VERB = "fit"
+
+    def collect(self, folder: Path, result: FitResult | None) -> ExitCode | None:
         """Attach the ensemble."""
-        if report is not None:
+        if result is not None:
             self.out("ensemble", EnsembleData.from_file(folder / ENSEMBLE))
         return None
 
-    def refused(self, report: dict[str, Any]) -> ExitCode:
+    def refused(self, refusal: Refusal) -> ExitCode:
         """Tell too few members from other inputs that are refused."""
-        if report.get("kind") == CommitteeError.__name__:
-            return self.exit_codes.ERROR_COMMITTEE_TOO_SMALL.format(message=report["error"])
-        return super().refused(report)
+        if refusal.kind == CommitteeError.__name__:
+            return self.exit_codes.ERROR_COMMITTEE_TOO_SMALL.format(message=refusal.error)
+        return super().refused(refusal)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
@@ -14,16 +15,24 @@ from aiida.orm import Dict, InstalledCode, RemoteData
 from aiida.parsers import Parser
 
 from alworkflows.deadline import CHECKPOINT
+from alworkflows.errors import InputError
+from alworkflows.jobs import VERBS, read_result
+from alworkflows.jobs.results import JobResult, Refusal
+from alworkflows.jobs.specs import JobSpec
 from workchains.data.files import FileData
+from workchains.processes.exit_statuses import JobStatus, SchedulerStatus, declare
+from workchains.processes.naming import in_order
 
-__all__ = ["OUT_OF_WALLTIME", "ComputeJob", "ComputeParser"]
+__all__ = ["OUT_OF_WALLTIME", "ComputeJob", "ComputeParser", "Files", "Inputs", "file_names"]
 
 INPUT, OUTPUT, STDOUT, STDERR = "input.json", "output.json", "progress.txt", "errors.txt"
 
-#: exit status of a job whose walltime was reached
-OUT_OF_WALLTIME = 400
-#: AiiDA's own exit code for a job of which the scheduler's accounting says that it ran out of its walltime
-SCHEDULER_OUT_OF_WALLTIME = 120
+OUT_OF_WALLTIME = JobStatus.OUT_OF_WALLTIME
+
+Inputs = Mapping[str, Any]
+Files = dict[str, FileData]
+Result = TypeVar("Result", bound=JobResult)
+
 #: What schedulers write into a job's streams when they end it at its walltime: Slurm; PBS; SGE; LSF.
 WALLTIME_WORDS = re.compile(
     r"cancelled at .*due to time limit"
@@ -34,8 +43,16 @@ WALLTIME_WORDS = re.compile(
 )
 
 
+def file_names(nodes: Mapping[str, FileData]) -> dict[str, str]:
+    """Return the name of the file of each node in a job's folder, by the node's key, in the order of the numbers in the keys."""
+    return {key: f"{key}.npz" for key in in_order(nodes)}
+
+
 class ComputeJob(CalcJob):
     """Run ``alworkflows run VERB input.json`` on a computer.
+
+    What ``input.json`` holds is the verb's class of :mod:`alworkflows.jobs.specs`; inputs that make none are refused before
+    anything is submitted.
 
     The verb is told its walltime, stops in time and leaves the folder ``checkpoint``; a job given the folder of the job before it
     (``parent_folder``) goes on from that. Such a job ends with 400, and so does one that the scheduler ended at its walltime.
@@ -61,39 +78,57 @@ class ComputeJob(CalcJob):
             help="folder of a job with the same input that ran out of walltime; this one goes on from its checkpoint",
         )
         spec.output("report", valid_type=Dict, help="what the verb reports: times in s, counts, and its own figures")
-        spec.exit_code(210, "ERROR_INPUT_REFUSED", message="the input was refused: {message}", invalidates_cache=True)
-        spec.exit_code(
-            310,
-            "ERROR_OUTPUT_MISSING",
-            message="the job ended without a result; its last words: {message}",
-            invalidates_cache=True,
-        )
-        spec.exit_code(311, "ERROR_OUTPUT_UNREADABLE", message="the result cannot be read: {message}", invalidates_cache=True)
-        spec.exit_code(
-            312,
-            "ERROR_ENDED_FROM_OUTSIDE",
-            message="something told the job to end before its walltime; what was done is kept",
-            invalidates_cache=True,
-        )
-        spec.exit_code(
-            OUT_OF_WALLTIME,
-            "ERROR_OUT_OF_WALLTIME",
-            message="the walltime of {seconds} s was reached; what was done is kept",
-            invalidates_cache=True,
-        )
+        declare(spec, JobStatus.INPUT_REFUSED, "the input was refused: {message}")
+        declare(spec, JobStatus.OUTPUT_MISSING, "the job ended without a result; its last words: {message}")
+        declare(spec, JobStatus.OUTPUT_UNREADABLE, "the result cannot be read: {message}")
+        declare(spec, JobStatus.ENDED_FROM_OUTSIDE, "something told the job to end before its walltime; what was done is kept")
+        declare(spec, JobStatus.OUT_OF_WALLTIME, "the walltime of {seconds} s was reached; what was done is kept")
+        spec.inputs.validator = cls._refusing(spec.inputs.validator)
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
-        """Return what goes into ``input.json``, and the nodes whose files go beside it, by file name."""
+    @classmethod
+    def _refusing(cls, inherited: Callable[[Any, Any], str | None] | None) -> Callable[[Any, Any], str | None]:
+        """Return a validator that refuses, beside what AiiDA does, inputs of which no ``input.json`` can be made."""
+
+        def validate(inputs: Any, port: Any) -> str | None:
+            if inherited is not None and (message := inherited(inputs, port)):
+                return message
+            try:
+                spec, nodes = cls.job(inputs)
+                for place, name in spec.files():
+                    if name not in nodes:
+                        raise InputError(f"{cls.__name__}: {place}: expected one of {', '.join(sorted(nodes))}, got {name}")
+            except InputError as error:
+                return str(error)
+            return None
+
+        return validate
+
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
+        """Return what goes into ``input.json``, but for the walltime, and the nodes whose files go beside it, by file name.
+
+        Raises
+        ------
+        InputError
+            If the inputs do not make what the verb takes.
+        """
         raise NotImplementedError
+
+    @classmethod
+    def checked(cls, *given: Dict, **own: Any) -> JobSpec:
+        """Return the input of the verb, from what a person or a work chain gave and what is the job's own affair, its files."""
+        values = {key: value for node in given for key, value in node.get_dict().items()}
+        for key in set(values) & set(own):
+            raise InputError(f"{cls.__name__}: {key}: the job says that itself; leave it out")
+        return VERBS[cls.VERB].spec.of(cls.__name__, f"the verb '{cls.VERB}'", **values, **own)
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write ``input.json`` and name the files to copy."""
-        values, nodes = self.job()
+        spec, nodes = self.job(self.inputs)
         walltime = self.node.get_option("max_wallclock_seconds")
-        if walltime is not None:
-            values["max_seconds"] = walltime
+        spec = spec.model_copy(update={"max_seconds": walltime})
         with folder.open(INPUT, "w") as handle:
-            json.dump(values, handle, indent=1)
+            handle.write(spec.model_dump_json(indent=1))
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
         code.cmdline_params = ["run", self.VERB, INPUT]
@@ -112,60 +147,70 @@ class ComputeJob(CalcJob):
         return info
 
 
-class ComputeParser(Parser):
-    """Turn a job's files into nodes; what a dead job left is kept before its failure is reported."""
+class ComputeParser(Parser, Generic[Result]):
+    """Turn a job's files into nodes; what a dead job left is kept before its failure is reported.
+
+    What ``output.json`` holds must be the verb's class of :mod:`alworkflows.jobs.results`, or it is not believed.
+    """
+
+    VERB: ClassVar[str]
 
     def parse(self, **kwargs: Any) -> ExitCode | None:
         """Read ``output.json`` and the verb's files."""
         folder = Path(kwargs["retrieved_temporary_folder"])
         names = self.retrieved.base.repository.list_object_names()
-        report: dict[str, Any] | None = None
+        result: Any = None
         unreadable = ""
         if OUTPUT in names:
             try:
                 report = json.loads(self.retrieved.base.repository.get_object_content(OUTPUT, "r"))
-            except json.JSONDecodeError as error:
-                unreadable = f"{OUTPUT}: {error}"
-        unfinished = report is None or any(report.get(word) for word in ("error", "out_of_time", "terminated"))
+                result = read_result(self.VERB, report, OUTPUT)
+            except (json.JSONDecodeError, InputError) as error:
+                unreadable = str(error) if isinstance(error, InputError) else f"{OUTPUT}: {error}"
+        refusal, result = (result, None) if isinstance(result, Refusal) else (None, result)
         try:
-            kept = self.collect(folder, None if unfinished else report)
+            kept = self.collect(folder, result if result is not None and result.is_finished else None)
         except Exception as error:  # the boundary: a broken file, whatever breaks, must end in an exit code
             kept, unreadable = None, f"{type(error).__name__}: {error}"
-        if report is not None and "error" not in report:
-            self.out("report", Dict(report))
-        return self.verdict(report, names, unreadable, kept)
+        if refusal is not None:
+            return self.refused(refusal)
+        if result is not None:
+            self.out("report", Dict(self.told(report)))
+        return self.verdict(result, names, unreadable, kept)
 
-    def verdict(self, report: dict[str, Any] | None, names: list[str], unreadable: str, kept: ExitCode | None) -> ExitCode | None:
+    def verdict(self, result: JobResult | None, names: list[str], unreadable: str, kept: ExitCode | None) -> ExitCode | None:
         """Return how the job ended: 400 if and only if its own clock or the scheduler says that its time was up."""
         codes, status = self.exit_codes, self.node.exit_status
-        if report is not None and "error" in report:
-            return self.refused(report)
-        ended_early = report is None or report.get("terminated")
-        if (report or {}).get("out_of_time") or (ended_early and self.ended_by_scheduler(names)):
+        ended_early = result is None or result.terminated
+        if (result is not None and result.out_of_time) or (ended_early and self.ended_by_scheduler(names)):
             # what it was writing when it was killed may be unreadable; all before is in its checkpoint
             walltime = self.node.get_option("max_wallclock_seconds")
             return codes.ERROR_OUT_OF_WALLTIME.format(seconds="unknown" if walltime is None else walltime)
         if unreadable:
             return codes.ERROR_OUTPUT_UNREADABLE.format(message=unreadable)
-        if report is None:
+        if result is None:
             # a status the scheduler saw (out of memory, a failed node) says more than a missing file
             if status:
                 return ExitCode(status, self.node.exit_message)
             return codes.ERROR_OUTPUT_MISSING.format(message=self.last_words(names))
-        if report.get("terminated"):
+        if result.terminated:
             return ExitCode(status, self.node.exit_message) if status else codes.ERROR_ENDED_FROM_OUTSIDE
-        if kept is None and status == SCHEDULER_OUT_OF_WALLTIME:
+        if kept is None and status == SchedulerStatus.OUT_OF_WALLTIME:
             return ExitCode(0)  # its time was up after the result was complete
         return kept
 
-    def refused(self, report: dict[str, Any]) -> ExitCode:
+    def refused(self, refusal: Refusal) -> ExitCode:
         """Return the exit code of an input that the verb refused."""
-        return self.exit_codes.ERROR_INPUT_REFUSED.format(message=report["error"])
+        return self.exit_codes.ERROR_INPUT_REFUSED.format(message=refusal.error)
+
+    def told(self, report: dict[str, Any]) -> dict[str, Any]:
+        """Return what of the report is stored as such."""
+        return report
 
     def ended_by_scheduler(self, names: list[str]) -> bool:
         """Return whether the scheduler ended the job at its walltime: by its accounting, else by what it wrote."""
         if self.node.exit_status:
-            return bool(self.node.exit_status == SCHEDULER_OUT_OF_WALLTIME)
+            return bool(self.node.exit_status == SchedulerStatus.OUT_OF_WALLTIME)
         streams = (self.node.get_option("scheduler_stderr"), self.node.get_option("scheduler_stdout"))
         return any(
             WALLTIME_WORDS.search(self.retrieved.base.repository.get_object_content(name, "r"))
@@ -173,8 +218,8 @@ class ComputeParser(Parser):
             if name in names
         )
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
-        """Attach the verb's files as outputs; ``report`` is None if the job did not finish, for whatever reason."""
+    def collect(self, folder: Path, result: Result | None) -> ExitCode | None:
+        """Attach the verb's files as outputs; ``result`` is None if the job did not finish, for whatever reason."""
         raise NotImplementedError
 
     def last_words(self, names: list[str]) -> str:

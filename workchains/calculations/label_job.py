@@ -9,12 +9,15 @@ from typing import Any
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
-from workchains.calculations.job import ComputeJob, ComputeParser
-from workchains.data.files import FileData
+from alworkflows.jobs.results import LabelResult
+from alworkflows.jobs.specs import JobSpec
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import JobStatus, declare
 
 __all__ = ["LabelJob", "LabelParser"]
 
+FRAMES = "frames.npz"
 LABELLED, FAILURES, CURRENT = "labelled.npz", "failures.json", "current.json"
 
 
@@ -37,30 +40,31 @@ class LabelJob(ComputeJob):
             "labelled", valid_type=FramesData, required=False, help="frames with energy (eV), forces (eV/A), stress (eV/A^3)"
         )
         spec.output("progress", valid_type=Dict, required=False, help="of a job that died: failures so far, current frame")
-        spec.exit_code(
-            421, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
-        )
+        declare(spec, JobStatus.ALL_LABELS_FAILED, "none of {total} labels succeeded; first: {message}")
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        values = {"frames": "frames.npz", "label": self.inputs.settings.get_dict(), **self.inputs.run.get_dict()}
-        return values, {"frames.npz": self.inputs.frames}
+        spec = cls.checked(inputs["run"], frames=FRAMES, label=inputs["settings"].get_dict())
+        return spec, {FRAMES: inputs["frames"]}
 
 
-class LabelParser(ComputeParser):
+class LabelParser(ComputeParser[LabelResult]):
     """Keep the labels, also those of a job that died."""
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+    VERB = "label"
+
+    def collect(self, folder: Path, result: LabelResult | None) -> ExitCode | None:
         """Attach the labelled frames."""
         path = folder / LABELLED
         if path.exists():
             self.out("labelled", FramesData.from_file(path))
-        if report is None:
+        if result is None:
             found = {name.removesuffix(".json"): _read(folder / name) for name in (FAILURES, CURRENT)}
             self.out("progress", Dict({"failures": found["failures"] or [], "current": found["current"]}))
-        elif not path.exists() and report["failures"] and not report.get("unreached"):
-            failures = report["failures"]
-            return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=len(failures), message=failures[0]["reason"])
+        elif not path.exists() and result.failures and not result.unreached:
+            failures = result.failures
+            return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=len(failures), message=failures[0].reason)
         return None
 
 

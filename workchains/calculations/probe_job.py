@@ -12,6 +12,7 @@ from aiida.orm import Dict, InstalledCode, Str
 from aiida.parsers import Parser
 
 from workchains.machines.programs import PROGRAMS
+from workchains.processes.exit_statuses import ProbeStatus, declare
 
 __all__ = ["ProbeJob", "ProbeParser"]
 
@@ -33,7 +34,7 @@ class ProbeJob(CalcJob):
         spec.input("metadata.options.resources", valid_type=dict, default=one, help="nodes and processes")
         spec.input("metadata.options.parser_name", valid_type=str, default="alworkflows.probe")
         spec.output("report", valid_type=Dict, help="version (text or null), stdout and stderr (their first lines)")
-        spec.exit_code(310, "ERROR_NOT_STARTED", message="the program did not start: {message}", invalidates_cache=True)
+        declare(spec, ProbeStatus.NOT_STARTED, "the program did not start: {message}")
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the files without which the program would stop before it says its version."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
-from workchains.calculations.job import ComputeJob, ComputeParser
+from alworkflows.jobs.results import SampleResult
+from alworkflows.jobs.specs import JobSpec
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs
 from workchains.data.ensemble import EnsembleData
-from workchains.data.files import FileData
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import JobStatus, declare
 
 __all__ = ["SampleJob", "SampleParser"]
 
-CANDIDATES = "candidates.npz"
+STRUCTURES, ENSEMBLE, CANDIDATES = "structures.npz", "ensemble.npz", "candidates.npz"
 
 
 class SampleJob(ComputeJob):
@@ -33,26 +34,33 @@ class SampleJob(ComputeJob):
         spec.input("run", valid_type=Dict, help="this run: structure (name), seed, upper (eV/A at which it stops, or null)")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="the potential that drives the dynamics")
         spec.output("candidates", valid_type=FramesData, required=False, help="frames with their origin, without labels")
-        spec.exit_code(420, "ERROR_NO_FRAMES", message="the sampler ended without a frame: {message}", invalidates_cache=True)
+        declare(spec, JobStatus.NO_FRAMES, "the sampler ended without a frame: {message}")
 
-    def job(self) -> tuple[dict[str, Any], dict[str, FileData]]:
+    @classmethod
+    def job(cls, inputs: Inputs) -> tuple[JobSpec, Files]:
         """Return the input and its files."""
-        files: dict[str, FileData] = {"structures.npz": self.inputs.structures}
-        values = {"sampler": self.inputs.sampler.get_dict(), "structures": "structures.npz", **self.inputs.run.get_dict()}
-        if "ensemble" in self.inputs:
-            files["ensemble.npz"] = self.inputs.ensemble
-            values["ensemble"] = "ensemble.npz"
-        return values, files
+        files: Files = {STRUCTURES: inputs["structures"]}
+        if "ensemble" in inputs:
+            files[ENSEMBLE] = inputs["ensemble"]
+        spec = cls.checked(
+            inputs["run"],
+            sampler=inputs["sampler"].get_dict(),
+            structures=STRUCTURES,
+            ensemble=ENSEMBLE if ENSEMBLE in files else None,
+        )
+        return spec, files
 
 
-class SampleParser(ComputeParser):
+class SampleParser(ComputeParser[SampleResult]):
     """Keep the frames, also those of a run that died."""
 
-    def collect(self, folder: Path, report: dict[str, Any] | None) -> ExitCode | None:
+    VERB = "sample"
+
+    def collect(self, folder: Path, result: SampleResult | None) -> ExitCode | None:
         """Attach the candidates."""
         path = folder / CANDIDATES
         if path.exists():
             self.out("candidates", FramesData.from_file(path))
-        elif report is not None:
-            return self.exit_codes.ERROR_NO_FRAMES.format(message=report.get("message") or "no reason given")
+        elif result is not None:
+            return self.exit_codes.ERROR_NO_FRAMES.format(message=result.message or "no reason given")
         return None

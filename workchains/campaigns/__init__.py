@@ -3,13 +3,13 @@
 from workchains.campaigns.protocols import (
     Protocol,
     inputs,
-    lay,
     load,
     materials,
+    overlay,
     protocols,
     read_files,
     resolve,
 )
 from workchains.campaigns.template import template
 
-__all__ = ["Protocol", "inputs", "lay", "load", "materials", "protocols", "read_files", "resolve", "template"]
+__all__ = ["Protocol", "inputs", "load", "materials", "overlay", "protocols", "read_files", "resolve", "template"]

@@ -17,7 +17,7 @@ from alworkflows.settings import Campaign, Settings, parse, read_yaml
 if TYPE_CHECKING:
     from ase import Atoms
 
-__all__ = ["Protocol", "inputs", "lay", "load", "materials", "protocols", "read_files", "resolve"]
+__all__ = ["Protocol", "inputs", "load", "materials", "overlay", "protocols", "read_files", "resolve"]
 
 FOLDER = Path(__file__).parent
 
@@ -79,7 +79,7 @@ def inputs(material: str, protocol: str | None = None, overrides: Mapping[str, A
     name = protocol or blocks.default_protocol
     if name not in blocks.protocols:
         raise unknown(f"protocol of {material}", name, blocks.protocols)
-    return lay(lay(blocks.default_inputs, blocks.protocols[name].inputs), overrides or {})
+    return overlay(overlay(blocks.default_inputs, blocks.protocols[name].inputs), overrides or {})
 
 
 def resolve(material: str, protocol: str | None = None, overrides: Mapping[str, Any] | None = None) -> Campaign:
@@ -151,31 +151,31 @@ def _material(name: str) -> MaterialFile:
     return parse(MaterialFile, read_yaml(path), str(path))
 
 
-def lay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+def overlay(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid over it, at the top of a campaign."""
     merged = dict(base)
     for key, value in over.items():
         if key == "stages" and isinstance(value, Mapping):
-            merged[key] = _lay_stages(base.get(key, []), value)
+            merged[key] = _overlay_stages(base.get(key, []), value)
         else:
-            merged[key] = _lay_value(base.get(key), value)
+            merged[key] = _overlay_value(base.get(key), value)
     return merged
 
 
-def _lay_stages(base: Any, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _overlay_stages(base: Any, changes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the list of stages with changes laid over those they name."""
     names = [stage["name"] for stage in base]
     for name in changes:
         if name not in names:
             error = unknown("stage", name, names)
             raise InputError(f"stages: {error}; a new stage is given with all others, as a list")
-    return [_lay_value(stage, changes.get(stage["name"], {})) for stage in base]
+    return [_overlay_value(stage, changes.get(stage["name"], {})) for stage in base]
 
 
-def _lay_value(base: Any, over: Any) -> Any:
+def _overlay_value(base: Any, over: Any) -> Any:
     """Merge mappings key by key, but replace one whose ``name`` changes: settings of another sampler or calculator do not mix."""
     if not isinstance(base, Mapping) or not isinstance(over, Mapping):
         return over
     if "name" in over and "name" in base and over["name"] != base["name"]:
         return dict(over)
-    return {**base, **{key: _lay_value(base.get(key), value) for key, value in over.items()}}
+    return {**base, **{key: _overlay_value(base.get(key), value) for key, value in over.items()}}

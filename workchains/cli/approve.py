@@ -50,14 +50,15 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
     name = by or _user()
     question = give_answer(node, not refuse, name)
     from workchains.cli.control import play
+    from workchains.processes.queueing import load_process
 
-    going = play(node)
+    going = play(load_process(question["process"]))
     if as_json:
         print_json({"pk": node.pk, "approved": not refuse, "by": name, "goes_on": going, "question": question})
         return
-    click.echo(f"campaign {node.pk} {node.label}, {question['key']}: {question['text']}")
+    click.echo(f"campaign {node.pk} {node.label}, iteration {question['iteration']}: {question['text']}")
     if not going:
-        click.echo(f"Answered, but it does not go on yet; let it with: verdi process play {node.pk}", err=True)
+        click.echo(f"Answered, but it does not go on yet; let it with: verdi process play {question['process']}", err=True)
     elif refuse:
         click.echo(f"Refused by {name}: it ends and hands over what it has.\n\nNext: alworkflows status {node.pk}")
     else:
@@ -72,8 +73,8 @@ def _list(as_json: bool) -> None:
     elif not found:
         click.echo("No campaign waits for approval.")
     else:
-        rows = [(item["pk"], item["name"], item["question"]["key"], item["question"]["text"]) for item in found]
-        print_table(("PK", "name", "at", "asks for"), rows, left=4)
+        rows = [(item["pk"], item["name"], item["question"]["iteration"], item["question"]["text"]) for item in found]
+        print_table(("PK", "name", "iteration", "asks for"), rows, left=4)
         click.echo("\nNext: alworkflows approve PK, or alworkflows approve PK --refuse")
 
 

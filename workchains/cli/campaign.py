@@ -138,9 +138,9 @@ def _known_names(campaign: Campaign) -> None:
         parameters(campaign.label.calculator)
     else:
         # the registry of engines is part of the AiiDA layer, which is slow to import
-        from workchains.labelling import engine
+        from workchains.labelling import label_program
 
-        engine(campaign.label.engine)
+        label_program(campaign.label.engine)
 
 
 def _show_forecast(campaign: Campaign, expected: Forecast) -> None:

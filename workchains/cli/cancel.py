@@ -57,11 +57,15 @@ def cancel(run: str, leave_jobs: bool, profile: str | None, as_json: bool) -> No
 
 def _stop(node: ProcessNode, as_json: bool) -> None:
     from workchains.cli.control import play
-    from workchains.processes.queueing import ask_to_stop
+    from workchains.loop.approval import open_question
+    from workchains.processes.queueing import ask_to_stop, load_process
     from workchains.provenance import steps_below
 
+    question = open_question(node)
     ask_to_stop(node)
-    going = play(node) if node.paused else True
+    # an iteration that asks is woken, and ends
+    still = [process for process in (node, *([load_process(question["process"])] if question else ())) if process.paused]
+    unresponsive = [process for process in still if not play(process)]
     jobs = sum(step.kind == "job" and not step.ended for step in steps_below(node))
     tally = _labels(node)
     if as_json:
@@ -71,8 +75,9 @@ def _stop(node: ProcessNode, as_json: bool) -> None:
         f"{_what(node)} {node.pk} begins nothing new; {count(jobs, 'job')} in flight, {_amount(tally.labels)} so far, "
         f"{tally.in_flight} to come from these jobs."
     )
-    if not going:
-        click.echo(f"It is paused and does not answer; let it go on with: verdi process play {node.pk}", err=True)
+    if unresponsive:
+        pks = " ".join(str(process.pk) for process in unresponsive)
+        click.echo(f"It is paused and does not answer; let it go on with: verdi process play {pks}", err=True)
     click.echo(f"\nNext: {_next(node)}")
 
 

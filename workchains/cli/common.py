@@ -19,6 +19,7 @@ __all__ = [
     "load_labelling",
     "load_run",
     "profile_option",
+    "short",
     "start_or_find_daemon",
     "state_of",
 ]
@@ -48,19 +49,32 @@ def core_hours(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
 
 
+def short(value: Any) -> str:
+    """Return a value as a person reads it: numbers with four figures."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {short(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(short(item) for item in value) + "]"
+    return str(value)
+
+
 def load_campaign_node(text: str) -> ProcessNode:
     """Return a campaign by PK or UUID.
 
     Raises
     ------
     InputError
-        If there is no such node, or it is something else (with the campaign it belongs to, if any).
+        If there is no such node, it is something else (with the campaign it belongs to, if any), or another version made it.
     """
-    from workchains.provenance import campaign_of, is_campaign, load_node
+    from workchains.provenance import campaign_of, check_version, is_campaign, load_node
 
     node = load_node(text)
     if is_campaign(node):
-        return cast("ProcessNode", node)
+        campaign = cast("ProcessNode", node)
+        check_version(campaign)
+        return campaign
     from workchains.provenance.ancestry import describe
 
     owner = campaign_of(node)

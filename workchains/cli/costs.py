@@ -87,7 +87,7 @@ def _by_group(found: Costs, what: str) -> None:
     names = list(found.steps)
     lines = [
         (
-            group.removeprefix("iteration_"),
+            group,
             *(core_hours(row[name].core_hours) if name in row else "" for name in names),
             core_hours(sum(cost.core_hours for cost in row.values())),
         )

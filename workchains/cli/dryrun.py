@@ -200,10 +200,12 @@ class _Trial:
             if not path.is_file():
                 raise InputError(f"{path}: no such file")
             return f"{path.name}: an archive, imported by launch"
-        from workchains.loop.given import find_given
+        from workchains.loop.given_sources import find_given
 
-        found = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
-        total = {use: sum(len(node) for key, node in found.items() if key.endswith(use)) for use in ("train", "test", "divide")}
+        found, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
+        total: dict[str, int] = {}
+        for key, node in found.items():
+            total[uses[key]["use"]] = total.get(uses[key]["use"], 0) + len(node)
         return ", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames)
 
     @property

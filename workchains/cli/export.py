@@ -123,10 +123,13 @@ def _export_file(path: Path, folder: Path, leave_out: bool) -> list[str]:
 
 def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
     """Return the ensemble that a campaign made, or the node itself."""
+    from aiida import orm
+
     from workchains.data.ensemble import EnsembleData
-    from workchains.processes.keyed import numbered
-    from workchains.provenance import is_campaign
+    from workchains.processes.naming import in_order, numbered
+    from workchains.provenance import check_version, is_campaign
     from workchains.provenance.ancestry import describe
+    from workchains.provenance.tree import outputs_in, pk_of
 
     if isinstance(node, EnsembleData):
         if iteration is not None:
@@ -134,21 +137,17 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
         return node
     if not is_campaign(node):
         raise InputError(f"expected a campaign or an ensemble, got {describe(node)} <{node.pk}>")
-    ensembles = {
-        label.removeprefix("ensembles__"): link for label, link in _returned(node).items() if label.startswith("ensembles__")
-    }
+    check_version(node)
+    ensembles = outputs_in(pk_of(node), "ensembles")
     if not ensembles:
         raise InputError(f"campaign {node.pk} has no ensemble {'yet' if not node.is_terminated else '; see alworkflows status'}")
-    key = max(ensembles) if iteration is None else numbered("iteration", iteration)
+    keys = in_order(ensembles)
+    key = keys[-1] if iteration is None else numbered("iteration", iteration)
     if key not in ensembles:
-        raise InputError(f"campaign {node.pk} has no ensemble of {key}; it has: {', '.join(sorted(ensembles))}")
-    return ensembles[key]
-
-
-def _returned(node: Node) -> dict[str, Any]:
-    from aiida.common.links import LinkType
-
-    return {link.link_label: link.node for link in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()}
+        raise InputError(f"campaign {node.pk} has no ensemble of {key}; it has: {', '.join(keys)}")
+    found = orm.load_node(ensembles[key])
+    assert isinstance(found, EnsembleData)  # what the port takes
+    return found
 
 
 def export_ensemble(
@@ -191,7 +190,9 @@ def export_ensemble(
 
 def _provenance(node: EnsembleData) -> dict[str, Any]:
     """Return what made an ensemble: PKs and UUIDs, engine, errors; ``nodes`` holds the batches themselves."""
+    from workchains.processes.naming import in_order
     from workchains.provenance import campaign_of, evaluation
+    from workchains.provenance.tree import outputs_in, pk_of
 
     def names(item: Node) -> dict[str, Any]:
         return {"pk": item.pk, "uuid": item.uuid, "label": item.label}
@@ -205,14 +206,16 @@ def _provenance(node: EnsembleData) -> dict[str, Any]:
     if campaign is not None:
         found["campaign"] = names(campaign)
         judged = evaluation(campaign)
-        uuids = [link.uuid for label, link in sorted(_returned(campaign).items()) if label.startswith("ensembles__")]
-        if judged is not None and node.uuid in uuids:
-            found["final_errors"] = judged["errors"][uuids.index(node.uuid)]
+        ensembles = outputs_in(pk_of(campaign), "ensembles")
+        pks = [ensembles[key] for key in in_order(ensembles)]
+        if judged is not None and node.pk in pks:
+            found["final_errors"] = judged["errors"][pks.index(node.pk)]
     if job is None or job.process_label != "FitJob":
         return found
     found["fit"] = {**names(job), "report": job.outputs.report.get_dict() if job.is_finished_ok else None}
     for kind in ("batches", "tests"):
-        nodes = [batch for _, batch in sorted(job.inputs[kind].items())] if kind in job.inputs else []
+        batches = dict(job.inputs[kind]) if kind in job.inputs else {}
+        nodes = [batches[key] for key in in_order(batches)]
         found["nodes"][kind] = nodes
         found[kind] = [{**names(batch), "frames": len(batch)} for batch in nodes]
         for batch in nodes:

@@ -28,17 +28,22 @@ class Queue:
         Of this campaign, and of all campaigns of the profile.
     cap
         Most that may be in flight at once, over all campaigns; None: any number.
+    cores
+        That they share; None: they are not counted.
     """
 
     machine: str
     own: int
     all: int
     cap: int | None
+    cores: int | None = None
 
     @property
     def line(self) -> str:
         """What a person reads."""
-        cap = "no cap" if self.cap is None else f"at most {self.cap}"
+        caps = [f"at most {self.cap}"] if self.cap is not None else []
+        caps += [f"as many as fit on {count(self.cores, 'core')}"] if self.cores is not None else []
+        cap = ", ".join(caps) or "no cap"
         others = f", {self.all - self.own} of others" if self.all > self.own else ""
         return f"On {self.machine}: {count(self.own, 'job')} of this campaign in flight{others} ({cap})."
 
@@ -63,7 +68,7 @@ class Folders:
 
 def queues(node: ProcessNode, steps: Sequence[Step]) -> tuple[Queue, ...]:
     """Return the jobs in flight on each machine of a campaign."""
-    from workchains.machines import job_cap, machine_of
+    from workchains.machines import core_cap, job_cap, machine_of
     from workchains.processes.queueing import in_flight
     from workchains.provenance.tree import input_of
 
@@ -74,7 +79,7 @@ def queues(node: ProcessNode, steps: Sequence[Step]) -> tuple[Queue, ...]:
     for computer in computers.values():
         taken = in_flight(computer)
         name = machine_of(computer) or computer.label
-        found.append(Queue(name, sum(pk in own for pk in taken), len(taken), job_cap(computer)))
+        found.append(Queue(name, sum(pk in own for pk in taken), len(taken), job_cap(computer), core_cap(computer)))
     return tuple(found)
 
 

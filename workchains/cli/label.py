@@ -180,12 +180,12 @@ def _submit(
     from aiida.orm import Dict
 
     from workchains.data.frames import FramesData
-    from workchains.labelling import LabelWorkChain, engine
+    from workchains.labelling import LabelWorkChain, label_program
     from workchains.labelling.codes import label_code
     from workchains.machines import machine_of
 
     code = label_code(settings)
-    tool = engine(settings.engine)(settings)
+    tool = label_program(settings.engine)(settings)
     tool.check(frames, code)
     builder: Any = LabelWorkChain.get_builder()
     builder.code = code
@@ -205,7 +205,7 @@ def _submit(
         if started:
             click.echo(f"started the daemon, {workers} worker{'s' if workers != 1 else ''}")
         where = machine_of(code.computer) or code.computer.label
-        click.echo(f"submitted {len(frames)} frames of {names} to {tool.program} on {where}, PK {node.pk}")
+        click.echo(f"submitted {len(frames)} frames of {names} to {tool.code_name} on {where}, PK {node.pk}")
     return node
 
 

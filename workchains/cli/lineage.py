@@ -11,14 +11,14 @@ import click
 from alworkflows.cli.files import count
 from alworkflows.cli.output import console, json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import core_hours, profile_option
+from workchains.cli.common import core_hours, profile_option, short
 
 if TYPE_CHECKING:
     from aiida.orm import Node
 
     from workchains.provenance import Event, FrameLineage
 
-__all__ = ["lineage", "short"]
+__all__ = ["lineage"]
 
 #: fits of one batch up to which each is shown
 SHOWN = 3
@@ -26,7 +26,7 @@ SHOWN = 3
 TITLES = {
     "structure": "structure",
     "sample": "sampled",
-    "deviate": "judged",
+    "describe": "judged",
     "select": "chosen",
     "label": "labelled",
     "train": "trained on",
@@ -60,8 +60,11 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
     activate(profile)
     node, frame = _resolve(what)
     if node is not None:
-        from workchains.provenance import ancestry, node_lineage, uses
+        from workchains.provenance import ancestry, campaign_of, check_version, node_lineage, uses
 
+        owner = campaign_of(node)
+        if owner is not None:
+            check_version(owner)
         if as_json:
             told = node_lineage(node)
             print_json({"pk": node.pk, "uuid": node.uuid, "lineage": told, "from": ancestry(node, depth), "used": uses(node)})
@@ -149,17 +152,6 @@ def _pop_text(facts: dict[str, Any], *names: str) -> str:
     return "; " + ", ".join(f"{name} {short(value)}" for name, value in facts.items() if value is not None) if facts else ""
 
 
-def short(value: Any) -> str:
-    """Return a value as a person reads it: numbers with four figures."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {short(item)}" for key, item in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(short(item) for item in value) + "]"
-    return str(value)
-
-
 def _structure(facts: dict[str, Any]) -> str:
     source = facts.get("prototype") or facts.get("file") or "given"
     return f"{facts.get('structure', 'unnamed')}: {source}{_pop_text(facts, 'structure', 'prototype', 'file')}"
@@ -177,7 +169,7 @@ def _sample(facts: dict[str, Any]) -> str:
     return text + _pop_text(facts, "sampler", "structure", "step", "temperature", "seed", "driven_by_ensemble")
 
 
-def _deviate(facts: dict[str, Any]) -> str:
+def _describe(facts: dict[str, Any]) -> str:
     if facts.get("refused"):
         return f"refused: {facts['refused']}"
     value = facts.get("disagreement_eV_per_A")
@@ -245,7 +237,7 @@ def _evaluate(facts: dict[str, Any]) -> str:
 SENTENCES = {
     "structure": _structure,
     "sample": _sample,
-    "deviate": _deviate,
+    "describe": _describe,
     "select": _select,
     "label": _label,
     "train": _fit,

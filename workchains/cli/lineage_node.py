@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alworkflows.cli.output import console
-from workchains.cli.common import core_hours
-from workchains.cli.lineage import short
+from workchains.cli.common import core_hours, short
 
 if TYPE_CHECKING:
     from aiida.orm import Node

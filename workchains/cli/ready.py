@@ -56,9 +56,9 @@ def starting_frames(campaign: Campaign, base: Path) -> list[Atoms]:
 
 def require_labels(campaign: Campaign, frames: list[Atoms], code: InstalledCode | None) -> None:
     """Raise an ``InputError`` if the label settings contradict the frames or, with a code, what the profile holds."""
-    from workchains.labelling import engine
+    from workchains.labelling import label_program
 
     try:
-        engine(campaign.label.engine)(campaign.label).check(frames, code)
+        label_program(campaign.label.engine)(campaign.label).check(frames, code)
     except InputError as error:
         raise InputError(f"label: {error}") from error

@@ -114,7 +114,7 @@ COLUMNS = ("#", "stage", "chosen", "common", "accurate", "mean disagr.", "labels
 def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [
         (
-            int(item.key.rsplit("_", 1)[1]),
+            item.number,
             item.stage,
             f"{len(item.then.chosen)} / {len(item.now.chosen)}",
             item.common,

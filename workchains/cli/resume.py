@@ -160,8 +160,11 @@ def _not_yet_gone_on(node: ProcessNode, branch: bool) -> None:
 def _no_living_steps(node: ProcessNode) -> None:
     """Refuse a campaign whose own steps still run: they would be run twice. Labels are not: they are found and waited for."""
     from workchains.provenance import steps_below
+    from workchains.provenance.places import labelling_below
 
-    living = [step for step in steps_below(node) if not step.ended and "_label" not in step.path]
+    steps = steps_below(node)
+    labels = labelling_below(steps)
+    living = [step for step in steps if not step.ended and step.pk not in labels]
     if living:
         raise InputError(
             f"{len(living)} steps of campaign {node.pk} still run, such as {living[0].label or living[0].process} "
@@ -224,10 +227,10 @@ def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _merge(old: dict[str, Any], *changes: dict[str, Any]) -> dict[str, Any]:
-    from workchains.campaigns import lay
+    from workchains.campaigns import overlay
 
     for change in changes:
-        old = lay(old, change)
+        old = overlay(old, change)
     return old
 
 

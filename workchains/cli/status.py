@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from alworkflows.cli.output import console, json_option, print_json, print_table
+from alworkflows.cli.output import json_option, print_json, print_table
 from workchains.cli.common import duration, profile_option, state_of
 
-__all__ = ["show", "status"]
+__all__ = ["status"]
 
 
 @click.command()
@@ -42,53 +40,15 @@ def status(campaign: str | None, wait: bool, disk: bool, profile: str | None, as
         _list(as_json)
         return
     from workchains.cli.common import load_campaign_node
-    from workchains.cli.summary import standing
+    from workchains.cli.show import show
+    from workchains.cli.summary import campaign_summary
 
     node = load_campaign_node(campaign)
     if wait:
         from workchains.cli.watch import follow
 
         follow(node, as_json)
-    show(standing(node, disk), as_json)
-
-
-def show(now: Any, as_json: bool) -> None:
-    """Print how a campaign stands."""
-    from rich.text import Text
-
-    from workchains.cli.summary import COLUMNS, LEGEND, details, rows
-
-    if as_json:
-        print_json(now)
-        return
-    screen = console()
-    screen.print(Text(f"campaign {now.pk} {now.name}", style="bold"))
-    if now.iterations:
-        print_table(COLUMNS, rows(now.iterations), left=3)
-        screen.print(Text(LEGEND, style="dim"))
-        screen.print()
-    screen.print(Text(now.sentence))
-    for line in details(now):
-        screen.print(Text(line))
-    if now.failures:
-        print_table(("failed", "count", "for example"), [(item.what, item.count, item.example) for item in now.failures], left=3)
-    if any(item.disk for item in now.folders):
-        _show_disks(now)
-    for index, line in enumerate(now.advice):
-        screen.print(Text(("Next: " if index == 0 else "      ") + line), soft_wrap=True)
-
-
-def _show_disks(now: Any) -> None:
-    from workchains.cli.summary import size
-
-    columns = ("folders on", "folders", "size", "files", "free", "free files")
-    lines = [
-        (item.machine, item.count, size(item.disk.used_bytes), item.disk.used_inodes, size(item.disk.free_bytes),
-         "-" if item.disk.free_inodes is None else item.disk.free_inodes)
-        for item in now.folders
-        if item.disk
-    ]  # fmt: skip
-    print_table(columns, lines)
+    show(campaign_summary(node, disk), as_json)
 
 
 def _list(as_json: bool) -> None:

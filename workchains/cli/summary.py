@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.cli.output import number
 from workchains.cli.common import core_hours, duration, state_of
+from workchains.processes.exit_statuses import is_warning
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from workchains.cli.flights import Folders, Paused, Queue
     from workchains.provenance import Costs, IterationRecord, LabelTally, Step
 
-__all__ = ["COLUMNS", "Failed", "Standing", "details", "rows", "size", "standing"]
+__all__ = ["COLUMNS", "CampaignSummary", "Failed", "campaign_summary", "details", "rows", "size"]
 
 COLUMNS = ("#", "stage", "a/c/f/r", "chosen", "labels", "lost", "terms", "held-out", "test", "time")
 
@@ -36,7 +37,7 @@ class Failed:
 
 
 @dataclass(frozen=True)
-class Standing:
+class CampaignSummary:
     """A campaign at one moment.
 
     Attributes
@@ -79,7 +80,7 @@ class Standing:
     folders: tuple[Folders, ...]
 
 
-def standing(node: ProcessNode, disk: bool = False) -> Standing:
+def campaign_summary(node: ProcessNode, disk: bool = False) -> CampaignSummary:
     """Return how a campaign stands; with ``disk`` its machines are asked what its folders take."""
     from workchains.cli.flights import disks, folders, paused, queues
     from workchains.loop.approval import open_question
@@ -92,7 +93,7 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
     jobs = [step for step in steps if step.kind == "job"]
     tallies = [record.labelling for record in records if record.labelling is not None]
     labelling = together(tallies) if tallies else None
-    failures = _failures(labelling, jobs)
+    failures = _failures(labelling, steps)
     question = open_question(node)
     values: dict[str, Any] = {
         "seconds": (end - begin).total_seconds(),
@@ -100,7 +101,7 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         "jobs_done": sum(job.ended for job in jobs),
         "jobs": len(jobs),
     }
-    return Standing(
+    return CampaignSummary(
         pk=pk_of(node),
         name=node.label,
         state=state_of(node),
@@ -115,7 +116,8 @@ def standing(node: ProcessNode, disk: bool = False) -> Standing:
         trust=_trust(records),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
-        paused=paused(steps),
+        # what asks is told as a question
+        paused=paused([step for step in steps if question is None or step.pk != question["process"]]),
         folders=disks(steps) if disk else folders(steps),
         **values,
     )
@@ -126,15 +128,17 @@ def _trust(records: Sequence[IterationRecord]) -> str | None:
     from aiida.orm import Dict, load_node
 
     for record in reversed(records):
-        if "levels" in record.nodes:
-            node = load_node(record.nodes["levels"])
-            assert isinstance(node, Dict)  # what find_levels returns
+        if "trust_levels" in record.nodes:
+            node = load_node(record.nodes["trust_levels"])
+            assert isinstance(node, Dict)  # what find_trust_levels returns
             return f"iteration {record.number}, {node['sentence']}. Their calibration: {node['calibration']['sentence']}"
     return None
 
 
-def _failures(labelling: LabelTally | None, jobs: Sequence[Step]) -> tuple[Failed, ...]:
+def _failures(labelling: LabelTally | None, steps: Sequence[Step]) -> tuple[Failed, ...]:
     """Return failed labels by kind, and jobs that failed outside labelling, where the frames say what became of them."""
+    from workchains.provenance.costs import steps_of_jobs
+
     found = []
     if labelling is not None:
         found += [
@@ -142,8 +146,9 @@ def _failures(labelling: LabelTally | None, jobs: Sequence[Step]) -> tuple[Faile
         ]
     died: Counter[str] = Counter()
     examples: dict[str, str] = {}
-    for job in jobs:
-        if job.ended and not job.ok and "_label" not in job.path.split("/")[0]:
+    step_of = steps_of_jobs(steps)
+    for job in steps:
+        if job.kind == "job" and job.ended and not job.ok and step_of[job.pk] != "label":
             died[job.process] += 1
             examples.setdefault(job.process, _short(f"{job.label}: {job.exit_message or job.state}"))
     return (*found, *(Failed(f"job: {process}", number, examples[process]) for process, number in died.most_common()))
@@ -153,7 +158,7 @@ def _short(reason: str) -> str:
     return reason.strip().splitlines()[0] if reason.strip() else "no reason given"
 
 
-def details(now: Standing) -> list[str]:
+def details(now: CampaignSummary) -> list[str]:
     """Return, in sentences, what else is to be known: labels, costs, jobs in flight, what is paused, folders that stay."""
     lines = []
     tally = now.labelling
@@ -239,7 +244,8 @@ def _sentence(
 ) -> str:
     took = duration(values["seconds"])
     if question is not None:
-        return f"Waits for approval, {question['key']}: {question['text']}; {values['labels']} labels so far, {took}."
+        asks = f"iteration {question['iteration']}: {question['text']}"
+        return f"Waits for approval, {asks}; {values['labels']} labels so far, {took}."
     if not node.is_terminated:
         return _now(node, records, values, took)
     got = f"{values['labels']} labels, {took}"
@@ -249,9 +255,11 @@ def _sentence(
     if error is not None:
         value = error.final_error if error.final_error is not None else error.test_error
         got += f"; force error {number(value)} eV/A on test frames"
+    if records and (share := records[-1].accurate_share) is not None:
+        got += f"; {share:.0%} of the last candidates accurate"
     if node.is_finished_ok:
         return f"Done: {got}."
-    if node.is_finished and (node.exit_status or 0) >= 700:
+    if node.is_finished and is_warning(node.exit_status):
         return f"Ended with a warning [{node.exit_status}]: {node.exit_message}. {got[0].upper()}{got[1:]}."
     reason = f"[{node.exit_status}]: {node.exit_message}" if node.is_finished else f"({state_of(node)})"
     if node.is_excepted and node.exception:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from alworkflows.cli.output import console, table
-from workchains.cli.summary import COLUMNS, Standing, details, rows, standing
+from workchains.cli.show import show
+from workchains.cli.summary import COLUMNS, CampaignSummary, campaign_summary, details, rows
+from workchains.processes.exit_statuses import is_warning
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -21,7 +23,7 @@ INTERVAL = 1.0
 DAEMON_EVERY = 15
 
 
-def watch(node: ProcessNode) -> Standing | None:
+def watch(node: ProcessNode) -> CampaignSummary | None:
     """Show a campaign until it ends; return how it ended, or None if the user left (Ctrl-C), which it survives.
 
     On a terminal: a display that is drawn anew each second. Elsewhere: a line whenever something changed.
@@ -37,15 +39,13 @@ def watch(node: ProcessNode) -> Standing | None:
 
 def follow(node: ProcessNode, as_json: bool) -> NoReturn:
     """Watch a campaign to its end, show how it stands, and leave with the exit status of a command that waited."""
-    from workchains.cli.status import show
-
     ended = watch(node)
     if ended is not None:
         show(ended, as_json)
     sys.exit(exit_code(ended))
 
 
-def exit_code(ended: Standing | None) -> int:
+def exit_code(ended: CampaignSummary | None) -> int:
     """Return the exit status of a command that waited.
 
     0 if the campaign is done or ended with an accepted warning (7xx), 1 if not; 130, as for any interrupted program, if the user
@@ -53,27 +53,27 @@ def exit_code(ended: Standing | None) -> int:
     """
     if ended is None:
         return 130
-    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or ended.exit_status >= 700) else 1
+    return 0 if ended.exit_status is not None and (ended.exit_status == 0 or is_warning(ended.exit_status)) else 1
 
 
-def _live(node: ProcessNode, screen: Any) -> Standing:
+def _live(node: ProcessNode, screen: Any) -> CampaignSummary:
     from rich.live import Live
 
     looks = 0
     daemon = ""
-    now = standing(node)
+    now = campaign_summary(node)
     with Live(_picture(node, now, daemon), console=screen, refresh_per_second=2, transient=True) as live:
         while not node.is_terminated:
             time.sleep(INTERVAL)
             looks += 1
             if looks % DAEMON_EVERY == 0:
                 daemon = _trouble()
-            now = standing(node)
+            now = campaign_summary(node)
             live.update(_picture(node, now, daemon))
-    return standing(node)
+    return campaign_summary(node)
 
 
-def _picture(node: ProcessNode, now: Standing, daemon: str) -> Any:
+def _picture(node: ProcessNode, now: CampaignSummary, daemon: str) -> Any:
     from rich.console import Group
     from rich.progress_bar import ProgressBar
     from rich.table import Table
@@ -114,11 +114,11 @@ def last_message(node: ProcessNode) -> str:
     return text.partition("]: ")[2] or text
 
 
-def _lines(node: ProcessNode) -> Standing:
+def _lines(node: ProcessNode) -> CampaignSummary:
     shown = ""
     looks = 0
     while True:
-        now = standing(node)
+        now = campaign_summary(node)
         line = now.sentence.rpartition(", ")[0] if not node.is_terminated else ""
         live = now.labelling
         if line and live is not None and live.live:
@@ -127,7 +127,7 @@ def _lines(node: ProcessNode) -> Standing:
             click.echo(line)
             shown = line
         if node.is_terminated:
-            return standing(node)
+            return campaign_summary(node)
         looks += 1
         if looks % DAEMON_EVERY == 0 and (trouble := _trouble()):
             click.echo(trouble, err=True)
@@ -136,9 +136,9 @@ def _lines(node: ProcessNode) -> Standing:
 
 def _trouble() -> str:
     """Say what is wrong with the daemon, and what to type."""
-    from workchains.machines.session import daemon_status, deafness
+    from workchains.machines.session import daemon_status, lost_broker
 
     status = daemon_status()
     if not status.running:
         return "The daemon does not run, so nothing moves; start it with: alworkflows setup"
-    return f"{deafness(status)}; start it anew with: alworkflows setup" if status.deaf else ""
+    return f"{lost_broker(status)}; start it anew with: alworkflows setup" if status.unresponsive else ""

@@ -1,6 +1,6 @@
-"""Labelling: one contract, one module an engine."""
+"""Labelling: one contract, and the programs that keep it."""
 
 from workchains.labelling.chain import LabelWorkChain
-from workchains.labelling.contract import ENGINES, LabelEngine, engine
+from workchains.labelling.contract import LABEL_PROGRAMS, LabelProgram, label_program
 
-__all__ = ["ENGINES", "LabelEngine", "LabelWorkChain", "engine"]
+__all__ = ["LABEL_PROGRAMS", "LabelProgram", "LabelWorkChain", "label_program"]

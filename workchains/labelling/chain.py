@@ -1,8 +1,9 @@
-"""``LabelWorkChain``: labels for a set of frames, by any engine; nothing is lost, and nothing is paid for twice."""
+"""``LabelWorkChain``: labels for a set of frames, by any program; nothing is lost, and nothing is paid for twice."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -15,14 +16,16 @@ from alworkflows.errors import InputError
 from alworkflows.frames.twins import coarse_key
 from alworkflows.settings import GeometryLimits, LabelSettings, parse
 from workchains.data.frames import FramesData, engine_key
-from workchains.labelling.contract import LabelEngine, Outcome, Task, engine
+from workchains.labelling.contract import LabelProgram, Task, label_program
+from workchains.labelling.follow_up import follow_up, with_progress
 from workchains.labelling.gather import gather_labels, tell_failures
 from workchains.labelling.screen import screen_frames
 from workchains.labelling.sharing import SharingWorkChain
 from workchains.machines import options_for
+from workchains.processes.exit_statuses import LabelStatus, declare
 from workchains.processes.folders import clean
-from workchains.processes.keyed import ending, numbered
-from workchains.processes.queueing import UNREADABLE, died, is_stopping, load_process
+from workchains.processes.naming import numbered
+from workchains.processes.queueing import is_stopping, load_process
 
 __all__ = ["LabelWorkChain"]
 
@@ -61,17 +64,12 @@ class LabelWorkChain(SharingWorkChain):
         )
         spec.output("batch", valid_type=FramesData, required=False, help="the labelled frames, in the order of the frames given")
         spec.output("failures", valid_type=Dict, help="total, failed, reused; failures: id, kind, reason and attempts of each")
-        spec.exit_code(
-            202, "ERROR_SETTINGS_REFUSED", message="the label settings do not suit the frames: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            402, "ERROR_ALL_LABELS_FAILED", message="none of {total} labels succeeded; first: {message}", invalidates_cache=True
-        )
-        spec.exit_code(
-            403,
-            "ERROR_TOO_MANY_LABELS_FAILED",
-            message="{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
-            invalidates_cache=True,
+        declare(spec, LabelStatus.SETTINGS_REFUSED, "the label settings do not suit the frames: {message}")
+        declare(spec, LabelStatus.ALL_LABELS_FAILED, "none of {total} labels succeeded; first: {message}")
+        declare(
+            spec,
+            LabelStatus.TOO_MANY_LABELS_FAILED,
+            "{failed} of {total} labels failed, more than the allowed share of {allowed}; first: {message}",
         )
 
     @property
@@ -80,9 +78,9 @@ class LabelWorkChain(SharingWorkChain):
         return parse(LabelSettings, self.inputs.settings.get_dict(), "label settings")
 
     @property
-    def tool(self) -> LabelEngine:
-        """The engine."""
-        return engine(self.settings.engine)(self.settings)
+    def tool(self) -> LabelProgram:
+        """How the program labels."""
+        return label_program(self.settings.engine)(self.settings)
 
     @cached_property
     def frames(self) -> list[Atoms]:
@@ -142,7 +140,7 @@ class LabelWorkChain(SharingWorkChain):
         if not task.indices:
             return None
         frames = [self.frames[index] for index in task.indices]
-        options = options_for(code.computer, self.tool.program, max(len(frame) for frame in frames))
+        options = options_for(code.computer, self.tool.code_name, max(len(frame) for frame in frames))
         options.update(self.inputs.options.get_dict())
         process, inputs = self.tool.process(self.inputs.frames, task, self.inputs.settings, code, options, self.call_once)
         return process, inputs, {"engine": self.ctx.engine, "contents": [coarse_key(frame) for frame in frames]}
@@ -163,18 +161,16 @@ class LabelWorkChain(SharingWorkChain):
 
     def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
-        found = self.tool.outcome(node, self.inputs.frames, task, self.call_once)
-        if found.interrupted is None and len(found.unreached) == len(task.indices):
-            # a job of which nothing came must not be submitted for ever
-            found.interrupted = found.unreached.pop(0)
+        found = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
         if found.labelled is not None:
             self.ctx.parts[key] = found.labelled
             self.drop_other_versions(found.labelled)
-        self.queue(found.unreached, Task((), task.remedies, 0, None))
-        if found.interrupted is not None:
-            self.go_on(key, node, task, found)
-        if found.failures:
-            self.try_remedies(key, task, found.failures, [] if task.again else found.died)
+        following = follow_up(node, task, found, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
+        for sentence in following.reports:
+            self.report(f"{key}: {sentence}")
+        self.log_failures(key, task, following.failures)
+        for retry in following.retries:
+            self.queue(retry.indices, retry.like, retry.apart)
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
@@ -183,46 +179,9 @@ class LabelWorkChain(SharingWorkChain):
         elif found.interrupted is None:
             self.tidy(node)
 
-    def go_on(self, key: str, node: ProcessNode, task: Task, found: Outcome) -> None:
-        """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
-
-        That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is.
-        """
-        index = found.interrupted
-        assert index is not None
-        restarts = task.restarts + 1 if index == task.indices[0] else 1
-        ended_by_walltime = not died(node)
-        if restarts > self.settings.restarts:
-            kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
-            if not ended_by_walltime:
-                kind, reason = "lost", f"the last of which ended: {ending(node)}"
-            self.log_failures(key, task, [self.failure(index, kind, f"not finished after {restarts} jobs, {reason}")])
-            return
-        cause = "the walltime stopped" if ended_by_walltime else f"its job died ({ending(node)}) before"
-        self.report(f"{key}: {cause} frame {index}: restart {restarts} of at most {self.settings.restarts}")
-        # where a result is broken, so may be what the next job would begin with
-        parent = None if node.exit_status == UNREADABLE else node.pk
-        self.queue([index], Task((), task.remedies, restarts, parent), one_each=True)
-
-    def try_remedies(self, key: str, task: Task, failures: list[dict[str, Any]], died: Collection[int]) -> None:
-        """Queue each failed frame with its next remedy, if there is one; write down the failure either way.
-
-        A frame on which a job died is tried once more as it is: what ended the job may have had nothing to do with it.
-        """
-        self.log_failures(key, task, failures)
-        groups: dict[str, list[int]] = {}
-        if died:
-            self.report(f"{key}: the job died on {len(died)} frames. Action taken: they are tried once more")
-            self.queue(died, Task((), task.remedies, task.restarts, again=True))
-        for item in failures:
-            if item["index"] in died:
-                continue
-            remedy = self.tool.remedy(item["kind"], task.remedies) if self.settings.remedies else None
-            if remedy is not None:
-                groups.setdefault(remedy, []).append(item["index"])
-        for remedy, indices in groups.items():
-            self.report(f"{key}: {len(indices)} frames failed and are tried again. Action taken: {remedy}")
-            self.queue(indices, Task((), (*task.remedies, remedy)))
+    def next_remedy(self, kind: str, used: Sequence[str]) -> str | None:
+        """Return the next remedy for a kind of failure, None if there is none or none is wanted."""
+        return self.tool.remedy(kind, used) if self.settings.remedies else None
 
     def drop_other_versions(self, labelled: FramesData) -> None:
         """Label anew what was taken over, if the first new label shows that the program is another one by now."""
@@ -243,11 +202,11 @@ class LabelWorkChain(SharingWorkChain):
     # ------------------------------------------------------------------------------------------------------------ small things
 
     def queue(self, indices: Iterable[int], like: Task, one_each: bool = False) -> None:
-        """Queue frames, those of largest disagreement first, in as many tasks as the engine wants."""
+        """Queue frames, those of largest disagreement first, in as many tasks as the program wants."""
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
-            task = Task(tuple(group), like.remedies, like.restarts, like.parent, like.again)
+            task = replace(like, indices=tuple(group))
             self.ctx.waiting[numbered("label", self.ctx.number, 3)] = task.as_dict()
             self.ctx.number += 1
 
@@ -306,10 +265,10 @@ def validate_frames(value: FramesData, _: Any) -> str | None:
 
 
 def validate_settings(value: Dict, _: Any) -> str | None:
-    """Refuse settings that the schema or the engine registry does not know."""
+    """Refuse settings that the schema or the registry of programs does not know."""
     try:
         settings = parse(LabelSettings, value.get_dict(), "label settings")
-        engine(settings.engine)(settings).check([])
+        label_program(settings.engine)(settings).check([])
     except InputError as error:
         return str(error)
     return None

@@ -6,7 +6,7 @@ from aiida.orm import InstalledCode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import LabelSettings
-from workchains.labelling.contract import engine
+from workchains.labelling.contract import label_program
 from workchains.machines import load_code, machine_of
 
 __all__ = ["label_code"]
@@ -29,7 +29,7 @@ def label_code(settings: LabelSettings, machine: str | None = None, code: Instal
     InputError
         If there is no such machine, or it does not have the program.
     """
-    program = engine(settings.engine)(settings).program
+    program = label_program(settings.engine)(settings).code_name
     if program == "alworkflows" and settings.machine is None and code is not None:
         return code
     where = settings.machine or machine or (machine_of(code.computer) if code is not None else None)

@@ -1,4 +1,4 @@
-"""The labelling contract, and the engines that keep it."""
+"""The labelling contract, and the programs that keep it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from alworkflows.errors import unknown
 from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData
 
-__all__ = ["ENGINES", "NODE_FAILED", "Call", "LabelEngine", "Outcome", "Task", "engine"]
+__all__ = ["LABEL_PROGRAMS", "Call", "LabelProgram", "Outcome", "Task", "label_program"]
 
-#: one line an engine: name in the campaign file -> "module:class"
-ENGINES = {
-    "ase": "workchains.labelling.programs.ase:AseEngine",
-    "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoEngine",
-    "vasp": "workchains.labelling.programs.vasp.program:VaspEngine",
+#: one line a program: what ``label.engine`` of a campaign file says -> "module:class"
+LABEL_PROGRAMS = {
+    "ase": "workchains.labelling.programs.ase:AseProgram",
+    "quantum-espresso": "workchains.labelling.programs.espresso.program:EspressoProgram",
+    "vasp": "workchains.labelling.programs.vasp.program:VaspProgram",
 }
-
-#: AiiDA's exit status of a job whose node failed: the frame is not to blame, and nor is the walltime
-NODE_FAILED = 140
 
 #: ``call(key, calcfunction, **inputs)``: run a calcfunction once under a key of the work chain, and return its node
 Call = Callable[..., ProcessNode]
@@ -42,18 +39,18 @@ class Task:
     remedies
         Names of the remedies used so far, the last of which is in force.
     restarts
-        How many jobs before reached the walltime in the middle of its first frame.
+        How many jobs before were interrupted in the middle of its first frame.
     parent
         PK of the process whose folder holds the state to go on from.
-    again
-        Whether the job before died on this frame: the second time, the frame is to blame.
+    deaths
+        How many jobs before died on its frames: one may have died of something else, of more the frame is to blame.
     """
 
     indices: tuple[int, ...]
     remedies: tuple[str, ...] = ()
     restarts: int = 0
     parent: int | None = None
-    again: bool = False
+    deaths: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return the task as plain values, as a work chain's context keeps them."""
@@ -62,9 +59,7 @@ class Task:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Task:
         """Return the task that :meth:`as_dict` gave."""
-        return cls(
-            tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values.get("again", False)
-        )
+        return cls(tuple(values["indices"]), tuple(values["remedies"]), values["restarts"], values["parent"], values["deaths"])
 
 
 @dataclass
@@ -93,7 +88,7 @@ class Outcome:
     died: list[int] = field(default_factory=list)
 
 
-class LabelEngine(ABC):
+class LabelProgram(ABC):
     """How one program labels frames: which processes, and what they made.
 
     Labels are energy (eV), forces (eV/A) and stress (eV/A^3, ASE's sign), in the order of the frame's atoms; every output names
@@ -105,7 +100,7 @@ class LabelEngine(ABC):
 
     @property
     @abstractmethod
-    def program(self) -> str:
+    def code_name(self) -> str:
         """Name of the program, as a machine's folder ``codes/`` has it."""
 
     @abstractmethod
@@ -141,16 +136,16 @@ class LabelEngine(ABC):
         return None
 
 
-def engine(name: str) -> type[LabelEngine]:
-    """Return an engine by name.
+def label_program(name: str) -> type[LabelProgram]:
+    """Return how a program labels, by what ``label.engine`` says.
 
     Raises
     ------
     InputError
         If there is none of that name.
     """
-    if name not in ENGINES:
-        raise unknown("label engine", name, ENGINES)
-    module, attribute = ENGINES[name].split(":")
-    found: type[LabelEngine] = getattr(importlib.import_module(module), attribute)
+    if name not in LABEL_PROGRAMS:
+        raise unknown("label engine", name, LABEL_PROGRAMS)
+    module, attribute = LABEL_PROGRAMS[name].split(":")
+    found: type[LabelProgram] = getattr(importlib.import_module(module), attribute)
     return found

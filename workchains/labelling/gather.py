@@ -9,7 +9,7 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict
 from ase import Atoms
 
-from alworkflows.errors import InputError
+from alworkflows.frames import require_one_engine
 from workchains.data.frames import FramesData
 
 __all__ = ["gather_labels", "tell_failures"]
@@ -18,15 +18,11 @@ __all__ = ["gather_labels", "tell_failures"]
 @calcfunction
 def gather_labels(frames: FramesData, **parts: FramesData) -> FramesData:
     """Return the labelled frames of all parts in the order of ``frames``, whatever the order in which they came."""
-    engines = [parts[key].engine for key in sorted(parts)]
-    if any(engine != engines[0] for engine in engines):
-        raise InputError(
-            f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}"
-        )
+    engine = require_one_engine({key: parts[key].engine for key in sorted(parts)}, vouched=False)
     found: dict[str, Atoms] = {}
     for key in sorted(parts):
         found.update(zip(parts[key].ids, parts[key].get_frames(), strict=True))
-    return FramesData.from_frames([found[identity] for identity in frames.ids if identity in found], {"engine": engines[0]})
+    return FramesData.from_frames([found[identity] for identity in frames.ids if identity in found], {"engine": engine})
 
 
 @calcfunction

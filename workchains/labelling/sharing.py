@@ -11,7 +11,7 @@ from aiida.orm import Dict
 from alworkflows.frames.twins import coarse_keys
 from workchains.labelling.contract import Task
 from workchains.labelling.screen import find_labelled, find_underway, newest_frames, reuse_labels
-from workchains.processes.keyed import numbered
+from workchains.processes.naming import numbered
 from workchains.processes.queueing import QueueingWorkChain
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class SharingWorkChain(QueueingWorkChain):
 
         The slots are locked meanwhile, so that no two campaigns look at the same time and both find nothing.
         """
-        tried = task.remedies or task.restarts or task.again
+        tried = task.remedies or task.restarts or task.deaths
         if tried or not self.settings.reuse or self.ctx.engine is None or self.child(key) is not None:
             return task
         frames, tolerance = [self.frames[index] for index in task.indices], self.settings.reuse_tolerance

@@ -1,10 +1,9 @@
-"""What engines share that label one frame in one process: k-points, the checks of a result, and the frame it becomes."""
+"""What programs share that label one frame in one process: what is refused before it costs, and the frame a result becomes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -16,20 +15,20 @@ from ase import Atoms
 from alworkflows.calculators.failures import FailureKind, LabelError
 from alworkflows.calculators.kpoints import open_directions
 from alworkflows.errors import InputError
-from alworkflows.frames import attach_labels, frame_id
-from alworkflows.frames.twins import pair_up
+from alworkflows.frames import frame_id
+from alworkflows.labelling.acceptance import SinglePoint, accept
 from workchains.data.frames import FramesData
 from workchains.labelling.contract import Outcome
+from workchains.processes.exit_statuses import ConversionStatus, SchedulerStatus
 
 __all__ = [
-    "SinglePoint",
+    "SCHEDULER_KINDS",
     "converted",
     "cores",
     "cores_asked",
     "failed",
     "frame_of",
     "frame_structure",
-    "judge",
     "labelled",
     "last_job",
     "refusal",
@@ -39,16 +38,15 @@ __all__ = [
     "told_by_queue",
 ]
 
-#: A; what input files of programs round off, and more
-SAME_PLACE = 1e-4
-
 #: exit status of a conversion that finds no label to believe, by the kind of failure
-STATUS = {
-    FailureKind.TRUNCATED: 330,
-    FailureKind.UNCONVERGED: 510,
-    FailureKind.FORCE: 511,
-    FailureKind.SPECIES: 512,
-    FailureKind.SPIN: 513,
+STATUS = {FailureKind[status.name]: status.value for status in ConversionStatus}
+#: kind of failure by the exit status that AiiDA gives any job
+SCHEDULER_KINDS: dict[int, FailureKind] = {
+    SchedulerStatus.NO_RETRIEVED_FOLDER: FailureKind.LOST,
+    SchedulerStatus.OUT_OF_MEMORY: FailureKind.MEMORY,
+    SchedulerStatus.OUT_OF_WALLTIME: FailureKind.WALLTIME,
+    SchedulerStatus.INVALID_ACCOUNT: FailureKind.REFUSED,
+    SchedulerStatus.NODE_FAILED: FailureKind.LOST,
 }
 
 #: what queues write into a job's error file
@@ -58,36 +56,6 @@ _TOLD = {
     FailureKind.MEMORY: r"oom[- _]?kill|out of memory|exceeded.{0,20}memory limit|TERM_MEMLIMIT|insufficient virtual memory|"
     r"cannot allocate memory|signal 9 \(killed\)",
 }
-
-
-@dataclass(frozen=True)
-class SinglePoint:
-    """What a program reports of one configuration of N atoms, in the program's order of them.
-
-    Attributes
-    ----------
-    energy
-        eV.
-    forces
-        (N, 3), eV/A.
-    stress
-        (3, 3), eV/A^3, ASE's sign: positive under tension.
-    symbols, positions, cell
-        The configuration as the program saw it; (N, 3) and (3, 3), A.
-    converged
-        Whether the self-consistent field is.
-    moment
-        Total magnetic moment, mu_B; None without spin.
-    """
-
-    energy: float
-    forces: np.ndarray
-    stress: np.ndarray | None
-    symbols: Sequence[str]
-    positions: np.ndarray
-    cell: np.ndarray
-    converged: bool
-    moment: float | None = None
 
 
 @lru_cache(maxsize=2)
@@ -178,78 +146,6 @@ def require_mesh(frames: Sequence[Atoms], mesh: Sequence[int] | None, where: str
 # ----------------------------------------------------------------------------------------------- after spending
 
 
-def judge(
-    frame: Atoms,
-    point: SinglePoint,
-    largest_force: float = np.inf,
-    moments: Mapping[str, float] | None = None,
-    largest_moment_change: float | None = None,
-) -> Atoms:
-    """Return a copy of the frame with the labels of its atoms, in the frame's order.
-
-    Parameters
-    ----------
-    largest_force
-        eV/A.
-    moments
-        Initial magnetic moment by species, mu_B.
-    largest_moment_change
-        mu_B per atom between initial and final total moment, whatever their signs.
-
-    Raises
-    ------
-    LabelError
-        If the result is not converged, not finite, of another configuration, if a force is too large, or the moment jumped.
-    """
-    if not point.converged:
-        raise LabelError(FailureKind.UNCONVERGED, "the self-consistent field did not converge")
-    order = _order(frame, point)
-    forces = np.asarray(point.forces, dtype=float)
-    if forces.shape != (len(frame), 3):
-        raise LabelError(FailureKind.TRUNCATED, f"expected forces on {len(frame)} atoms, got an array of shape {forces.shape}")
-    for name, values in (("energy", point.energy), ("forces", forces), ("stress", point.stress)):
-        if values is not None and not np.isfinite(values).all():
-            raise LabelError(FailureKind.FORCE, f"{name}: expected finite numbers, got NaN or infinity")
-    largest = float(np.linalg.norm(forces, axis=1).max())
-    if largest > largest_force:
-        raise LabelError(FailureKind.FORCE, f"largest force {largest:.3g} eV/A is above {largest_force:g} eV/A")
-    if largest_moment_change is not None:
-        _same_moment(frame, point.moment, moments or {}, largest_moment_change)
-    stress = None
-    if point.stress is not None and frame.pbc.all():
-        full = np.asarray(point.stress, dtype=float)
-        stress = 0.5 * (full + full.T)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]]
-    return attach_labels(frame, point.energy, forces[order], stress)
-
-
-def _order(frame: Atoms, point: SinglePoint) -> np.ndarray:
-    """Return for each atom of the frame its place in the result."""
-    if len(point.symbols) != len(frame):
-        raise LabelError(FailureKind.SPECIES, f"the result has {len(point.symbols)} atoms, expected {len(frame)}")
-    seen = Atoms(symbols=list(point.symbols), positions=point.positions, cell=point.cell, pbc=frame.pbc)
-    if sorted(seen.numbers) != sorted(frame.numbers):
-        expected, got = frame.get_chemical_formula(), seen.get_chemical_formula()
-        raise LabelError(FailureKind.SPECIES, f"the result is of other species: expected {expected}, got {got}")
-    order = pair_up(frame, seen, SAME_PLACE)
-    if order is None:
-        raise LabelError(
-            FailureKind.SPECIES, f"the result is of another structure: cell or positions differ by more than {SAME_PLACE:g} A"
-        )
-    return order
-
-
-def _same_moment(frame: Atoms, found: float | None, moments: Mapping[str, float], largest: float) -> None:
-    if found is None:
-        raise LabelError(FailureKind.SPIN, "largest_moment_change: the result has no magnetic moment to compare")
-    before = sum(moments.get(symbol, 0.0) for symbol in frame.get_chemical_symbols())
-    change = abs(abs(found) - abs(before)) / len(frame)
-    if change > largest:
-        raise LabelError(
-            FailureKind.SPIN,
-            f"the total moment went from {before:.2f} to {found:.2f} mu_B: {change:.2f} mu_B per atom, above {largest:g}",
-        )
-
-
 def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, version: str, **notes: Any) -> FramesData:
     """Return one labelled frame, its origin kept.
 
@@ -258,8 +154,8 @@ def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, v
     frames
         The node that holds the frame.
     about
-        ``index`` of the frame; ``limits``, the keywords of :func:`judge`; ``engine``, what defines the label, its version apart;
-        ``label``, what is kept of the process with the frame's origin.
+        ``index`` of the frame; ``limits``, the keywords of :func:`~alworkflows.labelling.acceptance.accept`; ``engine``, what
+        defines the label, its version apart; ``label``, what is kept of the process with the frame's origin.
     version
         Of the program.
     notes
@@ -270,7 +166,7 @@ def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, v
     LabelError
         If the result is no label to believe.
     """
-    made = judge(frame_of(frames, about["index"]), point, **about["limits"])
+    made = accept(frame_of(frames, about["index"]), point, **about["limits"])
     made.info["origin"] = {**made.info.get("origin", {}), "label": {**about["label"], **notes}}
     node = FramesData.from_frames([made], {"engine": {**about["engine"], "version": version}})
     node.label = f"label of {frame_id(made)}"

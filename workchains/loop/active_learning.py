@@ -1,32 +1,48 @@
-"""``ActiveLearningWorkChain``: the loop over stages and iterations."""
+"""``ActiveLearningWorkChain``: a campaign, which walks through its stages one iteration after the other."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode
+from aiida.orm import Dict, InstalledCode, Int, ProcessNode, load_node
 
-from alworkflows.settings import Campaign
+from alworkflows.selection.convergence import Ending
+from alworkflows.settings import Approval, Campaign
 from workchains.calculations.evaluate_job import EvaluateJob
 from workchains.data.frames import FramesData
-from workchains.loop.given import GivenDataWorkChain
+from workchains.labelling.gather import gather_labels
+from workchains.loop.approval import was_approved
+from workchains.loop.budget import most_labels, what_is_used_up
+from workchains.loop.given import GIVEN, GivenDataWorkChain
+from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
+from workchains.loop.late import LATE, late_labels
 from workchains.loop.ports import declare
-from workchains.loop.state import KEPT
-from workchains.processes.keyed import ending, link_key
-from workchains.processes.queueing import is_stopping
+from workchains.loop.products import OF_GIVEN, PRODUCTS
+from workchains.loop.state import CampaignStateWorkChain
+from workchains.processes.exit_statuses import CampaignStatus
+from workchains.processes.keyed import ending
+from workchains.processes.naming import link_key, numbered
+from workchains.processes.queueing import is_stopping, load_process
+from workchains.provenance.labels import labelled_parts
+from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
 from workchains.steps.structures import build_structures
 
 __all__ = ["ActiveLearningWorkChain"]
 
 
-class ActiveLearningWorkChain(GivenDataWorkChain):
-    """Sample, deviate, select, label, refit; stage after stage, until each ensemble agrees on what its sampler visits.
+class ActiveLearningWorkChain(CampaignStateWorkChain):
+    """Iterations of stage after stage, until each ensemble agrees on what its sampler visits; then the last judgement.
 
-    What a run has is attached as it comes, so one that stops - for whatever reason - hands over all it has, and another one can
-    go on from there: see :mod:`workchains.loop.resuming`.
+    The campaign keeps the stages, the budget and late labels; an iteration does the rest. What a run has is attached as it comes,
+    so one that stops - for whatever reason - hands over all it has, and another one can go on from there: see
+    :mod:`workchains.loop.resuming`.
+
+    Its context also holds ``late`` (of each labelling step that goes on after its iteration: UUID, stage, and where its labels
+    belong), ``unused`` (whether labels came after the last fit), and ``ahead`` (sampling that was begun before its turn).
     """
 
     @classmethod
@@ -37,30 +53,19 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(
             steps.setup,
-            if_(steps.has_given)(
-                while_(steps.should_describe_given)(steps.run_describe_given),
-                steps.inspect_describe_given,
-                if_(steps.should_train_given)(steps.run_train, steps.inspect_train),
-            ),
+            if_(steps.has_given)(steps.run_given, steps.inspect_given),
+            steps.take_stock,
             while_(steps.should_iterate)(
-                if_(steps.has_choice)(steps.take_choice).else_(
-                    steps.run_levels,
-                    if_(steps.is_going_on)(steps.run_sample, steps.inspect_sample),
-                    if_(steps.is_going_on)(while_(steps.should_deviate)(steps.run_deviate), steps.inspect_deviate),
-                    if_(steps.is_going_on)(steps.run_select),
-                ),
-                if_(steps.is_going_on)(
-                    while_(steps.should_wait)(steps.run_ask),
-                    steps.run_label,
-                    while_(steps.should_wait_for_labels)(steps.await_label),
-                    steps.inspect_label,
-                ),
-                if_(steps.should_train)(steps.run_train, steps.inspect_train),
-                steps.run_judge,
+                while_(steps.should_await_candidates)(steps.await_candidates),
+                steps.run_iteration,
+                steps.inspect_iteration,
+                steps.take_stock,
             ),
-            while_(steps.late_are_coming)(steps.await_late),
-            if_(steps.should_train_late)(steps.run_train, steps.inspect_train),
-            if_(steps.has_judgement)(while_(steps.should_evaluate)(steps.run_evaluate), steps.inspect_evaluate),
+            while_(steps.should_await_late)(steps.await_late),
+            steps.collect_late,
+            if_(steps.should_train_late)(steps.run_train_late, steps.inspect_iteration),
+            while_(steps.should_evaluate)(steps.run_evaluate),
+            if_(steps.has_evaluated)(steps.inspect_evaluate),
             steps.results,
         )
 
@@ -81,46 +86,29 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         overrides
             any part of a campaign file, as nested dictionaries
         options
-            ``metadata.options`` per step (sample, deviate, label, fit, evaluate)
+            ``metadata.options`` per step (sample, describe, label, fit, evaluate)
         base
             folder that relative paths of structure files start from; default: the working directory
         """
-        from workchains.campaigns import resolve as resolve_campaign
+        from workchains.campaigns import resolve
 
-        return cls.get_builder_from_campaign(code, resolve_campaign(material, protocol, overrides or {}), options, base)
+        return cls.get_builder_from_campaign(code, resolve(material, protocol, overrides or {}), options, base)
 
     @classmethod
     def get_builder_from_campaign(
         cls, code: InstalledCode, campaign: Campaign, options: dict[str, Any] | None = None, base: Path | None = None
     ) -> ProcessBuilder:
         """Return a builder for a campaign that was read and checked; files it names are read here."""
-        from workchains.campaigns import read_files
-        from workchains.loop.given import find_given
+        from workchains.loop.builders import fill
 
-        builder: Any = cls.get_builder()
-        builder.code = code
-        builder.campaign = Dict(campaign.model_dump(mode="json"))
-        given = read_files(campaign, base or Path.cwd())
-        files = {link_key(name): FramesData.from_frames(frames) for name, frames in given.items()}
-        if files:
-            builder.files = files
-        if campaign.start:
-            builder.given = find_given(campaign, base or Path.cwd())
-        builder.options = Dict(options or {})
-        builder.metadata.label = campaign.name
-        builder.metadata.description = campaign.description
-        return builder
+        return fill(cls.get_builder(), code, campaign, options, base)
 
     # ------------------------------------------------------------------------------------------------ start
 
     def setup(self) -> None:
         """Start with nothing, or with what the campaign had that this one goes on from; build the structures."""
-        self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
-        self.ctx.groups, self.ctx.unconverged, self.ctx.failure = {}, {}, None
-        self.ctx.late, self.ctx.unused = {}, []
-        self.ctx.lates = 0
-        for name in KEPT:
-            self.ctx[name] = {}
+        self.begin_state()
+        self.ctx.late, self.ctx.late_batches, self.ctx.unused, self.ctx.ahead = {}, 0, False, None
         if "resumed" in self.inputs:
             self.take_over()
         campaign = self.campaign
@@ -131,75 +119,259 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
         settings = Dict({"structures": specs, "species": list(campaign.species), "geometry": geometry})
         built = self.call_once("structures", build_structures, label="build structures", settings=settings, **files)
         if not built.is_finished_ok:
-            self.end_with("ERROR_STRUCTURES_REFUSED", message=ending(built))
+            self.end_with(CampaignStatus.STRUCTURES_REFUSED, message=ending(built))
             return
         self.ctx.structures = built.outputs.result
         self.out("structures", self.ctx.structures)
 
-    def take_over(self) -> None:
-        """Take over what the earlier campaign had when its last iteration ended."""
-        record = self.inputs.resumed.get_dict()
-        for name, nodes in self.inputs.get("previous", {}).items():
-            for key, node in nodes.items():
-                self.keep(name, node, key)
-        self.ctx.groups, self.ctx.unconverged = record["groups"], record["unconverged"]
-        self.ctx.stage, self.ctx.stage_iteration = record["stage"], record["stage_iteration"]
-        self.ctx.iteration = record["iteration"]
-        self.ctx.lates, self.ctx.late = record["lates"], record["late"]
-        self.report(record["sentence"])
+    def has_given(self) -> bool:
+        """There are labelled frames to begin with, and no earlier campaign that has taken them up."""
+        given: Any = self.inputs.get("given")
+        return self.ctx.failure is None and bool(given) and not set(given["sources"]) & set(self.ctx.products["fingerprints"])
+
+    def run_given(self) -> ToContext:
+        """Begin with the frames that are there."""
+        given = self.submit_once(
+            GIVEN, GivenDataWorkChain, label="given frames", **self.shared(), **self.inputs["given"], seed=Int(self.campaign.seed)
+        )
+        return ToContext(given=given)
+
+    def inspect_given(self) -> None:
+        """Take over what came of them."""
+        node = self.ctx.given
+        for namespace in OF_GIVEN:
+            for key, data in node.outputs[namespace].items() if namespace in node.outputs else ():
+                self.hand_over_of(namespace, key, data)
+                if namespace == "tests":
+                    self.ctx.groups = {**self.ctx.groups, key: GIVEN}
+        for output in ("ensemble", "report"):
+            if output in node.outputs:
+                self.hand_over_of(PRODUCTS[output], self.key, node.outputs[output])
+        self.end_as(node)
+
+    # ------------------------------------------------------------------------------------------------ may it go on
+
+    def take_stock(self) -> None:
+        """End the campaign if a person asked to begin nothing new, or if its budget or its time is used up."""
+        if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
+            return
+        stage, budget = self.campaign.stages[self.ctx.stage].name, self.campaign.budget
+        if is_stopping(self.node):
+            self.end_with(CampaignStatus.STOPPED, labels=self.labels_paid(), stage=stage)
+        elif any(limit is not None for limit in (budget.labels, budget.core_hours, budget.hours)):
+            spent = self.spent()
+            used = what_is_used_up(budget, spent)
+            if used is not None:
+                self.end_with(CampaignStatus.BUDGET_EXHAUSTED, used=used, stage=stage)
+            elif budget.hours is not None and spent.hours >= budget.hours:
+                self.end_with(CampaignStatus.TIME_USED_UP, hours=f"{budget.hours:g}", labels=spent.labels, stage=stage)
 
     def should_iterate(self) -> bool:
-        """Go on until the stages are done or something ended the campaign; begin the next iteration."""
-        if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
-            return False
-        if is_stopping(self.node):
-            self.end_as_asked()
-            return False
-        if self.has_spent_all():
-            return False
+        """There is a stage to go on with, and nothing has ended the campaign."""
+        return self.ctx.failure is None and self.ctx.stage < len(self.campaign.stages)
+
+    # ------------------------------------------------------------------------------------------------ iterations
+
+    def candidates_ahead(self) -> ProcessNode | None:
+        """Return the sampling of the next iteration, if it was begun before its turn."""
+        ahead = self.ctx.ahead
+        if ahead is None or ahead["stage"] != self.ctx.stage or ahead["stage_iteration"] != self.ctx.stage_iteration + 1:
+            return None
+        return load_process(ahead["pk"])
+
+    def should_await_candidates(self) -> bool:
+        """The sampling that was begun before its turn has not ended."""
+        chain = self.candidates_ahead()
+        return chain is not None and not chain.is_terminated
+
+    def await_candidates(self) -> ToContext:
+        """Wait for it."""
+        return ToContext(**{f"others.pk_{chain.pk}": chain for chain in [self.candidates_ahead()] if chain is not None})
+
+    def run_iteration(self) -> ToContext:
+        """Begin the next iteration of the stage."""
+        self.collect_late()
+        ahead = self.candidates_ahead()
         self.ctx.iteration += 1
         self.ctx.stage_iteration += 1
-        self.ctx.selected = self.ctx.test = None
-        return True
+        stage, campaign = self.campaign.stages[self.ctx.stage], self.campaign
+        spent = self.spent()
+        ask = campaign.label.approval is not Approval.NEVER and not (
+            campaign.label.approval is Approval.FIRST and was_approved(self.node)
+        )
+        more: dict[str, Any] = {"structures": self.ctx.structures}
+        if ahead is not None and "candidates" in ahead.outputs:
+            more["candidates"] = ahead.outputs.candidates
+        if "unfinished" in self.inputs and self.ctx.iteration == self.inputs.resumed["iteration"] + 1:
+            more["choice"] = dict(self.inputs.unfinished)
+        coming = self.coming()
+        if coming is not None:
+            more["ahead"] = Dict({"name": campaign.stages[coming[0]].name, "stage_iteration": coming[1]})
+        own = {key: node for key, node in self.products("decisions").items() if node["stage"] == stage.name}
+        if own:
+            more["decisions"] = own
+        if self.has("fingerprints"):
+            more["fingerprints"] = self.products("fingerprints")
+        allowance = {"labels": most_labels(campaign.budget, spent, campaign.selection.core_hours), "ask": ask}
+        return self.submit_iteration(stage.name, allowance, more)
 
-    def has_choice(self) -> bool:
-        """The earlier campaign had chosen the frames of this iteration, and begun to label them."""
-        chosen = "selections" in self.inputs.get("unfinished", {})
-        return chosen and self.ctx.iteration == self.inputs.resumed["iteration"] + 1
+    def submit_iteration(self, stage: str, allowance: dict[str, Any], more: dict[str, Any]) -> ToContext:
+        """Submit an iteration, with all that the campaign has so far."""
+        told = {"name": stage, "iteration": self.ctx.iteration, "stage_iteration": self.ctx.stage_iteration}
+        for name in ("batches", "tests", "transfers"):
+            if self.has(name):
+                more[name] = self.products(name)
+        for name, namespace in (("ensemble", "ensembles"), ("report", "reports")):
+            if self.has(namespace):
+                more[name] = self.last(namespace)
+        node = self.submit_once(
+            self.key,
+            IterationWorkChain,
+            label=f"{self.key}: {stage}",
+            stage=Dict(told),
+            groups=Dict(self.ctx.groups),
+            allowance=Dict(allowance),
+            seed=Int(self.campaign.seed),
+            **self.shared(),
+            **more,
+        )
+        return ToContext(current=node)
 
-    def take_choice(self) -> None:
-        """Go on with the frames that were chosen; their labels, those that come too, are found by content."""
-        given = self.inputs.unfinished
-        for name in ("levels", "candidates", "fingerprints", "selections"):
-            if name in given:
-                self.keep(name, given[name])
-        self.ctx.selected, self.ctx.test = given.get("selected"), given.get("test")
+    def coming(self) -> tuple[int, int] | None:
+        """Return index of the stage and number in it of what may be sampled before its turn; None: nothing."""
+        stages, index, number = self.campaign.stages, self.ctx.stage, self.ctx.stage_iteration + 1
+        if self.ctx.stage_iteration >= stages[index].iterations:
+            index, number = index + 1, 1
+        if not self.campaign.overlap.sample_ahead or index >= len(stages) or stages[index].sampler.needs_ensemble:
+            return None
+        return index, number
+
+    def inspect_iteration(self) -> None:
+        """Hand over what it made; go to the next stage if this one has ended."""
+        node = self.ctx.current
+        made = {name: node.outputs[name] for name in PRODUCTS if name in node.outputs}
+        for output, data in made.items():
+            self.hand_over_of(PRODUCTS[output], self.key, data)
+            if output in ("test_batch", "transfer_batch"):
+                self.ctx.groups = {**self.ctx.groups, self.key: node.inputs.stage["name"]}
+        self.remember_children(node)
+        if "ensemble" in made:
+            self.ctx.unused = False  # it was fitted to all that had come
+        decision = made.get("decision")
+        if decision is not None and decision["ending"] is not None:
+            if decision["ending"] not in (Ending.CONVERGED, Ending.FIXED):
+                self.ctx.unconverged = {**self.ctx.unconverged, decision["stage"]: decision["sentence"]}
+            self.ctx.stage += 1
+            self.ctx.stage_iteration = 0
+        self.end_as(node)
+
+    def remember_children(self, node: ProcessNode) -> None:
+        """Remember what goes on after an iteration: labels that come late, and sampling begun before its turn."""
+        links = node.base.links.get_outgoing(link_type=(LinkType.CALL_WORK, LinkType.CALL_CALC)).all()
+        children = {link.link_label: link.node for link in links}
+        stage = node.inputs.stage["name"]
+        for output in ("batch", "test_batch", "transfer_batch"):
+            name = LABEL if output == "batch" else LABEL_TEST
+            if output in node.outputs and f"{name}_early" in children:
+                told = {"uuid": children[name].uuid, "namespace": PRODUCTS[output], "early": self.key, "stage": stage}
+                self.ctx.late = {**self.ctx.late, f"{self.key}_{name}": {**told, "iteration": self.ctx.iteration}}
+        if SAMPLE_AHEAD in children:
+            index = [stage.name for stage in self.campaign.stages].index(node.inputs.ahead["name"])
+            number = node.inputs.ahead["stage_iteration"]
+            self.ctx.ahead = {"pk": children[SAMPLE_AHEAD].pk, "stage": index, "stage_iteration": number}
+
+    def end_as(self, node: ProcessNode) -> None:
+        """End as an iteration did, if it has not ended well."""
+        if node.is_finished_ok or self.ctx.failure is not None:
+            return
+        if node.exit_status == CampaignStatus.STOPPED:
+            return  # that is told of the whole campaign when it takes stock
+        if not node.is_finished or node.exit_status not in {int(status) for status in CampaignStatus}:
+            told = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
+            self.end_with(CampaignStatus.ITERATION_FAILED, what=told, message=ending(node))
+            return
+        self.ctx.failure = (node.exit_status, node.exit_message)
+        self.report(f"{self.key} has ended the campaign: {node.exit_message}")
+
+    # ------------------------------------------------------------------------------------------------ labels that come late
+
+    def collect_late(self) -> None:
+        """Take the late labels of steps that have come to their end, each as a batch of its own."""
+        for name, told in dict(self.ctx.late).items():
+            chain = load_process(told["uuid"])
+            if not chain.is_terminated:
+                continue
+            self.ctx.late = {key: value for key, value in self.ctx.late.items() if key != name}
+            if "failures" in chain.outputs and told["namespace"] == "batches":
+                failures = self.ctx.products["failures"]
+                if told["early"] not in failures:
+                    self.hand_over_of("failures", told["early"], chain.outputs.failures)
+            early, parts = load_node(self.ctx.products[told["namespace"]][told["early"]]), labelled_parts(chain)
+            if sum(map(len, parts)) <= len(early):
+                continue
+            whole = self.whole_batch(chain, name, parts)
+            about = Dict({"stage": told["stage"], "iteration": told["iteration"]})
+            node = self.call_once(
+                f"{name}_late", late_labels, label="labels that came late", batch=whole, early=early, about=about
+            )
+            self.ctx.late_batches += 1
+            key = numbered(LATE, self.ctx.late_batches)
+            self.hand_over_of(told["namespace"], key, node.outputs.result)
+            if told["namespace"] != "batches":
+                self.ctx.groups = {**self.ctx.groups, key: told["stage"]}
+            self.ctx.unused = True
+            self.report(f"{len(node.outputs.result)} late labels of {told['early']} are there")
+
+    def whole_batch(self, chain: ProcessNode, name: str, parts: list[FramesData]) -> FramesData:
+        """Return all labels of a labelling step, put together here if it was killed before it could."""
+        if "batch" in chain.outputs:
+            return chain.outputs.batch
+        named: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(parts)}
+        return self.call_once(f"{name}_all", gather_labels, frames=chain.inputs.frames, **named).outputs.result
+
+    def should_await_late(self) -> bool:
+        """Labels of earlier iterations are still being made."""
+        return any(not load_process(told["uuid"]).is_terminated for told in self.ctx.late.values())
+
+    def await_late(self) -> ToContext:
+        """Wait for the next of them."""
+        return self.await_first([load_process(told["uuid"]) for told in self.ctx.late.values()])
+
+    def should_train_late(self) -> bool:
+        """Late labels came after the last fit: they were paid for, and shall be used."""
+        return self.ctx.unused and self.ctx.failure is None
+
+    def run_train_late(self) -> ToContext:
+        """Fit once more, in an iteration of its own."""
+        self.ctx.iteration += 1
+        return self.submit_iteration(LATE_LABELS, {"labels": 0, "ask": False}, {"structures": self.ctx.structures})
 
     # ------------------------------------------------------------------------------------------------ end
 
-    def has_judgement(self) -> bool:
-        """There is something to judge, and something to judge it on."""
-        return bool(self.ctx.ensembles and self.ctx.tests)
-
     def should_evaluate(self) -> bool:
-        """The ensembles are not judged yet."""
-        return self.ended("evaluate") is None
+        """There are ensembles, and test frames, and they are not evaluated yet."""
+        return self.has("ensembles") and self.has("tests") and self.ended("evaluate") is None
 
     def run_evaluate(self) -> ToContext:
-        """Judge every iteration's ensemble on the final test set."""
+        """Evaluate every iteration's ensemble on the final test set."""
         return self.run_one("evaluate", self.computer, self.make_evaluate)
 
     def make_evaluate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
-        """Return the job that judges."""
+        """Return the job that evaluates."""
+        ensembles, tests = self.products("ensembles"), self.products("tests")
         inputs = {
-            "label": f"judge {len(self.ctx.ensembles)} ensembles",
+            "label": f"evaluate {len(ensembles)} ensembles",
             "code": self.inputs.code,
-            "ensembles": self.all_made("ensembles"),
-            "tests": {f"test_{key}": node for key, node in self.all_made("tests").items()},
-            "groups": Dict({f"test_{key}": self.ctx.groups[key] for key in self.ctx.tests}),
+            "ensembles": ensembles,
+            "tests": {f"test_{key}": node for key, node in tests.items()},
+            "groups": Dict({f"test_{key}": self.ctx.groups[key] for key in tests}),
             "metadata": {"options": self.job_options("evaluate")},
         }
         return EvaluateJob, inputs, {}
+
+    def has_evaluated(self) -> bool:
+        """The last judgement was made."""
+        return self.child("evaluate") is not None
 
     def inspect_evaluate(self) -> None:
         """Hand over the judgement."""
@@ -209,17 +381,16 @@ class ActiveLearningWorkChain(GivenDataWorkChain):
             self.out("evaluation", node.outputs.report)
             self.tidy(node)
         elif self.ctx.failure is None:
-            self.end_with("ERROR_EVALUATION_FAILED", message=ending(node))
+            self.end_with(CampaignStatus.EVALUATION_FAILED, message=ending(node))
 
     def results(self) -> ExitCode | None:
         """Hand over the last ensemble, and say how the campaign ended."""
-        if self.ctx.ensembles:
-            self.out("ensemble", self.ensemble())
+        ensemble = self.ensemble()
+        if ensemble is not None:
+            self.out("ensemble", ensemble)
         if self.ctx.failure is None and self.ctx.unconverged:
             stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
-            self.end_with("WARNING_NOT_CONVERGED", labels=self.labels_paid(), stages=stages)
+            self.end_with(CampaignStatus.NOT_CONVERGED, labels=self.labels_paid(), stages=stages)
         if self.ctx.failure is None:
-            self.report(f"converged: all {len(self.campaign.stages)} stages done with {self.labels_paid()} labels")
-            return None
-        label, values = self.ctx.failure
-        return getattr(self.exit_codes, label).format(**values)
+            self.report(f"done: all {len(self.campaign.stages)} stages, with {self.labels_paid()} labels")
+        return self.ending()

@@ -10,7 +10,7 @@ from aiida.orm import ProcessNode
 
 from alworkflows.settings import Budget
 
-__all__ = ["Spent", "hours_since", "labels_left", "what_is_used_up"]
+__all__ = ["Spent", "hours_since", "most_labels", "share_out", "what_is_used_up"]
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,11 @@ def what_is_used_up(budget: Budget, spent: Spent) -> str | None:
     return None
 
 
-def labels_left(wanted: int, budget: Budget, spent: Spent, each_iteration: float | None = None) -> int:
-    """Return how many of the wanted labels may be bought now.
+def most_labels(budget: Budget, spent: Spent, each_iteration: float | None = None) -> int | None:
+    """Return how many labels an iteration may buy now; None: no limit.
 
     Parameters
     ----------
-    wanted
-        Labels that this iteration may buy.
     each_iteration
         Core-hours that the labels of one iteration may take; None: no limit.
 
@@ -54,7 +52,7 @@ def labels_left(wanted: int, budget: Budget, spent: Spent, each_iteration: float
     -----
     What a label takes is the mean of those there are; before the first is there, core-hours limit nothing.
     """
-    limits = [wanted]
+    limits: list[int] = []
     if budget.labels is not None:
         limits.append(budget.labels - spent.labels)
     if spent.per_label:
@@ -62,4 +60,16 @@ def labels_left(wanted: int, budget: Budget, spent: Spent, each_iteration: float
             limits.append(math.floor((budget.core_hours - spent.core_hours) / spent.per_label))
         if each_iteration is not None:
             limits.append(math.floor(each_iteration / spent.per_label))
-    return max(0, min(limits))
+    return max(0, min(limits)) if limits else None
+
+
+def share_out(most: int, wanted: int, share: float, candidates: int) -> tuple[int, float]:
+    """Return frames to choose and share of the candidates to test on, cut so that both together are at most ``most`` labels.
+
+    Where they must be cut, a fifth at most goes to test frames; all of it where nothing is to be chosen.
+    """
+    tests = round(share * candidates)
+    if wanted + tests <= most:
+        return wanted, share
+    tests = min(tests, most // 5) if wanted else most
+    return (most - tests if wanted else 0), tests / candidates

@@ -1,26 +1,29 @@
-"""A campaign that begins with labelled frames: from a file, from an earlier campaign, from an AiiDA archive."""
+"""``GivenDataWorkChain``: the labelled frames that a campaign begins with; each source is a batch of its own."""
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from aiida.engine import ExitCode, ToContext, calcfunction
+from aiida.engine import ExitCode, ToContext, calcfunction, if_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import ArrayData, Dict, Int
 
-from alworkflows import frames as frames_io
-from alworkflows.errors import InputError
-from alworkflows.settings import Campaign, GivenData
-from workchains.calculations.describe_job import DeviateJob
+from workchains.calculations.describe_job import DescribeJob
 from workchains.data.frames import FramesData
-from workchains.loop.late import OverlapWorkChain
-from workchains.loop.state import GIVEN
-from workchains.processes.keyed import derive_seed, ending, numbered
-from workchains.processes.queueing import load_process
+from workchains.loop import step_inputs as of
+from workchains.loop.base import LoopWorkChain
+from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
+from workchains.processes.exit_statuses import CampaignStatus
+from workchains.processes.keyed import ending
+from workchains.processes.naming import derive_seed, in_order
+from workchains.processes.queueing import is_stopping, load_process
+from workchains.steps.train import TrainWorkChain
 
-__all__ = ["GivenDataWorkChain", "divide_given", "find_given"]
+__all__ = ["GIVEN", "GivenDataWorkChain", "divide_given"]
+
+#: name of the group of test frames that came with given data
+GIVEN = "given"
 
 
 @calcfunction
@@ -50,182 +53,116 @@ def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed:
     return result
 
 
-class GivenDataWorkChain(OverlapWorkChain):
-    """What a campaign does with labelled frames that it begins with; each source is a batch of its own."""
+class GivenDataWorkChain(LoopWorkChain):
+    """Describe given frames, so that they are known and not chosen again; divide them; fit a first ensemble to them."""
 
-    def has_given(self) -> bool:
-        """There are labelled frames to begin with, and no earlier campaign that has taken them up."""
-        taken_up = any(key.startswith(GIVEN) for key in self.ctx.fingerprints)
-        return self.ctx.failure is None and bool(self.inputs.get("given")) and not taken_up
-
-    def given_keys(self) -> list[str]:
-        """Return the keys of the sources, in the order of the campaign file."""
-        return sorted(self.inputs.given)
-
-    def should_describe_given(self) -> bool:
-        """The fingerprint of a source is not there yet."""
-        return any(self.ended(f"{key}_deviate") is None for key in self.given_keys())
-
-    def run_describe_given(self) -> ToContext:
-        """Describe each source, so that its frames are known and not chosen again."""
-        children = {key: self.child(f"{key}_deviate") for key in self.given_keys()}
-        running = {f"{key}_deviate": int(node.pk or 0) for key, node in children.items() if node is not None}
-        waiting = [f"{key}_deviate" for key, node in children.items() if node is None]
-        ended = [key for key, pk in running.items() if load_process(pk).is_terminated]
-        return self.submit_some(
-            self.computer, waiting, self.make_describe_given, {key: pk for key, pk in running.items() if key not in ended}
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.input_namespace("sources", valid_type=FramesData, dynamic=True, help="labelled frames, a set a source")
+        spec.input("uses", valid_type=Dict, help="of each source: use (train, test or divide), test_share (where divided)")
+        spec.input("seed", valid_type=Int, help="of the campaign; each division has one derived from it")
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
+        spec.outline(
+            steps.setup,
+            while_(steps.should_describe)(steps.run_describe),
+            steps.inspect_describe,
+            if_(steps.should_train)(steps.run_train, steps.inspect_train),
+            steps.results,
         )
+        spec.output_namespace("batches", valid_type=FramesData, dynamic=True, help="labelled frames to train on, by source")
+        spec.output_namespace("tests", valid_type=FramesData, dynamic=True, help="labelled frames never trained on, by source")
+        spec.output_namespace("fingerprints", valid_type=ArrayData, dynamic=True, help="of the frames to train on; ids of all")
+        spec.expose_outputs(TrainWorkChain)
+        declare_exit_codes(spec, OF_GIVEN)
 
-    def make_describe_given(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+    def setup(self) -> None:
+        """Begin with nothing."""
+        self.ctx.failure, self.ctx.products = None, {}
+
+    def hand_over_of(self, namespace: str, key: str, node: Any) -> None:
+        """Remember what came of a source, and hand it over."""
+        self.ctx.products = {**self.ctx.products, namespace: {**self.ctx.products.get(namespace, {}), key: node}}
+        self.out(f"{namespace}.{key}", node)
+
+    def should_describe(self) -> bool:
+        """The fingerprint of a source is not there yet."""
+        return self.is_going_on() and any(self.ended(f"{key}_describe") is None for key in self.inputs.sources)
+
+    def run_describe(self) -> ToContext:
+        """Describe each source."""
+        children = {f"{key}_describe": self.child(f"{key}_describe") for key in in_order(self.inputs.sources)}
+        running = {key: int(node.pk or 0) for key, node in children.items() if node is not None}
+        waiting = [key for key, node in children.items() if node is None]
+        living = {key: pk for key, pk in running.items() if not load_process(pk).is_terminated}
+        return self.submit_some(self.computer, waiting, self.make_describe, living)
+
+    def make_describe(self, child: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes a source."""
-        frames = self.inputs.given[key.removesuffix("_deviate")]
-        campaign = self.campaign
-        limits = campaign.selection.geometry.model_dump(mode="json")
+        key = next(key for key in self.inputs.sources if f"{key}_describe" == child)
+        frames, campaign = self.inputs.sources[key], self.campaign
         inputs = {
+            **of.describing(campaign, campaign.selection.geometry, None, {}),
             "label": f"describe {len(frames)} given frames",
             "code": self.inputs.code,
             "candidates": frames,
-            "settings": Dict({"species": list(campaign.species), "geometry": limits, "grade": False}),
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
-    def inspect_describe_given(self) -> None:
+    def inspect_describe(self) -> None:
         """Add each source to the data set or to the test frames."""
-        campaign = self.campaign
-        for number, key in enumerate(self.given_keys()):
-            node, frames = self.ended(f"{key}_deviate"), self.inputs.given[key]
-            assert node is not None
+        for number, key in enumerate(in_order(self.inputs.sources)):
+            node = self.ended(f"{key}_describe")
+            if node is None:
+                return  # a person asked to begin nothing new
             if not node.is_finished_ok:
-                self.end_with("ERROR_GIVEN_DATA_REFUSED", source=key, message=ending(node))
+                self.end_with(CampaignStatus.GIVEN_DATA_REFUSED, source=key, message=ending(node))
                 return
             self.tidy(node)
-            use = key.rpartition("_")[2]
+            frames, about = self.inputs.sources[key], self.inputs.uses[key]
             divided = self.call_once(
                 f"{key}_divide",
                 divide_given,
-                label=f"given frames: {use}",
+                label=f"given frames: {about['use']}",
                 frames=frames,
                 deviation=node.outputs.deviation,
-                settings=Dict({"use": use, "test_share": campaign.start[int(key.split("_")[1])].test_share}),
-                seed=Int(derive_seed(campaign.seed, GIVEN, number)),
+                settings=Dict(about),
+                seed=Int(derive_seed(self.inputs.seed.value, GIVEN, number)),
             )
             if not divided.is_finished_ok:
-                self.end_with("ERROR_GIVEN_DATA_REFUSED", source=key, message=ending(divided))
+                self.end_with(CampaignStatus.GIVEN_DATA_REFUSED, source=key, message=ending(divided))
                 return
-            outputs = divided.outputs
-            self.keep("fingerprints", outputs.fingerprints, key)
-            batch = frames if use == "train" else outputs.batch if "batch" in outputs else None
-            test = frames if use == "test" else outputs.test if "test" in outputs else None
-            if batch is not None:
-                self.keep("batches", batch, key)
-            if test is not None:
-                self.keep("tests", test, key)
-                self.ctx.groups = {**self.ctx.groups, key: GIVEN}
-        total = {name: sum(self.frames_made(name).values()) for name in ("batches", "tests")}
+            self.hand_over_of("fingerprints", key, divided.outputs.fingerprints)
+            for namespace, output, use in (("batches", "batch", "train"), ("tests", "test", "test")):
+                if about["use"] == use:
+                    self.hand_over_of(namespace, key, frames)
+                elif output in divided.outputs:
+                    self.hand_over_of(namespace, key, divided.outputs[output])
+        total = {name: sum(map(len, self.ctx.products.get(name, {}).values())) for name in ("batches", "tests")}
         self.report(f"begins with {total['batches']} given frames to train on and {total['tests']} to test on")
 
-    def should_train_given(self) -> bool:
-        """There is something to train on before the first iteration."""
-        return self.ctx.failure is None and bool(self.ctx.batches)
+    def should_train(self) -> bool:
+        """There is something to train on."""
+        return self.is_going_on() and bool(self.ctx.products.get("batches"))
 
+    def run_train(self) -> ToContext:
+        """Fit an ensemble to the given frames."""
+        sets = {name: self.ctx.products.get(name, {}) for name in ("batches", "tests", "transfers")}
+        return ToContext(train=self.submit_training(sets, {}))
 
-# ------------------------------------------------------------------------------------------------ before the launch
+    def inspect_train(self) -> None:
+        """Hand over the first ensemble."""
+        node = self.ctx.train
+        if node.is_finished_ok:
+            self.out_many(self.exposed_outputs(node, TrainWorkChain))
+        elif not is_stopping(self.node):
+            self.end_without_fit(node, GIVEN)
 
-
-def find_given(campaign: Campaign, base: Path) -> dict[str, FramesData]:
-    """Return the labelled frames that a campaign begins with, by a key that says their place in the list and their use.
-
-    An archive is imported into the profile.
-
-    Parameters
-    ----------
-    base
-        Folder that relative paths start from.
-
-    Raises
-    ------
-    InputError
-        If a source is missing, holds no labels or other species, or its labels are those of another engine than another's.
-    """
-    found: dict[str, FramesData] = {}
-    for number, source in enumerate(campaign.start):
-        where = f"start.{number}"
-        for use, node in _read(source, base, where):
-            key = numbered(GIVEN, number)
-            same = [name for name in found if name.startswith(key) and name.endswith(f"_{use}")]
-            found[f"{key}_{len(same):02d}_{use}"] = node
-            _check(node, campaign, where)
-    seen: dict[str, str] = {}
-    first: tuple[str, dict[str, Any]] | None = None
-    for key, node in found.items():
-        for identity in node.ids:
-            if identity in seen:
-                raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
-            seen[identity] = key
-        if node.engine is not None and frames_io.is_given(node.engine):
-            continue
-        if first is not None and node.engine != first[1]:
-            raise InputError(f"start: labels of two engines or settings: {first[0]} has {first[1]}, {key} has {node.engine}")
-        first = first or (key, node.engine or {})
-    return found
-
-
-def _read(source: GivenData, base: Path, where: str) -> list[tuple[str, FramesData]]:
-    if source.file is not None:
-        return [("divide", _read_file(base / source.file, where))]
-    if source.archive is not None:
-        _import(base / source.archive, where)
-    from workchains.provenance import is_campaign, load_node
-
-    node = load_node(str(source.node))
-    if isinstance(node, FramesData):
-        return [("divide", node)]
-    if is_campaign(node):
-        outputs = {name: dict(node.outputs[name]) for name in ("batches", "tests") if name in node.outputs}
-        batches, tests = outputs.get("batches", {}), outputs.get("tests", {})
-        if not batches:
-            raise InputError(f"{where}.node: the campaign {node.pk} has no labelled frames")
-        return [("train", batches[key]) for key in sorted(batches)] + [("test", tests[key]) for key in sorted(tests)]
-    raise InputError(f"{where}.node: expected a campaign or labelled frames (FramesData), got {type(node).__name__} <{node.pk}>")
-
-
-def _read_file(path: Path, where: str) -> FramesData:
-    try:
-        if path.suffix == ".npz":
-            frames, header = frames_io.load(path)
-        else:
-            frames, header = frames_io.read(path), {}
-        frames_io.check_labelled(frames, ("energy", "forces"), str(path))
-    except InputError as error:
-        raise InputError(f"{where}.file: {error}") from error
-    for number, frame in enumerate(frames):
-        origin = {"structure": path.stem, "sampler": "given", "index": number}
-        frame.info["origin"] = {**origin, **frame.info.get("origin", {})}
-    if not header.get("engine"):
-        header = {"engine": {frames_io.GIVEN: path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16]}}
-    node = FramesData.from_frames(frames, header)
-    node.label = f"given: {path.name}"
-    return node
-
-
-def _import(path: Path, where: str) -> None:
-    """Bring an archive into the profile."""
-    from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema, UnreachableStorage
-    from aiida.tools.archive import import_archive
-    from aiida.tools.archive.exceptions import ExportImportException
-
-    if not path.is_file():
-        raise InputError(f"{where}.archive: {path}: no such file")
-    try:
-        import_archive(path, create_group=False)
-    except (CorruptStorage, IncompatibleStorageSchema, UnreachableStorage, ExportImportException) as error:
-        raise InputError(f"{where}.archive: {path}: cannot be imported: {error}") from error
-
-
-def _check(node: FramesData, campaign: Campaign, where: str) -> None:
-    if node.engine is None:
-        raise InputError(f"{where}: expected labelled frames, got {len(node)} frames without labels")
-    strangers = sorted(set(node.base.attributes.get("species")) - set(campaign.species))
-    if strangers:
-        raise InputError(f"{where}: expected the species {', '.join(campaign.species)}, got also {', '.join(strangers)}")
+    def results(self) -> ExitCode | None:
+        """Say how it ended."""
+        trained = "train" in self.ctx and self.ctx.train.is_finished_ok
+        if self.ctx.failure is None and is_stopping(self.node) and not trained:
+            self.end_with(CampaignStatus.STOPPED, stage=GIVEN, labels=0)
+        return self.ending()

@@ -1,381 +1,273 @@
-"""One iteration of a campaign: levels, sample, deviate, select, ask, label, train, judge."""
+"""``IterationWorkChain``: one iteration of a campaign, from the trust levels to the decision about its stage."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from aiida.engine import ToContext
-from aiida.orm import Dict, Int, List, ProcessNode
+from aiida.engine import ExitCode, ToContext, if_, while_
+from aiida.engine.processes.workchains.workchain import WorkChainSpec
+from aiida.orm import Dict, Int
 
-from alworkflows.selection.convergence import Ending
-from alworkflows.settings import Approval, Criterion, Stage
-from workchains.calculations.describe_job import DeviateJob
-from workchains.data.ensemble import EnsembleData
-from workchains.labelling import LabelWorkChain
-from workchains.loop.approval import answer, estimate, put_question
-from workchains.loop.budget import Spent, hours_since, labels_left, what_is_used_up
-from workchains.loop.state import CampaignWorkChain, latest
+from workchains.calculations.describe_job import DescribeJob
+from workchains.loop import step_inputs as of
+from workchains.loop.iteration_labels import LabelsFrames
+from workchains.loop.iteration_ports import declare
+from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
+from workchains.processes.naming import derive_seed, in_order
 from workchains.processes.queueing import is_stopping
-from workchains.provenance.costs import costs
-from workchains.steps.convergence import judge_iteration
-from workchains.steps.sample import SampleWorkChain
+from workchains.steps.convergence import decide_convergence
 from workchains.steps.select import select_frames
-from workchains.steps.train import TrainWorkChain
-from workchains.steps.trust_levels import find_levels
+from workchains.steps.trust_levels import find_trust_levels
 
-__all__ = ["IterationWorkChain"]
+__all__ = ["LATE_LABELS", "IterationWorkChain"]
 
-#: exit statuses of a LabelWorkChain that a campaign tells in its own name
-LABELLING = {402: "ERROR_ALL_LABELS_FAILED", 403: "ERROR_TOO_MANY_LABELS_FAILED"}
-#: exit status of a TrainWorkChain whose members would have been too few
-COMMITTEE_TOO_SMALL = 406
+#: in place of a stage, for an iteration that does nothing but fit to labels which came late
+LATE_LABELS = "late labels"
+#: sets of labelled frames: the namespace of those before, and what an iteration adds
+SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 
 
-class IterationWorkChain(CampaignWorkChain):
-    """The steps of an iteration; the loop around them is the subclass's."""
+class IterationWorkChain(LabelsFrames):
+    """Find the trust levels, sample, describe, select, label, refit, decide.
 
-    def is_going_on(self) -> bool:
-        """Nothing has ended the campaign, and nobody has asked it to begin nothing new."""
-        if self.ctx.failure is None and is_stopping(self.node):
-            self.end_as_asked()
-        return self.ctx.failure is None
+    What it has is handed over as it comes, so that one which stops, for whatever reason, hands over all it has. Its context holds
+    ``products``: what its steps have made so far, by the names of the outputs.
+    """
 
-    # ------------------------------------------------------------------------------------------------ what may be spent
+    @classmethod
+    def define(cls, spec: WorkChainSpec) -> None:  # type: ignore[override]
+        """Declare inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        declare(spec)
+        steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
+        spec.outline(
+            steps.setup,
+            if_(steps.should_choose)(
+                if_(steps.has_choice)(steps.take_choice).else_(
+                    if_(steps.should_find_levels)(steps.run_levels),
+                    if_(steps.is_going_on)(steps.run_sample, steps.inspect_sample),
+                    while_(steps.should_describe)(steps.run_describe),
+                    steps.inspect_describe,
+                    if_(steps.should_select)(steps.run_select),
+                ),
+                while_(steps.should_ask)(steps.run_ask),
+                steps.inspect_answer,
+            ),
+            if_(steps.should_label)(
+                steps.run_label,
+                while_(steps.should_wait_for_labels)(steps.await_labels),
+                steps.inspect_label,
+            ),
+            if_(steps.should_train)(steps.run_train, steps.inspect_train),
+            if_(steps.should_decide)(steps.run_decide),
+            steps.results,
+        )
 
-    def spent(self) -> Spent:
-        """Return what this campaign, and those it goes on from, have spent; hours are its own."""
-        campaign = self.campaign
-        core_hours, per_label = 0.0, None
-        if campaign.budget.core_hours is not None or campaign.selection.core_hours is not None:
-            found, before = costs(self.node), self.inputs["resumed"].get_dict() if "resumed" in self.inputs else {}
-            core_hours = before.get("core_hours", 0.0) + found.total.core_hours
-            per_label = found.labels.per_label or before.get("per_label")
-        return Spent(self.labels_paid(), core_hours, per_label, hours_since(self.node))
+    # ------------------------------------------------------------------------------------------------ what it is, what there is
 
-    def has_spent_all(self) -> bool:
-        """End the campaign if its budget or its time is used up."""
-        budget = self.campaign.budget
-        if budget.labels is None and budget.core_hours is None and budget.hours is None:
-            return False
-        spent = self.spent()
-        used = what_is_used_up(budget, spent)
-        if used is not None:
-            self.end_with("WARNING_BUDGET_EXHAUSTED", used=used, stage=self.stage.name)
-        elif budget.hours is not None and spent.hours >= budget.hours:
-            self.end_with("WARNING_TIME_USED_UP", hours=f"{budget.hours:g}", labels=spent.labels, stage=self.stage.name)
-        return self.ctx.failure is not None
+    def setup(self) -> None:
+        """Begin with nothing."""
+        self.ctx.failure, self.ctx.products, self.ctx.labelling = None, {}, []
+
+    def with_own(self, name: str, output: str) -> dict[str, Any]:
+        """Return what a namespace of the inputs holds, and what this iteration has added."""
+        own = self.product(output)
+        return {**self.given(name), **({self.key: own} if own is not None else {})}
 
     # ------------------------------------------------------------------------------------------------ levels and samples
 
+    def should_choose(self) -> bool:
+        """Frames are to be chosen: it is more than a fit to labels that came late."""
+        return bool(self.inputs.stage["name"] != LATE_LABELS)
+
+    def has_choice(self) -> bool:
+        """An earlier campaign had chosen the frames of this iteration, and begun to label them."""
+        return "choice" in self.inputs
+
+    def take_choice(self) -> None:
+        """Go on with the frames that were chosen; their labels, those that come too, are found by content."""
+        for name, node in self.inputs.choice.items():
+            self.hand_over(name, node)
+
+    def should_find_levels(self) -> bool:
+        """There is an ensemble whose disagreement is to be judged."""
+        return "ensemble" in self.inputs and "report" in self.inputs and self.is_going_on()
+
     def run_levels(self) -> None:
         """Turn the errors that the user wants into disagreements of the last ensemble."""
-        if not self.ctx.ensembles:
-            return
-        last = latest(self.ctx.reports)
-        settings = {
-            "levels": self.campaign.selection.levels.model_dump(mode="json"),
-            "stage": self.stage.name,
-            "stages": {f"test_{key}": self.ctx.groups[key] for key in self.ctx.tests},
-            "reference": self.ensemble().reference_disagreement,
-        }
-        node = self.call_once(
-            f"{self.key}_levels",
-            find_levels,
-            label=f"{self.key}: levels",
-            report=self.made("reports", last),
-            settings=Dict(settings),
+        groups = [(key, self.inputs.groups[key]) for key in in_order(self.given("tests"))]
+        outputs = self.call_or_end(
+            "trust_levels",
+            find_trust_levels,
+            CampaignStatus.LEVELS_UNUSABLE,
+            report=self.inputs.report,
+            settings=Dict(of.trust_levels(self.campaign, self.stage, groups, self.inputs.ensemble.reference_disagreement)),
         )
-        if not node.is_finished_ok:
-            self.end_with("ERROR_LEVELS_UNUSABLE", stage=self.stage.name, message=ending(node))
-            return
-        self.keep("levels", node.outputs.result)
-        self.report(f"{self.key} ({self.stage.name}): {node.outputs.result['sentence']}")
+        if outputs is not None:
+            self.hand_over("trust_levels", outputs.result)
+            self.report(f"{self.about}: {outputs.result['sentence']}")
+
+    def window(self) -> list[float] | None:
+        """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
+        levels = self.product("trust_levels")
+        return None if levels is None else [levels["lower"], levels["upper"]]
 
     def run_sample(self) -> ToContext | None:
-        """Make candidates with this stage's sampler."""
-        stage, window = self.stage, self.window()
-        driven = stage.sampler.needs_ensemble
-        node = self.submit_sample(
-            f"{self.key}_sample",
-            f"{self.key}: {stage.name}",
-            stage,
-            {"seed": self.seed("sample"), "upper": window[1] if driven and window else None},
-            self.ensemble() if driven else None,
-        )
-        return ToContext(sample=node)
-
-    def submit_sample(
-        self, key: str, label: str, stage: Stage, run: dict[str, Any], ensemble: EnsembleData | None = None
-    ) -> ProcessNode:
-        """Submit the sampling of a stage; ``run``: seed, and the disagreement (eV/A) at which a run stops."""
-        inputs: dict[str, Any] = {} if ensemble is None else {"ensemble": ensemble}
-        return self.submit_once(
-            key,
-            SampleWorkChain,
-            label=f"{label}, sample {len(stage.structures)} structures",
-            code=self.inputs.code,
-            structures=self.ctx.structures,
-            names=List(list(stage.structures)),
-            sampler=Dict(stage.sampler.model_dump(mode="json")),
-            run=Dict(run),
-            options=self.options("sample"),
-            clean=self.campaign.label.clean,
-            **inputs,
-        )
+        """Make candidates with this stage's sampler, unless they are there."""
+        self.ctx.sample = None
+        if "candidates" in self.inputs:
+            return None
+        stage, window, number = self.stage, self.window(), self.inputs.stage["stage_iteration"]
+        if not stage.sampler.needs_ensemble:
+            return ToContext(sample=self.submit_sample("sample", stage, number))
+        upper = window[1] if window else None
+        return ToContext(sample=self.submit_sample("sample", stage, number, self.inputs.get("ensemble"), upper))
 
     def inspect_sample(self) -> None:
         """Keep the candidates."""
         node = self.ctx.sample
-        if "candidates" not in node.outputs:
-            if self.is_going_on():
-                self.end_with("ERROR_SAMPLING_FAILED", stage=self.stage.name, message=ending(node))
-            return
-        self.keep("candidates", node.outputs.candidates)
+        if node is None:
+            self.hand_over("candidates", self.inputs.candidates)
+        elif "candidates" in node.outputs:
+            self.hand_over("candidates", node.outputs.candidates)
+        elif self.is_going_on():
+            self.end_with(CampaignStatus.SAMPLING_FAILED, stage=self.stage.name, message=ending(node))
 
     # ------------------------------------------------------------------------------------------------ choose
 
-    def should_deviate(self) -> bool:
-        """The candidates are not described yet."""
-        return self.ended(f"{self.key}_deviate") is None
+    def should_describe(self) -> bool:
+        """There are candidates that are not described yet."""
+        return self.product("candidates") is not None and self.is_going_on() and self.ended("describe") is None
 
-    def run_deviate(self) -> ToContext:
+    def run_describe(self) -> ToContext:
         """Measure what selection needs to know of each candidate."""
-        return self.run_one(f"{self.key}_deviate", self.computer, self.make_deviate)
+        return self.run_one("describe", self.computer, self.make_describe)
 
-    def make_deviate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
+    def make_describe(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes the candidates."""
-        candidates, limits = self.made("candidates"), self.campaign.limits(self.stage).model_dump(mode="json")
-        inputs: dict[str, Any] = {"ensemble": self.ensemble()} if self.ctx.ensembles else {}
-        grade = bool(self.ctx.ensembles) and self.campaign.selection.criterion is Criterion.GRADE
-        if grade:
-            inputs["batches"] = {f"batch_{key}": node for key, node in self.all_made("batches").items()}
+        candidates, ensemble = self.product("candidates"), self.inputs.get("ensemble")
+        inputs = of.describing(self.campaign, self.campaign.limits(self.stage), ensemble, self.given("batches"))
         inputs |= {
-            "label": f"{self.key}: deviate {len(candidates)} candidates",
+            "label": f"{self.key}: describe {len(candidates)} candidates",
             "code": self.inputs.code,
             "candidates": candidates,
-            "settings": Dict({"species": list(self.campaign.species), "geometry": limits, "grade": grade}),
-            "metadata": {"options": self.job_options("deviate")},
+            "metadata": {"options": self.job_options("describe")},
         }
-        return DeviateJob, inputs, {}
+        return DescribeJob, inputs, {}
 
-    def inspect_deviate(self) -> None:
+    def inspect_describe(self) -> None:
         """See that every candidate was described."""
-        node = self.ended(f"{self.key}_deviate")
-        assert node is not None
-        if not node.is_finished_ok:
-            self.end_with("ERROR_DEVIATION_FAILED", stage=self.stage.name, message=ending(node))
+        node = self.ended("describe")
+        if node is None or self.ctx.failure is not None:
             return
-        self.ctx.deviation = node.outputs.deviation
+        if not node.is_finished_ok:
+            self.end_with(CampaignStatus.DEVIATION_FAILED, stage=self.stage.name, message=ending(node))
+            return
+        self.hand_over("deviation", node.outputs.deviation)
         self.tidy(node)
+
+    def should_select(self) -> bool:
+        """Described candidates are there to choose from."""
+        return self.product("deviation") is not None and self.is_going_on()
 
     def run_select(self) -> None:
         """Choose the frames to label and the random test frames."""
-        candidates = self.made("candidates")
-        chosen = self.call_once(
-            f"{self.key}_select",
+        candidates, most = self.product("candidates"), self.inputs.allowance["labels"]
+        settings = of.selection(self.campaign, self.stage, len(candidates), self.window(), most)
+        if settings != of.selection(self.campaign, self.stage, len(candidates), self.window(), None):
+            tests = round(settings["test_share"] * len(candidates))
+            self.report(f"{self.about}: the budget leaves {most} labels, {tests} of them for test frames")
+        outputs = self.call_or_end(
+            "select",
             select_frames,
-            label=f"{self.key}: select",
+            CampaignStatus.SELECTION_FAILED,
             candidates=candidates,
-            deviation=self.ctx.deviation,
-            settings=Dict(self.selection_settings(len(candidates))),
-            seed=Int(self.seed("select")),
-            **self.all_made("fingerprints"),
+            deviation=self.product("deviation"),
+            settings=Dict(settings),
+            seed=Int(derive_seed(self.inputs.seed.value, self.stage.name, self.inputs.stage["stage_iteration"], "select")),
+            **self.given("fingerprints"),
         )
-        if not chosen.is_finished_ok:
-            self.end_with("ERROR_SELECTION_FAILED", stage=self.stage.name, message=ending(chosen))
+        if outputs is None:
             return
-        outputs = chosen.outputs
-        self.ctx.selected = outputs.selected if "selected" in outputs else None
-        self.ctx.test = outputs.test if "test" in outputs else None
-        self.keep("fingerprints", outputs.fingerprints)
-        self.keep("selections", outputs.selection)
+        for name in ("selected", "test", "fingerprints", "selection"):
+            if name in outputs:
+                self.hand_over(name, outputs[name])
         counts = outputs.selection["counts"]
-        self.report(f"{self.key} ({self.stage.name}): " + ", ".join(f"{number} {name}" for name, number in counts.items()))
+        self.report(f"{self.about}: " + ", ".join(f"{number} {name}" for name, number in counts.items()))
         if self.stage.train and counts["valid"] and counts["failed"] == counts["valid"]:
             upper = outputs.selection["window"][1]
-            self.end_with("ERROR_BEYOND_TRUST", stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
+            self.end_with(CampaignStatus.BEYOND_TRUST, stage=self.stage.name, total=counts["valid"], upper=f"{upper:.3g}")
         if not counts["valid"]:
-            self.end_with("ERROR_NO_CANDIDATES", stage=self.stage.name, total=len(candidates))
+            self.end_with(CampaignStatus.NO_CANDIDATES, stage=self.stage.name, total=len(candidates))
 
-    def selection_settings(self, candidates: int) -> dict[str, Any]:
-        """Return the selection's settings, with the levels that hold and what may be bought."""
-        campaign = self.campaign
-        values = campaign.selection.model_dump(mode="json")
-        wanted, share = self.stage.budget or campaign.selection.budget, campaign.selection.test_share
-        if not self.stage.train:
-            # a transfer set follows the sampler's own distribution, as a test set does
-            wanted, share = 0, min(1.0, wanted / candidates)
-        left = labels_left(wanted + round(share * candidates), campaign.budget, self.spent(), campaign.selection.core_hours)
-        if left < wanted + round(share * candidates):
-            # what is left goes to both in the proportion that was wanted
-            tests = left if not wanted else min(round(share * candidates), left // 5)
-            wanted, share = left - tests if wanted else 0, tests / candidates
-            self.report(f"{self.key}: the budget leaves {left} labels, {tests} of them for test frames")
-        return {**values, "window": self.window(), "budget_now": wanted, "test_share": share}
-
-    # ------------------------------------------------------------------------------------------------ label
-
-    def should_wait(self) -> bool:
-        """A person wants to be asked before these labels are paid for, and has not answered."""
-        wanted = self.campaign.label.approval
-        if wanted is Approval.NEVER or not self.is_going_on() or not self.chosen() or is_stopping(self.node):
-            return False
-        said = answer(self.node, self.key)
-        if said is False:
-            self.end_with("WARNING_NOT_APPROVED", stage=self.stage.name, labels=sum(map(len, self.chosen())))
-        first = wanted is Approval.FIRST and answer(self.node) is True
-        return said is None and not first
-
-    def run_ask(self) -> None:
-        """Say what the labels would cost, and pause until `alworkflows approve` answers."""
-        question = estimate(self.chosen(), self.campaign.label, self.label_code)
-        put_question(self.node, self.key, question)
-        self.report(f"{self.key}: waiting for approval: {question['text']}; answer with: alworkflows approve {self.node.pk}")
-        self.pause(f"waiting for approval: {question['text']}")
-
-    def run_label(self) -> ToContext | None:
-        """Label the chosen frames and the test frames."""
-        settings = Dict(self.campaign.label.model_dump(mode="json"))
-        geometry = Dict(self.campaign.limits(self.stage).model_dump(mode="json"))
-        nodes = {}
-        for name, frames in (("label", self.ctx.selected), ("label_test", self.ctx.test)):
-            if frames is not None and self.is_going_on():
-                nodes[name] = self.submit_once(
-                    f"{self.key}_{name}",
-                    LabelWorkChain,
-                    label=f"{self.key}: label {len(frames)} {'chosen' if name == 'label' else 'test'} frames",
-                    code=self.label_code,
-                    frames=frames,
-                    settings=settings,
-                    geometry=geometry,
-                    options=self.options("label"),
-                )
-        self.ctx.labelling = list(nodes)
-        return ToContext(**nodes)
-
-    def inspect_label(self) -> None:
-        """Add the batch to the data set; keep the failures with their reasons."""
-        for name, output in (("label", "batches"), ("label_test", "tests" if self.stage.train else "transfers")):
-            if name not in self.ctx.labelling:
-                continue
-            node = self.ctx[name]
-            if "batch" in node.outputs:
-                self.keep_labels(output, node.outputs.batch)
-            if name == "label" and "failures" in node.outputs:
-                self.keep("failures", node.outputs.failures)
-            if not node.is_finished_ok and name == "label":
-                label = LABELLING.get(node.exit_status, "ERROR_LABELLING_FAILED")
-                self.end_with(label, stage=self.stage.name, message=ending(node))
-            elif not node.is_finished_ok:
-                self.report(f"labelling the test frames failed: {ending(node)}")
-        if is_stopping(self.node):
-            # labels that were let go of are no failure of the campaign
-            self.end_as_asked()
-
-    def keep_labels(self, output: str, batch: Any) -> None:
-        """Keep labelled frames: to train on, to test on, or a transfer set."""
-        self.keep(output, batch)
-        if output != "batches":
-            self.ctx.groups = {**self.ctx.groups, self.key: self.stage.name}
-
-    # ------------------------------------------------------------------------------------------------ train
+    # ------------------------------------------------------------------------------------------------ train, decide
 
     def should_train(self) -> bool:
-        """There is a new batch or transfer set; also when failed labels end the campaign, so that those that came are used."""
-        return (self.key in self.ctx.batches or self.key in self.ctx.transfers) and not is_stopping(self.node)
+        """There is something new to fit to or to judge on; also when failed labels ended it, so that those that came are used."""
+        new = any(self.product(name) is not None for name in ("batch", "transfer_batch"))
+        return (new or not self.should_choose()) and not is_stopping(self.node)
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
-        campaign = self.campaign
-        model = campaign.model
-        if model.needs_transfer_set and not self.ctx.transfers:
-            self.report(f"{self.key}: no transfer set is labelled yet; this fit goes without one")
-            model = model.without_transfer_set()
-        more: dict[str, Any] = {}
-        if self.ctx.tests:
-            more["tests"] = {f"test_{key}": node for key, node in self.all_made("tests").items()}
-        if self.ctx.transfers:
-            more["transfers"] = {f"transfer_{key}": node for key, node in self.all_made("transfers").items()}
-            more["groups"] = Dict({f"transfer_{key}": self.ctx.groups[key] for key in self.ctx.transfers})
-        node = self.submit_once(
-            f"{self.key}_train",
-            TrainWorkChain,
-            label=f"{self.key}: train on {sum(self.frames_made('batches').values())} frames",
-            code=self.inputs.code,
-            batches={f"batch_{key}": node for key, node in self.all_made("batches").items()},
-            settings=Dict({"model": model.model_dump(mode="json"), "species": list(campaign.species), "seed": campaign.seed}),
-            options=self.options("fit"),
-            clean=campaign.label.clean,
-            **more,
-        )
-        return ToContext(train=node)
+        sets = {name: self.with_own(name, output) for name, output in SETS.items()}
+        groups = {**self.inputs.groups.get_dict(), self.key: self.inputs.stage["name"]}
+        return ToContext(train=self.submit_training(sets, groups, f"{self.key}: "))
 
     def inspect_train(self) -> None:
         """Hand over the new ensemble."""
         node = self.ctx.train
-        if not node.is_finished_ok:
-            if is_stopping(self.node):
-                self.end_as_asked()
-            elif self.ctx.failure is not None:
-                # too few labels came: that is how the campaign ends, and why there is no fit
-                self.report(f"{self.key}: no fit to the labels that came: {ending(node)}")
-            elif node.exit_status == COMMITTEE_TOO_SMALL:
-                self.end_with("ERROR_COMMITTEE_TOO_SMALL", message=ending(node))
-            else:
-                self.end_with("ERROR_TRAINING_FAILED", stage=self.stage.name, message=ending(node))
+        if node.is_finished_ok:
+            self.hand_over("ensemble", node.outputs.ensemble)
+            self.hand_over("report", node.outputs.report)
+            test = node.outputs.report.get("test")
+            if test:
+                frames = node.outputs.report["test_frames"]
+                self.report(f"{self.key}: force error on {frames} test frames {test['force_rmse']:.3f} eV/A")
+        elif is_stopping(self.node):
             return
-        self.keep("ensembles", node.outputs.ensemble)
-        self.keep("reports", node.outputs.report)
-        test = node.outputs.report.get("test")
-        if test:
-            frames = node.outputs.report["test_frames"]
-            self.report(f"{self.key}: force error on {frames} test frames {test['force_rmse']:.3f} eV/A")
+        elif self.ctx.failure is not None:
+            # too few labels came: that is how the campaign ends, and why there is no fit
+            self.report(f"{self.key}: no fit to the labels that came: {ending(node)}")
+        else:
+            self.end_without_fit(node, self.inputs.stage["name"])
 
-    # ------------------------------------------------------------------------------------------------ judge
+    def should_decide(self) -> bool:
+        """All of it was done: what was labelled is fitted, or nothing was worth a label.
 
-    def run_judge(self) -> None:
-        """Decide whether the stage has converged, and go to the next one if it has ended."""
-        new = self.key in self.ctx.batches or self.key in self.ctx.transfers
-        if self.key not in self.ctx.selections or (new and self.key not in self.ctx.ensembles):
-            return  # something ended this iteration in the middle; a campaign that goes on from here does it again
-        if not new and (self.ctx.failure is not None or is_stopping(self.node)):
-            return
-        stage, first = self.stage, self.ctx.iteration - self.ctx.stage_iteration + 1
-        earlier = [key for key in self.ctx.decisions if int(key.rpartition("_")[2]) >= first]
-        reports = {}
-        if new:
-            reports["now"] = self.made("reports")
-        others = [key for key in self.ctx.reports if key != self.key]
-        if others:
-            reports["before"] = self.made("reports", latest(others))
-        settings = {
-            "convergence": stage.convergence.model_dump(mode="json"),
-            "iterations": stage.iterations,
-            "stage": stage.name,
-            "stage_iteration": self.ctx.stage_iteration,
-            "iteration": self.ctx.iteration,
-            "tests": [f"test_{key}" for key in self.ctx.tests if self.ctx.groups[key] == stage.name],
-            "labels": len(self.made("batches")) if self.key in self.ctx.batches else 0,
-        }
-        node = self.call_once(
-            f"{self.key}_judge",
-            judge_iteration,
-            label=f"{self.key}: judge",
-            selection=self.made("selections"),
+        What was ended in the middle is no finished iteration; a campaign that goes on from here does it again.
+        """
+        if self.product("selection") is None:
+            return False
+        if any(self.product(name) is not None for name in ("batch", "transfer_batch")):
+            return self.product("ensemble") is not None
+        return self.is_going_on()
+
+    def run_decide(self) -> None:
+        """Decide whether the stage has converged."""
+        stage, told = self.stage, self.inputs.stage
+        reports = {"now": self.product("report"), "before": self.inputs.get("report")}
+        groups = {**self.inputs.groups.get_dict(), self.key: stage.name}
+        tests = [key for key in self.with_own("tests", "test_batch") if groups[key] == stage.name]
+        settings = of.decision(stage, told, tests, len(self.product("batch") or ()))
+        earlier = self.given("decisions")
+        outputs = self.call_or_end(
+            "decide",
+            decide_convergence,
+            CampaignStatus.JUDGEMENT_FAILED,
+            selection=self.product("selection"),
             settings=Dict(settings),
-            **reports,
-            **{f"decision_{number:03d}": self.made("decisions", key) for number, key in enumerate(earlier)},
+            **{name: report for name, report in reports.items() if report is not None},
+            **{f"decision_{number:03d}": earlier[key] for number, key in enumerate(in_order(earlier))},
         )
-        if not node.is_finished_ok:
-            self.end_with("ERROR_JUDGEMENT_FAILED", stage=stage.name, message=ending(node))
-            return
-        decision = node.outputs.result
-        self.keep("decisions", decision)
-        self.report(f"{self.key}: stage {stage.name} {decision['sentence']}")
-        if decision["ending"] is None:
-            return
-        if decision["ending"] not in (Ending.CONVERGED, Ending.FIXED):
-            self.ctx.unconverged = {**self.ctx.unconverged, stage.name: decision["sentence"]}
-        self.ctx.stage += 1
-        self.ctx.stage_iteration = 0
+        if outputs is not None:
+            self.hand_over("decision", outputs.result)
+            self.report(f"{self.key}: stage {stage.name} {outputs.result['sentence']}")
+
+    def results(self) -> ExitCode | None:
+        """Say how it ended."""
+        done = self.product("decision") is not None or (not self.should_choose() and self.product("ensemble") is not None)
+        if self.ctx.failure is None and not done and is_stopping(self.node):
+            labels = sum(len(self.product(name) or ()) for name in ("batch", "test_batch", "transfer_batch"))
+            self.end_with(CampaignStatus.STOPPED, stage=self.inputs.stage["name"], labels=labels)
+        return self.ending()

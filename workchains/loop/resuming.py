@@ -7,7 +7,6 @@ AiiDA's cache, if their inputs are the same. Labels are found by content, as alw
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,10 +20,11 @@ from alworkflows.errors import InputError
 from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
-from workchains.loop.late import LATE
-from workchains.loop.state import GIVEN, KEPT
-from workchains.processes.keyed import link_key, numbered
-from workchains.processes.queueing import load_process
+from workchains.loop.given import GIVEN
+from workchains.loop.products import PRODUCTS, SETS
+from workchains.processes.naming import in_order, link_key, numbered
+from workchains.provenance.places import LABEL, LABEL_TEST, told_of
+from workchains.provenance.versions import check_version, version_of
 
 __all__ = ["Earlier", "earlier", "resume_builder", "successors"]
 
@@ -44,10 +44,8 @@ FREE = frozenset(
         "largest_force",
     }
 )
-#: namespaces of labelled frames
-SETS = ("batches", "tests", "transfers")
-#: children that say whether frames were chosen and labels begun
-CHOICE = ("select", "label", "label_test")
+#: what an iteration has by the time its frames are chosen
+CHOICE = ("trust_levels", "candidates", "selection", "fingerprints", "selected", "test")
 
 
 @dataclass
@@ -61,11 +59,13 @@ class Earlier:
     campaign
         Its settings.
     kept
-        For each name in :data:`~workchains.loop.state.KEPT` nodes by the key of the iteration.
+        For each namespace in :data:`~workchains.loop.products.PRODUCTS` nodes by the key of the iteration.
     decisions
         What each finished iteration decided, oldest first.
     unfinished
-        Of the iteration that was begun, once labels were: candidates, levels, selections, fingerprints, selected, test.
+        Of the iteration that was begun, once labels were: see :data:`CHOICE`.
+    iterations
+        Its own iterations, by number.
     """
 
     node: ProcessNode
@@ -73,6 +73,7 @@ class Earlier:
     kept: dict[str, dict[str, Data]]
     decisions: list[dict[str, Any]]
     unfinished: dict[str, Data] = field(default_factory=dict)
+    iterations: dict[int, ProcessNode] = field(default_factory=dict)
 
     @property
     def iteration(self) -> int:
@@ -94,71 +95,67 @@ def earlier(node: ProcessNode) -> Earlier:
     InputError
         If it was made by a version whose settings this one does not know.
     """
-    campaign = _settings(node)
-    outputs = _kept(node)
-    last = max((int(key.rpartition("_")[2]) for key in outputs["decisions"]), default=0)
-    # given frames that no fit has used yet are taken up anew
-    given = bool(last) or numbered("iteration", 0) in outputs["ensembles"]
-    kept = {
-        name: {
-            key: data
-            for key, data in sorted(nodes.items())
-            if key.startswith(LATE) or (given if key.startswith(GIVEN) else int(key.rpartition("_")[2]) <= last)
-        }
-        for name, nodes in outputs.items()
-    }
-    decisions = [data.get_dict() for data in kept["decisions"].values() if isinstance(data, Dict)]
+    campaign, made = _settings(node), _handed_over(node)
+    decisions = [data.get_dict() for data in made["decisions"].values() if isinstance(data, Dict)]
     decisions.sort(key=lambda item: item["iteration"])
-    return Earlier(node, campaign, kept, decisions, _unfinished(node, outputs, last + 1))
+    last = decisions[-1]["iteration"] if decisions else 0
+    own = _iterations(node)
+    unfinished = {numbered("iteration", number) for number in own if number > last}
+    # given frames that no fit has used yet are taken up anew
+    given = set() if last or numbered("iteration", 0) in made["ensembles"] else _given(node)
+    kept = {name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in made.items()}
+    return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own)
+
+
+def _iterations(node: ProcessNode) -> dict[int, ProcessNode]:
+    """Return a campaign's own iterations, by number."""
+    query = QueryBuilder().append(WorkChainNode, filters={"id": node.pk}, tag="campaign")
+    named = {"attributes.process_label": "IterationWorkChain"}
+    nodes = query.append(WorkChainNode, with_incoming="campaign", filters=named).all(flat=True)
+    told = told_of([int(iteration.pk or 0) for iteration in nodes])
+    return {told[iteration.pk]["iteration"]: iteration for iteration in sorted(nodes, key=lambda item: item.pk)}
+
+
+def _given(node: ProcessNode) -> set[str]:
+    """Return the keys of the frames that a campaign was given."""
+    return set(node.inputs.given.sources) if "given" in node.inputs else set()
 
 
 def _settings(node: ProcessNode) -> Campaign:
-    version = (node.base.attributes.get("version", None) or {}).get("plugin")
+    check_version(node)
     try:
-        campaign = parse(Campaign, node.inputs.campaign.get_dict(), f"campaign {node.pk}")
-        if version is not None and version.split(".")[:2] != __version__.split(".")[:2]:
-            raise InputError(f"campaign {node.pk}: another version's")
+        return parse(Campaign, node.inputs.campaign.get_dict(), f"campaign {node.pk}")
     except InputError as error:
         raise InputError(
-            f"campaign {node.pk} was made by alworkflows {version or '(unknown)'}; this is {__version__}, which cannot go on "
-            f"with it ({error}); launch its file anew: labels that are there are not paid for again"
+            f"campaign {node.pk} was made by alworkflows {version_of(node) or '(unknown)'}; this is {__version__}, which cannot "
+            f"go on with it ({error}); launch its file anew: labels that are there are not paid for again"
         ) from error
-    return campaign
 
 
-def _kept(node: ProcessNode) -> dict[str, dict[str, Data]]:
+def _handed_over(node: ProcessNode) -> dict[str, dict[str, Data]]:
     """Return what a campaign was given by an earlier one, and what it made itself."""
-    found: dict[str, dict[str, Data]] = {name: {} for name in KEPT}
+    found: dict[str, dict[str, Data]] = {name: {} for name in PRODUCTS.values()}
     links = [
         *((link, f"previous__{link.link_label}") for link in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()),
         *((link, link.link_label) for link in node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all()),
     ]
     for link, label in links:
-        parts = label.split("__")
-        if len(parts) == 3 and parts[0] == "previous" and parts[1] in found and isinstance(link.node, Data):
-            found[parts[1]][parts[2]] = link.node
+        namespace, _, key = label.removeprefix("previous__").partition("__")
+        if label.startswith("previous__") and namespace in found and key and isinstance(link.node, Data):
+            found[namespace][key] = link.node
     return found
 
 
-def _unfinished(node: ProcessNode, outputs: dict[str, dict[str, Data]], number: int) -> dict[str, Data]:
+def _unfinished(node: ProcessNode, iteration: ProcessNode | None, last: int) -> dict[str, Data]:
     """Return what was chosen in the iteration after the last finished one, if labels were begun in it."""
-    key = numbered("iteration", number)
-    query = QueryBuilder().append(ProcessNode, filters={"id": node.pk}, tag="campaign")
-    wanted = {"label": {"in": [f"{key}_{name}" for name in CHOICE]}}
-    query.append(ProcessNode, with_incoming="campaign", edge_filters=wanted, project="*", edge_project="label")
-    children = {label: child for child, label in query.all()}
-    chosen, labelled = children.get(f"{key}_select"), {f"{key}_label", f"{key}_label_test"} & set(children)
-    if chosen is None or not chosen.is_finished_ok or not labelled:
-        # the campaign may itself have gone on from such a choice, and have ended before it began any label
-        given = node.base.links.get_incoming(link_type=LinkType.INPUT_WORK, link_label_filter="unfinished__%").all()
-        resumed = node.inputs.resumed.get_dict() if "resumed" in node.inputs else {}
-        taken = {link.link_label.split("__")[1]: link.node for link in given if isinstance(link.node, Data)}
-        return taken if resumed.get("iteration") == number - 1 else {}
-    made = chosen.outputs
-    found: dict[str, Data] = {"selections": made.selection, "fingerprints": made.fingerprints}
-    found.update({name: made[name] for name in ("selected", "test") if name in made})
-    found.update({name: outputs[name][key] for name in ("candidates", "levels") if key in outputs[name]})
-    return found
+    if iteration is not None:
+        labelled = any(child.process_label == "LabelWorkChain" for child in iteration.called)
+        chosen = {name: iteration.outputs[name] for name in CHOICE if name in iteration.outputs}
+        if labelled and "selection" in chosen:
+            return chosen
+    # the campaign may itself have gone on from such a choice, and have ended before it began any label
+    resumed = node.inputs.resumed.get_dict() if "resumed" in node.inputs else {}
+    return dict(node.inputs.unfinished) if "unfinished" in node.inputs and resumed.get("iteration") == last else {}
 
 
 # ------------------------------------------------------------------------------------------------ changed settings
@@ -267,7 +264,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
     builder.options = before.node.inputs.options
     builder.previous = {name: nodes for name, nodes in before.kept.items() if nodes}
     if "given" in before.node.inputs:
-        builder.given = dict(before.node.inputs.given)
+        builder.given = {"sources": dict(before.node.inputs.given.sources), "uses": before.node.inputs.given.uses}
     at = campaign.stages[stage].name
     was = position(before, before.campaign)
     if before.unfinished and was[:2] == (stage, done) and before.campaign.stages[was[0]].name == at:
@@ -284,7 +281,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "iteration": before.iteration,
             "groups": _groups(before),
             "late": _late(before),
-            "lates": sum(key.startswith(LATE) for name in SETS for key in before.kept[name]),
+            "late_batches": sum(_came_late(node) for name in SETS for node in before.kept[name].values()),
             "unconverged": unconverged,
             "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
             "per_label": found.labels.per_label or record.get("per_label"),
@@ -296,28 +293,41 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
     return builder
 
 
-def _late(before: Earlier) -> dict[str, dict[str, str]]:
+def _late(before: Earlier) -> dict[str, dict[str, Any]]:
     """Return the labelling steps of finished iterations that made, or still make, labels which no batch holds yet."""
     from workchains.provenance.labels import labelled_parts
 
-    stages = {decision["iteration"]: decision for decision in before.decisions}
     kept = {name: {identity for node in before.kept[name].values() for identity in node.ids} for name in SETS}
     found = {}
-    for link in before.node.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all():
-        match = re.fullmatch(r"(iteration_(\d+))_(label|label_test)", link.link_label)
-        if match is None or int(match[2]) not in stages:
-            continue
-        stage = stages[int(match[2])]["stage"]
-        train = next(item.train for item in before.campaign.stages if item.name == stage)
-        output = "batches" if match[3] == "label" else "tests" if train else "transfers"
-        chain = load_process(link.node.uuid)
-        there = {identity for part in labelled_parts(chain) for identity in part.ids}
-        if match[1] in before.kept[output] and (there - kept[output] or not chain.is_terminated):
-            found[link.link_label] = {"uuid": chain.uuid, "output": output, "early": match[1], "stage": stage}
+    for number, iteration in before.iterations.items():
+        key, stage = numbered("iteration", number), iteration.inputs.stage["name"]
+        train = next((item.train for item in before.campaign.stages if item.name == stage), True)
+        links = iteration.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
+        chains = {
+            link.link_label: link.node
+            for link in links
+            if link.link_label in (LABEL, LABEL_TEST) and isinstance(link.node, ProcessNode)
+        }
+        for name, chain in chains.items():
+            namespace = "batches" if name == LABEL else "tests" if train else "transfers"
+            there = {identity for part in labelled_parts(chain) for identity in part.ids}
+            if key in before.kept[namespace] and (there - kept[namespace] or not chain.is_terminated):
+                told = {"uuid": chain.uuid, "namespace": namespace, "early": key, "stage": stage, "iteration": number}
+                found[f"{key}_{name}"] = told
     return found
 
 
 def _groups(before: Earlier) -> dict[str, str]:
     """Return the stage of each set of test frames and each transfer set."""
     stages = {numbered("iteration", decision["iteration"]): decision["stage"] for decision in before.decisions}
-    return {key: stages.get(key, GIVEN) for name in ("tests", "transfers") for key in before.kept[name]}
+    found = {}
+    for name in ("tests", "transfers"):
+        for key, node in before.kept[name].items():
+            otherwise = node.creator.inputs.about["stage"] if _came_late(node) else GIVEN
+            found[key] = stages.get(key, otherwise)
+    return found
+
+
+def _came_late(node: Data) -> bool:
+    """Whether labels came after the fit that they were asked for."""
+    return node.creator is not None and node.creator.process_label == "late_labels"

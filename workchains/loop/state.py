@@ -1,169 +1,99 @@
-"""Where a campaign stands: what its steps ask of its settings and of what there is so far."""
+"""Where a campaign stands: what its iterations have made so far, as keys and PKs in its context."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from aiida.common.links import LinkType
-from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode, QueryBuilder, WorkChainNode, load_node
+from aiida.orm import Data, QueryBuilder, load_node
 
-from alworkflows.settings import Campaign, Stage, parse
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
-from workchains.machines import options_for
-from workchains.processes.folders import clean
-from workchains.processes.keyed import derive_seed, numbered
-from workchains.processes.queueing import QueueingWorkChain
+from workchains.loop.base import LoopWorkChain
+from workchains.loop.budget import Spent, hours_since
+from workchains.loop.products import PRODUCTS, SETS
+from workchains.processes.aiida_private import ForgetsOutputs
+from workchains.processes.naming import in_order, numbered
+from workchains.provenance.costs import costs
 
-__all__ = ["GIVEN", "KEPT", "CampaignWorkChain", "latest"]
-
-#: namespaces of what each iteration makes, by its key; outputs of a campaign, and inputs of one that goes on from it
-KEPT = (
-    "batches",
-    "tests",
-    "transfers",
-    "ensembles",
-    "reports",
-    "selections",
-    "fingerprints",
-    "decisions",
-    "levels",
-    "candidates",
-    "failures",
-)
-#: name of the group of test frames that came with given data
-GIVEN = "given"
+__all__ = ["CampaignStateWorkChain"]
 
 
-def latest(kept: Iterable[str]) -> str:
-    """Return the key of the last iteration, also where numbers have become longer."""
-    return max(kept, key=lambda key: (len(key), key))
+class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
+    """A campaign's memory; what it does in which order is the subclass's.
 
-
-class CampaignWorkChain(QueueingWorkChain):
-    """A work chain that runs a campaign; what it does in which order is the subclass's.
-
-    The context holds ``stage`` (its index), ``stage_iteration`` and ``iteration`` (from 1), a mapping from keys to PKs for each
-    name in :data:`KEPT`, ``groups`` (the stage of each set of test frames and each transfer set), and ``failure`` (the label of
-    an exit code and its values, once something has ended the campaign).
+    The context holds ``stage`` (index of the one in progress), ``stage_iteration`` and ``iteration`` (finished ones, of the stage
+    and in all), ``products`` (PKs by namespace and key, see :data:`~workchains.loop.products.PRODUCTS`), ``groups`` (the stage of
+    each set of test frames and each transfer set), ``unconverged`` (sentences, by stage).
 
     PKs, and outputs that are forgotten once they are attached: all that a context holds is written at each step, and a node is
     then read from the database again, so that a campaign of many iterations would spend its time on that.
     """
 
-    @property
-    def campaign(self) -> Campaign:
-        """The campaign's settings."""
-        return parse(Campaign, self.inputs.campaign.get_dict(), "campaign")
-
-    @property
-    def stage(self) -> Stage:
-        """The settings of the stage the loop is in."""
-        return self.campaign.stages[self.ctx.stage]
+    def begin_state(self) -> None:
+        """Begin with nothing."""
+        self.ctx.stage, self.ctx.stage_iteration, self.ctx.iteration = 0, 0, 0
+        self.ctx.products = {name: {} for name in PRODUCTS.values()}
+        self.ctx.groups, self.ctx.unconverged, self.ctx.failure = {}, {}, None
 
     @property
     def key(self) -> str:
-        """The name of this iteration, under which its outputs stand."""
+        """The name of the iteration that was begun last, under which its outputs stand."""
         return numbered("iteration", self.ctx.iteration)
 
-    def keep(self, name: str, node: Any, key: str | None = None) -> None:
-        """Remember what an iteration made, this one if no other is named, and hand it over."""
-        key = key or self.key
-        self.ctx[name] = {**self.ctx[name], key: node.pk}
-        self.out(f"{name}.{key}", node)
+    def hand_over_of(self, namespace: str, key: str, node: Any) -> None:
+        """Remember what an iteration, or given data, made, and hand it over."""
+        self.ctx.products = {**self.ctx.products, namespace: {**self.ctx.products[namespace], key: node.pk}}
+        self.out(f"{namespace}.{key}", node)
 
-    def made(self, name: str, key: str | None = None) -> Any:
-        """Return what an iteration made, this one if no other is named."""
-        return load_node(self.ctx[name][key or self.key])
+    def has(self, namespace: str) -> bool:
+        """Return whether anything stands in a namespace."""
+        return bool(self.ctx.products[namespace])
 
-    def all_made(self, name: str) -> dict[str, Any]:
-        """Return what all iterations made, by key."""
-        pks = self.ctx[name]
+    def products(self, namespace: str) -> dict[str, Any]:
+        """Return all that stands in a namespace, by key, oldest first."""
+        pks = self.ctx.products[namespace]
         found = QueryBuilder().append(Data, filters={"id": {"in": list(pks.values())}}).all(flat=True) if pks else []
         nodes = {node.pk: node for node in found}
-        return {key: nodes[pk] for key, pk in pks.items()}
+        return {key: nodes[pks[key]] for key in in_order(pks)}
 
-    def frames_made(self, *names: str) -> dict[str, int]:
-        """Return how many frames there are of each key in some namespaces."""
-        pks = {pk: key for name in names for key, pk in self.ctx[name].items()}
-        query = QueryBuilder().append(FramesData, filters={"id": {"in": list(pks)}}, project=["id", "attributes.n_frames"])
-        counted: dict[str, int] = {}
-        for pk, number in query.all() if pks else []:
-            counted[pks[pk]] = counted.get(pks[pk], 0) + int(number)
-        return counted
+    def last(self, namespace: str) -> Any:
+        """Return what the last iteration made that has made such a thing, None if none has."""
+        pks = self.ctx.products[namespace]
+        return load_node(pks[in_order(pks)[-1]]) if pks else None
 
-    def update_outputs(self) -> None:
-        """Attach the outputs that are new, and forget them."""
-        flat = self._flat_outputs()
-        if not flat:
-            return
-        query = QueryBuilder().append(WorkChainNode, filters={"id": self.node.pk}, tag="campaign")
-        edge = {"type": LinkType.RETURN.value, "label": {"in": list(flat)}}
-        query.append(Data, with_incoming="campaign", edge_filters=edge, edge_project="label", project="id")
-        attached = {label for _, label in query.all()}
-        for label, output in flat.items():
-            if label not in attached:
-                output.base.links.add_incoming(self.node, LinkType.RETURN, label)
-                output.store()
-        if self.runner.is_daemon_runner:
-            # elsewhere whoever runs the campaign gets them as the result
-            self._outputs = {}
-
-    def end_with(self, label: str, **values: Any) -> None:
-        """Remember how the campaign ends; what is there is still judged and handed over."""
-        self.ctx.failure = (label, values)
-        self.report(getattr(self.exit_codes, label).format(**values).message)
-
-    def end_as_asked(self) -> None:
-        """Remember that a person asked to begin nothing new."""
-        self.end_with("WARNING_STOPPED", labels=self.labels_paid(), stage=self.stage.name)
-
-    def tidy(self, node: ProcessNode) -> None:
-        """Remove the folder of a job that ended well, if that is wanted."""
-        message = clean(node) if self.campaign.label.clean else None
-        if message:
-            self.report(f"a folder stays on the machine: {message}")
-
-    def ensemble(self) -> EnsembleData:
+    def ensemble(self) -> EnsembleData | None:
         """Return the last ensemble."""
-        found: EnsembleData = self.made("ensembles", latest(self.ctx.ensembles))
+        found: EnsembleData | None = self.last("ensembles")
         return found
-
-    def window(self) -> list[float] | None:
-        """Return lower and upper trust level of the last ensemble, as disagreements in eV/A; None if there is no ensemble."""
-        if self.key not in self.ctx.levels:
-            return None
-        levels = self.made("levels")
-        return [levels["lower"], levels["upper"]]
 
     def labels_paid(self) -> int:
         """Return how many labels there are, test frames and transfer sets included; given ones were not paid for."""
-        counted = self.frames_made("batches", "tests", "transfers")
-        return sum(number for key, number in counted.items() if not key.startswith(GIVEN))
+        given = set(self.inputs["given"]["sources"]) if self.inputs.get("given") else set()
+        pks = [pk for name in SETS for key, pk in self.ctx.products[name].items() if key not in given]
+        query = QueryBuilder().append(FramesData, filters={"id": {"in": pks}}, project="attributes.n_frames")
+        return sum(int(number) for number in query.all(flat=True)) if pks else 0
 
-    def seed(self, use: str) -> int:
-        """Return the seed of one use in this iteration."""
-        return derive_seed(self.campaign.seed, self.stage.name, self.ctx.stage_iteration, use)
+    def take_over(self) -> None:
+        """Take over what the earlier campaign had when its last iteration ended."""
+        record = self.inputs.resumed.get_dict()
+        for namespace, nodes in self.inputs.get("previous", {}).items():
+            for key, node in nodes.items():
+                self.hand_over_of(namespace, key, node)
+        for name in ("groups", "unconverged", "stage", "stage_iteration", "iteration", "late", "late_batches"):
+            self.ctx[name] = record[name]
+        self.report(record["sentence"])
 
-    def chosen(self) -> list[FramesData]:
-        """Return the frames to be labelled in this iteration."""
-        return [frames for frames in (self.ctx.selected, self.ctx.test) if frames is not None]
+    def spent(self) -> Spent:
+        """Return what this campaign, and those it goes on from, have spent; hours are its own."""
+        campaign = self.campaign
+        core_hours, per_label = 0.0, None
+        if campaign.budget.core_hours is not None or campaign.selection.core_hours is not None:
+            found, before = costs(self.node), self.inputs["resumed"].get_dict() if "resumed" in self.inputs else {}
+            core_hours = before.get("core_hours", 0.0) + found.total.core_hours
+            per_label = found.labels.per_label or before.get("per_label")
+        return Spent(self.labels_paid(), core_hours, per_label, hours_since(self.node))
 
-    @property
-    def computer(self) -> Computer:
-        """Where all but the labels are computed."""
-        return self.inputs.code.computer
-
-    @property
-    def label_code(self) -> InstalledCode:
-        """The program that labels."""
-        return self.inputs.get("label_code", self.inputs.code)
-
-    def options(self, step: str) -> Dict:
-        """Return the job options of a step that were given with the campaign; those of the machine are asked of it."""
-        return Dict(self.inputs.options.get_dict().get(step, {}))
-
-    def job_options(self, step: str) -> dict[str, Any]:
-        """Return all options of a step's job."""
-        return {**options_for(self.computer, step), **self.options(step).get_dict()}
+    def shared(self) -> dict[str, Any]:
+        """Return what every work chain of the loop is given."""
+        names = ("code", "label_code", "campaign", "options")
+        return {name: self.inputs[name] for name in names if name in self.inputs}

@@ -5,11 +5,21 @@ the jobs of each step ask for); the built-in ones are in ``profiles/``.
 """
 
 from workchains.machines.files import copy_machine, load_machine, machines
-from workchains.machines.known import job_cap, job_options, load_code, machine_of, options_for
-from workchains.machines.parts import MACHINE_KEY, MAX_JOBS_KEY, OPTIONS_KEY, PROGRAM_KEY, SIZED_KEY, VERSION_KEY, SetupReport
+from workchains.machines.known import core_cap, job_cap, job_options, load_code, machine_of, options_for
+from workchains.machines.parts import (
+    CORES_KEY,
+    MACHINE_KEY,
+    MAX_JOBS_KEY,
+    OPTIONS_KEY,
+    PROGRAM_KEY,
+    SIZED_KEY,
+    VERSION_KEY,
+    SetupReport,
+)
 from workchains.machines.prepare import setup
 
 __all__ = [
+    "CORES_KEY",
     "MACHINE_KEY",
     "MAX_JOBS_KEY",
     "OPTIONS_KEY",
@@ -18,6 +28,7 @@ __all__ = [
     "VERSION_KEY",
     "SetupReport",
     "copy_machine",
+    "core_cap",
     "job_cap",
     "job_options",
     "load_code",

@@ -8,13 +8,14 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
 from alworkflows.errors import InputError, unknown
 from alworkflows.schema import Count, Settings
 from alworkflows.settings import parse, read_yaml
+from workchains.machines.cores import available_cores
 from workchains.machines.options import OptionsFile
 from workchains.machines.programs import PROGRAMS
 from workchains.machines.session import PROFILE
@@ -60,6 +61,11 @@ class ComputerFile(Settings):
         "{aiida_path}/scratch/{profile}", description="where jobs run; knows {aiida_path}, {profile}, {username}"
     )
     max_jobs: Count | None = Field(None, description="most jobs in flight on this computer, over all campaigns; none: no cap")
+    cores: Count | Literal["auto"] | None = Field(
+        None,
+        description="cores that the jobs in flight share, over all campaigns, each taking its processes times its threads; where "
+        "jobs start at once. auto: those of this machine, unless max_jobs is given; none: not counted, as a scheduler does it",
+    )
     shebang: str = Field("#!/bin/bash", pattern=r"^#!", description="first line of job scripts")
     mpirun_command: str = Field("mpirun -np {tot_num_mpiprocs}", description="what starts a program that runs under MPI")
     mpiprocs_per_machine: int = Field(1, ge=1, description="processes on a node where nothing else is said")
@@ -92,6 +98,15 @@ class Machine:
     computer: ComputerFile
     codes: dict[str, CodeFile]
     options: OptionsFile
+
+    @property
+    def cores(self) -> int | None:
+        """How many cores the jobs in flight share; None: they are not counted."""
+        given = self.computer.cores
+        if given != "auto":
+            return given
+        # what was written by hand wins over what is found
+        return None if self.computer.max_jobs is not None else available_cores()
 
     @property
     def local(self) -> bool:
@@ -162,6 +177,11 @@ def load_machine(machine: str | Path) -> Machine:
                 f"{folder / 'codes' / program}.yaml: with_mpi: expected false: mpirun would start the alworkflows executable, "
                 "and so the whole job, several times"
             )
+    if loaded.computer.cores == "auto" and not loaded.local:
+        raise InputError(
+            f"{folder / 'computer.yaml'}: cores: 'auto' is for this machine (core.local); give the number of cores that jobs on "
+            f"{loaded.computer.hostname} may share"
+        )
     for program in loaded.options.programs:
         if program not in PROGRAMS:
             raise unknown(f"program ({folder / 'options.yaml'}, programs)", program, PROGRAMS)

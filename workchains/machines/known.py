@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError, suggest, unknown
 from workchains.machines.options import STEPS
-from workchains.machines.parts import MACHINE_KEY, MAX_JOBS_KEY, OPTIONS_KEY, PROGRAM_KEY, SIZED_KEY
+from workchains.machines.parts import CORES_KEY, MACHINE_KEY, MAX_JOBS_KEY, OPTIONS_KEY, PROGRAM_KEY, SIZED_KEY
 from workchains.machines.programs import PROGRAMS
 
 if TYPE_CHECKING:
     from aiida.orm import Computer, InstalledCode
 
-__all__ = ["job_cap", "job_options", "load_code", "machine_of", "options_for"]
+__all__ = ["core_cap", "job_cap", "job_options", "load_code", "machine_of", "options_for"]
 
 
 def load_code(label: str | None = None, machine: str | None = None, program: str = "alworkflows") -> InstalledCode:
@@ -87,6 +87,11 @@ def machine_of(computer: Computer) -> str | None:
 def job_cap(computer: Computer) -> int | None:
     """Return how many jobs may be in flight on a computer, over all campaigns; None: any number."""
     return (computer.metadata or {}).get(MAX_JOBS_KEY)
+
+
+def core_cap(computer: Computer) -> int | None:
+    """Return how many cores the jobs in flight on a computer share, over all campaigns; None: they are not counted."""
+    return (computer.metadata or {}).get(CORES_KEY)
 
 
 def job_options(computer: Computer) -> dict[str, dict[str, Any]]:

@@ -19,7 +19,7 @@ from alworkflows.settings import merge
 __all__ = ["STEPS", "JobOptions", "OptionsFile", "SizedOptions", "StepOptions", "Table", "tables"]
 
 #: steps that run jobs
-STEPS = ("sample", "deviate", "label", "fit", "evaluate")
+STEPS = ("sample", "describe", "label", "fit", "evaluate")
 
 #: seconds
 _TIMES = {"s": 1, "min": 60, "h": 3600, "d": 86400}
@@ -140,7 +140,7 @@ class OptionsFile(Settings):
 
     default: JobOptions = Field(JobOptions(), description="of all steps")
     sample: JobOptions = JobOptions()
-    deviate: JobOptions = JobOptions()
+    describe: JobOptions = JobOptions()
     label: StepOptions = StepOptions()
     fit: JobOptions = JobOptions()
     evaluate: JobOptions = JobOptions()

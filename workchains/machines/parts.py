@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError
 from workchains.machines import services, session
+from workchains.machines.cores import cores_of
+from workchains.machines.database import write_ahead
 from workchains.machines.files import ComputerFile, Machine, ProfileFile
-from workchains.machines.options import tables
+from workchains.machines.options import STEPS, tables
 
 if TYPE_CHECKING:
     from aiida.manage.configuration.config import Config
@@ -17,11 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SetupReport", "make_codes", "make_computer", "make_profile"]
 
+#: the file of AiiDA's `core.sqlite_dos`
+DATABASE = "database.sqlite"
 #: properties of a computer
 MACHINE_KEY = "alworkflows_machine"
 OPTIONS_KEY = "alworkflows_options"
 SIZED_KEY = "alworkflows_options_by_atoms"
 MAX_JOBS_KEY = "alworkflows_max_jobs"
+CORES_KEY = "alworkflows_cores"
 #: extras of a code
 PROGRAM_KEY = "alworkflows_program"
 VERSION_KEY = "alworkflows_version"
@@ -78,6 +83,7 @@ def make_profile(files: ProfileFile, name: str, report: SetupReport) -> None:
             raise InputError(f"profile.yaml: options.{option}: {error}") from error
     if name not in config.profile_names:
         _new_profile(config, files, name, report)
+        _write_ahead(config, name, report)
         return
     profile = config.get_profile(name)
     services.check_storage(profile.storage_backend, profile.storage_config)
@@ -89,7 +95,15 @@ def make_profile(files: ProfileFile, name: str, report: SetupReport) -> None:
         report.created.append(f"option {option} = {value} of profile {name}")
     if added:
         config.store()
+    _write_ahead(config, name, report)
     session.activate(name)
+
+
+def _write_ahead(config: Config, name: str, report: SetupReport) -> None:
+    """Let a database that is a file of ours write ahead."""
+    profile = config.get_profile(name)
+    if profile.storage_backend == "core.sqlite_dos" and write_ahead(Path(profile.storage_config["filepath"]) / DATABASE):
+        report.created.append(f"profile {name}: its database writes ahead (SQLite's WAL)")
 
 
 def _new_profile(config: Config, files: ProfileFile, name: str, report: SetupReport) -> None:
@@ -168,7 +182,19 @@ def make_computer(files: Machine, report: SetupReport, connected: bool = False) 
     computer.set_property(OPTIONS_KEY, options)
     computer.set_property(SIZED_KEY, sized)
     computer.set_property(MAX_JOBS_KEY, wanted.max_jobs)
+    computer.set_property(CORES_KEY, files.cores)
+    if files.cores is not None:
+        report.found.append(_shares(files.cores, options))
     return computer
+
+
+def _shares(cores: int, options: dict[str, dict[str, Any]]) -> str:
+    """Say how many jobs of each step fit side by side."""
+    steps: dict[int, list[str]] = {}
+    for step in STEPS:
+        steps.setdefault(max(cores // cores_of(options[step]), 1), []).append(step)
+    said = [f"{count} of {', '.join(names)}" for count, names in sorted(steps.items(), reverse=True)]
+    return f"{cores} core{'s' if cores > 1 else ''} for jobs, so many at a time: {'; '.join(said)}"
 
 
 def _properties(wanted: ComputerFile, work_dir: str) -> dict[str, Any]:

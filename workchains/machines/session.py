@@ -28,7 +28,7 @@ __all__ = [
     "activate",
     "aiida_folder",
     "daemon_status",
-    "deafness",
+    "lost_broker",
     "require_daemon",
     "start_daemon",
     "stop_daemon",
@@ -50,8 +50,8 @@ class DaemonStatus:
     ----------
     running, pid, workers
         Whether it runs, its process id, how many workers it has.
-    deaf
-        How many of them do not hear their broker.
+    unresponsive
+        How many of them lost their broker, and begin nothing new.
     mended
         What was put right when it was started just now, in words.
     """
@@ -59,7 +59,7 @@ class DaemonStatus:
     running: bool
     pid: int | None = None
     workers: int = 0
-    deaf: int = 0
+    unresponsive: int = 0
     mended: str = ""
 
 
@@ -182,20 +182,22 @@ def daemon_status() -> DaemonStatus:
         return DaemonStatus(False)
     try:
         workers = client.get_number_of_workers()
-        return DaemonStatus(True, pid, workers, _deaf(pid) if workers else 0)
+        return DaemonStatus(True, pid, workers, _unresponsive(pid, client.profile) if workers else 0)
     except DaemonException:
         return DaemonStatus(False)
 
 
-def _deaf(pid: int) -> int:
+def _unresponsive(pid: int, profile: Profile) -> int:
     """Return how many workers of a daemon are older than its broker, which they do not hear."""
     import psutil
 
+    from workchains.processes.aiida_private import daemon_role
     from workchains.processes.repair import broker_is_new
 
     with suppress(psutil.NoSuchProcess):
         children = psutil.Process(pid).children()
-        return sum(bool(broker_is_new(child.create_time())) for child in children if "worker" in child.cmdline())
+        workers = [child for child in children if daemon_role(child.cmdline(), profile) == "worker"]
+        return sum(bool(broker_is_new(worker.create_time())) for worker in workers)
     return 0
 
 
@@ -218,14 +220,16 @@ def require_daemon() -> DaemonStatus:
             f"the daemon of profile '{name}' does not run, so nothing submitted would start; "
             f"start it with: alworkflows setup, or AIIDA_PATH={aiida_folder().parent} verdi -p {name} daemon start"
         )
-    if status.deaf:
-        raise InputError(f"{deafness(status)}; start it anew with: alworkflows setup")
+    if status.unresponsive:
+        raise InputError(f"{lost_broker(status)}; start it anew with: alworkflows setup")
     return status
 
 
-def deafness(status: DaemonStatus) -> str:
+def lost_broker(status: DaemonStatus) -> str:
     """Say in words that workers do not hear their broker."""
-    return f"{status.deaf} of {status.workers} workers of the daemon lost their broker, which died: they begin nothing new"
+    return (
+        f"{status.unresponsive} of {status.workers} workers of the daemon lost their broker, which died: they begin nothing new"
+    )
 
 
 def start_daemon(workers: int | None = None) -> DaemonStatus:
@@ -252,7 +256,7 @@ def start_daemon(workers: int | None = None) -> DaemonStatus:
 
     client = _client()
     status = daemon_status()
-    if status.running and not status.deaf:
+    if status.running and not status.unresponsive:
         return status
     if status.running:
         client.stop_daemon(wait=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aiida.orm import CalcJobNode, ProcessNode, RemoteData
 
+from workchains.processes.aiida_private import remove_folder
+
 __all__ = ["clean", "remote_folders"]
 
 
@@ -24,7 +26,7 @@ def clean(node: ProcessNode) -> str | None:
     """
     for folder in remote_folders(node):
         try:
-            folder._clean()
+            remove_folder(folder)
         except Exception as error:  # whatever a transport raises: the labels are stored, and the folder is no reason to stop
             return f"{folder.get_remote_path()}: {type(error).__name__}: {error}"
     return None

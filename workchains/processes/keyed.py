@@ -1,9 +1,7 @@
-"""What the work chains share: children that are made once, whatever restarts the step; seeds that follow from the campaign's."""
+"""What the work chains share: children that are made once, whatever restarts the step."""
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -11,22 +9,16 @@ from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ProcessBuilder, WorkChain
-from aiida.manage.caching import _CONTEXT_CACHE
+from aiida.manage.caching import enable_caching
 from aiida.orm import ProcessNode
 
-from workchains.processes.repair import leave_if_deaf
+from workchains.processes.repair import exit_without_broker
 from workchains.processes.revival import QUEUED, bury, is_abandoned, never_began
 
-__all__ = ["KeyedWorkChain", "derive_seed", "ending", "link_key", "numbered", "reuse_jobs"]
+__all__ = ["KeyedWorkChain", "ending", "reuse_jobs"]
 
 #: process types of our jobs, for AiiDA's caching
 JOBS = "aiida.calculations:alworkflows.*"
-
-
-def derive_seed(seed: int, *path: object) -> int:
-    """Return a seed for one use, from the campaign's seed and what it is for: never from a PK, so that a rerun draws the same."""
-    text = "/".join(str(part) for part in (seed, *path))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
 
 
 def ending(node: ProcessNode) -> str:
@@ -37,28 +29,20 @@ def ending(node: ProcessNode) -> str:
     return exception[-1] if exception else node.process_state.value if node.process_state else "never started"
 
 
-def link_key(name: str) -> str:
-    """Return a structure's name as a link label, which may hold letters, digits and underscores only."""
-    return re.sub(r"\W", "_", name)
-
-
-def numbered(name: str, number: int, digits: int = 2) -> str:
-    """Return ``name_07``: link labels that sort."""
-    return f"{name}_{number:0{digits}d}"
-
-
 @contextmanager
 def reuse_jobs(wanted: bool) -> Iterator[None]:
     """Let a job of ours whose inputs are those of a finished one take over its outputs (AiiDA's caching) within the context."""
     if not wanted:
         yield
         return
-    _CONTEXT_CACHE.enable(JOBS)
-    try:
-        yield
-    finally:
-        # AiiDA's own context manager leaves it enabled when something is raised, and a daemon worker lives on
-        _CONTEXT_CACHE.clear()
+    error: BaseException | None = None
+    with enable_caching(identifier=JOBS):
+        try:
+            yield
+        except BaseException as raised:  # passed on below; here, it would leave caching enabled in a worker that lives on
+            error = raised
+    if error is not None:
+        raise error
 
 
 class KeyedWorkChain(WorkChain):
@@ -110,7 +94,7 @@ class KeyedWorkChain(WorkChain):
         if description:
             metadata["description"] = description
         if self.runner.is_daemon_runner:
-            leave_if_deaf()
+            exit_without_broker()
         with reuse_jobs(self.goes_on):
             node = self.submit(process, metadata=metadata, **inputs)
         node.base.extras.set(QUEUED, True)

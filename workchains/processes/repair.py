@@ -10,20 +10,31 @@ import os
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import psutil
-    from aiida.manage import Profile
-    from aiida.orm import ProcessNode
+import psutil
+from aiida.manage import Profile, get_manager
+from aiida.manage.configuration.settings import AiiDAConfigDir
+from aiida.orm import ProcessNode, QueryBuilder
 
-__all__ = ["Mended", "broker_is_new", "end_leftovers", "leave_if_deaf", "leftovers", "mend", "mend_tasks"]
+from workchains.processes.aiida_private import (
+    ZEROMQ,
+    broker_pid,
+    daemon_role,
+    drop_task,
+    forget_broker_address,
+    keeper_sockets,
+    queue_task,
+    tasks_by_process,
+)
+from workchains.processes.revival import QUEUED, bury
+
+__all__ = ["Mended", "broker_is_new", "end_leftovers", "exit_without_broker", "leftovers", "mend", "mend_tasks"]
 
 #: s that a process of a dead daemon gets to end by itself
 PATIENCE = 10.0
 #: s that a broker gets to come back
 RETURN = 30.0
-ZEROMQ = "core.zeromq"
 
 
 @dataclass
@@ -64,16 +75,14 @@ class Mended:
 
 def leftovers(profile: Profile) -> list[psutil.Process]:
     """Return what runs of a profile's daemon on this machine, whoever started it, but for the process that keeps the others."""
-    import psutil
-
-    sockets = _sockets(profile)
+    sockets = keeper_sockets(profile)
     found = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
             # what counts statistics for the keeper is told the keeper's address
             counts = sockets is not None and any(sockets in word for word in command)
-            if not counts and not ("daemon" in command and {"worker", "broker"} & set(command) and profile.name in command):
+            if not counts and daemon_role(command, profile) is None:
                 continue
             if _belongs(process.environ().get("AIIDA_PATH", "")):
                 found.append(process)
@@ -82,26 +91,14 @@ def leftovers(profile: Profile) -> list[psutil.Process]:
     return found
 
 
-def _sockets(profile: Profile) -> str | None:
-    """Return the folder of the keeper's sockets, if there is or was one."""
-    from aiida.engine.daemon.client import get_daemon_client
-
-    path = Path(get_daemon_client(profile.name).circus_socket_file)
-    return (path.read_text().strip() or None) if path.is_file() else None
-
-
 def _belongs(where: str) -> bool:
     """Whether a process with this AIIDA_PATH uses the AiiDA directory that this one uses."""
-    from workchains.machines.session import aiida_folder
-
     folder = Path(where.split(os.pathsep)[0]).expanduser()
-    return bool(where) and (folder if folder.name == ".aiida" else folder / ".aiida").resolve() == aiida_folder().resolve()
+    return bool(where) and (folder if folder.name == ".aiida" else folder / ".aiida").resolve() == AiiDAConfigDir.get().resolve()
 
 
 def end_leftovers(profile: Profile) -> list[int]:
     """End the workers and the broker that outlived their daemon; what they did goes on in those of the next one."""
-    import psutil
-
     found = leftovers(profile)
     for process in found:
         process.terminate()
@@ -118,7 +115,7 @@ def end_leftovers(profile: Profile) -> list[int]:
 def mend(profile: Profile) -> Mended:
     """Put right what an earlier daemon left behind, before another is started."""
     ended = end_leftovers(profile)
-    forget_sockets(profile)
+    forget_broker_address(profile)
     mended = mend_tasks(profile)
     mended.ended = ended
     return mended
@@ -129,11 +126,6 @@ def mend_tasks(profile: Profile) -> Mended:
 
     Only what is below a process that has its task is touched: what is run by a script or a shell has none, and needs none.
     """
-    from aiida.manage import get_manager
-    from aiida.orm import ProcessNode, QueryBuilder
-
-    from workchains.processes.revival import QUEUED, bury
-
     broker: Any = get_manager().get_broker()
     if broker is None:
         return Mended()
@@ -148,7 +140,7 @@ def mend_tasks(profile: Profile) -> Mended:
             bury(node, "the daemon died before it began")
             mended.buried.append(node.pk)
         else:
-            _queue(broker, profile, node.pk)
+            queue_task(profile, node.pk)
             node.base.extras.set(QUEUED, True)
             mended.queued.append(node.pk)
     return mended
@@ -157,13 +149,10 @@ def mend_tasks(profile: Profile) -> Mended:
 def _known_tasks(broker: Any) -> set[int]:
     """Return the PKs of the processes that have a task; a second task of a process, which two workers would run, is dropped."""
     known: set[int] = set()
-    for task in broker.iterate_tasks():
-        pk = (task.body or {}).get("args", {}).get("pid")
+    for pk, task in tasks_by_process(broker):
         if pk in known:
-            with task.processing() as outcome:
-                outcome.set_result(False)
-        elif pk is not None:
-            known.add(pk)
+            drop_task(task)
+        known.add(pk)
     return known
 
 
@@ -173,66 +162,27 @@ def _root(node: ProcessNode) -> ProcessNode:
     return node
 
 
-def _queue(broker: Any, profile: Profile, pk: int) -> None:
-    """Hand over a task that is kept until its process has ended."""
-    if profile.process_control_backend != ZEROMQ:
-        from aiida.manage import get_manager
-
-        get_manager().get_process_controller().continue_process(pk, nowait=False, no_reply=True)
-        return
-    # this broker is a part of the daemon, which does not run: it will find the task among its files
-    import uuid
-
-    from aiida.brokers.zeromq.queue import PersistentQueue
-    from plumpy.process_comms import create_continue_body
-
-    body = create_continue_body(pid=pk, nowait=False)
-    PersistentQueue(_service(profile).storage_path / "tasks").push(uuid.uuid4().hex, {"body": body, "no_reply": True})
-
-
-def _service(profile: Profile) -> Any:
-    """Return where the ZeroMQ broker has its files."""
-    from aiida.brokers.zeromq.service import ZeromqBrokerService
-    from aiida.manage.configuration import get_config
-
-    paths = get_config().filepaths(profile)["broker_service"]
-    return ZeromqBrokerService.FilepathLayout(paths["dir"], paths["log"])
-
-
-def forget_sockets(profile: Profile) -> None:
-    """Remove the address of a broker that does not run any more: a worker that started before the next one would call there."""
-    if profile.process_control_backend == ZEROMQ:
-        layout = _service(profile)
-        for path in (layout.sockets_file, layout.pid_file, layout.status_file):
-            path.unlink(missing_ok=True)
-
-
 # ------------------------------------------------------------------------------------------------ workers without a broker
 
 
 def broker_is_new(since: float) -> bool | None:
     """Whether the ZeroMQ broker was started after a time (s); None if there is none now. RabbitMQ's clients find it again."""
-    import psutil
-    from aiida.manage import get_manager
-
     profile, broker = get_manager().get_profile(), get_manager().get_broker()
     if profile is None or broker is None or profile.process_control_backend != ZEROMQ:
         return False
-    pid = broker.probe_service_status().get("pid") if broker.check_service_reachable() else None
+    pid = broker_pid(broker)
     try:
         return bool(psutil.Process(pid).create_time() > since) if pid is not None else None
     except psutil.NoSuchProcess:
         return None
 
 
-def leave_if_deaf() -> None:
+def exit_without_broker() -> None:
     """End this worker if it lost its broker; to be called before a process is made, whose task would reach nobody.
 
     A ZeroMQ broker that is started again has a new address, and all tasks of its workers: the daemon replaces a worker that ends
     by one that calls there. As with any worker that dies, what it ran goes on from its last checkpoint.
     """
-    import psutil
-
     began = psutil.Process().create_time()
     deadline = time.monotonic() + RETURN
     new = broker_is_new(began)

@@ -8,10 +8,10 @@ from aiida.engine import ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import ProcessNode
 
-from workchains.calculations.job import OUT_OF_WALLTIME
 from workchains.processes.folders import clean
 from workchains.processes.keyed import ending
-from workchains.processes.queueing import UNREADABLE, QueueingWorkChain, died, is_stopping, load_process
+from workchains.processes.queueing import QueueingWorkChain, is_stopping, load_process
+from workchains.processes.retries import End, Folder, Tries, decide, died, end_of, folder_of, is_out_of_walltime
 
 __all__ = ["RestartingWorkChain"]
 
@@ -82,8 +82,7 @@ class RestartingWorkChain(QueueingWorkChain):
         process, inputs = self.job(run)
         before = self.jobs(run)
         if before:
-            # of a job whose result is broken, so may its checkpoint be: the next begins anew
-            if has_folder(before[-1]) and before[-1].exit_status != UNREADABLE:
+            if folder_of(before[-1]) is Folder.THERE:
                 inputs["parent_folder"] = before[-1].outputs.remote_folder
             inputs["label"] = f"{inputs.get('label', run)}, restart {len(before)}"
         return process, inputs, {"run": run}
@@ -97,28 +96,25 @@ class RestartingWorkChain(QueueingWorkChain):
             del self.ctx.running[key]
             run = self.ctx.run_of[key]
             self.ctx.ended[run] = [*self.ctx.ended[run], pk]
-            if self.is_out_of_walltime(node):
-                self.go_on(run, node, "the walltime ended it")
-            elif died(node) and sum(map(died, self.jobs(run))) == 1:
-                self.go_on(run, node, f"it died: {ending(node)}")
-            elif node.is_finished_ok and self.inputs.clean:
+            if not node.is_finished_ok:
+                self.go_on(run, node)
+            elif self.inputs.clean:
                 for job in self.jobs(run):
                     if message := clean(job):
                         self.report(f"a folder stays on the machine: {message}")
 
-    def go_on(self, run: str, node: ProcessNode, why: str) -> None:
-        """Queue the next job of a run, if there may be one; what the walltime ended needs its folder."""
-        attempt = len(self.ctx.ended[run])
-        if attempt > self.inputs.restarts:
-            self.report(f"{run}: {why}, its last of {attempt} jobs; given up")
-            return
-        if self.is_out_of_walltime(node) and not has_folder(node):
-            self.report(f"{run}: {why}, and its folder is gone; given up")
-            return
-        self.report(f"{run}: {why}. Action taken: restart {attempt} of at most {self.inputs.restarts}")
-        key = self.key(run, attempt)
-        self.ctx.run_of = {**self.ctx.run_of, key: run}
-        self.ctx.waiting = [*self.ctx.waiting, key]
+    def go_on(self, run: str, node: ProcessNode) -> None:
+        """Queue the next job of a run whose last one did not end well, if there is to be one."""
+        jobs = self.jobs(run)
+        end, tries = end_of(node), Tries(restarts=len(jobs) - 1, deaths=sum(map(died, jobs)))
+        decision = decide(end, tries, self.inputs.restarts, folder_of(node))
+        if decision.action:
+            why = "the walltime ended it" if end is End.INTERRUPTED else f"it died: {ending(node)}"
+            self.report(f"{run}: {why}. {decision.action}")
+        if decision.again:
+            key = self.key(run, len(jobs))
+            self.ctx.run_of = {**self.ctx.run_of, key: run}
+            self.ctx.waiting = [*self.ctx.waiting, key]
 
     def was_let_go(self, run: str) -> bool:
         """Whether a job of this run waited when the chain was asked to begin nothing new."""
@@ -131,12 +127,7 @@ class RestartingWorkChain(QueueingWorkChain):
     @staticmethod
     def is_out_of_walltime(node: ProcessNode) -> bool:
         """Whether the walltime ended a job, and nothing else."""
-        return bool(node.is_finished and node.exit_status == OUT_OF_WALLTIME)
-
-
-def has_folder(node: ProcessNode) -> bool:
-    """Whether a job's folder is still there to go on from."""
-    return "remote_folder" in node.outputs and not node.outputs.remote_folder.is_cleaned
+        return is_out_of_walltime(node)
 
 
 def validate_restarts(value: int, _: Any) -> str | None:

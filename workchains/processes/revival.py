@@ -7,10 +7,10 @@ whoever made it makes another. One with a checkpoint only lacks its task.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from aiida.engine import ProcessState
+from aiida.orm import ProcessNode
 
-if TYPE_CHECKING:
-    from aiida.orm import ProcessNode
+from workchains.processes.aiida_private import end_unbegun, has_lost_checkpoint
 
 __all__ = ["ABANDONED", "QUEUED", "bury", "is_abandoned", "never_began"]
 
@@ -21,28 +21,18 @@ ABANDONED = "alworkflows_abandoned"
 
 
 def bury(node: ProcessNode, reason: str) -> None:
-    """End a process that never ran, so that nothing waits for it and nobody starts it any more.
-
-    A task for it that is still on its way finds it ended, and is dropped.
-    """
-    from plumpy import ProcessState
-
+    """End a process that never ran, so that nothing waits for it and nobody starts it any more."""
     if node.is_sealed:
         return
     node.base.extras.set(ABANDONED, reason)
-    node.set_process_state(ProcessState.EXCEPTED)
-    node.set_exception(f"abandoned: {reason}")
-    node.delete_checkpoint()
-    node.seal()
+    end_unbegun(node, f"abandoned: {reason}")
 
 
 def never_began(node: ProcessNode) -> bool:
     """Whether a process was stored, but nobody can have gone on with it: not begun, and its task perhaps never handed over."""
-    from plumpy import ProcessState
-
     return node.process_state in (None, ProcessState.CREATED) and not node.base.extras.get(QUEUED, False)
 
 
 def is_abandoned(node: ProcessNode) -> bool:
     """Whether a process only looks like a failure: it lost its daemon before it began, and was buried, or has no checkpoint."""
-    return ABANDONED in node.base.extras.all or "does not have a saved checkpoint" in (node.exception or "")
+    return ABANDONED in node.base.extras.all or has_lost_checkpoint(node)

@@ -21,13 +21,15 @@ from workchains.provenance.costs import Cost, Costs, LabelCosts, core_hours_spen
 from workchains.provenance.event import Event
 from workchains.provenance.frames import FrameLocation, find_frame, is_frame_id, resolve_frame
 from workchains.provenance.iterations import evaluation, iterations
-from workchains.provenance.labels import LabelTally, is_labelling, label_tallies, label_tally, labelled_frames, together
+from workchains.provenance.labels import LabelTally, label_tallies, label_tally, labelled_frames, together
 from workchains.provenance.leftovers import Disk, disk, folders_left
 from workchains.provenance.lineage import FrameLineage, frame_lineage
 from workchains.provenance.models import Lineage, Use, figure_lineage, frames_lineage, model_lineage, node_lineage
+from workchains.provenance.places import Place, Places, is_labelling
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.timeline import IdleShare, Interval, idle_share, span, timeline
 from workchains.provenance.tree import Step, campaign_of, earlier_campaign, is_campaign, load_node, outputs_of, steps_below
+from workchains.provenance.versions import check_version
 
 __all__ = [
     "Cost",
@@ -42,11 +44,14 @@ __all__ = [
     "LabelCosts",
     "LabelTally",
     "Lineage",
+    "Place",
+    "Places",
     "Relative",
     "Step",
     "Use",
     "ancestry",
     "campaign_of",
+    "check_version",
     "core_hours_spent",
     "costs",
     "disk",

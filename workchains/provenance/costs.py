@@ -6,22 +6,19 @@ Queues cost nothing; a job in flight costs what it ran until now. Calcfunctions 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from aiida import orm
 from aiida.common.links import LinkType
 
-from workchains.provenance.labels import is_labelling, label_tallies, together
+from workchains.provenance.labels import label_tallies, together
 from workchains.provenance.lost import failed_core_seconds, saved_core_hours
+from workchains.provenance.places import LABEL_TEST, Places, is_labelling, labelling_below
 from workchains.provenance.timeline import Interval, intervals
 from workchains.provenance.tree import Step, earlier_campaign, steps_below, steps_of
 
-__all__ = ["Cost", "Costs", "LabelCosts", "core_hours_of", "core_hours_spent", "costs", "step_of"]
-
-_ITERATION = re.compile(r"iteration_\d+(?=_)")
-_LABEL = re.compile(r"iteration_\d+_label[^/]*/")
+__all__ = ["Cost", "Costs", "LabelCosts", "core_hours_of", "core_hours_spent", "costs", "steps_of_jobs"]
 
 #: key of what belongs to no iteration, stage or engine
 WHOLE = "whole campaign"
@@ -88,9 +85,9 @@ class Costs:
     total
         Of all jobs.
     steps
-        By step: ``sample``, ``deviate``, ``label``, ``fit``, ``evaluate``.
+        By step: ``sample``, ``describe``, ``label``, ``fit``, ``evaluate``.
     iterations, stages
-        By iteration (``iteration_01``) and by stage, each by step; ``whole campaign`` is what belongs to none.
+        By number of the iteration (as text) and by stage, each by step; ``whole campaign`` is what belongs to none.
     engines
         Of the jobs that label, by what makes the labels.
     labels
@@ -123,10 +120,15 @@ def core_hours_of(jobs: list[int]) -> dict[int, float]:
     return {job.pk: job.core_seconds / 3600.0 for job in intervals(steps_of(jobs))}
 
 
-def step_of(path: str, process: str) -> str:
-    """Return the step that a job belongs to, from its path below the campaign and the name of its class."""
+def steps_of_jobs(steps: Sequence[Step]) -> dict[int, str]:
+    """Return the step that each job below a campaign belongs to, by its PK: ``sample``, ``describe``, ``label``, ``fit``, ..."""
+    labels = labelling_below(steps)
     # whatever program labels, its jobs are the label step's
-    return "label" if _LABEL.match(path) else process.removesuffix("Job").lower()
+    return {
+        step.pk: "label" if step.pk in labels else step.process.removesuffix("Job").lower()
+        for step in steps
+        if step.kind == "job"
+    }
 
 
 def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
@@ -139,22 +141,22 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
     steps
         What :func:`~workchains.provenance.steps_below` returned, if it was called already.
     """
-    from workchains.provenance.iterations import by_iteration, stages_by_iteration
-
     steps = steps_below(node) if steps is None else steps
     jobs = _jobs(steps)
     alive = {step.pk for step in steps if not step.ended}
     by_hand = node.process_label == "LabelWorkChain"  # each look at it asks the database
-    stage_of = stages_by_iteration(node, steps)
-    key_of = {child.path: key for key, group in by_iteration(node, steps).items() for child in group.values()}
+    places, named = Places(node, steps), steps_of_jobs(steps)
 
     def iteration(job: Interval) -> str:
-        child = job.path.partition("/")[0]
-        match = _ITERATION.match(child)
-        return match.group() if match else key_of.get(child, WHOLE)
+        place = places.of(job.pk)
+        return str(place.number) if place is not None else WHOLE
+
+    def stage(job: Interval) -> str:
+        place = places.of(job.pk)
+        return place.stage if place is not None else WHOLE
 
     def step(job: Interval) -> str:
-        return "label" if by_hand else step_of(job.path, job.process)
+        return "label" if by_hand else named[job.pk]
 
     def group(key: Callable[[Interval], str]) -> dict[str, dict[str, Cost]]:
         found: dict[str, dict[str, Cost]] = {}
@@ -170,7 +172,7 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
         total=total,
         steps={name: row[name] for name, row in by_step.items()},
         iterations=group(iteration),
-        stages=group(lambda job: stage_of.get(iteration(job), WHOLE)),
+        stages=group(stage),
         engines=engines,
         labels=labels,
         before=_before(node),
@@ -237,7 +239,7 @@ def _itself(node: orm.ProcessNode) -> list[Step]:
 
 
 def _is_test(chain: Step | None) -> bool:
-    return chain is not None and "label_test" in chain.key
+    return chain is not None and chain.key == LABEL_TEST
 
 
 def _engines(chains: list[int]) -> dict[int, str]:

@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["KINDS", "Event"]
 
 #: what can happen to a frame, in the order in which it is told
-KINDS = ("structure", "sample", "deviate", "select", "label", "train", "test", "evaluate")
+KINDS = ("structure", "sample", "describe", "select", "label", "train", "test", "evaluate")
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,38 @@
-"""What each iteration of a campaign did, or does: read from its children, so it holds while the campaign runs."""
+"""What each iteration of a campaign did, or does: read from its process and its children, so it holds while the campaign runs."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from aiida import orm
 
+from workchains.processes.naming import in_order, numbered
 from workchains.provenance.facts import facts_of
-from workchains.provenance.labels import is_labelling, label_tallies, together
+from workchains.provenance.labels import LabelTally, label_tallies, together
+from workchains.provenance.places import LABEL, LABEL_TEST, Place, Places, is_labelling
 from workchains.provenance.record import IterationRecord
-from workchains.provenance.stages import stages_of
-from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_of, pk_of, settings_of, steps_below
+from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_in, outputs_of, pk_of, settings_of, steps_below
 
-__all__ = ["by_iteration", "evaluation", "iterations", "stages_by_iteration"]
-
-_KEY = re.compile(r"(iteration_(\d+))_(levels|sample|deviate|select|label|label_test|train|judge)")
-
-#: key of a sampling step that began before its turn
-_AHEAD = re.compile(r"ahead_\w+_sample")
+__all__ = ["evaluation", "iterations"]
 
 #: the steps of an iteration, and what a person calls them while they run
 STEPS = {
-    "levels": "sampling",
+    "trust_levels": "sampling",
     "sample": "sampling",
-    "deviate": "describing",
+    "describe": "describing",
     "select": "selecting",
-    "label": "labelling",
-    "label_test": "labelling",
+    LABEL: "labelling",
+    LABEL_TEST: "labelling",
     "train": "training",
-    "judge": "training",
+    "decide": "training",
 }
 #: what an iteration has by the time its frames are chosen
-CHOICE = ("levels", "candidates", "deviation", "selection", "selected", "test")
+CHOICE = ("trust_levels", "candidates", "deviation", "selection", "selected", "test")
 
 
 def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[IterationRecord]:
@@ -48,34 +46,31 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
         What :func:`~workchains.provenance.steps_below` returned, if it was called already.
     """
     steps = steps_below(node) if steps is None else steps
-    children = by_iteration(node, steps)
+    places = Places(node, steps)
     before, begun = _before(node)
-    outputs = outputs_of([step.pk for group in children.values() for step in group.values()])
-    nodes = {key: _nodes(group, outputs) for key, group in children.items()}
-    if begun is not None and begun.key in nodes:
+    chains = [step for place in places.iterations for step in place.children.values() if is_labelling(step)]
+    made = outputs_of([place.step.pk for place in places.iterations] + [chain.pk for chain in chains])
+    nodes = {place.number: _nodes(place, made) for place in places.iterations}
+    if begun is not None and begun.number in nodes:
         # its frames were chosen in the earlier campaign, and are labelled in this one
         given = {name: begun.nodes[name] for name in CHOICE if name in begun.nodes}
-        nodes[begun.key] = {**given, **nodes[begun.key]}
-    facts = facts_of(pk for made in nodes.values() for pk in made.values())
-    decided = {key: facts.get(made.get("decision", 0), {}).get("stage") for key, made in nodes.items()}
-    stages = stages_of(node, children, decided, before[-1].stage if before else None, begun)
-    chains = [step for group in children.values() for step in group.values() if is_labelling(step)]
+        nodes[begun.number] = {**given, **nodes[begun.number]}
+    facts = facts_of(pk for named in nodes.values() for pk in named.values())
     tallies = label_tallies(chains, steps)
-    jobs: dict[str, list[Step]] = {key: [] for key in children}
-    keys = {step.path: key for key, group in children.items() for step in group.values()}
+    jobs: dict[int, list[Step]] = {place.number: [] for place in places.iterations}
     for step in steps:
-        key = keys.get(step.path.partition("/")[0])
-        if step.kind == "job" and key is not None:
-            jobs[key].append(step)
+        if step.kind == "job" and (place := places.of(step.pk)) is not None:
+            jobs[place.number].append(step)
+    samplers = {item["name"]: item["sampler"]["name"] for item in settings_of(node)["stages"]} if places.iterations else {}
     records = list(before)
-    samplers = {item["name"]: item["sampler"]["name"] for item in settings_of(node)["stages"]} if children else {}
-    for key, group in children.items():
-        made = {name: facts.get(pk, {}) for name, pk in nodes[key].items()}
-        record = _record(key, (stages[key], samplers.get(stages[key], "?")), group, nodes[key], made, jobs[key], node)
-        own = [tallies[step.pk] for step in group.values() if step.pk in tallies]
-        records.append(_with(record, labelling=together(own)) if own else record)
+    for place in places.iterations:
+        named = nodes[place.number]
+        told = {name: facts.get(pk, {}) for name, pk in named.items()}
+        own = [tallies[step.pk] for step in place.children.values() if step.pk in tallies]
+        record = _record(place, samplers.get(place.stage, "none"), named, told, jobs[place.number], node)
+        records.append(replace(record, labelling=_together(own)))
     final = _final_errors(node)
-    return [_with(record, final_error=final[record.key]) if record.key in final else record for record in records]
+    return [replace(record, final_error=final[record.key]) if record.key in final else record for record in records]
 
 
 def _before(node: orm.ProcessNode) -> tuple[list[IterationRecord], IterationRecord | None]:
@@ -84,73 +79,49 @@ def _before(node: orm.ProcessNode) -> tuple[list[IterationRecord], IterationReco
     if earlier is None:
         return [], None
     last, records = input_of(node, "resumed")["iteration"], iterations(earlier)
-    taken = input_of(node, "unfinished__selections") is not None
+    taken = input_of(node, "unfinished__selection") is not None
     begun = next((record for record in records if record.number == last + 1), None) if taken else None
     return [record for record in records if record.number <= last], begun
 
 
-def stages_by_iteration(node: orm.ProcessNode, steps: list[Step]) -> dict[str, str]:
-    """Return the name of the stage of each iteration that ran in a campaign; nothing of any other process."""
-    children = by_iteration(node, steps)
-    if not children:
-        return {}
-    judged = {key: group["judge"].pk for key, group in children.items() if "judge" in group}
-    made = outputs_of(list(judged.values()))
-    facts = facts_of(links.get("result", 0) for links in made.values())
-    decided = {key: facts.get(made[pk].get("result", 0), {}).get("stage") for key, pk in judged.items()}
-    before, begun = _before(node)
-    return stages_of(node, children, decided, before[-1].stage if before else None, begun)
+def _together(tallies: list[LabelTally]) -> LabelTally | None:
+    return together(tallies) if tallies else None
 
 
-def by_iteration(node: orm.ProcessNode, steps: Sequence[Step]) -> dict[str, dict[str, Step]]:
-    """Return the campaign's children by iteration and step; of several with one key, the last that did not crash counts.
-
-    What was sampled before its turn belongs to the iteration that used it, and until then to none.
-    """
-    groups: dict[str, dict[str, Step]] = {}
-    for step in steps:
-        match = _KEY.fullmatch(step.path)
-        if match is None or step.parent != node.pk:
-            continue
-        group = groups.setdefault(match.group(1), {})
-        if match.group(3) not in group or step.state != "excepted":
-            group[match.group(3)] = step
-    ahead = {step.pk: step for step in steps if step.parent == node.pk and _AHEAD.fullmatch(step.path)}
-    if ahead:
-        used = {pk: label.partition("__")[2] for label, pk in outputs_of([pk_of(node)])[pk_of(node)].items()
-                if label.startswith("candidates__")}  # fmt: skip
-        for pk, made in outputs_of(list(ahead)).items():
-            if made.get("candidates") in used:
-                groups.setdefault(used[made["candidates"]], {})["sample"] = ahead[pk]
-    # in the order of their numbers, also where those have become longer
-    return dict(sorted(groups.items(), key=lambda item: (len(item[0]), item[0])))
+def _nodes(place: Place, made: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
+    """Return what an iteration has handed over, and the failures of its test frames, by name."""
+    found = dict(made[place.step.pk])
+    test = place.children.get(LABEL_TEST)
+    if test is not None and "failures" in made[test.pk]:
+        found["test_failures"] = made[test.pk]["failures"]
+    return found
 
 
 def _record(
-    key: str,
-    stage: tuple[str, str],
-    group: dict[str, Step],
+    place: Place,
+    sampler: str,
     nodes: dict[str, int],
     made: Mapping[str, Mapping[str, Any]],
     jobs: list[Step],
     node: orm.ProcessNode,
 ) -> IterationRecord:
-    """Return the record of an iteration; ``stage``: and its sampler; ``made``: what is known of its ``nodes``, by their names."""
+    """Return the record of an iteration; ``made``: what is known of its ``nodes``, by their names."""
 
     def of(name: str, fact: str) -> Any:
         return made.get(name, {}).get(fact)
 
     values: dict[str, Any] = {
-        "stage": stage[0],
-        "sampler": stage[1],
+        "stage": place.stage,
+        "stage_iteration": place.stage_iteration,
+        "sampler": sampler,
         "candidates": of("candidates", "n_frames"),
         "labels": of("batch", "n_frames") or 0,
-        "test_labels": of("tests", "n_frames") or 0,
+        "test_labels": of("test_batch", "n_frames") or of("transfer_batch", "n_frames") or 0,
         "jobs": len(jobs),
         "jobs_done": sum(job.ended for job in jobs),
-        "seconds": _seconds(group),
+        "seconds": _seconds(place),
         "campaign": pk_of(node),
-        "steps": {name: step.pk for name, step in group.items()},
+        "steps": {name: step.pk for name, step in place.children.items()},
         "nodes": nodes,
     }
     if "selection" in nodes:
@@ -164,30 +135,7 @@ def _record(
         terms = of("ensemble", "terms") or []
         values.update(training_frames=of("report", "training_frames"), terms=sum(terms) / len(terms) if terms else None)
         values.update(held_out_error=of("report", "held_out_rmse"), test_error=of("report", "test_rmse"))
-    return IterationRecord(key=key, number=int(key.rsplit("_", 1)[1]), state=_state(group, node), **values)
-
-
-def _nodes(group: dict[str, Step], outputs: dict[int, dict[str, int]]) -> dict[str, int]:
-    wanted = {
-        ("levels", "result"): "levels",
-        ("sample", "candidates"): "candidates",
-        ("deviate", "deviation"): "deviation",
-        ("select", "selected"): "selected",
-        ("select", "test"): "test",
-        ("select", "selection"): "selection",
-        ("label", "batch"): "batch",
-        ("label_test", "batch"): "tests",
-        ("train", "ensemble"): "ensemble",
-        ("train", "report"): "report",
-        ("judge", "result"): "decision",
-        ("label", "failures"): "failures",
-        ("label_test", "failures"): "test_failures",
-    }
-    found = {}
-    for (step, link), name in wanted.items():
-        if step in group and link in outputs[group[step].pk]:
-            found[name] = outputs[group[step].pk][link]
-    return found
+    return IterationRecord(key=numbered("iteration", place.number), number=place.number, state=_state(place), **values)
 
 
 def _without_numbers(reason: str) -> str:
@@ -195,25 +143,22 @@ def _without_numbers(reason: str) -> str:
     return re.sub(r"\d+\.\d+(?:e[-+]?\d+)?", "…", reason.strip().splitlines()[0] if reason.strip() else "no reason given")
 
 
-def _seconds(group: dict[str, Step]) -> float:
-    import datetime as dt
-
-    start = min(step.created for step in group.values())
-    running = any(not step.ended for step in group.values())
-    end = dt.datetime.now(tz=start.tzinfo) if running else max(step.modified for step in group.values())
-    return (end - start).total_seconds()
+def _seconds(place: Place) -> float:
+    """Return how long an iteration took, until now if it runs; what was sampled before its turn counts."""
+    start = min([place.step.created, *(step.created for step in place.children.values())])
+    end = max([place.step.modified, *(step.modified for step in place.children.values())])
+    return ((end if place.step.ended else dt.datetime.now(tz=start.tzinfo)) - start).total_seconds()
 
 
-def _state(group: dict[str, Step], node: orm.ProcessNode) -> str:
+def _state(place: Place) -> str:
+    """Return what an iteration does, or ``done``, or ``stopped`` if it did not come to its end."""
+    if place.step.ended:
+        return "done" if place.step.ok else "stopped"
     for name, word in STEPS.items():
-        if name in group and not group[name].ended:
+        if name in place.children and not place.children[name].ended:
             return word
-    if any(not step.ok for name, step in group.items() if name != "label_test") or (node.is_terminated and "train" not in group):
-        # an iteration that found nothing to learn is done without training
-        empty = "select" in group and group["select"].ok and "label" not in group
-        return "done" if empty else "stopped"
-    last = next(name for name in reversed(STEPS) if name in group)
-    return "done" if last in ("train", "judge") or node.is_terminated else STEPS[last]
+    begun = [name for name in STEPS if name in place.children]
+    return STEPS[begun[-1]] if begun else "sampling"
 
 
 def evaluation(node: orm.ProcessNode) -> dict[str, Any] | None:
@@ -224,16 +169,9 @@ def evaluation(node: orm.ProcessNode) -> dict[str, Any] | None:
 
 
 def _final_errors(node: orm.ProcessNode) -> dict[str, float]:
-    """Return the error of each iteration's ensemble on the final test set."""
+    """Return the error of each iteration's ensemble on the final test set, by its key."""
     judged = evaluation(node)
     if judged is None:
         return {}
-    outputs = outputs_of([pk_of(node)])[pk_of(node)]
-    keys = sorted(label.partition("__")[2] for label in outputs if label.startswith("ensembles__"))
+    keys = in_order(outputs_in(pk_of(node), "ensembles"))
     return {key: errors["all"]["force_rmse"] for key, errors in zip(keys, judged["errors"], strict=True)}
-
-
-def _with(record: IterationRecord, **values: Any) -> IterationRecord:
-    from dataclasses import replace
-
-    return replace(record, **values)

@@ -19,7 +19,6 @@ from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
 __all__ = [
     "LabelTally",
     "as_step",
-    "is_labelling",
     "label_tallies",
     "label_tally",
     "labelled_frames",
@@ -88,11 +87,6 @@ def together(tallies: Sequence[LabelTally]) -> LabelTally:
     names = ("total", "done", "reused", "failed", "in_flight", "queued", "recovered")
     sums: dict[str, Any] = {name: sum(getattr(tally, name) for tally in tallies) for name in names}
     return LabelTally(**sums, kinds=dict(kinds.most_common()), examples=examples, live=any(tally.live for tally in tallies))
-
-
-def is_labelling(step: Step) -> bool:
-    """Whether a step labels a set of frames."""
-    return step.process == "LabelWorkChain"
 
 
 def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, LabelTally]:

@@ -17,11 +17,13 @@ from aiida.common.links import LinkType
 
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order, numbered
 from workchains.provenance.costs import core_hours_of
 from workchains.provenance.facts import facts_of
-from workchains.provenance.iterations import stages_by_iteration
 from workchains.provenance.makers import maker_of_label
-from workchains.provenance.tree import campaign_of, is_campaign, outputs_of, pk_of, steps_below
+from workchains.provenance.places import told_of
+from workchains.provenance.tree import campaign_of, is_campaign, outputs_of, pk_of
+from workchains.provenance.versions import check_version
 
 __all__ = ["Lineage", "Use", "figure_lineage", "frames_lineage", "label_cost", "model_lineage", "node_lineage", "place_of"]
 
@@ -132,24 +134,29 @@ def figure_lineage(node: orm.Dict) -> Lineage:
 # ------------------------------------------------------------------------------------------------ where it was made
 
 
-def place_of(node: orm.Node) -> tuple[orm.ProcessNode | None, str | None]:
-    """Return the campaign in which a node was made, and the iteration (``iteration_01``), if it belongs to one."""
+def place_of(node: orm.Node) -> tuple[orm.ProcessNode | None, str | None, str | None]:
+    """Return the campaign in which a node was made, and key and stage of the iteration, if it belongs to one.
+
+    Raises
+    ------
+    InputError
+        If another version made the campaign: see :func:`~workchains.provenance.versions.check_version`.
+    """
     process = node if isinstance(node, orm.ProcessNode) else node.creator
+    key = stage = None
     while process is not None and not is_campaign(process):
-        links = process.base.links.get_incoming(link_type=(LinkType.CALL_CALC, LinkType.CALL_WORK)).all()
-        if links and is_campaign(links[0].node):
-            parts = links[0].link_label.split("_")
-            key = "_".join(parts[:2]) if parts[0] == "iteration" and len(parts) > 2 else None
-            caller: Any = links[0].node
-            return caller, key
+        if process.process_label == "IterationWorkChain":
+            told = told_of([pk_of(process)])[pk_of(process)]
+            key, stage = numbered("iteration", told["iteration"]), told["name"]
         process = process.caller
-    return process, None
+    if process is not None:
+        check_version(process)
+    return process, key, stage
 
 
 def _who(node: orm.Data) -> tuple[int, str, int | None, str | None, str | None, int | None]:
     """Return PK, UUID, campaign, iteration, stage and maker."""
-    campaign, key = place_of(node)
-    stage = stages_by_iteration(campaign, steps_below(campaign, depth=1)).get(key) if campaign is not None and key else None
+    campaign, key, stage = place_of(node)
     creator = node.creator
     return (
         pk_of(node),
@@ -184,9 +191,10 @@ def _trained_on(job: orm.ProcessNode) -> list[Use]:
     """Return the frames, and of a judgement the ensembles, that went into a job."""
     words = {"batches": "trained on", "tests": "tested on", "transfers": "transfer set", "ensembles": "judged"}
     found = []
-    for link in sorted(job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all(), key=lambda item: item.link_label):
-        what, node = words.get(link.link_label.partition("__")[0]), link.node
-        facts: dict[str, Any] = {"as": link.link_label.partition("__")[2]}
+    links = {link.link_label: link.node for link in job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()}
+    for label in in_order(links):
+        what, node = words.get(label.partition("__")[0]), links[label]
+        facts: dict[str, Any] = {"as": label.partition("__")[2]}
         if isinstance(node, FramesData):
             origins = node.get_origins()
             facts.update(frames=len(origins), **label_cost(origins))
@@ -256,14 +264,14 @@ def _inputs_to(node: orm.Data, labels: Iterable[str]) -> list[tuple[orm.ProcessN
 
 
 def _uses_of_model(node: EnsembleData) -> list[Use]:
-    words = {"SampleJob": "drove sampling", "DeviateJob": "judged candidates", "EvaluateJob": "was judged"}
+    words = {"SampleJob": "drove sampling", "DescribeJob": "judged candidates", "EvaluateJob": "was judged"}
     found = []
     for process, link in _inputs_to(node, words):
-        _, key = place_of(process)
+        _, key, _ = place_of(process)
         facts: dict[str, Any] = {"iteration": key} if key else {}
         if process.process_label == "EvaluateJob" and process.is_finished_ok:
             report = process.outputs.report
-            names = sorted(process.inputs.ensembles)
+            names = in_order(process.inputs.ensembles)
             facts["force_rmse_eV_per_A"] = report["errors"][names.index(link.partition("__")[2])]["all"]["force_rmse"]
             facts["report"] = report.pk
         found.append(Use(pk_of(process), words[str(process.process_label)], facts))
@@ -271,7 +279,7 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
 
 
 def _uses_of_frames(node: FramesData) -> list[Use]:
-    words = {"DeviateJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
+    words = {"DescribeJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
     found, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
     outputs = outputs_of([pk_of(process) for process, _ in jobs if process.process_label == "FitJob"])
     told = facts_of(made["report"] for made in outputs.values() if "report" in made)
@@ -290,10 +298,10 @@ def _uses_of_frames(node: FramesData) -> list[Use]:
 
 
 def _uses_of_figure(node: orm.Dict) -> list[Use]:
-    words = {"find_levels": "trust levels", "judge_iteration": "whether the stage has converged"}
+    words = {"find_trust_levels": "trust levels", "decide_convergence": "whether the stage has converged"}
     found = []
     for process, _ in _inputs_to(node, words):
-        campaign, key = place_of(process)
+        campaign, key, _ = place_of(process)
         said = process.outputs.result["sentence"] if process.is_finished_ok else None
         facts = {"iteration": key, "campaign": campaign.pk if campaign is not None else None, "sentence": said}
         found.append(Use(pk_of(process), words[str(process.process_label)], facts))

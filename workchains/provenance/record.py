@@ -19,8 +19,8 @@ class IterationRecord:
         ``iteration_01`` and 1.
     campaign
         PK of the campaign in which it ran: an earlier one, where a campaign went on from that.
-    stage, sampler
-        Names.
+    stage, stage_iteration, sampler
+        Name of the stage, the iteration's number in it, and the name of its sampler.
     state
         ``sampling``, ``describing``, ``selecting``, ``labelling``, ``training``; ``done``; or ``stopped`` if a step failed.
     candidates
@@ -57,7 +57,7 @@ class IterationRecord:
     steps
         PK of each of its children, by the name of the step.
     nodes
-        PK of what it made: levels, candidates, deviation, selected, test, selection, batch, tests, ensemble, report, decision.
+        PK of what it handed over, by the names of its outputs, and ``test_failures``.
     """
 
     key: str
@@ -65,6 +65,7 @@ class IterationRecord:
     stage: str
     sampler: str
     state: str
+    stage_iteration: int = 0
     candidates: int | None = None
     counts: dict[str, int] = field(default_factory=dict)
     window: tuple[float, float] | None = None

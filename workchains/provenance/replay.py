@@ -19,7 +19,7 @@ from alworkflows.errors import InputError, unknown
 from alworkflows.selection import Choice, Selection, select
 from alworkflows.settings import Criterion, Diversity, TrustLevels, parse
 from workchains.data.frames import FramesData
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.provenance import IterationRecord, costs, iterations
 from workchains.provenance.tree import pk_of
 from workchains.steps.select import arguments, marks_of
@@ -64,8 +64,8 @@ class Replayed:
 
     Attributes
     ----------
-    key, stage
-        ``iteration_01``, and the name of its stage.
+    key, number, stage
+        ``iteration_01``, 1, and the name of its stage.
     ids
         Of the candidates.
     disagreement
@@ -79,6 +79,7 @@ class Replayed:
     """
 
     key: str
+    number: int
     stage: str
     ids: list[str]
     disagreement: np.ndarray | None
@@ -129,12 +130,10 @@ def replay(node: orm.ProcessNode, changes: Mapping[str, Any] | None = None) -> l
     per_label = costs(node).labels.per_label
     found: list[Replayed] = []
     marks: dict[int, tuple[np.ndarray, list[str]]] = {}  # what the replay chose, by the PK of the node of what was chosen
-    number: dict[str, int] = {}
     for record in iterations(node):
         if "selection" not in record.nodes:
             continue
-        number[record.stage] = number.get(record.stage, 0) + 1
-        found.append(_one(record, number[record.stage], changed, marks, per_label))
+        found.append(_one(record, changed, marks, per_label))
     if not found:
         raise InputError(f"campaign {node.pk} has not chosen any frames yet: nothing to replay")
     return found
@@ -153,7 +152,6 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _one(
     record: IterationRecord,
-    stage_iteration: int,
     changes: Mapping[str, Any],
     marks: dict[int, tuple[np.ndarray, list[str]]],
     per_label: float | None,
@@ -169,7 +167,7 @@ def _one(
     before = [marks.get(pk_of(known[key])) or marks_of(known[key]) for key in sorted(known)]
     settings, seed = _settings(record, stored, changes), inputs.seed.value
     if "seed" in changes:
-        seed = derive_seed(changes["seed"], record.stage, stage_iteration, "select")
+        seed = derive_seed(changes["seed"], record.stage, record.stage_iteration, "select")
     try:
         given = arguments(candidates, deviation, settings, before)
         now = select(**given, seed=seed)
@@ -183,6 +181,7 @@ def _one(
     disagreement = None if scores is None else np.asarray(scores.disagreement, dtype=float)
     return Replayed(
         key=record.key,
+        number=record.number,
         stage=record.stage,
         ids=candidates.ids,
         disagreement=disagreement,
@@ -206,7 +205,7 @@ def _settings(record: IterationRecord, stored: dict[str, Any], changes: Mapping[
 
 def _window(record: IterationRecord, levels: Mapping[str, Any]) -> list[float] | None:
     """Return the trust window of an iteration with changed levels, from the report that its own rest on; None: not changed."""
-    found = orm.load_node(record.nodes["levels"]).creator if "levels" in record.nodes else None
+    found = orm.load_node(record.nodes["trust_levels"]).creator if "trust_levels" in record.nodes else None
     if found is None:
         raise InputError(f"{record.key}: the report that its trust levels rest on is not stored: they cannot be changed")
     settings = found.inputs.settings.get_dict()

@@ -22,6 +22,7 @@ __all__ = [
     "input_of",
     "is_campaign",
     "load_node",
+    "outputs_in",
     "outputs_of",
     "pk_of",
     "settings_of",
@@ -59,7 +60,7 @@ class Step:
     parent
         PK of the process that called it.
     path
-        Call link labels from the campaign down, such as ``iteration_01_sample/sample_00``.
+        Call link labels from the campaign down, such as ``iteration_01/sample/sample_00``.
     kind
         ``job`` (on a computer), ``function`` (inside the daemon) or ``workchain``.
     process
@@ -207,6 +208,12 @@ def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
     for process, data, link in query.all():
         found[process][link] = data
     return found
+
+
+def outputs_in(pk: int, namespace: str) -> dict[str, int]:
+    """Return what stands in a namespace of a process's outputs: {key: PK}."""
+    made, prefix = outputs_of([pk])[pk], f"{namespace}__"
+    return {label.removeprefix(prefix): node for label, node in made.items() if label.startswith(prefix)}
 
 
 def pk_of(node: orm.Node) -> int:

@@ -9,6 +9,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from workchains.data.frames import FramesData
+from workchains.processes.naming import in_order
 from workchains.provenance.event import Event
 from workchains.provenance.facts import facts_of
 from workchains.provenance.tree import ending, outputs_of
@@ -25,7 +26,7 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
         with_incoming="frames",
         edge_filters={"type": LinkType.INPUT_CALC.value},
         edge_project="label",
-        filters={"attributes.process_label": {"in": ["DeviateJob", "FitJob", "EvaluateJob", "tell_failures"]}},
+        filters={"attributes.process_label": {"in": ["DescribeJob", "FitJob", "EvaluateJob", "tell_failures"]}},
         project=["id", "attributes.process_label"],
     )
     rows = sorted(query.all())
@@ -33,8 +34,8 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
     for pk, _, link in [row for row in rows if row[1] != "FitJob"]:
         process = orm.load_node(pk)
         assert isinstance(process, orm.ProcessNode)
-        if process.process_label == "DeviateJob" and process.is_finished_ok:
-            events.append(_deviate(process, index))
+        if process.process_label == "DescribeJob" and process.is_finished_ok:
+            events.append(_describe(process, index))
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             events.append(_evaluate(process, link))
         elif process.process_label == "tell_failures" and link == "frames":
@@ -42,7 +43,7 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
     return events
 
 
-def _deviate(process: orm.ProcessNode, index: int) -> Event:
+def _describe(process: orm.ProcessNode, index: int) -> Event:
     deviation = process.outputs.deviation
     value = float(deviation.get_array("disagreement")[index])
     facts: dict[str, Any] = {"disagreement_eV_per_A": value if np.isfinite(value) else None}
@@ -53,7 +54,7 @@ def _deviate(process: orm.ProcessNode, index: int) -> Event:
     reason = deviation.base.attributes.get("refused")[index]
     if reason:
         facts["refused"] = reason
-    return Event("deviate", process.pk, str(process.process_label), deviation.pk, facts)
+    return Event("describe", process.pk, str(process.process_label), deviation.pk, facts)
 
 
 def _fits(used: dict[int, str]) -> list[Event]:
@@ -84,7 +85,7 @@ def _fits(used: dict[int, str]) -> list[Event]:
 def _evaluate(process: orm.ProcessNode, link: str) -> Event:
     """Return the errors that a test frame went into: of each ensemble, on all frames of its group."""
     report, group = process.outputs.report, process.inputs.groups[link.partition("__")[2]]
-    names = sorted(process.inputs.ensembles)
+    names = in_order(process.inputs.ensembles)
     errors = {name: judged[group]["force_rmse"] for name, judged in zip(names, report["errors"], strict=True)}
     facts = {"group": group, "force_rmse_eV_per_A": errors}
     return Event("evaluate", process.pk, str(process.process_label), report.pk, facts)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +13,20 @@ from alworkflows.insight import Insight
 from alworkflows.plotting.accuracy import path_rows
 from alworkflows.settings import Campaign, Stage, parse
 from workchains.loop.active_learning import ActiveLearningWorkChain
-from workchains.provenance import IterationRecord, Step, costs, idle_share, iterations, outputs_of, span, steps_below, timeline
-from workchains.provenance.costs import step_of
+from workchains.processes.naming import in_order
+from workchains.provenance import (
+    IterationRecord,
+    Places,
+    Step,
+    costs,
+    idle_share,
+    iterations,
+    outputs_of,
+    span,
+    steps_below,
+    timeline,
+)
+from workchains.provenance.costs import steps_of_jobs
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
 from workchains.report.failures import failures
 from workchains.report.labelling import labelling
@@ -26,9 +37,7 @@ from workchains.report.trust import trusts
 
 __all__ = ["collect"]
 
-KEPT = "What was made before is kept and shown here."
-
-_ITERATION = re.compile(r"iteration_(\d+)_")
+WHAT_WAS_MADE = "What was made before is kept and shown here."
 
 
 def collect(node: orm.ProcessNode) -> Report:
@@ -37,7 +46,7 @@ def collect(node: orm.ProcessNode) -> Report:
     records = iterations(node, steps)
     started, ended = span(node, [step for step in steps if step.parent == node.pk])
     rows = tuple(_iteration(record) for record in records)
-    evaluation = _evaluation(node, steps)
+    evaluation = _evaluation(node, records, steps)
     terms, insight, unable = _model(records)
     stages = tuple(stage["name"] for stage in node.inputs.campaign["stages"])
     state, ending = _ending(node, records, steps)
@@ -62,7 +71,7 @@ def collect(node: orm.ProcessNode) -> Report:
         path=_path(records),
         jobs=_jobs(node, steps),
         idle=idle_share(node).parts,
-        failures=failures(records, steps),
+        failures=failures(node, records, steps),
         labelling=labelling(node, records, stages),
         costs=costs(node, steps),
         trust=trusts(records),
@@ -89,11 +98,11 @@ def _ending(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Se
     if node.is_finished:
         codes = {code.status: label for label, code in ActiveLearningWorkChain.spec().exit_codes.items()}
         name = codes.get(node.exit_status, "exit code")
-        return "stopped", f"{name} ({node.exit_status}): {node.exit_message or 'no message'}. {KEPT}"
+        return "stopped", f"{name} ({node.exit_status}): {node.exit_message or 'no message'}. {WHAT_WAS_MADE}"
     if node.is_killed:
-        return "failed", f"It was killed: {node.process_status or 'no reason recorded'}. {KEPT}"
+        return "failed", f"It was killed: {node.process_status or 'no reason recorded'}. {WHAT_WAS_MADE}"
     lines = (node.exception or "no reason recorded").strip().splitlines()
-    return "failed", f"It broke off: {lines[-1]}. {KEPT}"
+    return "failed", f"It broke off: {lines[-1]}. {WHAT_WAS_MADE}"
 
 
 def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
@@ -120,7 +129,7 @@ def _versions(node: orm.ProcessNode) -> dict[str, str]:
 def _engine(records: Sequence[IterationRecord]) -> str | None:
     """Return what made the labels, in words."""
     for record in records:
-        for name in ("batch", "tests"):
+        for name in ("batch", "test_batch", "transfer_batch"):
             if name in record.nodes:
                 engine = orm.load_node(record.nodes[name]).engine or {}
                 packages = ", ".join(f"{package} {version}" for package, version in engine.get("packages", {}).items())
@@ -186,14 +195,15 @@ def _iteration(record: IterationRecord) -> Iteration:
     )
 
 
-def _evaluation(node: orm.ProcessNode, steps: Sequence[Step]) -> Evaluation | None:
+def _evaluation(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Sequence[Step]) -> Evaluation | None:
     """Return the judgement on the final test set, from the job that made it."""
     done = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
     if not done:
         return None
     job = orm.load_node(done[-1].pk)
     report, arrays = job.outputs.report.get_dict(), job.outputs.evaluation
-    numbers = [int(key.rsplit("_", 1)[1]) for key in sorted(job.inputs.ensembles)]
+    number_of = {record.key: record.number for record in records}
+    numbers = [number_of.get(key, 0) for key in in_order(job.inputs.ensembles)]  # 0: fitted to given data
     errors = {
         number: {name: summary["force_rmse"] for name, summary in judged.items()}
         for number, judged in zip(numbers, report["errors"], strict=True)
@@ -248,7 +258,7 @@ def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | 
     found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
     if not found:
         return None, None, {}
-    tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("tests", "batch"))
+    tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("test_batch", "batch"))
     frames = [frame for pk in tests or batches for frame in orm.load_node(pk).get_frames()]
     few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
     ensemble = orm.load_node(found[-1]).get_ensemble()
@@ -269,19 +279,16 @@ def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int
 
 
 def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
-    by_pk = {step.pk: step for step in steps}
+    by_pk, places, named = {step.pk: step for step in steps}, Places(node, steps), steps_of_jobs(steps)
     found = []
     for item in timeline(node, list(steps)):
         if item.kind != "job":
             continue
-        step = by_pk[item.pk]
-        number = _ITERATION.match(item.path)
+        step, place = by_pk[item.pk], places.of(item.pk)
         state = "finished" if step.ok else "failed" if step.ended else "running"
-        iteration = int(number[1]) if number else None
+        number = place.number if place is not None else None
         end, gone = (item.end, item.ended) if step.ended else (None, None)
-        found.append(
-            Job(item.pk, step_of(item.path, item.process), item.label, item.start, end, state, iteration, item.created, gone)
-        )
+        found.append(Job(item.pk, named[item.pk], item.label, item.start, end, state, number, item.created, gone))
     return tuple(found)
 
 

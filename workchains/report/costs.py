@@ -42,7 +42,7 @@ def bars(found: Costs) -> Figure:
         left.bar(range(len(groups)), values, bottom=base, color=_colour(name), label=name, width=0.8)
         base = [below + value for below, value in zip(base, values, strict=True)]
     every = max(1, len(groups) // 15)
-    shown = [index for index, group in enumerate(groups) if index % every == 0 or not group.startswith("iteration_")]
+    shown = [index for index, group in enumerate(groups) if index % every == 0 or not group.isdigit()]
     left.set_xticks(shown, [_short(groups[index]) for index in shown])
     left.set(xlabel="iteration", ylabel="core-hours")
     left.set_ylim(0, 1.05 * max(base) or 1)
@@ -59,8 +59,7 @@ def bars(found: Costs) -> Figure:
 
 
 def _short(group: str) -> str:
-    number = group.removeprefix("iteration_")
-    return str(int(number)) if number.isdigit() else "end"
+    return group if group.isdigit() else "end"
 
 
 def _colour(step: str) -> str:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from workchains.processes.naming import numbered
+
 if TYPE_CHECKING:
     from alworkflows.insight import Insight
     from workchains.provenance import Costs
@@ -72,7 +74,7 @@ class Iteration:
     @property
     def key(self) -> str:
         """The name under which outputs of this iteration stand."""
-        return f"iteration_{self.number:02d}"
+        return numbered("iteration", self.number)
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def _costs(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> Costs
 
     rows = []
     for record in records:
-        for name in ("batch", "tests"):
+        for name in ("batch", "test_batch", "transfer_batch"):
             if name not in record.nodes:
                 continue
             for frame in orm.load_node(record.nodes[name]).get_frames():

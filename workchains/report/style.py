@@ -18,7 +18,7 @@ LEVEL_COLOURS = {
 
 STEP_COLOURS = {
     "sample": "#0072B2",
-    "deviate": "#56B4E9",
+    "describe": "#56B4E9",
     "label": "#E69F00",
     "fit": "#009E73",
     "evaluate": "#CC79A7",

@@ -45,15 +45,14 @@ class Trust:
     @property
     def points(self) -> dict[str, np.ndarray]:
         """Disagreement and largest error (F, 2) of the test frames, by stage."""
-        found: dict[str, list[tuple[float, float]]] = {}
-        for disagreement, error, stage in self.calibration["points"]:
-            found.setdefault(stage, []).append((disagreement, error))
-        return {stage: np.array(rows) for stage, rows in found.items()}
+        seen = self.calibration["points"]
+        both, stages = np.column_stack([seen["disagreement"], seen["error"]]), np.array(seen["stage"])
+        return {stage: both[stages == stage] for stage in dict.fromkeys(seen["stage"])}
 
     @property
-    def curve(self) -> np.ndarray:
-        """Disagreement, expected error and bound (K, 3)."""
-        return np.array(self.calibration["curve"], dtype=float).reshape(-1, 3)
+    def curve(self) -> dict[str, np.ndarray]:
+        """``disagreement``, ``expected`` error and ``bound``, each (K,); empty without a calibration."""
+        return {name: np.array(values, dtype=float) for name, values in self.calibration["curve"].items()}
 
     def summary(self) -> dict[str, Any]:
         """Return its figures as plain JSON types, without points and curve."""
@@ -68,8 +67,8 @@ def trusts(records: Sequence[IterationRecord]) -> tuple[Trust, ...]:
 
     found = []
     for record in records:
-        if "levels" in record.nodes:
-            node = orm.load_node(record.nodes["levels"])
-            assert isinstance(node, orm.Dict)  # what find_levels returns
+        if "trust_levels" in record.nodes:
+            node = orm.load_node(record.nodes["trust_levels"])
+            assert isinstance(node, orm.Dict)  # what find_trust_levels returns
             found.append(Trust(number=record.number, stage=record.stage, **node.get_dict()))
     return tuple(found)

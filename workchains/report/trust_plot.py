@@ -24,7 +24,7 @@ PANELS = 6
 
 def drawn(found: Sequence[Trust]) -> list[Trust]:
     """Return the iterations that get a panel: all, or the last of each stage and then the newest others."""
-    usable = [trust for trust in found if len(trust.curve)]
+    usable = [trust for trust in found if len(trust.curve["disagreement"])]
     last = {trust.stage: trust.number for trust in usable}
     wanted = sorted(usable, key=lambda trust: (trust.number != last[trust.stage], -trust.number))[:PANELS]
     return sorted(wanted, key=lambda trust: trust.number)
@@ -78,9 +78,11 @@ def _panel(axis: Axes, trust: Trust, stages: Sequence[str], x: tuple[float, floa
         axis.axvspan(*span, color=LEVEL_COLOURS[name][0], alpha=0.16, linewidth=0, zorder=0, label=label)
     axis.plot(x, x, color=FAINT, linewidth=1, linestyle=":", label="error = disagreement")
     curve = trust.curve
-    axis.plot(curve[:, 0], curve[:, 1], color=INK, linewidth=1.6, label="expected error")
+    axis.plot(curve["disagreement"], curve["expected"], color=INK, linewidth=1.6, label="expected error")
     stated = trust.calibration["stated_coverage"]
-    axis.plot(curve[:, 0], curve[:, 2], color=INK, linewidth=1.6, linestyle="--", label=f"bound for {stated:.0%} of frames")
+    axis.plot(
+        curve["disagreement"], curve["bound"], color=INK, linewidth=1.6, linestyle="--", label=f"bound for {stated:.0%} of frames"
+    )
     for name, points in trust.points.items():
         is_known = name in stages
         look = stage_style(stages.index(name)) if is_known else {"color": FAINT, "marker": "x"}

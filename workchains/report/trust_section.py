@@ -20,9 +20,10 @@ CAPTION = """
     frames it gets wrong), and for a share below the bound near the stated one. A smaller share means that new frames are
     worse than those before them suggested, as happens at the start of a stage. Frames of other stages are faint where the
     stage has enough of its own."""
-COLUMNS = (
-    *("no.", "stage", "levels", "lower", "its error", "upper", "its error", "test frames", "of", "rank corr."),
-    *("below bound: stated", "found", "frames judged", "error / disagreement"),
+LEVELS = ("no.", "stage", "levels", "lower", "its error", "upper", "its error")
+CALIBRATION = (
+    *("no.", "stage", "test frames", "of", "rank corr.", "below bound: stated", "found"),
+    *("frames judged", "error / disagreement"),
 )
 SCOPES = {"stage": "the stage", "all": "all stages", "none": "–"}
 
@@ -32,31 +33,34 @@ def trust(report: Report) -> Section:
     anchor, title = "trust", "Trust levels: what a disagreement stands for"
     if not report.trust:
         return Section(anchor, title, missing=report.missing.get("trust", "No ensemble has been asked yet."))
-    table = Table(
-        "Levels (disagreements and the errors they stand for, eV/Å), and how good their calibration was",
-        COLUMNS,
-        [_row(found) for found in report.trust],
-        frozenset({1, 2, 8}),
-    )
+    tables = [
+        Table(
+            "Levels: disagreements and the errors they stand for (eV/Å)",
+            LEVELS,
+            [_levels(found) for found in report.trust],
+            frozenset({1, 2}),
+        ),
+        Table("How good their calibration was", CALIBRATION, [_calibration(found) for found in report.trust], frozenset({1, 3})),
+    ]
     caption, last = " ".join(CAPTION.split()), report.trust[-1]
     said = f"iteration {last.number}: {last.sentence}"
     if not drawn(report.trust):
-        return Section(anchor, title, f"{caption} Last: {said}.", tables=[table])
+        return Section(anchor, title, f"{caption} Last: {said}.", tables=tables)
     alt = "; ".join(f"iteration {found.number} ({found.stage}): {found.calibration['sentence']}" for found in drawn(report.trust))
     picture = svg(calibrations(report.trust, report.stages), "trust")
-    return Section(anchor, title, f"{caption} Last, {said}.", picture, alt, [table])
+    return Section(anchor, title, f"{caption} Last, {said}.", picture, alt, tables)
 
 
-def _row(found: Trust) -> tuple[str, ...]:
+def _levels(found: Trust) -> tuple[str, ...]:
+    levels = (f"{found.lower:.3g}", _short(found.lower_error), f"{found.upper:.3g}", _short(found.upper_error))
+    return (str(found.number), found.stage, found.kind, *levels)
+
+
+def _calibration(found: Trust) -> tuple[str, ...]:
     values = found.calibration
     return (
         str(found.number),
         found.stage,
-        found.kind,
-        f"{found.lower:.3g}",
-        _short(found.lower_error),
-        f"{found.upper:.3g}",
-        _short(found.upper_error),
         str(values["n"]),
         SCOPES[values["scope"]],
         number(values["rank_correlation"], 2),

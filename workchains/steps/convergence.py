@@ -1,4 +1,4 @@
-"""``judge_iteration``: has a stage converged, as a step of the record."""
+"""``decide_convergence``: has a stage converged, as a step of the record."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from aiida.orm import Dict
 from alworkflows.errors import InputError
 from alworkflows.selection.convergence import judge
 from alworkflows.settings import Convergence, parse
+from workchains.processes.exit_statuses import FunctionStatus
+from workchains.steps.trust_levels import errors_on_tests
 
-__all__ = ["judge_iteration"]
+__all__ = ["decide_convergence"]
 
 
 @calcfunction
-def judge_iteration(selection: Dict, settings: Dict, **more: Dict) -> Dict | ExitCode:
+def decide_convergence(selection: Dict, settings: Dict, **more: Dict) -> Dict | ExitCode:
     """Decide about a stage after one of its iterations.
 
     Parameters
@@ -28,21 +30,19 @@ def judge_iteration(selection: Dict, settings: Dict, **more: Dict) -> Dict | Exi
         earlier decisions of the stage.
     """
     values = settings.get_dict()
-    reports = {
-        name: more[name]["test_points"] if name in more and "test_points" in more[name] else {} for name in ("now", "before")
-    }
     try:
+        errors = {name: errors_on_tests(more[name].get_dict()) if name in more else {} for name in ("now", "before")}
         decision = judge(
             parse(Convergence, values["convergence"], "convergence"),
             selection["accurate_share"],
-            reports["now"],
-            reports["before"],
+            errors["now"],
+            errors["before"],
             values["tests"],
             values["labels"],
             [more[name].get_dict() for name in sorted(more) if name.startswith("decision_")],
             values["iterations"],
         )
     except InputError as error:
-        return ExitCode(210, str(error))
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     about = {name: values[name] for name in ("stage", "stage_iteration", "iteration")}
     return Dict({**about, **decision.as_dict()})

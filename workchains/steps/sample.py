@@ -8,11 +8,15 @@ from aiida.engine import ExitCode, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode, List
 
+from alworkflows.errors import InputError
+from alworkflows.sampling import parse_sampler
 from workchains.calculations.sample_job import SampleJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.machines import options_for
-from workchains.processes.keyed import derive_seed, ending, numbered
+from workchains.processes.exit_statuses import SampleStatus, declare
+from workchains.processes.keyed import ending
+from workchains.processes.naming import derive_seed, numbered
 from workchains.processes.restarting import RestartingWorkChain
 from workchains.steps.structures import merge_frames
 
@@ -29,19 +33,14 @@ class SampleWorkChain(RestartingWorkChain):
         spec.input("code", valid_type=InstalledCode, help="the alworkflows executable")
         spec.input("structures", valid_type=FramesData, help="starting structures, each named in its origin")
         spec.input("names", valid_type=List, validator=validate_names, help="the structures to sample, by name")
-        spec.input("sampler", valid_type=Dict, help="settings of the sampler")
+        spec.input("sampler", valid_type=Dict, validator=validate_sampler, help="settings of the sampler")
         spec.input("run", valid_type=Dict, help="seed; upper: disagreement in eV/A at which a run stops, or null")
         spec.input("ensemble", valid_type=EnsembleData, required=False, help="the potential that drives the dynamics")
         spec.input("options", valid_type=Dict, default=lambda: Dict({}), help="metadata.options, over those of the machine")
         steps: Any = cls  # the outline's types know the steps of a plain WorkChain only
         spec.outline(steps.setup, while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs), steps.results)
         spec.output("candidates", valid_type=FramesData, required=False, help="all frames, without labels")
-        spec.exit_code(
-            401,
-            "ERROR_ALL_SAMPLERS_FAILED",
-            message="none of {total} runs gave a frame; first: {message}",
-            invalidates_cache=True,
-        )
+        declare(spec, SampleStatus.ALL_SAMPLERS_FAILED, "none of {total} runs gave a frame; first: {message}")
 
     def runs(self) -> list[str]:
         """Return one run a structure."""
@@ -95,6 +94,15 @@ class SampleWorkChain(RestartingWorkChain):
         if self.is_out_of_walltime(jobs[-1]):
             return f"{ending(jobs[-1])}, {len(jobs)} times; raise walltime of sample in the machine's options.yaml"
         return ending(jobs[-1])
+
+
+def validate_sampler(value: Dict, _: object) -> str | None:
+    """Refuse settings that no sampler knows."""
+    try:
+        parse_sampler(value.get_dict())
+    except InputError as error:
+        return str(error)
+    return None
 
 
 def validate_names(value: List, _: object) -> str | None:

@@ -12,6 +12,7 @@ from aiida.orm import ArrayData, Dict, Int
 from alworkflows.errors import InputError
 from alworkflows.settings import SelectionSettings, parse
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import FunctionStatus
 
 if TYPE_CHECKING:
     from alworkflows.selection import Scores
@@ -40,7 +41,7 @@ def select_frames(
         given = arguments(candidates, deviation, values, earlier)
         outcome = select(**given, seed=seed.value)
     except InputError as error:
-        return ExitCode(210, str(error))
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     frames, ids, fingerprints, refused = candidates.get_frames(), given["ids"], given["fingerprints"], given["refused"]
     result: dict[str, Any] = {}
     for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):

@@ -6,9 +6,11 @@ from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict
 
 from alworkflows.errors import InputError
+from alworkflows.frames import require_one_engine
 from alworkflows.settings import GeometryLimits, StructureSettings, parse
 from workchains.data.frames import FramesData
-from workchains.processes.keyed import link_key
+from workchains.processes.exit_statuses import FunctionStatus
+from workchains.processes.naming import link_key
 
 __all__ = ["build_structures", "merge_frames"]
 
@@ -37,7 +39,7 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
                 check(atoms, tuple(values["species"]), allowed, name, slab=spec.miller is not None)
                 built.append(atoms)
     except InputError as error:
-        return ExitCode(210, str(error))
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     node = FramesData.from_frames(built)
     node.label = "starting structures"
     node.description = ", ".join(values["structures"])
@@ -48,15 +50,11 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
 def merge_frames(**parts: FramesData) -> FramesData:
     """Return the frames of all parts, in the order of their keys, each frame once; labels of two engines are an error."""
     nodes = [parts[key] for key in sorted(parts)]
-    engines = [node.engine for node in nodes]
-    if any(engine != engines[0] for engine in engines):
-        raise InputError(
-            f"labels of two engines or settings in one batch: {engines[0]} and {next(e for e in engines if e != engines[0])}"
-        )
+    engine = require_one_engine({key: parts[key].engine for key in sorted(parts)}, vouched=False)
     merged, seen = [], set()
     for node in nodes:
         for identity, frame in zip(node.ids, node.get_frames(), strict=True):
             if identity not in seen:
                 seen.add(identity)
                 merged.append(frame)
-    return FramesData.from_frames(merged, {"engine": engines[0]} if engines and engines[0] else None)
+    return FramesData.from_frames(merged, {"engine": engine} if engine else None)

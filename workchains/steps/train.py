@@ -9,19 +9,18 @@ from aiida.engine.processes.workchains.workchain import WorkChainSpec
 from aiida.orm import Dict, InstalledCode
 
 from alworkflows.errors import InputError
-from alworkflows.frames import is_given, same_engine
+from alworkflows.frames import require_one_engine
 from alworkflows.settings import ModelSettings, parse
 from workchains.calculations.fit_job import FitJob
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.machines import options_for
-from workchains.processes.keyed import ending, numbered
+from workchains.processes.exit_statuses import JobStatus, TrainStatus, declare
+from workchains.processes.keyed import ending
+from workchains.processes.naming import numbered
 from workchains.processes.restarting import RestartingWorkChain
 
 __all__ = ["TrainWorkChain"]
-
-#: exit status of a fit whose members would be too few
-COMMITTEE_TOO_SMALL = 211
 
 
 class TrainWorkChain(RestartingWorkChain):
@@ -49,16 +48,13 @@ class TrainWorkChain(RestartingWorkChain):
         spec.outline(steps.setup, while_(steps.has_work)(steps.run_jobs, steps.inspect_jobs), steps.results)
         spec.output("ensemble", valid_type=EnsembleData, required=False, help="the fitted ensemble")
         spec.output("report", valid_type=Dict, required=False, help="errors on held-out and test frames (eV/A), terms, times")
-        spec.exit_code(404, "ERROR_FIT_FAILED", message="the fit failed: {message}", invalidates_cache=True)
-        spec.exit_code(
-            405,
-            "ERROR_FIT_OUT_OF_WALLTIME",
-            message="the fit did not end in {jobs} jobs, each to its walltime: "
-            "raise walltime of fit in the machine's options.yaml",
-            invalidates_cache=True,
+        declare(spec, TrainStatus.FIT_FAILED, "the fit failed: {message}")
+        declare(
+            spec,
+            TrainStatus.FIT_OUT_OF_WALLTIME,
+            "the fit did not end in {jobs} jobs, each to its walltime: raise walltime of fit in the machine's options.yaml",
         )
-
-        spec.exit_code(406, "ERROR_COMMITTEE_TOO_SMALL", message="{message}", invalidates_cache=True)
+        declare(spec, TrainStatus.COMMITTEE_TOO_SMALL, "{message}")
 
     def runs(self) -> list[str]:
         """Return the one run there is."""
@@ -89,7 +85,7 @@ class TrainWorkChain(RestartingWorkChain):
             return self.exit_codes.ERROR_FIT_FAILED.format(message="not begun: asked to begin nothing new")
         if self.is_out_of_walltime(jobs[-1]):
             return self.exit_codes.ERROR_FIT_OUT_OF_WALLTIME.format(jobs=len(jobs))
-        if jobs[-1].exit_status == COMMITTEE_TOO_SMALL:
+        if jobs[-1].exit_status == JobStatus.COMMITTEE_TOO_SMALL:
             return self.exit_codes.ERROR_COMMITTEE_TOO_SMALL.format(message=ending(jobs[-1]))
         if not jobs[-1].is_finished_ok:
             return self.exit_codes.ERROR_FIT_FAILED.format(message=ending(jobs[-1]))
@@ -121,14 +117,11 @@ def validate_batches(value: Any, _: Any) -> str | None:
     if set(transfers) != set(named):
         return f"expected in groups a name for each of {sorted(transfers)}, got {sorted(named)}"
     nodes = {**batches, **dict(value.get("tests") or {}), **transfers}
-    first = next(iter(nodes))
     for name, node in nodes.items():
         if node.engine is None:
             return f"{name}: expected labelled frames, got frames whose labels name no engine"
-        if is_given(nodes[first].engine):
-            first = name
-        if not same_engine(node.engine, nodes[first].engine):
-            return (
-                f"labels of two engines or settings in one data set: {first} has {nodes[first].engine}, {name} has {node.engine}"
-            )
+    try:
+        require_one_engine({name: node.engine for name, node in nodes.items()})
+    except InputError as error:
+        return str(error)
     return None

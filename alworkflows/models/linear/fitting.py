@@ -12,7 +12,7 @@ import numpy as np
 from ase import Atoms
 from threadpoolctl import threadpool_limits
 
-import alworkflows
+from alworkflows import __version__
 from alworkflows.deadline import TimeIsUp
 from alworkflows.descriptors import build
 from alworkflows.errors import CommitteeError, InputError
@@ -167,7 +167,7 @@ class Fit:
 
     def _key(self, fit: FitSettings, more: dict[str, Any]) -> dict[str, Any]:
         return {
-            "program": alworkflows.__version__,
+            "program": __version__,
             "descriptors": json.loads(self.settings.descriptors.model_dump_json()),
             "baseline": json.loads(self.settings.baseline.model_dump_json()) if self.settings.baseline else None,
             "species": list(self.species),

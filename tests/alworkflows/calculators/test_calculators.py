@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from alworkflows.calculators import ENGINES, available, create, describe
+from alworkflows.calculators import CALCULATORS, available, create, describe
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import frame_id, labels
 from alworkflows.labelling import label
@@ -86,7 +86,7 @@ def test_no_frames():
         label([], EMT_LABELS, print, None)
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", CALCULATORS)
 def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name, tmp_path):
     needed = {
         "ase": {"class": "ase.calculators.emt:EMT", "package": "ase", "energy": "potential"},
@@ -95,8 +95,8 @@ def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name,
     }.get(name, {})
     (tmp_path / "w").write_bytes(b"weights")
     settings = CalculatorSettings(name=name, parameters=needed)
-    if importlib.util.find_spec(ENGINES[name].module) is None:
-        with pytest.raises(MissingExtraError, match="pip install"):
+    if not CALCULATORS[name].found():
+        with pytest.raises((MissingExtraError, InputError), match=r"pip install|apt-get install"):
             create(settings)
         return
     told = describe(settings)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 from ase.build import bulk, molecule
 
-from alworkflows.calculators import ENGINES, FailureKind, configured, create, describe, parameters, remedies
+from alworkflows.calculators import CALCULATORS, FailureKind, configured, create, describe, parameters, remedies
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import labels
 from alworkflows.labelling import label
@@ -20,7 +20,7 @@ def settings(name, moments=None, **given):
     return LabelSettings(calculator=CalculatorSettings(name=name, parameters=given), moments=moments or {})
 
 
-@pytest.mark.parametrize("name", [name for name, engine in ENGINES.items() if engine.remedies])
+@pytest.mark.parametrize("name", [name for name, engine in CALCULATORS.items() if engine.remedies])
 def test_a_remedy_changes_neutral_parameters_alone(name):
     engine = parameters(CalculatorSettings(name=name))
     for remedy in engine.remedies:
@@ -31,9 +31,9 @@ def test_a_remedy_changes_neutral_parameters_alone(name):
         assert parameters(CalculatorSettings(name=name, parameters=changed.model_dump())) == changed
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", CALCULATORS)
 def test_neutral_parameters_and_files_exist(name):
-    engine = ENGINES[name]
+    engine = CALCULATORS[name]
     assert set(engine.neutral) - {"threads"} <= set(engine.model_fields)
     assert set(engine.files) <= set(engine.model_fields)
 
@@ -132,7 +132,7 @@ def test_a_program_that_is_missing_is_named():
     missing = CalculatorSettings(name="cp2k", parameters={"command": "cp2k_shell_of_nowhere"})
     with pytest.raises(InputError, match="needs the program 'cp2k_shell_of_nowhere'"):
         create(missing)
-    assert ENGINES["cp2k"].found() == (shutil.which("cp2k_shell") is not None)
+    assert CALCULATORS["cp2k"].found() == (shutil.which("cp2k_shell") is not None)
 
 
 def test_cp2ks_own_words():
@@ -148,6 +148,19 @@ def test_cp2ks_own_words():
         with pytest.raises(LabelError, match=words) as caught:
             judge_output(box.format(words))
         assert caught.value.kind == kind
+
+
+def test_what_cp2k_is_told_of_a_frame():
+    """In the words of ASE's calculator, which refuses none of them; the rest is input that ASE does not write."""
+    from ase.calculators.cp2k import CP2K
+    from ase.units import Rydberg
+
+    given = parameters(CalculatorSettings(name="cp2k", parameters={"cutoff": 400 * Rydberg, "maxiter": 7, "kpoints": [2, 2, 1]}))
+    told = given.keywords(bulk("Cu", cubic=True))
+    assert set(told) <= set(CP2K.default_parameters)
+    assert (told["cutoff"], told["max_scf"]) == (pytest.approx(400 * Rydberg), 7)
+    assert "SCHEME MACDONALD 2 2 1" in told["inp"]
+    assert given.launch() == "cp2k_shell"
 
 
 def test_any_calculator_by_the_path_of_its_class():

@@ -47,19 +47,19 @@ def candidates() -> list[Atoms]:
     return frames
 
 
-def deviate(folder: Path, candidates: list[Atoms], **spec: Any) -> dict[str, Any]:
+def describe(folder: Path, candidates: list[Atoms], **spec: Any) -> dict[str, Any]:
     """Run the verb; return its report and arrays."""
     frames_io.save(folder / "candidates.npz", candidates)
     (folder / "input.json").write_text(
         json.dumps({"candidates": ["candidates.npz"], "species": ["Zn", "O"], "geometry": {}, **spec})
     )
-    report = jobs.run("deviate", folder / "input.json")
+    report = jobs.run("describe", folder / "input.json")
     with np.load(folder / "deviation.npz", allow_pickle=False) as arrays:
         return {**report, **arrays}
 
 
 def test_without_an_ensemble_there_are_fingerprints_alone(tmp_path: Path, candidates: list[Atoms]) -> None:
-    found = deviate(tmp_path, candidates)
+    found = describe(tmp_path, candidates)
     assert [bool(reason) for reason in found["refused"]] == [False, True, False, False]
     assert np.isnan(found["disagreement"]).all()
     assert np.isnan(found["grade"]).all()
@@ -74,7 +74,7 @@ def test_the_ensemble_is_asked_of_each_sound_frame(
     ensemble.save(tmp_path / "ensemble.npz")
     frames_io.save(tmp_path / "one.npz", training[:10])
     frames_io.save(tmp_path / "two.npz", training[10:])
-    found = deviate(tmp_path, candidates, ensemble="ensemble.npz", grade=True, batches=["one.npz", "two.npz"])
+    found = describe(tmp_path, candidates, ensemble="ensemble.npz", grade=True, batches=["one.npz", "two.npz"])
     sound = [0, 2, 3]
     for name in ("disagreement", "element_disagreement", "grade"):
         assert np.isnan(found[name][1]).all()
@@ -93,13 +93,13 @@ def test_the_ensemble_is_asked_of_each_sound_frame(
 
 def test_the_grade_is_not_asked_for_by_default(tmp_path: Path, candidates: list[Atoms], ensemble: Ensemble) -> None:
     ensemble.save(tmp_path / "ensemble.npz")
-    assert np.isnan(deviate(tmp_path, candidates, ensemble="ensemble.npz")["grade"]).all()
+    assert np.isnan(describe(tmp_path, candidates, ensemble="ensemble.npz")["grade"]).all()
 
 
 def test_a_species_that_a_frame_lacks_has_no_disagreement(tmp_path: Path, candidates: list[Atoms], ensemble: Ensemble) -> None:
     ensemble.save(tmp_path / "ensemble.npz")
     zinc = candidates[0][candidates[0].numbers == 30]
-    found = deviate(tmp_path, [zinc], ensemble="ensemble.npz")
+    found = describe(tmp_path, [zinc], ensemble="ensemble.npz")
     assert np.isfinite(found["element_disagreement"][0, 0])
     assert np.isnan(found["element_disagreement"][0, 1])
 
@@ -120,4 +120,4 @@ def test_a_grade_of_nothing_is_refused(
 ) -> None:
     ensemble.save(tmp_path / "ensemble.npz")
     with pytest.raises(InputError, match=message):
-        deviate(tmp_path, candidates, **spec)
+        describe(tmp_path, candidates, **spec)

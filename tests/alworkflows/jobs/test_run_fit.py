@@ -45,16 +45,23 @@ def test_the_path_is_judged_on_test_and_transfer_sets(job, tmp_path):
 def test_each_test_frame_is_a_point_to_calibrate_on(job, tmp_path, labelled):
     frames_io.save(tmp_path / "more.npz", labelled(2, first=80))
     found = job(tests=["test.npz", "more.npz"])
-    assert {name: len(rows) for name, rows in found["test_points"].items()} == {"test": 3, "more": 2}
+    assert {name: len(columns["id"]) for name, columns in found["test_points"].items()} == {"test": 3, "more": 2}
     ensemble = Ensemble.load(tmp_path / "ensemble.npz")
-    for name, rows in found["test_points"].items():
+    for name, columns in found["test_points"].items():
         frames = frames_io.load(tmp_path / f"{name}.npz")[0]
-        for row, frame, prediction in zip(rows, frames, ensemble.predict(frames), strict=True):
+        assert columns["id"] == [frame_id(frame) for frame in frames]
+        for index, (frame, prediction) in enumerate(zip(frames, ensemble.predict(frames), strict=True)):
             forces = labels(frame).forces
-            largest = np.linalg.norm(prediction.forces - forces, axis=1).max()
-            numbers = [prediction.deviation.max(), largest, np.sqrt((forces**2).mean()), len(frame)]
-            numbers += [np.linalg.norm(forces, axis=1).max(), np.sqrt(((prediction.forces - forces) ** 2).mean())]
-            assert row == [frame_id(frame), *map(pytest.approx, numbers)]
+            assert {key: column[index] for key, column in columns.items() if key != "id"} == pytest.approx(
+                {
+                    "disagreement": prediction.deviation.max(),
+                    "largest_error": np.linalg.norm(prediction.forces - forces, axis=1).max(),
+                    "rms_error": np.sqrt(((prediction.forces - forces) ** 2).mean()),
+                    "largest_force": np.linalg.norm(forces, axis=1).max(),
+                    "force_rms": np.sqrt((forces**2).mean()),
+                    "atoms": len(frame),
+                }
+            )
 
 
 def test_without_tests_there_are_no_errors_on_them(job):

@@ -1,14 +1,16 @@
 """When a stage has converged: each criterion, their combination, rows of iterations, and the sentences."""
 
+import numpy as np
 import pytest
+from judged import frame_errors
 
 from alworkflows.selection.convergence import Ending, judge, stage_error
 from alworkflows.settings import Convergence
 
 
 def points(*errors, atoms=4, first=0):
-    """Rows of a fit's report: id, disagreement, largest error, RMS force, atoms, largest force, RMS error."""
-    return [[f"{first + k:016x}", 0.1, 3 * error, 1.0, atoms, 5.0, error] for k, error in enumerate(errors)]
+    """What a fit's report says of test frames, from the RMS error of each."""
+    return frame_errors([0.1] * len(errors), 3 * np.array(errors), rms_error=errors, atoms=atoms, first=first)
 
 
 def decide(rule=None, share=0.5, now=None, before=None, labels=10, history=(), iterations=5, tests=("a",)):
@@ -16,10 +18,10 @@ def decide(rule=None, share=0.5, now=None, before=None, labels=10, history=(), i
 
 
 def test_the_error_of_a_stage_weighs_frames_by_their_atoms_and_takes_its_own_only():
-    mixed = {"a": points(1.0, atoms=1) + points(3.0, atoms=3, first=9), "b": points(100.0)}
+    mixed = {"a": points(1.0, 3.0, atoms=[1, 3]), "b": points(100.0)}
     assert stage_error(mixed, ["a"]) == pytest.approx(((1 * 1 + 3 * 9) / 4) ** 0.5)
     assert stage_error(mixed, ["c"]) is None
-    assert stage_error(mixed, ["a"], {f"{9:016x}"}) == pytest.approx(3.0)
+    assert stage_error(mixed, ["a"], {mixed["a"].id[1]}) == pytest.approx(3.0)
 
 
 @pytest.mark.parametrize(("share", "converged"), [(0.94, False), (0.95, True), (None, False)])
@@ -60,7 +62,7 @@ def test_criteria_must_hold_over_iterations_in_a_row():
 
 
 def test_the_gain_of_labels_is_measured_on_frames_that_both_fits_know():
-    before, now = {"a": points(0.4)}, {"a": [*points(0.3), *points(9.0, first=50)]}
+    before, now = {"a": points(0.4)}, {"a": points(0.3, 9.0)}
     decision = decide(now=now, before=before, labels=20)
     assert decision.gain == pytest.approx(100 * 0.1 / 20)
     assert decide(now=now, labels=20).gain is None
@@ -85,3 +87,18 @@ def test_iterations_that_are_used_up_are_told_from_a_stage_of_one():
     assert decide(share=0.2, iterations=1).sentence == (
         "not converged after its only iteration: 20% of the candidates are accurate (wanted: 95%)"
     )
+
+
+def test_a_stage_without_a_criterion_has_its_iterations_for_a_plan_and_says_how_far_it_got():
+    rule, now = {"accurate_share": None}, {"a": points(0.123)}
+    first = decide(rule, share=0.2, now=now, iterations=2)
+    assert first.ending is None
+    last = decide(rule, share=0.62, now=now, history=[first.as_dict()], iterations=2)
+    assert last.ending is Ending.FIXED
+    assert not last.converged
+    assert last.sentence == (
+        "done: its 2 iterations, as planned: 62% of the candidates are accurate; force error on its test frames 0.123 eV/A"
+    )
+    # labels that gain nothing end it before
+    before = {"a": points(0.1231)}
+    assert decide({**rule, "least_gain": 0.01}, now=now, before=before, labels=20).ending is Ending.NO_GAIN

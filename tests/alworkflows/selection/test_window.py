@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from judged import frame_errors
 
 from alworkflows.errors import InputError
 from alworkflows.selection.window import KNOWN, OWN, SHARE, TestBatch, find_window
@@ -15,7 +16,7 @@ def batch(count, stage="melt", seed=0, factor=10.0, rms=2.0, largest=8.0):
     rng = np.random.default_rng(seed)
     d = np.exp(rng.normal(-3.0, 0.5, count))
     e = factor * d * np.exp(rng.normal(0.0, 0.2, count))
-    return TestBatch(stage, np.column_stack([d, e, np.full(count, rms), np.full(count, largest), np.full(count, 50)]))
+    return TestBatch(stage, frame_errors(d, e, force_rms=rms, largest_force=largest, atoms=50))
 
 
 def test_stated_errors_become_disagreements():
@@ -34,8 +35,9 @@ def test_levels_follow_from_the_forces_of_the_stage():
     assert (melt.lower_error, melt.upper_error) == (pytest.approx(SHARE * 2.0), pytest.approx(8.0))
     assert (surface.lower_error, surface.upper_error) == (pytest.approx(SHARE * 0.8), pytest.approx(3.0))
     assert surface.calibration["scope"] == melt.calibration["scope"] == "stage"
-    assert len(surface.calibration["points"]) == 20 + OWN
-    assert {point[2] for point in surface.calibration["points"]} == {"melt", "surface"}
+    points = surface.calibration["points"]
+    assert {name: len(column) for name, column in points.items()} == dict.fromkeys(points, 20 + OWN)
+    assert points["stage"] == ["melt"] * 20 + ["surface"] * OWN
 
 
 def test_a_new_stage_is_careful_below_and_patient_above():
@@ -61,11 +63,11 @@ def test_a_stage_of_few_frames_knows_its_forces_but_learns_from_all():
 
 def test_the_curve_spans_frames_and_levels():
     found = find_window(TrustLevels(), 0.05, [batch(30)], "melt")
-    curve = np.array(found.calibration["curve"])
-    assert curve[0, 0] < min(found.lower, *(point[0] for point in found.calibration["points"]))
-    assert curve[-1, 0] > found.upper
-    assert (np.diff(curve, axis=0) >= 0).all()
-    assert (curve[:, 2] >= curve[:, 1]).all()
+    curve = {name: np.array(column) for name, column in found.calibration["curve"].items()}
+    assert curve["disagreement"][0] < min(found.lower, *found.calibration["points"]["disagreement"])
+    assert curve["disagreement"][-1] > found.upper
+    assert all((np.diff(column) >= 0).all() for column in curve.values())
+    assert (curve["bound"] >= curve["expected"]).all()
 
 
 def test_the_newest_batch_judges_what_those_before_said():
@@ -83,20 +85,26 @@ def test_few_frames_say_so():
     assert "too few for a shape" in find_window(TrustLevels(), 0.05, [batch(4)], "melt").calibration["sentence"]
 
 
-@pytest.mark.parametrize("batches", [[], [TestBatch("melt", np.zeros((0, 5)))], [TestBatch("melt", np.full((2, 5), np.nan))]])
+NOTHING = [TestBatch("melt", frame_errors([], []))]
+UNKNOWN = [TestBatch("melt", frame_errors([np.nan] * 2, np.nan, force_rms=np.nan, largest_force=np.nan))]
+
+
+@pytest.mark.parametrize("batches", [[], NOTHING, UNKNOWN])
 def test_without_test_frames_levels_are_relative_and_say_so(batches):
     found = find_window(TrustLevels(lower=0.2), 0.05, batches, "melt")
     assert (found.kind, found.lower, found.upper) == ("relative", pytest.approx(0.025), pytest.approx(10.0))
     assert (found.lower_error, found.upper_error) == (None, None)
     assert "no test frame" in found.sentence
     assert "although errors were stated" in found.sentence
-    assert (found.calibration["scope"], found.calibration["points"]) == ("none", [])
+    assert (found.calibration["scope"], found.calibration["points"]["error"]) == ("none", [])
+    assert found.calibration["curve"] == {"disagreement": [], "expected": [], "bound": []}
     with pytest.raises(InputError, match=r"no test frame to calibrate on.*got None.*absolute"):
         find_window(TrustLevels(), None, batches, "melt")
 
 
 def test_forces_that_vanish_give_no_default():
-    still = TestBatch("melt", np.column_stack([batch(12).points[:, :2], np.zeros((12, 2)), np.full(12, 4)]))
+    moving = batch(12).errors
+    still = TestBatch("melt", moving.model_copy(update={"force_rms": (0.0,) * 12, "largest_force": (0.0,) * 12}))
     assert find_window(TrustLevels(), 0.05, [still], "melt").kind == "relative"
     assert find_window(TrustLevels(lower=0.2, upper=9.0), 0.05, [still], "melt").kind == "calibrated"
 
@@ -120,8 +128,3 @@ def test_other_kinds_are_told_what_errors_they_stand_for():
     assert find_window(TrustLevels(kind="absolute"), None, [], "melt").lower == 0.05
     with pytest.raises(InputError, match=r"relative trust levels need.*got 0\.0"):
         find_window(TrustLevels(kind="relative"), 0.0, [batch(9)], "melt")
-
-
-def test_rows_of_a_report():
-    found = TestBatch.from_rows("melt", [["a", 0.1, 0.9, 2.0, 64, 7.0], ["b", None, 0.8, 1.0, 32, 5.0]])
-    np.testing.assert_array_equal(found.points, [[0.1, 0.9, 2.0, 7.0, 64], [np.nan, 0.8, 1.0, 5.0, 32]])

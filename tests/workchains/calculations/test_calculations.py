@@ -1,19 +1,47 @@
 """Parsers: what each end of a job becomes, without running the job."""
 
 import json
+from importlib import import_module
+from typing import get_args, get_type_hints
 
 import numpy as np
 import pytest
 from aiida.common import LinkType
-from aiida.orm import CalcJobNode, FolderData
+from aiida.orm import CalcJobNode, Dict, FolderData
 from aiida.plugins import CalculationFactory, ParserFactory
 from ase.build import bulk
+from pieces import tiny_model
 
 from alworkflows import frames as frames_io
+from alworkflows import jobs
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import JobStatus
 
-VERBS = ("sample", "deviate", "label", "fit", "evaluate")
+VERBS = ("sample", "describe", "label", "fit", "evaluate")
+USAGE = {"seconds": 1.0, "cpu_seconds": 0.9, "peak_memory_mb": 80.0}
+RUN = {"structure": "copper", "sampler": "melt", "frames": 3, "steps": 7, "steps_planned": 9, "message": "", "restarts": 0}
+FIT = {"fit": {}, "test": None, "test_points": {}, "training_frames": 3, "test_frames": 0, "restarts": 0}
+LABELS = {"labelled": 3, "failures": [], "unreached": [], "interrupted": None, "seconds_per_frame": {}, "energy": "potential"}
+#: what each verb says of an end in order
+ENDS = {
+    "sample": {**RUN, "stopped": None},
+    "describe": {"frames": 2, "refused": [None, "fused"]},
+    "label": {**LABELS, "remedy": None, "cores": 1},
+    "fit": FIT,
+    "evaluate": {"groups": ["melt"], "errors": []},
+}
+UNFINISHED = {**ENDS, "fit": {"message": "member 2 of 5", "restarts": 0}}
 SLURM_LIMIT = "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***\n"
+
+
+def written(verb, ends=ENDS, without=(), **changes):
+    """Return the text of an ``output.json``: of an end in order, with some keys changed or left out."""
+    values = {"verb": verb, **USAGE, **ends[verb], **changes}
+    return json.dumps({key: value for key, value in values.items() if key not in without})
+
+
+def refused(verb, message, kind="InputError"):
+    return json.dumps({"verb": verb, "error": message, "kind": kind})
 
 
 @pytest.fixture
@@ -62,7 +90,7 @@ def test_no_output_is_reported_with_the_last_words(parse, verb):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_refused_input_carries_the_message(parse, verb):
-    _, code = parse(verb, {"output.json": json.dumps({"error": "unknown sampler 'mlt'"})})
+    _, code = parse(verb, {"output.json": refused(verb, "unknown sampler 'mlt'")})
     assert code.status == 210
     assert "unknown sampler 'mlt'" in code.message
 
@@ -100,21 +128,22 @@ def test_a_status_of_the_scheduler_is_kept(parse, verb, status):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_that_stopped_in_time_is_out_of_walltime(parse, verb):
-    outputs, code = parse(verb, {"output.json": json.dumps({"out_of_time": True, "steps": 7})}, max_wallclock_seconds=3600)
+    files = {"output.json": written(verb, UNFINISHED, out_of_time=True)}
+    outputs, code = parse(verb, files, max_wallclock_seconds=3600)
     assert code.status == 400
     assert "the walltime of 3600 s was reached" in code.message
-    assert outputs["report"]["steps"] == 7
+    assert outputs["report"]["out_of_time"]
 
 
 def test_frames_of_a_job_out_of_walltime_are_kept(parse):
-    outputs, code = parse("sample", {"output.json": json.dumps({"out_of_time": True})}, {"candidates.npz": crystals})
+    outputs, code = parse("sample", {"output.json": written("sample", out_of_time=True)}, {"candidates.npz": crystals})
     assert code.status == 400
     assert "walltime of unknown s" in code.message
     assert len(outputs["candidates"]) == 3
 
 
 @pytest.mark.parametrize(
-    "written",
+    "words",
     [
         "starting\nslurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01T00:00:00 DUE TO TIME LIMIT ***\n",
         "=>> PBS: job killed: walltime 3641 exceeded limit 3600\n",
@@ -122,9 +151,9 @@ def test_frames_of_a_job_out_of_walltime_are_kept(parse):
         "TERM_RUNLIMIT: job killed after reaching LSF run time limit.\n",
     ],
 )
-@pytest.mark.parametrize("output", [None, {"terminated": True}])
-def test_a_job_that_the_scheduler_ended_at_its_walltime(parse, written, output):
-    files = {"_scheduler-stderr.txt": written} | ({"output.json": json.dumps(output)} if output else {})
+@pytest.mark.parametrize("output", [{}, {"output.json": written("sample", terminated=True)}])
+def test_a_job_that_the_scheduler_ended_at_its_walltime(parse, words, output):
+    files = {"_scheduler-stderr.txt": words, **output}
     outputs, code = parse("sample", files, {"candidates.npz": crystals}, max_wallclock_seconds=3600)
     assert code.status == 400
     assert len(outputs["candidates"]) == 3
@@ -149,8 +178,8 @@ def test_a_file_cut_off_at_the_walltime_is_no_reason_to_give_up(parse):
         ({"_scheduler-stderr.txt": "slurmstepd: error: *** JOB 42 ON n1 CANCELLED AT 2026-01-01 DUE TO PREEMPTION ***\n"}, 310),
         ({"errors.txt": SLURM_LIMIT}, 310),
         ({"_scheduler-stderr.txt": "requested walltime 3600\nKilled\n"}, 310),
-        ({"output.json": json.dumps({"terminated": True})}, 312),
-        ({"output.json": json.dumps({"error": "no"}), "_scheduler-stderr.txt": SLURM_LIMIT}, 210),
+        ({"output.json": written("sample", terminated=True)}, 312),
+        ({"output.json": refused("sample", "no"), "_scheduler-stderr.txt": SLURM_LIMIT}, 210),
     ],
     ids=["cancelled", "preempted", "words of the job's own", "killed", "told to end", "refused"],
 )
@@ -160,36 +189,34 @@ def test_other_ends_do_not_look_like_walltime(parse, files, status):
 
 
 def test_told_to_end_by_a_scheduler_that_says_why(parse):
-    _, code = parse("sample", {"output.json": json.dumps({"terminated": True})}, exit_status=110)
+    _, code = parse("sample", {"output.json": written("sample", terminated=True)}, exit_status=110)
     assert code.status == 110
 
 
 @pytest.mark.parametrize("status", [None, 120])
 def test_a_complete_result_counts_whatever_the_clock_says(parse, status):
-    files = {"output.json": json.dumps({"stopped": None}), "_scheduler-stderr.txt": SLURM_LIMIT}
+    files = {"output.json": written("sample"), "_scheduler-stderr.txt": SLURM_LIMIT}
     outputs, code = parse("sample", files, {"candidates.npz": crystals}, exit_status=status)
     assert code is None or code.status == 0
     assert len(outputs["candidates"]) == 3
 
 
 def test_frames_that_cannot_be_read_are_unreadable(parse):
-    outputs, code = parse(
-        "sample", {"output.json": json.dumps({"stopped": None})}, {"candidates.npz": lambda p: p.write_bytes(b"no")}
-    )
+    outputs, code = parse("sample", {"output.json": written("sample")}, {"candidates.npz": lambda p: p.write_bytes(b"no")})
     assert code.status == 311
     assert "candidates" not in outputs
     assert "not a frames file" in code.message
 
 
 def test_a_sampler_without_frames(parse):
-    _, code = parse("sample", {"output.json": json.dumps({"message": "temperature above 4 x target"})})
+    _, code = parse("sample", {"output.json": written("sample", frames=0, message="temperature above 4 x target")})
     assert code.status == 420
     assert "temperature above" in code.message
 
 
 def test_labels_that_all_failed(parse):
-    failures = [{"id": "a", "reason": "SCF did not converge"}, {"id": "b", "reason": "x"}]
-    _, code = parse("label", {"output.json": json.dumps({"labelled": 0, "failures": failures})})
+    one = {"id": "a", "index": 0, "kind": "unconverged", "reason": "SCF did not converge", "seconds": 2.0}
+    _, code = parse("label", {"output.json": written("label", labelled=0, failures=[one, {**one, "id": "b", "index": 1}])})
     assert code.status == 421
     assert "none of 2" in code.message
     assert "SCF did not converge" in code.message
@@ -199,7 +226,7 @@ def test_labelled_frames_name_their_engine(parse):
     engine = {"name": "emt", "versions": {"ase": "1"}}
     outputs, code = parse(
         "label",
-        {"output.json": json.dumps({"labelled": 3, "failures": []})},
+        {"output.json": written("label")},
         {"labelled.npz": lambda path: crystals(path, header={"engine": engine})},
     )
     assert code is None
@@ -212,16 +239,43 @@ def test_deviation_keeps_reasons_beside_the_arrays(parse):
         disagreement, grade = np.array([0.1, np.nan]), np.full(2, np.nan)
         np.savez(path, disagreement=disagreement, element_disagreement=of_elements, grade=grade, fingerprints=np.ones((2, 3)))
 
-    outputs, code = parse("deviate", {"output.json": json.dumps({"refused": [None, "fused"]})}, {"deviation.npz": write})
+    outputs, code = parse("describe", {"output.json": written("describe")}, {"deviation.npz": write})
     assert code is None
     assert outputs["deviation"].get_array("fingerprints").shape == (2, 3)
     assert outputs["deviation"].get_array("element_disagreement").shape == (2, 2)
     assert outputs["deviation"].get_array("grade").shape == (2,)
     assert outputs["deviation"].base.attributes.get("refused") == [None, "fused"]
+    assert "refused" not in outputs["report"].get_dict()
+
+
+@pytest.mark.parametrize(
+    ("verb", "output", "message"),
+    [
+        *((verb, written(verb, without=[next(iter(ENDS[verb]))]), f"{next(iter(ENDS[verb]))}: missing") for verb in VERBS),
+        ("sample", written("sample", without=["seconds"]), "seconds: missing"),
+        ("sample", written("sample", stoped=None), "unknown key 'stoped' (did you mean 'stopped'?)"),
+        ("sample", written("sample", steps="many"), "steps: expected a valid integer"),
+        ("sample", written("describe"), "verb: expected 'sample', got 'describe'"),
+        ("sample", "[]", "expected a mapping of keys, got list"),
+        ("describe", written("describe", frames=3), "refused: expected an entry for each of 3 frames, got 2"),
+        ("fit", written("fit", UNFINISHED), "fit: missing"),
+        ("fit", written("fit", test_points={"test": {"id": ["a"]}}), "test_points.test.disagreement: missing"),
+    ],
+)
+def test_a_result_that_is_none_is_not_believed(parse, verb, output, message):
+    outputs, code = parse(verb, {"output.json": output}, {"candidates.npz": crystals, "labelled.npz": crystals})
+    assert code.status == JobStatus.OUTPUT_UNREADABLE
+    assert message in code.message
+    assert "report" not in outputs
+
+
+def test_too_few_members_are_told_from_other_inputs_that_are_refused(parse):
+    _, code = parse("fit", {"output.json": refused("fit", "2 of 5 members", "CommitteeError")})
+    assert code.status == JobStatus.COMMITTEE_TOO_SMALL
 
 
 def test_an_ensemble_that_is_not_ours_is_unreadable(parse):
-    _, code = parse("fit", {"output.json": json.dumps({"fit": {}})}, {"ensemble.npz": lambda path: path.write_bytes(b"pickle")})
+    _, code = parse("fit", {"output.json": written("fit")}, {"ensemble.npz": lambda path: path.write_bytes(b"pickle")})
     assert code.status == 311
 
 
@@ -249,18 +303,19 @@ def prepared(alworkflows_code, make_frames, tmp_path):
     from aiida.common.folders import Folder
     from aiida.engine.utils import instantiate_process
     from aiida.manage import get_manager
-    from aiida.orm import Dict
 
     def _prepared(options=None, **inputs):
         process = instantiate_process(
             get_manager().get_runner(),
             CalculationFactory("alworkflows.sample"),
             code=alworkflows_code,
-            structures=FramesData.from_frames(make_frames(1)),
-            sampler=Dict({"name": "melt"}),
-            run=Dict({"structure": "copper", "seed": 1}),
-            metadata={"options": options or {}},
-            **inputs,
+            **{
+                "structures": FramesData.from_frames(make_frames(1)),
+                "sampler": Dict({"name": "melt"}),
+                "run": Dict({"structure": "copper", "seed": 1}),
+                "metadata": {"options": options or {}},
+                **inputs,
+            },
         )
         info = process.prepare_for_submission(Folder(tmp_path))
         return json.loads((tmp_path / "input.json").read_text()), info
@@ -268,9 +323,18 @@ def prepared(alworkflows_code, make_frames, tmp_path):
     return _prepared
 
 
+def tiny_ensemble():
+    """Return a node with an ensemble of two models for copper."""
+    from workchains.data.ensemble import EnsembleData
+
+    node = EnsembleData()
+    node.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
+    return node
+
+
 def test_a_job_knows_its_walltime(prepared):
     assert prepared({"max_wallclock_seconds": 600})[0]["max_seconds"] == 600
-    assert "max_seconds" not in prepared()[0]
+    assert prepared()[0]["max_seconds"] is None
 
 
 def test_a_job_goes_on_from_the_checkpoint_of_another(prepared, aiida_localhost):
@@ -291,15 +355,56 @@ def test_a_folder_that_was_removed_is_refused(prepared, aiida_localhost):
         prepared(parent_folder=parent)
 
 
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_sides_mean_the_same_class(verb):
+    job, parser = CalculationFactory(f"alworkflows.{verb}"), ParserFactory(f"alworkflows.{verb}")
+    assert job.VERB == parser.VERB == verb
+    running = import_module(f"alworkflows.jobs.run_{verb}")
+    taken, returned = get_type_hints(running.run)["spec"], get_type_hints(running.run)["return"]
+    assert jobs.VERBS[verb].spec is taken
+    collected = get_type_hints(parser.collect)["result"]
+    for annotation, expected in ((returned, jobs.VERBS[verb].unfinished), (returned, jobs.VERBS[verb].result)):
+        assert expected in (get_args(annotation) or (annotation,))
+    assert jobs.VERBS[verb].result in get_args(collected)
+
+
+@pytest.mark.parametrize(
+    ("run", "sampler", "message"),
+    [
+        ({"structure": "copper"}, {"name": "melt"}, "the verb 'sample' expects the key 'seed'"),
+        ({"structure": "copper", "seed": 1, "uper": 2.0}, {"name": "melt"}, r"unknown key 'uper' \(did you mean 'upper'\?\)"),
+        ({"structure": "copper", "seed": 1}, {"name": "mlt"}, "unknown name 'mlt'"),
+        ({"structure": "copper", "seed": 1, "ensemble": "x.npz"}, {"name": "melt"}, "ensemble: the job says that itself"),
+    ],
+)
+def test_inputs_that_make_no_job_are_refused_before_it_is_submitted(prepared, run, sampler, message):
+    with pytest.raises(ValueError, match=message):
+        prepared(run=Dict(run), sampler=Dict(sampler))
+
+
+def test_a_group_of_no_test_frames_is_refused(alworkflows_code, make_frames):
+    from aiida.engine.utils import instantiate_process
+    from aiida.manage import get_manager
+
+    inputs = {
+        "code": alworkflows_code,
+        "ensembles": {"one": tiny_ensemble()},
+        "tests": {"melt": FramesData.from_frames(make_frames(1))},
+        "groups": Dict({"melt": "melt", "quench": "quench"}),
+    }
+    with pytest.raises(ValueError, match=r"tests\.quench\.0: expected one of ensemble_one\.npz, melt\.npz, got quench\.npz"):
+        instantiate_process(get_manager().get_runner(), CalculationFactory("alworkflows.evaluate"), **inputs)
+
+
 def test_the_grade_of_candidates_is_asked_of_what_was_trained_on(alworkflows_code, make_frames, tmp_path):
     from aiida.common.folders import Folder
     from aiida.engine.utils import instantiate_process
     from aiida.manage import get_manager
-    from aiida.orm import Dict
 
-    job = CalculationFactory("alworkflows.deviate")
+    job = CalculationFactory("alworkflows.describe")
     inputs = {
         "code": alworkflows_code,
+        "ensemble": tiny_ensemble(),
         "candidates": FramesData.from_frames(make_frames(2)),
         "settings": Dict({"species": ["Cu"], "geometry": {}, "grade": True}),
         "batches": {"batch_b": FramesData.from_frames(make_frames(1)), "batch_a": FramesData.from_frames(make_frames(3))},

@@ -6,9 +6,9 @@ import yaml
 from ase.build import bulk
 
 from alworkflows.errors import InputError
-from alworkflows.settings import Campaign, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
+from alworkflows.settings import Campaign, Convergence, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 from workchains.campaigns import inputs, load, materials, protocols, read_files, resolve, template
-from workchains.campaigns.protocols import lay
+from workchains.campaigns.protocols import overlay
 
 ZNO = ["balanced", "quick", "stringent"]
 
@@ -49,6 +49,18 @@ def test_protocols_differ_in_cost() -> None:
 
     assert 2 * labels("quick") < labels("balanced")
     assert 2 * labels("balanced") < labels("stringent")
+
+
+@pytest.mark.parametrize("material", sorted(materials()))
+def test_a_first_look_is_done_when_its_iterations_are_and_other_protocols_converge(material: str) -> None:
+    def open_ended(protocol: str) -> set[str]:
+        stages = inputs(material, protocol)["stages"]
+        rules = {stage["name"]: Convergence(**stage.get("convergence", {})) for stage in stages}
+        return {name for name, rule in rules.items() if rule.has_criterion}
+
+    # without an ensemble to ask there is nothing to converge
+    assert open_ended("quick") == {"melt"}
+    assert open_ended("balanced") == open_ended("stringent") > {"melt"}
 
 
 @pytest.mark.parametrize("protocol", ZNO)
@@ -153,7 +165,7 @@ class TestLayers:
     def test_settings_of_another_calculator_do_not_mix(self) -> None:
         first = {"label": {"calculator": {"name": "chgnet", "parameters": {"x": 1}}}}
         assert resolve("zno", overrides=first).label.calculator.parameters == {"x": 1}
-        laid = lay(lay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
+        laid = overlay(overlay(inputs("zno"), first), {"label": {"calculator": {"name": "emt"}}})
         assert laid["label"]["calculator"] == {"name": "emt"}
 
     def test_laying_over_leaves_the_layers(self) -> None:

@@ -9,6 +9,7 @@ from aiida.common import LinkType
 from ase.build import bulk
 from ase.io import write
 from click.testing import CliRunner
+from records import iteration
 
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, load, read
@@ -324,30 +325,32 @@ def test_cancel_of_a_campaign_counts_the_labels_of_all_iterations(daemon, campai
 
 def test_cancel_that_leaves_jobs_asks_all_live_work_chains_to_stop(daemon, bare, store_process, make_frames):
     node = bare()
-    ended = store_process(orm.WorkChainNode, "SampleWorkChain", caller=node, key="iteration_01_sample")
+    own = iteration(node, 1, state="waiting")
+    ended = store_process(orm.WorkChainNode, "SampleWorkChain", caller=own, key="sample")
     frames = FramesData.from_frames(make_frames(2, first=5650))
     chain = store_process(
-        orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label", state="waiting", inputs={"frames": frames}
+        orm.WorkChainNode, "LabelWorkChain", caller=own, key="label", state="waiting", inputs={"frames": frames}
     )
     job = store_process(orm.CalcJobNode, "LabelJob", caller=chain, key="label_000", state="waiting")
     job.base.extras.set(MARK, {"queue": "", "contents": ["0" * 16, "1" * 16]})
     text = " ".join(typed(cancel, node.pk, "--leave-jobs").split())
     assert "begins nothing new; 1 job in flight, 0 labels so far, 2 to come from these jobs." in text
     assert daemon == []
-    assert node.base.extras.get(STOP)
-    assert chain.base.extras.get(STOP)
+    assert all(process.base.extras.get(STOP) for process in (node, own, chain))
     assert STOP not in ended.base.extras.all
 
 
 def test_cancel_that_leaves_jobs_lets_a_campaign_go_on_that_waits_for_approval(daemon, asking):
     typed(cancel, asking.pk, "--leave-jobs")
-    assert daemon == [("play", asking.pk)]
+    assert daemon == [("play", asks(asking).pk)]
 
 
 def test_a_child_made_later_knows_that_its_campaign_stops(bare, store_process):
     node = bare()
     assert ask_to_stop(node) == [node.pk]
-    late = store_process(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_04_label", state="created")
+    own = iteration(node, 4, state="created")
+    late = store_process(orm.WorkChainNode, "LabelWorkChain", caller=own, key="label", state="created")
+    assert is_stopping(own)
     assert is_stopping(late)
 
 
@@ -355,7 +358,7 @@ def test_cancel_refuses(daemon, bare, store_process, labelling):
     node = bare(state="excepted")
     with pytest.raises(InputError, match=f"campaign {node.pk} has ended already: crashed"):
         typed(cancel, node.pk)
-    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label", state="waiting")
+    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=iteration(node, 1), key="label", state="waiting")
     with pytest.raises(InputError, match=f"expected a campaign, got LabelWorkChain .* it belongs to the campaign {node.pk}"):
         typed(cancel, chain.pk)
     with pytest.raises(InputError, match=r"labelling .* has ended already: killed"):
@@ -379,32 +382,39 @@ QUESTION = {"labels": 10, "atoms": 320, "core_hours": 12.5, "text": "10 labels, 
 def asking(bare):
     """Return a campaign that waits for approval."""
     node = bare("asking")
-    approval.put_question(node, "iteration_03", QUESTION)
-    node.pause()
+    third = iteration(node, 3)
+    approval.put_question(third, {"iteration": 3, **QUESTION})
+    third.pause()
     return node
+
+
+def asks(campaign):
+    """Return the iteration of a campaign that asks."""
+    return next(child for child in campaign.called if child.process_label == "IterationWorkChain")
 
 
 def test_approve_lists_who_waits_and_what_they_ask(daemon, asking):
     text = " ".join(typed(approve).split())
-    assert f"{asking.pk} asking iteration_03 10 labels, 320 atoms in all, about 12.5 core-hours" in text
+    assert f"{asking.pk} asking 3 10 labels, 320 atoms in all, about 12.5 core-hours" in text
     listed = {item["pk"]: item for item in json.loads(typed(approve, "--json"))["waiting"]}
     assert listed[asking.pk]["question"]["core_hours"] == 12.5
 
 
 def test_approve_answers_plays_and_says_what_is_next(daemon, asking):
     text = typed(approve, asking.pk, "--by", "Ada")
+    assert f"campaign {asking.pk} asking, iteration 3: 10 labels" in text
     assert "Approved by Ada: it labels now." in text
     assert f"alworkflows status {asking.pk} --wait" in text
-    assert daemon == [("play", asking.pk)]
-    assert approval.answer(asking, "iteration_03") is True
+    assert daemon == [("play", asks(asking).pk)]
+    assert approval.answer(asks(asking)) is True
     with pytest.raises(InputError, match="waits for no approval"):
         typed(approve, asking.pk)
 
 
 def test_approve_can_refuse(daemon, asking):
     assert "it ends and hands over what it has" in typed(approve, asking.pk, "--refuse")
-    assert approval.answer(asking, "iteration_03") is False
-    said = asking.base.extras.get(approval.ANSWERS)["iteration_03"]
+    assert approval.answer(asks(asking)) is False
+    said = asks(asking).base.extras.get(approval.ANSWER)
     assert said["by"] == orm.User.collection.get_default().email
 
 
@@ -422,14 +432,14 @@ def test_approve_plays_again_what_was_about_to_pause(daemon, asking, monkeypatch
 def test_approve_says_if_the_campaign_does_not_hear(daemon, asking, monkeypatch):
     monkeypatch.setattr("aiida.engine.processes.control.play_processes", lambda nodes, **_: None)
     monkeypatch.setattr(control, "ANSWER", 0.05)
-    assert f"verdi process play {asking.pk}" in typed(approve, asking.pk)
+    assert f"verdi process play {asks(asking).pk}" in typed(approve, asking.pk)
 
 
 def test_approve_without_the_daemon_is_no_answer(daemon, asking, monkeypatch):
     monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
     with pytest.raises(InputError, match="does not run"):
         typed(approve, asking.pk)
-    assert approval.answer(asking, "iteration_03") is None
+    assert approval.answer(asks(asking)) is None
 
 
 def test_approve_refuses_options_without_a_campaign(profile):
@@ -441,8 +451,9 @@ def test_approve_refuses_options_without_a_campaign(profile):
 
 def test_status_says_that_a_campaign_waits_and_how_to_answer(profile, asking):
     text = " ".join(typed(status, asking.pk).split())
-    assert "Waits for approval, iteration_03: 10 labels, 320 atoms in all, about 12.5 core-hours; 0 labels so far" in text
+    assert "Waits for approval, iteration 3: 10 labels, 320 atoms in all, about 12.5 core-hours; 0 labels so far" in text
     assert f"alworkflows approve {asking.pk} --refuse" in text
+    assert "Paused" not in text  # what asks is played by the answer
     assert "waits for approval" in typed(status)
     assert json.loads(typed(status, asking.pk, "--json"))["question"]["labels"] == 10
 
@@ -458,7 +469,7 @@ def test_status_shows_jobs_in_flight_against_the_cap_what_is_paused_and_failures
     node = bare("queueing", code=code)
     frames = FramesData.from_frames(make_frames(6, first=5680))
     chain = store_process(
-        orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label", state="waiting", inputs={"frames": frames}
+        orm.WorkChainNode, "LabelWorkChain", caller=iteration(node, 1), key="label", state="waiting", inputs={"frames": frames}
     )
     failed = {"id": frames.ids[0], "index": 0, "kind": "unconverged", "reason": "no convergence in 60 steps"}
     store_process(

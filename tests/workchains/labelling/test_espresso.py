@@ -24,7 +24,7 @@ from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, parse
 from workchains.data.frames import FramesData
-from workchains.labelling import engine
+from workchains.labelling import label_program
 from workchains.labelling.contract import Task
 
 CUTOFFS = {"ecutwfc": 25, "ecutrho": 200}
@@ -39,7 +39,7 @@ def settings(system=None, electrons=None, control=None, espresso=None, **changes
 
 
 def tool(*args, **kwargs):
-    return engine("quantum-espresso")(settings(*args, **kwargs))
+    return label_program("quantum-espresso")(settings(*args, **kwargs))
 
 
 def magnesia(seed=0):
@@ -85,8 +85,8 @@ def test_the_extra_is_named_if_it_is_missing():
 import sys
 sys.modules["aiida_quantumespresso"] = None
 import workchains.labelling
-from workchains.labelling import engine
-engine("quantum-espresso")
+from workchains.labelling import label_program
+label_program("quantum-espresso")
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert "MissingExtraError" in done.stderr

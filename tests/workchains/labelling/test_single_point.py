@@ -11,11 +11,10 @@ from alworkflows.calculators.kpoints import mesh as kpoints_mesh
 from alworkflows.calculators.kpoints import open_directions
 from alworkflows.errors import InputError
 from alworkflows.frames import labels
+from alworkflows.labelling.acceptance import SinglePoint, accept
 from workchains.labelling.single_point import (
     STATUS,
-    SinglePoint,
     cores,
-    judge,
     refusal,
     require_box,
     require_mesh,
@@ -95,14 +94,14 @@ def test_a_label_in_the_order_of_the_frame():
     order = np.random.default_rng(5).permutation(8)
     found = frame()[order]
     found.positions[2] -= 3 * found.cell[0]
-    label = labels(judge(frame(), result(found, FORCES[order])))
+    label = labels(accept(frame(), result(found, FORCES[order])))
     np.testing.assert_array_equal(label.forces, FORCES)
     np.testing.assert_array_equal(label.stress, [1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     assert label.energy == -3.0
 
 
 def test_no_stress_is_no_reason():
-    assert labels(judge(frame(), result(stress=None))).stress is None
+    assert labels(accept(frame(), result(stress=None))).stress is None
 
 
 def nudged(distance):
@@ -112,7 +111,7 @@ def nudged(distance):
 
 
 def test_what_a_file_rounds_off_is_the_same_place():
-    assert judge(frame(), result(nudged(5e-5))) is not None
+    assert accept(frame(), result(nudged(5e-5))) is not None
 
 
 @pytest.mark.parametrize(
@@ -131,13 +130,13 @@ def test_what_a_file_rounds_off_is_the_same_place():
 )
 def test_a_result_that_is_not_believed(point, limits, kind, words):
     with pytest.raises(LabelError, match=words) as raised:
-        judge(frame(), point, **limits)
+        accept(frame(), point, **limits)
     assert raised.value.kind == kind
     assert refusal(raised.value).status == STATUS[kind]
 
 
 def test_the_sign_of_the_moment_is_free():
-    assert judge(frame(), result(moment=-4.0), moments={"Na": 1.0}, largest_moment_change=0.1) is not None
+    assert accept(frame(), result(moment=-4.0), moments={"Na": 1.0}, largest_moment_change=0.1) is not None
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels
 from alworkflows.settings import LabelSettings, merge, parse
 from workchains.data.frames import FramesData
-from workchains.labelling import engine
+from workchains.labelling import label_program
 from workchains.labelling.contract import Task
 from workchains.labelling.programs.vasp.incar import REMEDIES, defining, merged, protocols, remedied, tags
 from workchains.labelling.programs.vasp.inputs import stop_in_time
@@ -34,7 +34,7 @@ def make_settings(**changes):
 
 
 def make_tool(**changes):
-    return engine("vasp")(make_settings(**changes))
+    return label_program("vasp")(make_settings(**changes))
 
 
 def make_frame() -> Atoms:

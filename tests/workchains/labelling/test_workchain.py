@@ -14,8 +14,8 @@ from alworkflows.errors import InputError
 from alworkflows.frames.twins import coarse_key
 from alworkflows.settings import CalculatorSettings, LabelSettings
 from workchains.data.frames import FramesData, engine_key
-from workchains.labelling import ENGINES, LabelWorkChain, engine
-from workchains.labelling.contract import LabelEngine, Task
+from workchains.labelling import LABEL_PROGRAMS, LabelWorkChain, label_program
+from workchains.labelling.contract import LabelProgram, Task
 from workchains.processes.queueing import MARK, STOP
 
 EMT = {"name": "emt", "parameters": {}}
@@ -107,19 +107,19 @@ def report(failures=(), unreached=(), interrupted=None):
 # ------------------------------------------------------------------------------------------------------------- engines
 
 
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", LABEL_PROGRAMS)
 def test_every_engine_keeps_the_contract(name):
-    assert issubclass(engine(name), LabelEngine)
+    assert issubclass(label_program(name), LabelProgram)
 
 
 def test_an_engine_that_does_not_exist():
     with pytest.raises(InputError, match=r"unknown label engine 'asee' \(did you mean 'ase'\?\)"):
-        engine("asee")
+        label_program("asee")
 
 
 @pytest.mark.parametrize(("chunk", "jobs", "sizes"), [(4, 1, [3, 4, 3]), (100, 1, [10]), (100, 3, [10]), (1, 1, [1] * 10)])
 def test_frames_are_cut_into_slices(chunk, jobs, sizes):
-    tool = engine("ase")(LabelSettings(calculator=EMT, chunk=chunk, jobs=jobs))
+    tool = label_program("ase")(LabelSettings(calculator=EMT, chunk=chunk, jobs=jobs))
     parts = tool.split(range(10))
     assert [len(part) for part in parts] == sizes
     assert [index for part in parts for index in part] == list(range(10))
@@ -170,7 +170,7 @@ def test_all_labels_failed(chain):
     made = chain(chunk=10)
     end(made, "label_000", 310, "Killed")
     (task,) = made.ctx.waiting.values()  # once more: what ended the job may have had nothing to do with the frames
-    assert task["again"]
+    assert task["deaths"] == 1
     begin(made)
     end(made, "label_001", 310, "Killed")
     assert not made.has_work()
@@ -187,8 +187,8 @@ def test_the_frame_that_killed_its_job_fails_and_the_rest_is_labelled(chain):
     progress = Dict({"failures": [fail(made, 2, "force")], "current": {"index": 4, "id": "x"}})
     end(made, "label_000", 310, "Segmentation fault", labelled=labelled([*frames[:2], frames[3]]), progress=progress)
     rest, blamed = made.ctx.waiting.values()
-    assert (rest["indices"], rest["again"]) == ([5, 6, 7, 8, 9], False)
-    assert (blamed["indices"], blamed["again"]) == ([4], True)
+    assert (rest["indices"], rest["deaths"]) == ([5, 6, 7, 8, 9], 0)
+    assert (blamed["indices"], blamed["deaths"]) == ([4], 1)
     begin(made)
     end(made, "label_001", labelled=labelled(frames[5:]), report=report())
     progress = Dict({"failures": [], "current": {"index": 4, "id": "x"}})
@@ -283,11 +283,11 @@ def test_a_job_that_never_begins_a_frame_ends_some_day(chain):
 @pytest.fixture
 def with_remedies(monkeypatch):
     """Give the engine two remedies for what did not converge, as a density functional code has."""
-    from workchains.labelling.programs.ase import AseEngine
+    from workchains.labelling.programs.ase import AseProgram
 
     order = {"unconverged": ["mixing", "algorithm"]}
     monkeypatch.setattr(
-        AseEngine, "remedy", lambda self, kind, used: next((n for n in order.get(kind, []) if n not in used), None)
+        AseProgram, "remedy", lambda self, kind, used: next((n for n in order.get(kind, []) if n not in used), None)
     )
 
 
@@ -434,13 +434,13 @@ def test_once_asked_to_stop_nothing_new_is_begun(chain):
 
 
 def test_settings_that_do_not_suit_the_frames_end_before_anything_is_paid_for(code, monkeypatch):
-    from workchains.labelling.programs.ase import AseEngine
+    from workchains.labelling.programs.ase import AseProgram
 
     def refuse(self, frames, code=None):
         if frames:
             raise InputError("k-points along vacuum")
 
-    monkeypatch.setattr(AseEngine, "check", refuse)
+    monkeypatch.setattr(AseProgram, "check", refuse)
     inputs = {"code": code, "frames": FramesData.from_frames(atoms(0, 2)), "settings": Dict({"calculator": EMT})}
     made = instantiate_process(get_manager().get_runner(), LabelWorkChain, **inputs)
     found = made.setup()

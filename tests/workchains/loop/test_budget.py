@@ -3,7 +3,7 @@
 import pytest
 
 from alworkflows.settings import Budget
-from workchains.loop.budget import Spent, labels_left, what_is_used_up
+from workchains.loop.budget import Spent, most_labels, share_out, what_is_used_up
 
 
 @pytest.mark.parametrize(
@@ -22,13 +22,33 @@ def test_what_is_used_up(budget, spent, said):
 @pytest.mark.parametrize(
     ("budget", "spent", "each", "left"),
     [
-        ({}, Spent(5, 0.0, None, 0.0), None, 40),
+        ({}, Spent(5, 0.0, None, 0.0), None, None),
         ({"labels": 30}, Spent(5, 0.0, None, 0.0), None, 25),
         ({"core_hours": 3.0}, Spent(5, 1.0, 0.3, 0.0), None, 6),
-        ({"core_hours": 3.0}, Spent(0, 1.0, None, 0.0), None, 40),
+        ({"core_hours": 3.0}, Spent(0, 1.0, None, 0.0), None, None),
         ({"core_hours": 3.0}, Spent(5, 4.0, 0.3, 0.0), None, 0),
         ({}, Spent(5, 1.0, 0.3, 0.0), 1.0, 3),
+        ({"labels": 7, "core_hours": 3.0}, Spent(5, 1.0, 0.3, 0.0), 1.0, 2),
+        ({"labels": 5}, Spent(9, 0.0, None, 0.0), None, 0),
     ],
 )
-def test_labels_left(budget, spent, each, left):
-    assert labels_left(40, Budget(**budget), spent, each) == left
+def test_the_most_labels_that_may_be_bought(budget, spent, each, left):
+    assert most_labels(Budget(**budget), spent, each) == left
+
+
+@pytest.mark.parametrize(
+    ("most", "wanted", "share", "expected"),
+    [
+        (40, 20, 0.2, (20, 0.2)),  # both are paid for
+        (10, 30, 0.2, (8, 0.02)),
+        (3, 30, 0.2, (3, 0.0)),
+        (10, 8, 0.03, (8, 0.02)),  # one test frame less
+        (6, 0, 0.2, (0, 0.06)),  # a transfer set: all of it is drawn at random
+        (0, 30, 0.2, (0, 0.0)),
+    ],
+)
+def test_what_there_is_goes_to_training_and_test_frames(most, wanted, share, expected):
+    """Of 100 candidates: a fifth at most goes to test frames where they must be cut."""
+    chosen, tests = share_out(most, wanted, share, 100)
+    assert (chosen, tests) == pytest.approx(expected)
+    assert chosen + round(tests * 100) <= most

@@ -1,7 +1,7 @@
 """The record of a campaign that went on from another: its iterations, stages, costs, and the way of its frames are one story."""
 
 import pytest
-from records import begun
+from records import begun, iteration
 
 from alworkflows.frames import frame_id
 from workchains import provenance
@@ -20,18 +20,19 @@ def goes_on(campaign):
     return _goes_on
 
 
-def sampling(node, key, sampler="surface-melt"):
+def sampling(node, number, stage="surface", sampler="surface-melt"):
     from aiida import orm
     from records import store
 
     given = {"sampler": orm.Dict({"name": sampler}), "names": orm.List(["copper"])}
-    return store(orm.WorkChainNode, "SampleWorkChain", caller=node, key=f"{key}_sample", inputs=given, state="waiting")
+    own = iteration(node, number, stage)
+    return store(orm.WorkChainNode, "SampleWorkChain", caller=own, key="sample", inputs=given, state="waiting")
 
 
 def test_iterations_of_both_are_told_each_with_its_campaign(campaign, goes_on):
     node = goes_on(2)
     assert [record.campaign for record in provenance.iterations(node)] == [campaign.node.pk] * 2
-    sampling(node, "iteration_03")
+    sampling(node, 3)
     found = provenance.iterations(node)
     assert [(record.number, record.stage, record.campaign) for record in found] == [
         (1, "melt", campaign.node.pk),
@@ -45,20 +46,22 @@ def test_iterations_of_both_are_told_each_with_its_campaign(campaign, goes_on):
 
 def test_an_iteration_that_had_not_finished_is_done_again(campaign, goes_on):
     node = goes_on(1)
-    sampling(node, "iteration_02")
+    sampling(node, 2)
     second = provenance.iterations(node)[-1]
     assert (second.number, second.campaign, second.candidates) == (2, node.pk, None)
 
 
 def test_a_choice_that_was_taken_over_is_told_with_the_labels_made_since(campaign, goes_on, store_process):
     from aiida import orm
-    from aiida.common import LinkType
+    from records import returned
 
     first = provenance.iterations(campaign.node)[1]
     selection = orm.load_node(first.nodes["selection"])
-    node = goes_on(1, unfinished__selections=selection)
-    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_02_label")
-    campaign.nodes["batch", 2].base.links.add_incoming(chain, LinkType.RETURN, "batch")
+    node = goes_on(1, unfinished__selection=selection)
+    own = iteration(node, 2, "surface")
+    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=own, key="label")
+    returned(chain, batch=campaign.nodes["batch", 2])
+    returned(own, batch=campaign.nodes["batch", 2])
     second = provenance.iterations(node)[-1]
     assert (second.stage, second.candidates, second.chosen, second.window) == ("surface", 3, 1, (0.1, 1.0))
     assert (second.labels, second.campaign) == (1, node.pk)
@@ -66,7 +69,7 @@ def test_a_choice_that_was_taken_over_is_told_with_the_labels_made_since(campaig
     assert provenance.costs(node).total.jobs == 0
 
 
-def test_two_stages_that_sample_the_same_are_told_apart_by_their_order(aiida_profile, store_process):
+def test_two_stages_that_sample_the_same_are_told_apart(aiida_profile):
     from aiida import orm
 
     node = begun("twice")
@@ -74,11 +77,8 @@ def test_two_stages_that_sample_the_same_are_told_apart_by_their_order(aiida_pro
     stage = settings["stages"][0]
     settings["stages"] = [stage, {**stage, "name": "again"}]
     node = begun("twice", campaign=orm.Dict(settings))
-    decision = orm.Dict({"stage": "again"})
-    sampling(node, "iteration_01", "melt")
-    sampling(node, "iteration_02", "melt")
-    sampling(node, "iteration_03", "melt")
-    store_process(orm.CalcFunctionNode, "judge_iteration", caller=node, key="iteration_02_judge", outputs={"result": decision})
+    for number, name in enumerate(("melt", "again", "again"), 1):
+        sampling(node, number, name, "melt")
     assert [record.stage for record in provenance.iterations(node)] == ["melt", "again", "again"]
 
 
@@ -98,10 +98,11 @@ def test_the_way_of_a_frame_through_both_is_one(campaign, goes_on, store_process
     frame = campaign.labelled[2]  # its label had failed in the first
     node = goes_on(1)
     batch = FramesData.from_frames([frame], {"engine": {"engine": "ase", "calculator": "emt"}})
-    chain = store_process(campaign.orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_02_label")
+    own = iteration(node, 2, "surface")
+    chain = store_process(campaign.orm.WorkChainNode, "LabelWorkChain", caller=own, key="label")
     job = store_process(campaign.orm.CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": batch})
     (found,) = provenance.frame_lineage(frame_id(frame))
     assert found.campaign == node.pk
-    assert [event.kind for event in found.events] == ["structure", "sample", "deviate", "select", "label", "label"]
+    assert [event.kind for event in found.events] == ["structure", "sample", "describe", "select", "label", "label"]
     assert found.events[-2].facts["failed"] == "force 123.4 eV/A"
     assert found.events[-1].pk == job.pk

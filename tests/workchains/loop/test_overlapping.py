@@ -1,7 +1,6 @@
 """The record of a campaign that does not wait: samples before their turn, labels that come late."""
 
-import pytest
-from records import begun, store
+from records import begun, iteration, returned, store
 
 from alworkflows.frames import frame_id
 from workchains import provenance
@@ -12,23 +11,26 @@ HEADER = {"engine": {"engine": "ase", "calculator": "emt"}}
 
 def test_what_was_sampled_before_its_turn_belongs_to_the_iteration_that_used_it(campaign, make_frames):
     from aiida import orm
-    from aiida.common import LinkType
 
     node = campaign.node
     given = {"sampler": orm.Dict({"name": "surface-melt"}), "names": orm.List(["copper"])}
-    chain = campaign.chain("SampleWorkChain", "ahead_surface_02_sample", 60, 70, given)
+    chain = campaign.chain("SampleWorkChain", "sample_ahead", 60, 70, given, caller=campaign.nodes["iteration", 2])
     candidates = FramesData.from_frames(make_frames(5, first=9400))
     campaign.job("SampleJob", "sample_00", 60, 70, {"structures": campaign.structures}, {"candidates": candidates}, chain)
-    candidates.base.links.add_incoming(chain, LinkType.RETURN, "candidates")
+    returned(chain, candidates=candidates)
     # nobody has used it yet
-    assert [record.number for record in provenance.iterations(node)] == [1, 2]
+    before = provenance.iterations(node)
+    assert [record.number for record in before] == [1, 2]
+    assert (before[1].jobs, before[1].candidates) == (5, 3)
     assert provenance.costs(node).iterations["whole campaign"]["sample"].jobs == 1
-    campaign.returned("candidates__iteration_03", candidates)
-    campaign.job("DeviateJob", "iteration_03_deviate", 106, 110, {"candidates": candidates}, {})
-    third = provenance.iterations(node)[-1]
+    own = campaign.begin(3, stage_iteration=2, inputs={"candidates": candidates})
+    campaign.hand_over(3, candidates=candidates)
+    campaign.job("DescribeJob", "describe", 106, 110, {"candidates": candidates}, {}, own)
+    second, third = provenance.iterations(node)[1:]
     assert (third.number, third.stage, third.candidates, third.jobs) == (3, "surface", 5, 2)
+    assert (third.steps["sample"], second.jobs) == (chain.pk, 5)
     assert "whole campaign" not in provenance.costs(node).iterations
-    assert set(provenance.costs(node).iterations["iteration_03"]) == {"sample", "deviate"}
+    assert set(provenance.costs(node).iterations["3"]) == {"sample", "describe"}
 
 
 def test_a_label_that_came_late_is_told_by_what_made_it(aiida_profile, make_frames, store_process):
@@ -45,12 +47,19 @@ def test_a_label_that_came_late_is_told_by_what_made_it(aiida_profile, make_fram
     assert [(event.kind, event.pk) for event in found.events] == [("label", job.pk)]
 
 
-@pytest.mark.parametrize(("steps", "stage"), [({"train": "TrainWorkChain"}, "late labels"), ({"deviate": "DeviateJob"}, "?")])
-def test_a_fit_on_late_labels_alone_is_an_iteration_without_a_stage(aiida_profile, steps, stage):
+def test_a_fit_on_late_labels_alone_is_an_iteration_of_no_stage(aiida_profile):
     from aiida import orm
 
     node = begun("late")
-    for name, process in steps.items():
-        store(orm.WorkChainNode, process, caller=node, key=f"iteration_04_{name}")
+    own = iteration(node, 4, "late labels", 3)
+    store(orm.WorkChainNode, "TrainWorkChain", caller=own, key="train", state="running")
     (record,) = provenance.iterations(node)
-    assert (record.number, record.stage) == (4, stage)
+    assert (record.number, record.stage, record.sampler, record.state) == (4, "late labels", "none", "training")
+
+
+def test_an_iteration_that_has_no_step_yet_knows_its_stage(aiida_profile):
+    node = begun("just begun")
+    iteration(node, 4, "surface", 2, state="created")
+    (record,) = provenance.iterations(node)
+    assert (record.number, record.stage, record.stage_iteration, record.sampler) == (4, "surface", 2, "surface-melt")
+    assert (record.state, record.jobs, record.labels) == ("sampling", 0, 0)

@@ -1,12 +1,17 @@
 """What a campaign that goes on takes over from the one before, where it goes on, and what contradicts what is there."""
 
-import pytest
-from aiida.orm import ArrayData, Dict, WorkChainNode
+from pathlib import Path
 
+import pytest
+from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
+from records import iteration, returned
+
+from alworkflows import __version__
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains.data.frames import FramesData
-from workchains.loop.resuming import check_changes, earlier, position, successors
+from workchains.loop.late import late_labels
+from workchains.loop.resuming import check_changes, earlier, position, resume_builder, successors
 
 STAGE = {"sampler": {"name": "rattle"}, "structures": ["copper"], "iterations": 2}
 CAMPAIGN = {
@@ -40,10 +45,24 @@ def made(aiida_profile_clean, make_frames, store_process):
             batch = FramesData.from_frames(make_frames(2, labelled=True, first=10 * number), {"engine": {"name": "emt"}})
             outputs[f"batches__iteration_{number:02d}"] = batch.store()
             outputs[f"candidates__iteration_{number:02d}"] = batch
-        given = {"campaign": Dict(parse(Campaign, CAMPAIGN).model_dump(mode="json")), **(inputs or {})}
-        return store_process(WorkChainNode, "ActiveLearningWorkChain", inputs=given, outputs=outputs, state="killed")
+        settings = Dict(parse(Campaign, CAMPAIGN).model_dump(mode="json"))
+        given = {"campaign": settings, "options": Dict({}), **(inputs or {})}
+        node = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs=given, outputs=outputs, state="killed")
+        told = [(stage, number) for stage, number, _ in decisions] + [("melt", len(decisions) + 1)] * more
+        for number, (stage, stage_iteration) in enumerate(told, 1):
+            own = iteration(node, number, stage, stage_iteration, state="finished" if number <= len(decisions) else "killed")
+            names = {"batches": "batch", "candidates": "candidates", "decisions": "decision"}
+            kept = {output: outputs.get(f"{name}__iteration_{number:02d}") for name, output in names.items()}
+            returned(own, **{output: data for output, data in kept.items() if data is not None})
+        return node
 
     return _made
+
+
+def own_iteration(node, number):
+    """Return an iteration of a campaign."""
+    links = node.base.links.get_outgoing(link_label_filter=f"iteration_{number:02d}").all()
+    return next(link.node for link in links if link.link_label == f"iteration_{number:02d}")
 
 
 def test_only_finished_iterations_are_taken_over(made):
@@ -65,12 +84,102 @@ def test_a_choice_is_kept_once_labels_were_begun(made, store_process, make_frame
     node = made(("melt", 1, None), more=1)
     selected, marks = FramesData.from_frames(make_frames(3, first=80)).store(), ArrayData().store()
     chosen = {"selection": Dict({}).store(), "fingerprints": marks, "selected": selected}
-    store_process(WorkChainNode, "select_frames", caller=node, key="iteration_02_select", outputs=chosen)
+    second = own_iteration(node, 2)
+    returned(second, **chosen)
     assert earlier(node).unfinished == {}
-    store_process(WorkChainNode, "LabelWorkChain", caller=node, key="iteration_02_label", state="killed")
+    store_process(WorkChainNode, "LabelWorkChain", caller=second, key="label", state="killed")
     unfinished = earlier(node).unfinished
     assert unfinished["selected"].pk == selected.pk
-    assert set(unfinished) == {"selections", "fingerprints", "selected", "candidates"}
+    assert set(unfinished) == {"selection", "fingerprints", "selected", "candidates"}
+
+
+def test_a_choice_that_was_taken_over_and_not_labelled_yet_is_handed_on(made):
+    selection = Dict({}).store()
+    record = {"campaign": "x", "iteration": 1}
+    inputs = {"unfinished__selection": selection, "resumed": Dict(record)}
+    inputs["previous__decisions__iteration_01"] = decision("melt", 1, 1)
+    assert earlier(made(inputs=inputs)).unfinished["selection"].pk == selection.pk
+    inputs["resumed"] = Dict({**record, "iteration": 0})  # that iteration is done
+    assert earlier(made(inputs=inputs)).unfinished == {}
+
+
+def test_a_fit_to_late_labels_alone_is_no_finished_iteration(made, store_process):
+    """Its labels are kept, as batches of their own; the fit is made again with the next batch."""
+    node = made(("melt", 1, "converged"))
+    own = iteration(node, 2, "late labels", 1, state="finished")
+    ensemble = Dict({}).store()
+    returned(own, ensemble=ensemble)
+    returned(node, ensembles__iteration_02=ensemble)
+    before = earlier(node)
+    assert before.iteration == 1
+    assert before.kept["ensembles"] == {}
+    assert position(before, before.campaign)[:2] == (1, 0)
+
+
+def test_the_hundred_and_first_iteration_is_the_last(made):
+    before = earlier(made(*(("melt", number, None) for number in range(1, 102))))
+    assert before.iteration == 101
+    assert list(before.kept["batches"])[-3:] == ["iteration_99", "iteration_100", "iteration_101"]
+
+
+@pytest.fixture
+def builder(alworkflows_code, tmp_path):
+    """Return a function that gives the inputs of the campaign that goes on from another."""
+
+    def _builder(node):
+        before = earlier(node)
+        return resume_builder(before, before.campaign, Path(tmp_path), alworkflows_code, alworkflows_code)
+
+    return _builder
+
+
+def test_the_campaign_that_goes_on_is_told_where(made, builder):
+    node = made(("melt", 1, None))
+    new = builder(node)
+    told = new.resumed.get_dict()
+    expected = {
+        "campaign": node.uuid,
+        "stage": 0,
+        "stage_iteration": 1,
+        "iteration": 1,
+        "late": {},
+        "late_batches": 0,
+        "groups": {},
+    }
+    assert {name: told[name] for name in expected} == expected
+    assert told["sentence"].endswith("with 2 labels, after iteration 1: stage melt")
+    assert {name for name, nodes in new.previous.items() if nodes} == {"batches", "candidates", "decisions"}
+    assert new.campaign.get_dict() == node.inputs.campaign.get_dict()
+
+
+def test_labels_that_no_batch_holds_yet_are_waited_for(made, builder, make_frames, store_process):
+    """The first iteration went on with two of four labels; the step that labels was killed, or goes on."""
+    node = made(("melt", 1, None))
+    own = own_iteration(node, 1)
+    frames = make_frames(4, labelled=True, first=10)
+    chain = store_process(WorkChainNode, "LabelWorkChain", caller=own, key="label", state="running",
+                          inputs={"frames": FramesData.from_frames(make_frames(4, first=10))})  # fmt: skip
+    told = {"uuid": chain.uuid, "namespace": "batches", "early": "iteration_01", "stage": "melt", "iteration": 1}
+    assert builder(node).resumed["late"] == {"iteration_01_label": told}
+    chain.set_process_state("killed")
+    assert builder(node).resumed["late"] == {}
+    whole = FramesData.from_frames(frames, {"engine": {"name": "emt"}})
+    store_process(CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": whole})
+    assert builder(node).resumed["late"] == {"iteration_01_label": told}
+
+
+def test_test_frames_keep_their_stage_late_ones_too(made, builder, make_frames):
+    node = made(("melt", 1, "converged"), ("surface", 1, None))
+    frames = [
+        FramesData.from_frames(make_frames(1, labelled=True, first=70 + k), {"engine": {"name": "emt"}}).store() for k in (0, 1)
+    ]
+    whole = FramesData.from_frames([*frames[0].get_frames(), *frames[1].get_frames()], {"engine": {"name": "emt"}})
+    late = late_labels(batch=whole, early=frames[1], about=Dict({"stage": "surface", "iteration": 2}))
+    given = FramesData.from_frames(make_frames(1, labelled=True, first=80), {"engine": {"name": "emt"}}).store()
+    returned(node, tests__iteration_01=frames[0], tests__late_01=late, tests__given_00_00=given)
+    told = builder(node).resumed
+    assert told["groups"] == {"iteration_01": "melt", "late_01": "surface", "given_00_00": "given"}
+    assert told["late_batches"] == 1
 
 
 def test_what_was_taken_over_before_is_taken_over_again(made, make_frames):
@@ -148,12 +257,13 @@ def test_another_version_is_told_by_its_number(aiida_profile_clean, store_proces
         inputs={"campaign": Dict({**settings, "accurate_share": 0.9})},
         version={"core": "2.9.0", "plugin": "0.0.3"},
     )
-    with pytest.raises(InputError, match=r"was made by alworkflows 0\.0\.3; this is .*accurate_share.*launch its file anew"):
+    with pytest.raises(InputError, match=r"was made by alworkflows 0\.0\.3, whose records this version .* launch its file anew"):
         earlier(old)
-    same = {"core": "2.9.0", "plugin": "0.0.9"}
-    other = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs={"campaign": Dict(settings)}, version=same)
-    with pytest.raises(InputError, match="another version"):
-        earlier(other)
+    same = {"core": "2.9.0", "plugin": f"{__version__}.dev1"}
+    other = {"campaign": Dict({**settings, "accurate_share": 0.9})}
+    unread = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs=other, version=same)
+    with pytest.raises(InputError, match=r"this is .*which cannot go on with it .*accurate_share.*launch its file anew"):
+        earlier(unread)
 
 
 def test_who_went_on_from_a_campaign_is_found(made, store_process):

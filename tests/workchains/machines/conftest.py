@@ -68,7 +68,8 @@ def run(tmp_path: Path) -> Any:
             **environment,
         }
         environment = {key: value for key, value in environment.items() if value}
-        head = "import json, os, sys\nfrom alworkflows.errors import InputError\nfrom workchains import machines, session\n"
+        head = "import json, os, sys\nfrom alworkflows.errors import InputError\n"
+        head += "from workchains import machines\nfrom workchains.machines import session\n"
         head += "def error(action):\n    try:\n        action()\n    except InputError as error:\n        return str(error)\n"
         done = subprocess.run(
             [sys.executable, "-c", head + text], env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True

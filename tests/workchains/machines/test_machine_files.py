@@ -132,7 +132,11 @@ class TestFiles:
         [
             ("bin/alworkflows", {}, "expected an absolute path or 'auto', got 'bin/alworkflows'"),
             ("/nowhere/alworkflows", {}, "expected a program that can be run, got '/nowhere/alworkflows'"),
-            ("auto", {"transport": "core.ssh_async", "hostname": "far"}, "'auto' is for this machine; give the path on far"),
+            (
+                "auto",
+                {"transport": "core.ssh_async", "hostname": "far", "cores": 8},
+                "'auto' is for this machine; give the path on far",
+            ),
         ],
     )
     def test_an_executable_that_is_none(self, tmp_path: Path, write: Any, code: str, computer: Any, message: str) -> None:

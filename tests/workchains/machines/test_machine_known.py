@@ -7,10 +7,12 @@ import pytest
 from alworkflows.errors import InputError
 from alworkflows.settings import parse
 from workchains.machines import (
+    CORES_KEY,
     MACHINE_KEY,
     MAX_JOBS_KEY,
     OPTIONS_KEY,
     SIZED_KEY,
+    core_cap,
     job_cap,
     job_options,
     load_code,
@@ -27,7 +29,7 @@ class TestKnown:
         computer = alworkflows_code.computer
         options = {"label": {"walltime": "1 h", "by_atoms": [{"atoms": 10}, {"atoms": 20, "nodes": 2}]}}
         made, sized = tables(parse(OptionsFile, {**options, "programs": {"vasp": {"queue": "big"}}}), "core.direct")
-        for key, value in ((OPTIONS_KEY, made), (SIZED_KEY, sized), (MACHINE_KEY, "here"), (MAX_JOBS_KEY, 7)):
+        for key, value in ((OPTIONS_KEY, made), (SIZED_KEY, sized), (MACHINE_KEY, "here"), (MAX_JOBS_KEY, 7), (CORES_KEY, 4)):
             computer.set_property(key, value)
         return computer
 
@@ -49,11 +51,11 @@ class TestKnown:
 
     def test_a_computer_of_other_making(self, aiida_profile_clean: Any, aiida_localhost: Any) -> None:
         assert machine_of(aiida_localhost) is None
-        assert job_cap(aiida_localhost) is None
+        assert (job_cap(aiida_localhost), core_cap(aiida_localhost)) == (None, None)
         assert job_options(aiida_localhost) == options_for(aiida_localhost, "label") == {}
 
     def test_codes(self, computer: Any, alworkflows_code: Any) -> None:
-        assert (machine_of(computer), job_cap(computer)) == ("here", 7)
+        assert (machine_of(computer), job_cap(computer), core_cap(computer)) == ("here", 7, 4)
         assert load_code().pk == load_code(machine="here").pk == load_code(label=alworkflows_code.full_label).pk
         with pytest.raises(InputError, match=r"machine 'heer' is not set up in this .*did you mean 'here'\?\).*setup heer"):
             load_code(machine="heer")

@@ -61,7 +61,7 @@ print(json.dumps([told, get_config(create=True).profile_names]))
         assert "'broker_hots' (did you mean 'broker_host'?)" in self.refused(run, folder)
 
     def test_no_such_host(self, run: Any, tmp_path: Path, write: Any) -> None:
-        computer = {"transport": "core.ssh_async", "hostname": "no-such-host.invalid"}
+        computer = {"transport": "core.ssh_async", "hostname": "no-such-host.invalid", "cores": None}
         folder = write(tmp_path / "m", computer=computer, code={"executable": "/bin/true"})
         told = self.refused(run, folder)
         assert re.match(

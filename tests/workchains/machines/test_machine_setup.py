@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from workchains.machines.options import STEPS
+
 STATE = """
 from aiida.orm import QueryBuilder, Computer, InstalledCode, User
 def state():
@@ -38,23 +40,29 @@ print(json.dumps({{
     "workdir": code.computer.get_workdir(), "poll": code.computer.get_minimum_job_poll_interval(),
     "configured": code.computer.is_configured, "safe": code.computer.get_configuration()["safe_interval"],
     "runner": __import__("aiida").manage.get_manager().get_option("runner.poll.interval"),
-    "machine": [machines.machine_of(code.computer), first.machine, machines.job_cap(code.computer)],
+    "machine": [machines.machine_of(code.computer), first.machine, machines.job_cap(code.computer),
+                machines.core_cap(code.computer)],
     "pw": [pw.default_calc_job_plugin, pw.with_mpi, code.with_mpi, pw.base.extras.get("alworkflows_version")],
 }}))
 """)
-        assert [len(items) for items in found["first"]] == [4, 0, 0]
-        assert [len(items) for items in found["second"]] == [0, 4]
+        assert [len(items) for items in found["first"]] == [5, 1, 0]
+        assert [len(items) for items in found["second"]] == [0, 5]
+        (cores,) = found["first"][1]
+        count = len(os.sched_getaffinity(0))
+        # a fit takes two threads
+        fits = f"{count} of sample, describe, label, evaluate; {count // 2} of fit" if count > 1 else f"1 of {', '.join(STEPS)}"
+        assert cores == f"{count} core{'s' if count > 1 else ''} for jobs, so many at a time: {fits}"
         assert found["before"] == found["after"]
         assert found["after"]["profiles"] == ["alworkflows"] == [found["after"]["default"]]
         assert found["code"] == "alworkflows@localhost"
         assert found["codes"] == {"alworkflows": "alworkflows@localhost", "pw": "pw@localhost"}
         assert found["path"] == str(tmp_path / "aiida")
         assert found["workdir"] == str(tmp_path / "aiida" / "scratch" / "alworkflows")
-        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (1, 0, 1, True)
+        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (0.5, 0, 1, True)
         assert found["options"]["sample"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
-        assert found["options"]["label"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
+        assert found["options"]["fit"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
         assert found["options"]["label"]["resources"] == {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        assert found["machine"] == ["here", "here", None]
+        assert found["machine"] == ["here", "here", None, count]
         assert found["pw"] == ["quantumespresso.pw", False, False, "7.3"]
 
     def test_the_laptop(self, run: Any, tmp_path: Path, program: Any) -> None:
@@ -189,7 +197,7 @@ print(json.dumps([
                 "options.runner.pol: the option runner.pol does not exist",
             ),
             ({"profile": {"options": {"runner.poll.interval": "x"}}}, "profile.yaml: options.runner.poll.interval: "),
-            ({"computer": {"transport": "core.smoke"}}, "computer.yaml: transport: AiiDA has no 'core.smoke'"),
+            ({"computer": {"transport": "core.smoke", "cores": None}}, "computer.yaml: transport: AiiDA has no 'core.smoke'"),
             ({"computer": {"scheduler": "core.slurn"}}, "computer.yaml: scheduler: AiiDA has no 'core.slurn'"),
             ({"computer": {"transport_config": {"use_login": 1}}}, r"'use_login' \(did you mean 'use_login_shell'\?\)"),
             ({"options": {"fit": {"qeue": "x"}}}, r"'qeue' \(did you mean 'queue'\?\)"),

@@ -7,9 +7,8 @@ import uuid
 from aiida import orm
 from aiida.common import LinkType
 from aiida.manage import get_manager
-from aiida.brokers.zeromq.queue import PersistentQueue
 from plumpy.process_comms import create_continue_body
-from workchains.processes import repair
+from workchains.processes import aiida_private, repair
 from workchains.processes.revival import ABANDONED, QUEUED
 
 machines.setup("laptop")
@@ -25,14 +24,11 @@ def process(state, checkpoint=True, caller=None, cls=orm.WorkChainNode):
         node.base.links.add_incoming(caller, kind, f"key_{uuid.uuid4().hex[:6]}")
     return node.store()
 
-def queue():
-    return PersistentQueue(repair._service(profile).storage_path / "tasks")
-
 def task(node):
-    queue().push(uuid.uuid4().hex, {"body": create_continue_body(pid=node.pk), "no_reply": True})
+    aiida_private.task_files(profile).push(uuid.uuid4().hex, {"body": create_continue_body(pid=node.pk), "no_reply": True})
 
 def tasks():
-    return sorted(data["body"]["args"]["pid"] for _, data in queue().get_all_pending())
+    return sorted(data["body"]["args"]["pid"] for _, data in aiida_private.task_files(profile).get_all_pending())
 """
 
 

@@ -5,8 +5,8 @@ from aiida.calculations.arithmetic.add import ArithmeticAddCalculation
 from aiida.engine import run_get_node, while_
 from aiida.orm import CalcJobNode, Int, List, load_node
 
-from workchains.machines import MAX_JOBS_KEY
-from workchains.processes.queueing import MARK, QueueingWorkChain, in_flight
+from workchains.machines import CORES_KEY, MAX_JOBS_KEY
+from workchains.processes.queueing import MARK, QueueingWorkChain, cores_in_flight, in_flight
 
 
 class Sleepers(QueueingWorkChain):
@@ -17,6 +17,7 @@ class Sleepers(QueueingWorkChain):
         super().define(spec)
         spec.input("code")
         spec.input("seconds", valid_type=List)
+        spec.input("threads", valid_type=List, required=False)
         spec.outline(cls.setup, while_(cls.has_work)(cls.run_jobs, cls.inspect_jobs), cls.single, cls.results)
         spec.output("ended", valid_type=List)
         spec.output("most", valid_type=Int)
@@ -30,6 +31,8 @@ class Sleepers(QueueingWorkChain):
 
     def make(self, key):
         options = {"resources": {"num_machines": 1}, "sleep": self.inputs.seconds[int(key[-1])]}
+        if "threads" in self.inputs:
+            options["environment_variables"] = {"OMP_NUM_THREADS": str(self.inputs.threads[int(key[-1])])}
         inputs = {"code": self.inputs.code, "x": Int(1), "y": Int(2), "metadata": {"options": options}}
         return ArithmeticAddCalculation, inputs, {"contents": [key]}
 
@@ -91,6 +94,20 @@ def test_slots_taken_by_others_are_waited_for(code):
     assert outputs["most"].value == 2  # the other's, and one of ours at a time
     other.set_process_state("finished")
     assert in_flight(code.computer) == []
+
+
+def test_jobs_share_the_cores_and_take_as_many_as_they_have_threads(code):
+    code.computer.metadata = {**code.computer.metadata, CORES_KEY: 3}
+    outputs, node = run_get_node(Sleepers, code=code, seconds=List([4, 0, 0, 0]), threads=List([1, 2, 2, 8]))
+    assert node.is_finished_ok, node.exception
+    by_key = {link.link_label: link.node for link in node.base.links.get_outgoing().all()}
+    cores = {key: job.base.extras.get(MARK)["cores"] for key, job in by_key.items() if key.startswith("job_")}
+    assert cores == {"job_0": 1, "job_1": 2, "job_2": 2, "job_3": 3}  # the last has more threads than there are cores
+    assert outputs["most"].value == 2
+    assert outputs["ended"].get_list()[0] == "job_1"
+    assert by_key["job_2"].ctime > by_key["job_1"].ctime
+    assert outputs["ended"].get_list()[-1] == "job_3"  # it ran alone
+    assert cores_in_flight(code.computer) == {}
 
 
 def test_without_a_cap_all_are_in_flight(code):

@@ -1,5 +1,6 @@
 """Jobs that the walltime ends, for real: each goes on from the checkpoint of the one before, as often as is allowed."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -27,17 +28,18 @@ checkpoint.mkdir(exist_ok=True)
 count = checkpoint / "count"
 number = int(count.read_text()) + 1 if count.exists() else 1
 count.write_text(str(number))
-needed = spec["sampler"]["jobs"][spec["structure"]] if sys.argv[2] == "sample" else spec["seed"]
+verb = sys.argv[2]
+needed = json.load(open("{plan}"))[spec["structure"] if verb == "sample" else "fit"]
 if number == -needed or needed == -99:
     sys.exit("Killed")
 marker = pathlib.Path("{marker}")
 if needed == 1000 and not marker.exists():
     marker.touch()
     pathlib.Path("candidates.npz").write_text("broken")
-    json.dump(dict(stopped=None), open("output.json", "w"))
+    pathlib.Path("output.json").write_text("broken")
     sys.exit()
 needed = 1 if needed == 1000 else needed
-if sys.argv[2] == "sample":
+if verb == "sample":
     made = []
     for index in range(2 * number):
         made.append(bulk("Cu", cubic=True))
@@ -45,8 +47,14 @@ if sys.argv[2] == "sample":
     frames.save("candidates.npz", made)
 elif number >= needed:
     shutil.copy("{model}", "ensemble.npz")
-ended = dict(out_of_time=True) if number < abs(needed) else dict(stopped=None)
-json.dump(dict(number=number, **ended), open("output.json", "w"))
+said = dict(message="", restarts=number - 1)
+if verb == "sample":
+    said |= dict(structure=spec["structure"], sampler="melt", frames=2 * number, steps=number, steps_planned=9, stopped=None)
+elif number >= needed:
+    said = dict(fit=dict(), test=None, test_points=dict(), training_frames=2, test_frames=0, restarts=number - 1)
+ended = dict(out_of_time=True) if number < abs(needed) else dict()
+usage = dict(verb=verb, seconds=1.0, cpu_seconds=1.0, peak_memory_mb=1.0)
+json.dump(dict(**usage, **said, **ended), open("output.json", "w"))
 """
 OPTIONS = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 
@@ -55,14 +63,22 @@ OPTIONS = {"resources": {"num_machines": 1, "num_mpiprocs_per_machine": 1}}
 def code(aiida_profile_clean, aiida_code_installed, tmp_path):
     model, path = tmp_path / "model.npz", tmp_path / "executable"
     model.write_bytes(tiny_model())
-    path.write_text(EXECUTABLE.format(python=sys.executable, model=model, marker=tmp_path / "marker"))
+    path.write_text(
+        EXECUTABLE.format(python=sys.executable, model=model, marker=tmp_path / "marker", plan=tmp_path / "plan.json")
+    )
     path.chmod(0o755)
     made = aiida_code_installed(filepath_executable=str(path), label="alworkflows")
     made.computer.set_minimum_job_poll_interval(0.2)
     return made
 
 
+def plan(code, jobs):
+    """Tell the executable how many jobs each run takes; below zero: it dies in the last of them."""
+    Path(str(code.filepath_executable)).with_name("plan.json").write_text(json.dumps(jobs))
+
+
 def sample(code, make_frames, jobs, **more):
+    plan(code, jobs)
     names = list(jobs)
     structures = [frame for index, name in enumerate(names) for frame in make_frames(1, first=index, structure=name)]
     outputs, node = run_get_node(
@@ -70,7 +86,7 @@ def sample(code, make_frames, jobs, **more):
         code=code,
         structures=FramesData.from_frames(structures),
         names=List(names),
-        sampler=Dict({"name": "melt", "jobs": jobs}),
+        sampler=Dict({"name": "melt"}),
         run=Dict({"seed": 1}),
         **more,
     )
@@ -82,11 +98,12 @@ def ends(node):
 
 
 def fit(code, make_frames, jobs, **more):
+    plan(code, {"fit": jobs})
     outputs, node = run_get_node(
         TrainWorkChain,
         code=code,
         batches={"one": FramesData.from_frames(make_frames(2, labelled=True), {"engine": {"name": "emt"}})},
-        settings=Dict({"model": {}, "species": ["Cu"], "seed": jobs}),
+        settings=Dict({"model": {}, "species": ["Cu"], "seed": 1}),
         **more,
     )
     return outputs, node, {link.link_label: link.node for link in node.base.links.get_outgoing().all() if ends(link.node)}
@@ -111,7 +128,7 @@ def test_runs_go_on_until_they_are_done(code, make_frames):
     }
     assert jobs["sample_00_r2"].inputs.parent_folder.uuid == jobs["sample_00_r1"].outputs.remote_folder.uuid
     assert jobs["sample_00_r2"].label == "melt a, restart 2"
-    assert jobs["sample_00_r2"].outputs.report["number"] == 3
+    assert jobs["sample_00_r2"].outputs.report["restarts"] == 2
     assert len({job.inputs.run["seed"] for key, job in jobs.items() if key.startswith("sample_00")}) == 1
     assert len(outputs["candidates"]) == 6 + 2 + 6
     for job in jobs.values():
@@ -143,7 +160,7 @@ def test_a_fit_goes_on_until_it_is_done(code, make_frames):
     outputs, node, jobs = fit(code, make_frames, 3, clean=False)
     assert node.is_finished_ok, node.exit_message
     assert {key: job.exit_status for key, job in jobs.items()} == {"fit": 400, "fit_01": 400, "fit_02": 0}
-    assert outputs["report"]["number"] == 3
+    assert outputs["report"]["restarts"] == 2
     assert (folder(jobs["fit"]) / "checkpoint").exists()
 
 
@@ -169,16 +186,16 @@ def test_a_checkpoint_that_is_gone_is_told_and_the_fit_begins_anew(code, make_fr
 
     go_on = RestartingWorkChain.go_on
 
-    def lose(self, run, node, why):
+    def lose(self, run, node):
         for file in (folder(node) / "checkpoint").iterdir():
             file.unlink()
         (folder(node) / "checkpoint").rmdir()
-        go_on(self, run, node, why)
+        go_on(self, run, node)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", lose)
     _, node, jobs = fit(code, make_frames, 2, restarts=2)
     assert node.exit_status == 405
-    assert [job.outputs.report["number"] for job in jobs.values()] == [1, 1, 1]
+    assert [job.outputs.report["restarts"] for job in jobs.values()] == [0, 0, 0]
 
 
 def test_nothing_new_is_begun_once_asked(code, make_frames, monkeypatch):
@@ -187,9 +204,9 @@ def test_nothing_new_is_begun_once_asked(code, make_frames, monkeypatch):
 
     go_on = RestartingWorkChain.go_on
 
-    def asked(self, run, node, why):
+    def asked(self, run, node):
         self.node.base.extras.set(STOP, True)
-        go_on(self, run, node, why)
+        go_on(self, run, node)
 
     monkeypatch.setattr(RestartingWorkChain, "go_on", asked)
     outputs, node, jobs = sample(code, make_frames, {"a": 3, "bb": 1})

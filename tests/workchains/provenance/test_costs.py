@@ -14,12 +14,12 @@ def test_costs_by_step_iteration_and_stage(finished):
     """Each iteration samples 5 s, describes 1 s, labels twice 5 s and fits 10 s, on one core."""
     found = provenance.costs(finished.node)
     seconds = {name: (cost.jobs, cost.seconds) for name, cost in found.steps.items()}
-    assert seconds == {"sample": (2, 10.0), "deviate": (2, 2.0), "label": (4, 20.0), "fit": (2, 20.0)}
+    assert seconds == {"sample": (2, 10.0), "describe": (2, 2.0), "label": (4, 20.0), "fit": (2, 20.0)}
     assert found.total.core_hours == pytest.approx(52 / 3600)
     assert (found.total.jobs, found.total.running) == (10, 0)
-    assert list(found.iterations) == ["iteration_01", "iteration_02"]
-    assert found.iterations["iteration_02"]["label"] == provenance.Cost(2, 0, 10.0, 10 / 3600)
-    assert found.stages == {"melt": found.iterations["iteration_01"], "surface": found.iterations["iteration_02"]}
+    assert list(found.iterations) == ["1", "2"]
+    assert found.iterations["2"]["label"] == provenance.Cost(2, 0, 10.0, 10 / 3600)
+    assert found.stages == {"melt": found.iterations["1"], "surface": found.iterations["2"]}
     for what in ("step", "iteration", "stage"):
         parts = [cost for row in found.by(what).values() for cost in row.values()]
         assert sum(cost.core_hours for cost in parts) == pytest.approx(found.total.core_hours)
@@ -40,14 +40,14 @@ def test_core_hours_are_the_sum_of_all_jobs(finished):
 
 
 def test_cores_are_those_asked_for_or_those_kept_busy(campaign):
-    chain = campaign.chain("LabelWorkChain", "iteration_03_label", 110, 140)
+    chain = campaign.chain("LabelWorkChain", "label", 110, 140, caller=campaign.begin(3))
     asked = {"num_machines": 2, "num_mpiprocs_per_machine": 8, "num_cores_per_mpiproc": 2}
     campaign.job("VaspCalculation", "label_000", 110, 140, {}, {}, chain, resources=asked)
     campaign.job("LabelJob", "label_001", 110, 140, {}, {}, chain, report={"cores": 4})
     jobs = {item.path: item for item in provenance.timeline(campaign.node) if item.path.startswith("iteration_03")}
     assert [item.cores for item in jobs.values()] == [32, 4]
     assert [item.core_seconds for item in jobs.values()] == [5 * 32, 5 * 4]
-    assert provenance.costs(campaign.node).iterations["iteration_03"]["label"].core_hours == pytest.approx(180 / 3600)
+    assert provenance.costs(campaign.node).iterations["3"]["label"].core_hours == pytest.approx(180 / 3600)
 
 
 def in_flight(campaign, key, began, **options):
@@ -57,7 +57,8 @@ def in_flight(campaign, key, began, **options):
     from records import set_times, store
 
     remote = orm.RemoteData(remote_path="/scratch", computer=computer())
-    job = store(orm.CalcJobNode, "LabelJob", caller=campaign.node, key=key, outputs={"remote_folder": remote},
+    caller = campaign.nodes["iteration", 2]
+    job = store(orm.CalcJobNode, "LabelJob", caller=caller, key=key, outputs={"remote_folder": remote},
                 state="waiting", **options)  # fmt: skip
     since = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=began)
     set_times(remote, since, since)
@@ -66,11 +67,12 @@ def in_flight(campaign, key, began, **options):
 
 def test_a_job_in_flight_costs_what_it_ran_until_now_and_one_in_the_queue_nothing(campaign):
     before = provenance.core_hours_spent(campaign.node)
-    in_flight(campaign, "iteration_03_label_a", 3600, resources={"num_machines": 1, "num_mpiprocs_per_machine": 4})
+    in_flight(campaign, "label_a", 3600, resources={"num_machines": 1, "num_mpiprocs_per_machine": 4})
     assert provenance.core_hours_spent(campaign.node) - before == pytest.approx(4, rel=0.01)
-    in_flight(campaign, "iteration_03_label_b", 7200, scheduler_state="queued")
+    in_flight(campaign, "label_b", 7200, scheduler_state="queued")
     assert provenance.core_hours_spent(campaign.node) - before == pytest.approx(4, rel=0.01)
-    assert provenance.costs(campaign.node).total.running == 2
+    found = provenance.costs(campaign.node)
+    assert found.total.running == found.iterations["2"]["label"].running == 2
 
 
 @pytest.fixture
@@ -169,7 +171,7 @@ def test_costs_of_a_thousand_jobs_take_a_few_queries(bare, monkeypatch):
     with storage.transaction():
         jobs = storage.bulk_insert(EntityTypes.NODE, [row] * 1000, allow_defaults=True)
         links = [
-            {"input_id": node.pk, "output_id": pk, "label": f"iteration_01_label_{number:03d}", "type": "call_calc"}
+            {"input_id": node.pk, "output_id": pk, "label": f"label_{number:03d}", "type": "call_calc"}
             for number, pk in enumerate(jobs)
         ]
         storage.bulk_insert(EntityTypes.LINK, links, allow_defaults=True)

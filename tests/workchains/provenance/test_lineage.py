@@ -9,6 +9,7 @@ import pytest
 from alworkflows.frames import attach_labels, frame_id
 from workchains import provenance
 from workchains.data.frames import FramesData
+from workchains.provenance.models import place_of
 
 PAGE = Path(__file__).parents[3] / "docs" / "howto" / "lineage.md"
 HEADER = {"engine": {"engine": "ase", "calculator": "emt"}}
@@ -51,6 +52,20 @@ def test_lineage_of_a_model_tells_what_it_was_trained_on_and_what_used_it(judged
     assert uses["was judged"].facts == {"force_rmse_eV_per_A": 0.4, "report": nodes["evaluate"].outputs.report.pk}
 
 
+@pytest.mark.parametrize("name", ["sample", "selected", "batch", "tests", "fit", "ensemble", "iteration"])
+def test_all_that_was_made_in_an_iteration_knows_campaign_iteration_and_stage(judged, name):
+    for number, stage in ((1, "melt"), (2, "surface")):
+        campaign, key, told = place_of(judged.nodes[name, number])
+        assert (campaign.pk, key, told) == (judged.node.pk, f"iteration_0{number}", stage)
+
+
+def test_what_belongs_to_no_iteration_knows_its_campaign_alone(judged, make_frames):
+    for node in (judged.structures, judged.nodes["evaluate"]):
+        campaign, key, stage = place_of(node)
+        assert (campaign.pk, key, stage) == (judged.node.pk, None, None)
+    assert place_of(FramesData.from_frames(make_frames(1, first=9350)).store()) == (None, None, None)
+
+
 def test_lineage_of_an_error_figure_names_models_and_frames(judged):
     nodes = judged.nodes
     found = provenance.node_lineage(nodes["evaluate"].outputs.report)
@@ -67,7 +82,8 @@ def test_what_was_decided_by_an_error_figure_is_told(judged, store_process):
 
     report = judged.nodes["fit", 1].outputs.report
     result = orm.Dict({"sentence": "below 0.1 eV/A"})
-    made = store_process(orm.CalcFunctionNode, "find_levels", caller=judged.node, key="iteration_02_levels",
+    second = judged.nodes["iteration", 2]
+    made = store_process(orm.CalcFunctionNode, "find_trust_levels", caller=second, key="trust_levels",
                          inputs={"report": report}, outputs={"result": result})  # fmt: skip
     (use,) = provenance.node_lineage(report).uses
     assert (use.pk, use.what) == (made.pk, "trust levels")
@@ -130,7 +146,7 @@ def test_why_a_frame_was_chosen_names_criterion_score_rank_and_committee(judged,
     deviation = orm.ArrayData()
     deviation.set_array("disagreement", np.array([0.3]))
     deviation.base.attributes.set("refused", [None])
-    store_process(orm.CalcJobNode, "DeviateJob", inputs={"candidates": candidates, "ensemble": committee},
+    store_process(orm.CalcJobNode, "DescribeJob", inputs={"candidates": candidates, "ensemble": committee},
                   outputs={"deviation": deviation})  # fmt: skip
     note = {"criterion": "grade", "score": 2.5, "rank": 1, "level": "candidate", "window": [0.1, 1.0], "reason": "grade 2.5"}
     chosen = frame.copy()

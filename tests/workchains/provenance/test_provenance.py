@@ -31,12 +31,11 @@ def test_an_iteration_that_runs_says_what_it_does(campaign, store_process):
     from aiida import orm
 
     given = {"sampler": orm.Dict({"name": "surface-melt"}), "names": orm.List(["copper"])}
-    chain = store_process(
-        orm.WorkChainNode, "SampleWorkChain", caller=campaign.node, key="iteration_03_sample", state="waiting", inputs=given
-    )
+    third = campaign.begin(3, stage_iteration=2)
+    chain = store_process(orm.WorkChainNode, "SampleWorkChain", caller=third, key="sample", state="waiting", inputs=given)
     store_process(orm.CalcJobNode, "SampleJob", caller=chain, key="sample_00", state="waiting")
     last = provenance.iterations(campaign.node)[-1]
-    assert (last.state, last.stage, last.jobs_done, last.jobs) == ("sampling", "surface", 0, 1)
+    assert (last.state, last.stage, last.stage_iteration, last.jobs_done, last.jobs) == ("sampling", "surface", 2, 0, 1)
     assert last.candidates is None
     # real time: it was made just now
     assert 0 <= last.seconds < 60
@@ -45,26 +44,74 @@ def test_an_iteration_that_runs_says_what_it_does(campaign, store_process):
 def test_a_step_that_failed_stops_its_iteration(campaign, store_process):
     from aiida import orm
 
-    store_process(orm.WorkChainNode, "SampleWorkChain", caller=campaign.node, key="iteration_03_sample", status=401, message="no")
+    third = campaign.begin(3, state="finished", status=410, message="stage surface: sampling failed: no")
+    store_process(orm.WorkChainNode, "SampleWorkChain", caller=third, key="sample", status=401, message="no")
     assert provenance.iterations(campaign.finish(410, "sampling failed"))[-1].state == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("begun", "state"),
+    [
+        ({}, "sampling"),
+        ({"trust_levels": "finished"}, "sampling"),
+        ({"sample": "finished"}, "sampling"),
+        ({"sample": "finished", "describe": "waiting"}, "describing"),
+        ({"select": "finished", "label": "finished", "label_test": "waiting"}, "labelling"),
+        ({"label": "finished", "train": "running"}, "training"),
+        ({"sample": "finished", "sample_ahead": "waiting"}, "sampling"),
+    ],
+)
+def test_what_an_iteration_does_is_the_first_of_its_steps_that_has_not_ended(bare, store_process, begun, state):
+    from aiida import orm
+    from records import iteration
+
+    node = bare()
+    own = iteration(node, 1)
+    for key, how in begun.items():
+        store_process(orm.WorkChainNode, "Step", caller=own, key=key, state=how)
+    assert provenance.iterations(node)[0].state == state
 
 
 def test_steps_of_other_levels_do_not_count_as_iterations(campaign, store_process):
     from aiida import orm
+    from records import iteration
 
     other = store_process(orm.WorkChainNode, "Other", caller=campaign.node, key="other")
-    store_process(orm.WorkChainNode, "SampleWorkChain", caller=other, key="iteration_09_sample")
+    iteration(other, 9)
     assert [record.number for record in provenance.iterations(campaign.node)] == [1, 2]
+
+
+def test_direct_children_of_a_campaign_are_structures_and_iterations(finished):
+    """What `verdi process status` shows of it reads as its story."""
+    steps = provenance.steps_below(finished.node)
+    own = [(step.key, step.process) for step in steps if step.parent == finished.node.pk]
+    assert own == [
+        ("structures", "build_structures"),
+        ("iteration_01", "IterationWorkChain"),
+        ("iteration_02", "IterationWorkChain"),
+    ]
+    second = finished.nodes["iteration", 2].pk
+    assert [step.key for step in steps if step.parent == second] == [
+        "sample",
+        "describe",
+        "select",
+        "label",
+        "label_test",
+        "train",
+    ]
+    places = provenance.Places(finished.node, steps)
+    assert {step.key for step in steps if places.of(step.pk) is None} == {"structures"}
+    assert all(places.of(step.pk).number == int(step.path[10:12]) for step in steps if step.key != "structures")
 
 
 def test_timeline_gives_the_time_in_which_jobs_really_ran(finished):
     intervals = {item.path: item for item in provenance.timeline(finished.node)}
-    sample = intervals["iteration_01_sample/sample_00"]
+    sample = intervals["iteration_01/sample/sample_00"]
     # made at 10 s, its folder there at 12 s, 5 s by its report, ended at 20 s
     assert (sample.start, sample.end) == (finished.time(12), finished.time(17))
     assert (sample.created, sample.ended, sample.seconds) == (finished.time(10), finished.time(20), 5.0)
     assert sample.total == 10
-    fit = intervals["iteration_01_train/fit"]
+    fit = intervals["iteration_01/train/fit"]
     assert (fit.start, fit.end, fit.kind, fit.process) == (finished.time(42), finished.time(52), "job", "FitJob")
     assert intervals["structures"].kind == "function"
     # five jobs, a selection and two words on failed labels per iteration, and the structures
@@ -72,7 +119,7 @@ def test_timeline_gives_the_time_in_which_jobs_really_ran(finished):
 
 
 def test_a_job_never_runs_longer_than_until_it_was_fetched(campaign):
-    chain = campaign.chain("SampleWorkChain", "iteration_03_sample", 110, 120)
+    chain = campaign.chain("SampleWorkChain", "sample", 110, 120, caller=campaign.begin(3))
     structures = campaign.structures
     campaign.job("SampleJob", "sample_00", 110, 120, {"structures": structures}, {}, chain, seconds=500.0)
     campaign.job("SampleJob", "sample_01", 110, 120, {"structures": structures}, {}, chain, status=310)
@@ -82,7 +129,7 @@ def test_a_job_never_runs_longer_than_until_it_was_fetched(campaign):
 
 
 def test_a_queue_counts_as_waiting(campaign):
-    chain = campaign.chain("SampleWorkChain", "iteration_03_sample", 110, 130)
+    chain = campaign.chain("SampleWorkChain", "sample", 110, 130, caller=campaign.begin(3))
     started = {"date": campaign.time(118).isoformat(), "timezone": "UTC"}
     job = {"last_job_info": {"dispatch_time": started}}
     campaign.job("SampleJob", "sample_00", 110, 130, {"structures": campaign.structures}, {}, chain, **job)
@@ -159,7 +206,7 @@ def test_lineage_tells_the_whole_way_of_a_frame(finished):
     events = {}
     for event in found.events:
         events.setdefault(event.kind, []).append(event)
-    assert list(events) == ["structure", "sample", "deviate", "select", "label", "train"]
+    assert list(events) == ["structure", "sample", "describe", "select", "label", "train"]
     assert events["structure"][0].facts["prototype"] == "fcc-copper"
     sample = events["sample"][0]
     assert sample.pk == finished.nodes["sample", 1].pk
@@ -169,7 +216,7 @@ def test_lineage_tells_the_whole_way_of_a_frame(finished):
         "step": 100,
         "temperature": 300.0,
     }
-    assert events["deviate"][0].facts == {"disagreement_eV_per_A": None}
+    assert events["describe"][0].facts == {"disagreement_eV_per_A": None}
     assert events["select"][0].facts["seed"] == 11
     assert events["select"][0].facts["reason"] == "farthest from all before"
     label = events["label"][0].facts
@@ -186,7 +233,7 @@ def test_lineage_of_a_frame_judged_by_an_ensemble(finished):
     events = {event.kind: event for event in found.events}
     ensemble = finished.nodes["ensemble", 1].pk
     assert events["sample"].facts["driven_by_ensemble"] == ensemble
-    deviation = [event for event in found.events if event.kind == "deviate"][-1].facts
+    deviation = [event for event in found.events if event.kind == "describe"][-1].facts
     assert deviation == {"disagreement_eV_per_A": 0.7, "ensemble": ensemble, "reference_disagreement_eV_per_A": 0.25}
     assert events["select"].facts["as"] == "test frame, never trained on"
     assert "train" not in events
@@ -341,11 +388,12 @@ def test_a_thousand_jobs_are_counted_with_a_few_queries(labelling, bare):
     from aiida import orm
     from aiida.manage import get_manager
     from aiida.orm.entities import EntityTypes
+    from records import iteration
 
     from workchains.processes.queueing import MARK
 
     node = bare()
-    chain = labelling(caller=node, key="iteration_01_label")
+    chain = labelling(caller=iteration(node, 1), key="label")
     storage, user = get_manager().get_profile_storage(), orm.User.collection.get_default().pk
     rows = [
         {

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from records import begun, store
+from judged import frame_errors
+from records import begun, iteration, returned, store
 
 from alworkflows.errors import InputError
 from alworkflows.selection import select
@@ -13,10 +14,10 @@ from alworkflows.settings import SelectionSettings
 from workchains.cli.replay import replay as command
 from workchains.data.frames import FramesData
 from workchains.machines import session
-from workchains.processes.keyed import derive_seed
+from workchains.processes.naming import derive_seed
 from workchains.provenance.replay import replay
 from workchains.steps.select import arguments, select_frames
-from workchains.steps.trust_levels import find_levels
+from workchains.steps.trust_levels import find_trust_levels
 
 COUNT = 24
 
@@ -31,7 +32,8 @@ def replayable(aiida_profile, make_frames):
     for number in (1, 2, 3):
         key, stage = f"iteration_{number:02d}", "melt" if number == 1 else "surface"
         sampler = {"sampler": orm.Dict({"name": "melt" if number == 1 else "surface-melt"}), "names": orm.List(["copper"])}
-        store(orm.WorkChainNode, "SampleWorkChain", caller=node, key=f"{key}_sample", inputs=sampler)
+        own = iteration(node, number, stage, max(number - 1, 1), state="finished")
+        store(orm.WorkChainNode, "SampleWorkChain", caller=own, key="sample", inputs=sampler)
         deviation = orm.ArrayData()
         disagreement = np.full(COUNT, np.nan) if number == 1 else rng.gamma(2.0, 0.1, COUNT)
         deviation.set_array("disagreement", disagreement)
@@ -41,13 +43,16 @@ def replayable(aiida_profile, make_frames):
         deviation.base.attributes.set("refused", [None] * (COUNT - 1) + ["atoms fused"])
         values = {**SelectionSettings(budget=5, test_share=0.15).model_dump(mode="json"), "budget_now": 5, "window": None}
         if number > 1:
-            points = {"test_iteration_01": [[f"{i}", d, 2 * d, 1.0, 4, 3.0] for i, d in enumerate(rng.gamma(2.0, 0.1, 12))]}
-            stages = {"test_iteration_01": "melt" if number == 2 else "surface"}
+            seen = rng.gamma(2.0, 0.1, 12)
+            points = {"test_iteration_01": frame_errors(seen, 2 * seen, largest_force=3.0).model_dump(mode="json")}
+            stages = [["test_iteration_01", "melt" if number == 2 else "surface"]]
             settings = {"levels": values["levels"], "stage": stage, "stages": stages, "reference": 0.1}
             given = {"report": orm.Dict({"test_points": points}), "settings": orm.Dict(settings)}
-            levels = find_levels.__wrapped__(**given)
+            levels = find_trust_levels.__wrapped__(**given)
             values["window"] = [levels["lower"], levels["upper"]]
-            store(orm.CalcFunctionNode, "find_levels", caller=node, key=f"{key}_levels", inputs=given, outputs={"result": levels})
+            made = {"result": levels}
+            store(orm.CalcFunctionNode, "find_trust_levels", caller=own, key="trust_levels", inputs=given, outputs=made)
+            returned(own, trust_levels=levels)
         inputs = {
             "candidates": FramesData.from_frames(make_frames(COUNT, first=9800 + COUNT * number)),
             "deviation": deviation,
@@ -56,7 +61,8 @@ def replayable(aiida_profile, make_frames):
             **marks,
         }
         made = select_frames.__wrapped__(**inputs)
-        store(orm.CalcFunctionNode, "select_frames", caller=node, key=f"{key}_select", inputs=inputs, outputs=made)
+        store(orm.CalcFunctionNode, "select_frames", caller=own, key="select", inputs=inputs, outputs=made)
+        returned(own, **made)
         marks[key] = made["fingerprints"]
     return node
 
@@ -98,7 +104,8 @@ def test_the_replay_knows_what_it_chose_itself_and_not_what_was_chosen(replayabl
     own = []
     for item in found:
         query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": replayable.pk}, tag="campaign")
-        query.append(orm.CalcFunctionNode, with_incoming="campaign", edge_filters={"label": f"{item.key}_select"})
+        query.append(orm.WorkChainNode, with_incoming="campaign", edge_filters={"label": item.key}, tag="iteration")
+        query.append(orm.CalcFunctionNode, with_incoming="iteration", edge_filters={"label": "select"})
         chosen = query.first(flat=True)
         settings = {**chosen.inputs.settings.get_dict(), "criterion": "distance"}
         given = arguments(chosen.inputs.candidates, chosen.inputs.deviation, settings, own)

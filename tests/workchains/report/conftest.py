@@ -27,7 +27,7 @@ def complete(finished, make_frames, tmp_path_factory):
 
     class Complete(type(finished)):
         def job(self, label, key, begin, end, inputs, outputs, *args, **options):
-            if label == "DeviateJob":
+            if label == "DescribeJob":
                 rows = np.random.default_rng(begin).normal(size=(len(inputs["candidates"]), 5))
                 outputs["deviation"].set_array("fingerprints", rows)
             if label == "FitJob":

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from ase.build import bulk
+from judged import frame_errors
 
 from alworkflows.descriptors import build
 from alworkflows.insight import Insight, look_into
@@ -91,7 +92,7 @@ def iterations() -> tuple[Iteration, ...]:
 def jobs() -> tuple[Job, ...]:
     made, clock, pk = [], START + timedelta(seconds=4), 1000
     for number in range(1, 6):
-        for step, count, seconds in (("sample", 4, 9.0), ("deviate", 1, 2.5), ("label", 2, 14.0), ("fit", 1, 6.0)):
+        for step, count, seconds in (("sample", 4, 9.0), ("describe", 1, 2.5), ("label", 2, 14.0), ("fit", 1, 6.0)):
             for index in range(count):
                 pk += 1
                 begin = clock + timedelta(seconds=0.4 * index)
@@ -130,10 +131,8 @@ def terms(rng: np.random.Generator) -> Terms:
 
 def costs() -> provenance.Costs:
     """Of four iterations whose labels take most, and a judgement at the end."""
-    steps = {"sample": 0.2, "deviate": 0.05, "label": 1.5, "fit": 0.3}
-    rows = {
-        f"iteration_{n:02d}": {name: Cost(2, 0, 3600 * hours, n * hours) for name, hours in steps.items()} for n in range(1, 5)
-    }
+    steps = {"sample": 0.2, "describe": 0.05, "label": 1.5, "fit": 0.3}
+    rows = {str(n): {name: Cost(2, 0, 3600 * hours, n * hours) for name, hours in steps.items()} for n in range(1, 5)}
     rows["whole campaign"] = {"evaluate": Cost(1, 0, 60.0, 0.1)}
     sums = {name: sum((row[name] for row in rows.values() if name in row), Cost()) for name in (*steps, "evaluate")}
     labels = LabelCosts(40, 12, 1, 44, sums["label"].core_hours, 0.7, 0.3, 0.4, 3.6)
@@ -146,7 +145,7 @@ def trust() -> tuple[Trust, ...]:
     for number, stage in enumerate(stages[:-1], 1):
         seen = np.exp(rng.normal(-3.0, 0.5, 9))
         errors = 8.0 * seen * np.exp(rng.normal(0.0, 0.2, 9))
-        batches.append(TestBatch(stage, np.column_stack([seen, errors, np.ones(9), np.full(9, 6.0), np.full(9, 40)])))
+        batches.append(TestBatch(stage, frame_errors(seen, errors, largest_force=6.0, atoms=40)))
         window = find_window(TrustLevels(), 0.05, batches, stages[number])
         found.append(Trust(number=number + 1, stage=stages[number], **window.as_dict()))
     return tuple(found)
@@ -174,7 +173,7 @@ def report(seed: int = 7) -> Report:
         ending="All 3 stages done.",
         started=START,
         ended=max(job.end for job in done if job.end) + timedelta(seconds=3),
-        versions={"alworkflows": "0.1.0", "aiida-core": "2.9.4"},
+        versions={"alworkflows": "0.2.0", "aiida-core": "2.9.4"},
         engine="chgnet 0.4.2",
         stages=STAGES,
         iterations=iterations(),
@@ -202,7 +201,7 @@ def running(seed: int = 7) -> Report:
     done = tuple(
         replace(job, end=None, gone=None, state="running") if job.iteration == 3 and job.step == "label" else job
         for job in whole.jobs
-        if job.iteration in (1, 2) or (job.iteration == 3 and job.step in ("sample", "deviate", "label"))
+        if job.iteration in (1, 2) or (job.iteration == 3 and job.step in ("sample", "describe", "label"))
     )
     return replace(
         whole,

@@ -2,6 +2,7 @@
 
 import pytest
 from aiida import orm
+from records import iteration
 
 from workchains.report.collect import collect
 from workchains.report.failures import without_numbers
@@ -70,7 +71,7 @@ def test_labels_are_counted_by_iteration_and_kind(judged):
 
 def test_jobs_of_any_program_that_labels_are_of_the_label_step(bare, store_process):
     node = bare()
-    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label")
+    chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=iteration(node, 1), key="label")
     vasp = store_process(orm.WorkChainNode, "VaspWorkChain", caller=chain, key="label_000")
     job = store_process(orm.CalcJobNode, "VaspCalculation", caller=vasp, key="iteration_01", status=700, message="did not finish")
     found = collect(node)
@@ -81,7 +82,7 @@ def test_jobs_of_any_program_that_labels_are_of_the_label_step(bare, store_proce
 
 def test_jobs_carry_step_iteration_and_times(judged):
     jobs = collect(judged).jobs
-    assert {job.step for job in jobs} == {"sample", "deviate", "label", "fit", "evaluate"}
+    assert {job.step for job in jobs} == {"sample", "describe", "label", "fit", "evaluate"}
     assert {job.iteration for job in jobs} == {1, 2, None}
     assert all(job.end is not None and job.end >= job.start for job in jobs)
 

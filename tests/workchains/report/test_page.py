@@ -127,3 +127,15 @@ def test_numbers_read_well():
 def test_page_is_reproducible():
     one, two = (re.sub(r"Written .*? by", "", render(synthetic.report())) for _ in range(2))
     assert one == two
+
+
+def test_every_table_fits_the_page(made):
+    """Cells of words break between words, those of numbers do not; a digit takes some 8 of the 944 pixels between the margins."""
+    for section in (make(made[1]) for make in SECTIONS):
+        for table in section.tables:
+            columns = zip(table.heads, *table.rows, strict=True)
+            widths = []
+            for index, (head, *cells) in enumerate(columns):
+                parts = [*head.split(), *(part for cell in cells for part in (cell.split() if index in table.words else [cell]))]
+                widths.append(8 * max(map(len, parts)) + 14)
+            assert sum(widths) <= 944, f"{section.title}: {table.caption}: {widths}"

@@ -6,13 +6,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import synthetic
+from judged import frame_errors
 from matplotlib.figure import Figure
 
 from alworkflows.selection.window import TestBatch, find_window
 from alworkflows.settings import TrustLevels
 from workchains.report.trust import Trust, trusts
 from workchains.report.trust_plot import PANELS, calibrations, drawn
-from workchains.report.trust_section import COLUMNS, trust
+from workchains.report.trust_section import CALIBRATION, LEVELS, trust
 
 STAGES = ("melt", "surface", "quench")
 
@@ -20,8 +21,8 @@ STAGES = ("melt", "surface", "quench")
 def batch(stage, seed, count=9):
     rng = np.random.default_rng(seed)
     d = np.exp(rng.normal(-3.0, 0.5, count))
-    ones = np.ones(count)
-    return TestBatch(stage, np.column_stack([d, 8.0 * d * np.exp(rng.normal(0, 0.2, count)), ones, 6.0 * ones, 40 * ones]))
+    errors = 8.0 * d * np.exp(rng.normal(0, 0.2, count))
+    return TestBatch(stage, frame_errors(d, errors, largest_force=6.0, atoms=40))
 
 
 def made(number, stage, batches=None, **levels):
@@ -50,7 +51,7 @@ def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(found):
     ]
     for axis, one in zip(shown, found, strict=True):
         frames = sum(len(cloud.get_offsets()) for cloud in axis.collections)
-        assert frames == len(one.calibration["points"])
+        assert frames == len(one.calibration["points"]["stage"])
         assert any(line.get_label() == "bound for 90% of frames" for line in axis.lines)
         corner = axis.lines[-1].get_xdata()
         assert corner[-1] == pytest.approx(one.upper)
@@ -68,8 +69,11 @@ def test_of_many_iterations_each_stage_keeps_its_last():
 
 def test_the_table_has_the_quality_of_each(report, found):
     section = trust(replace(report, trust=found))
-    (table,) = section.tables
-    rows = [dict(zip(COLUMNS, row, strict=True)) for row in table.rows]
+    levels, calibration = section.tables
+    rows = [
+        dict(zip(LEVELS, ours, strict=True)) | dict(zip(CALIBRATION, theirs, strict=True))
+        for ours, theirs in zip(levels.rows, calibration.rows, strict=True)
+    ]
     assert [row["no."] for row in rows] == ["2", "3", "4"]
     assert (rows[1]["of"], rows[1]["test frames"], rows[1]["frames judged"]) == ("the stage", "9", "9")
     assert (rows[0]["levels"], rows[0]["below bound: stated"]) == ("calibrated", "90 %")
@@ -99,11 +103,12 @@ def test_levels_are_read_from_the_record(aiida_profile, found):
     node = Dict(values).store()
     records = [
         SimpleNamespace(number=1, stage="melt", nodes={}),
-        SimpleNamespace(number=3, stage="surface", nodes={"levels": node.pk}),
+        SimpleNamespace(number=3, stage="surface", nodes={"trust_levels": node.pk}),
     ]
     (read,) = trusts(records)
     assert (read.number, read.stage, read.kind, read.sentence) == (3, "surface", found[1].kind, found[1].sentence)
     # the database keeps fourteen digits
     assert (read.lower, read.upper) == (pytest.approx(found[1].lower), pytest.approx(found[1].upper))
-    np.testing.assert_array_equal(read.curve, found[1].curve)
+    for name, column in read.curve.items():
+        np.testing.assert_array_equal(column, found[1].curve[name])
     assert set(read.points) == {"melt", "surface"}

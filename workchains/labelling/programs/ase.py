@@ -16,24 +16,23 @@ from alworkflows.calculators import FailureKind, describe, parameters
 from alworkflows.errors import InputError, MissingExtraError
 from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import NODE_FAILED, Call, LabelEngine, Outcome, Task
-from workchains.labelling.versions import known_versions, remember_versions
+from workchains.labelling.code_versions import known_versions, remember_versions
+from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
 from workchains.machines.programs import PROGRAMS
+from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
 from workchains.processes.keyed import ending
 
-__all__ = ["AseEngine"]
+__all__ = ["AseProgram"]
 
 #: fewest frames for which a further job is started
 WORTHWHILE = 8
-#: exit statuses: AiiDA's of a scheduler that ran out of memory; ours of the walltime and a refused input
-OUT_OF_MEMORY, OUT_OF_WALLTIME, REFUSED = 110, 400, 210
 
 
-class AseEngine(LabelEngine):
+class AseProgram(LabelProgram):
     """One job labels a slice of the frames, so the calculator is loaded once for many."""
 
     @property
-    def program(self) -> str:
+    def code_name(self) -> str:
         """The calculator if a machine may have it in an environment of its own, else what runs all others."""
         name = self.settings.calculator.name
         return name if name in PROGRAMS else "alworkflows"
@@ -52,7 +51,7 @@ class AseEngine(LabelEngine):
         if _is_here(code):
             with contextlib.suppress(InputError, MissingExtraError):  # a job may find what is not to be found here
                 return describe(self.settings.calculator, self.settings.moments)
-        return known_versions(code, self.program, self._key())
+        return known_versions(code, self.code_name, self._key())
 
     def split(self, indices: Sequence[int]) -> list[list[int]]:
         """Cut the frames into slices of at most ``chunk``, spread over ``jobs`` jobs or more if that leaves enough in each."""
@@ -84,7 +83,7 @@ class AseEngine(LabelEngine):
         """Read the job's report; of a dead job, the frame it was at is to blame unless the walltime or a node is."""
         labelled = node.outputs.labelled if "labelled" in node.outputs else None
         if labelled is not None:
-            remember_versions(node.inputs.code, self.program, self._key(), labelled.engine)
+            remember_versions(node.inputs.code, self.code_name, self._key(), labelled.engine)
         done = set(labelled.ids) if labelled is not None else set()
         report = node.outputs.report.get_dict() if "report" in node.outputs else {}
         progress = node.outputs.progress.get_dict() if "progress" in node.outputs else {}
@@ -97,7 +96,7 @@ class AseEngine(LabelEngine):
         if not left:
             return Outcome(labelled, failures)
         current = (progress.get("current") or {}).get("index")
-        if node.exit_status in (OUT_OF_WALLTIME, NODE_FAILED):
+        if node.exit_status in (JobStatus.OUT_OF_WALLTIME, SchedulerStatus.NODE_FAILED):
             # time that did not even suffice to begin a frame is the first frame's problem: it must end some day
             stopped = current if current in left else left[0]
             return Outcome(labelled, failures, [index for index in left if index != stopped], stopped)
@@ -126,9 +125,9 @@ def _why(node: ProcessNode) -> tuple[str, str]:
     """Return the kind of failure of a job that died, and the reason in words."""
     reason = f"job {node.pk} ended: {ending(node)}"
     words = (node.exit_message or "").lower()
-    if node.exit_status == OUT_OF_MEMORY or "memoryerror" in words or "out of memory" in words or "oom" in words:
+    if node.exit_status == SchedulerStatus.OUT_OF_MEMORY or "memoryerror" in words or "out of memory" in words or "oom" in words:
         return FailureKind.MEMORY, reason
-    if node.exit_status == REFUSED:
+    if node.exit_status == JobStatus.INPUT_REFUSED:
         return FailureKind.REFUSED, reason
     return (FailureKind.CRASH if node.is_finished else FailureKind.LOST), reason
 

@@ -18,7 +18,7 @@ from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelEngine, Outcome, Task
+from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
 from workchains.labelling.single_point import (
     converted,
     cores,
@@ -40,7 +40,7 @@ except ModuleNotFoundError as error:
         raise
     raise MissingExtraError("the label engine 'quantum-espresso'", "aiida-quantumespresso", "espresso") from error
 
-__all__ = ["VERSION", "EspressoEngine"]
+__all__ = ["VERSION", "EspressoProgram"]
 
 #: extra of a code: the version of pw.x that its last job reported, which only a job can tell
 VERSION = "alworkflows_version"
@@ -52,11 +52,11 @@ RUNS = 3
 _STAYS = "sanity_check_insufficient_bands"
 
 
-class EspressoEngine(LabelEngine):
+class EspressoProgram(LabelProgram):
     """One frame is one ``PwBaseWorkChain``."""
 
     @property
-    def program(self) -> str:
+    def code_name(self) -> str:
         """Name of the program."""
         return "pw"
 

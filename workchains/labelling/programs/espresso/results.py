@@ -13,8 +13,9 @@ from aiida.orm import CalcJobNode, Dict, FolderData, ProcessNode, TrajectoryData
 from ase.units import Bohr, GPa
 
 from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.labelling.acceptance import SinglePoint
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import SinglePoint, labelled, refusal, told_by_queue
+from workchains.labelling.single_point import SCHEDULER_KINDS, labelled, refusal, told_by_queue
 from workchains.processes.keyed import ending
 
 __all__ = ["STOPPED", "diagnose", "label_from_pw", "read_point"]
@@ -29,11 +30,7 @@ _UNITS = {"energy_units": "eV", "forces_units": "ev / angstrom", "stress_units":
 
 #: exit status of AiiDA's and the plug-in's job, and the kind of failure; of those not here, pw.x's own words tell
 _STATUS = {
-    100: FailureKind.LOST,
-    110: FailureKind.MEMORY,
-    120: FailureKind.WALLTIME,
-    131: FailureKind.REFUSED,
-    140: FailureKind.LOST,
+    **SCHEDULER_KINDS,
     340: FailureKind.WALLTIME,
     410: FailureKind.UNCONVERGED,
     481: FailureKind.REFUSED,

@@ -17,7 +17,7 @@ from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, unknown
 from alworkflows.settings import VaspSettings
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelEngine, Outcome, Task
+from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
 from workchains.labelling.programs.vasp.incar import REMEDIES, by_species, defining, merged, remedied
 from workchains.labelling.programs.vasp.inputs import (
     describe_potential,
@@ -38,7 +38,7 @@ from workchains.labelling.single_point import (
     sorted_atoms,
 )
 
-__all__ = ["VERSION", "VaspEngine"]
+__all__ = ["VERSION", "VaspProgram"]
 
 #: extra of a code: the version of VASP that its last job reported, which only a job can tell
 VERSION = "alworkflows_version"
@@ -65,11 +65,11 @@ _SETTINGS = {
 }
 
 
-class VaspEngine(LabelEngine):
+class VaspProgram(LabelProgram):
     """One frame is one ``VaspWorkChain`` with one job."""
 
     @property
-    def program(self) -> str:
+    def code_name(self) -> str:
         """Name of the program."""
         return "vasp"
 

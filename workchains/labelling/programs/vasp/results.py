@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,9 @@ from aiida.orm import CalcJobNode, Dict, FolderData, ProcessNode, StructureData
 from ase.units import GPa
 
 from alworkflows.calculators.failures import FailureKind, LabelError
+from alworkflows.labelling.acceptance import SinglePoint
 from workchains.data.frames import FramesData
-from workchains.labelling.single_point import SinglePoint, frame_of, labelled, refusal, told_by_queue
+from workchains.labelling.single_point import SCHEDULER_KINDS, frame_of, labelled, refusal, told_by_queue
 from workchains.processes.keyed import ending
 
 __all__ = ["Run", "diagnose", "read_point", "read_run", "vasp_labels"]
@@ -31,11 +32,7 @@ _REFUSED = r"I REFUSE TO CONTINUE|VERY BAD NEWS|Error reading item|POTCAR.*(?:in
 
 #: exit status of AiiDA's and of aiida-vasp's job, and the kind of failure
 _STATUS = {
-    100: FailureKind.LOST,
-    110: FailureKind.MEMORY,
-    120: FailureKind.WALLTIME,
-    131: FailureKind.REFUSED,
-    140: FailureKind.LOST,
+    **SCHEDULER_KINDS,
     350: FailureKind.LOST,
     701: FailureKind.UNCONVERGED,
     1005: FailureKind.FORCE,
@@ -214,8 +211,9 @@ def vasp_labels(frames: FramesData, about: Dict, misc: Dict, structure: Structur
     told, values = about.get_dict(), misc.get_dict()
     try:
         point = read_point(values, structure, read_run(retrieved))
-        if np.linalg.det(point.cell) * np.linalg.det(np.asarray(frame_of(frames, told["index"]).cell)) < 0:
-            point.cell[:] *= -1.0  # a left-handed cell went in with its vectors turned round
+        cell = np.asarray(point.cell)
+        if np.linalg.det(cell) * np.linalg.det(np.asarray(frame_of(frames, told["index"]).cell)) < 0:
+            point = replace(point, cell=-cell)  # a left-handed cell went in with its vectors turned round
         seconds = values.get("run_stats", {}).get("elapsed_time")
         return labelled(frames, told, point, values["version"], seconds=seconds)
     except LabelError as error:

@@ -1,14 +1,22 @@
-"""``find_levels``: the trust window as a step with stored inputs."""
+"""``find_trust_levels``: the trust window as a step with stored inputs."""
 
+import numpy as np
 import pytest
+from judged import frame_errors
 
 from alworkflows.settings import TrustLevels
 
-STAGES = {"test_iteration_01": "melt", "test_iteration_02": "surface"}
-#: id, disagreement, largest error, RMS force, atoms, largest force
+STAGES = [["test_iteration_01", "melt"], ["test_iteration_02", "surface"]]
+RAMP = np.arange(1, 11)
+
+
+def columns(*args, **kwargs):
+    return frame_errors(*args, **kwargs).model_dump(mode="json")
+
+
 POINTS = {
-    "test_iteration_01": [[f"m{k}", 0.05 * (k + 1), 0.5 * (k + 1), 2.0, 64, 9.0] for k in range(10)],
-    "test_iteration_02": [[f"s{k}", 0.02 * (k + 1), 0.2 * (k + 1), 1.0, 48, 4.0] for k in range(8)],
+    "test_iteration_01": columns(0.05 * RAMP, 0.5 * RAMP, force_rms=2.0, atoms=64, largest_force=9.0, name="m"),
+    "test_iteration_02": columns(0.02 * RAMP[:8], 0.2 * RAMP[:8], force_rms=1.0, atoms=48, largest_force=4.0, name="s"),
 }
 
 
@@ -17,11 +25,11 @@ def found(aiida_profile):
     """Return a function that runs the step and returns its node."""
     from aiida.orm import Dict
 
-    from workchains.steps.trust_levels import find_levels
+    from workchains.steps.trust_levels import find_trust_levels
 
     def _found(points=POINTS, stage="surface", stages=STAGES, reference=0.05, **levels):
         settings = {"levels": TrustLevels(**levels).model_dump(mode="json"), "stage": stage, "stages": stages}
-        return find_levels.run_get_node(Dict({"test_points": points}), Dict({**settings, "reference": reference}))[1]
+        return find_trust_levels.run_get_node(Dict({"test_points": points}), Dict({**settings, "reference": reference}))[1]
 
     return _found
 
@@ -34,15 +42,16 @@ def test_the_window_of_a_stage(found):
     assert result["upper"] == pytest.approx(1.0)
     assert (result["lower_error"], result["upper_error"]) == (pytest.approx(0.25), pytest.approx(4.0))
     assert result["calibration"]["scope"] == "stage"
-    assert len(result["calibration"]["points"]) == 18
+    assert len(result["calibration"]["points"]["stage"]) == 18
     assert result["sentence"].startswith(node.outputs.result.description[:40])
 
 
-def test_batches_are_put_in_order_by_their_iteration(found):
+def test_batches_are_taken_in_the_order_they_are_told_in(found):
     rows = {f"test_iteration_{number}": POINTS["test_iteration_01"] for number in ("02", "09", "100")}
-    far = [[f"n{k}", 0.05, 50.0, 2.0, 64, 9.0] for k in range(4)]
+    far = columns([0.05] * 4, 50.0, force_rms=2.0, atoms=64, largest_force=9.0, name="n")
     points = {**rows, "test_iteration_101": far, "test_start_01": POINTS["test_iteration_01"]}
-    result = found(points=points, stage="melt", stages=dict.fromkeys(points, "melt")).outputs.result.get_dict()
+    ordered = [[name, "melt"] for name in ("test_start_01", *rows, "test_iteration_101")]
+    result = found(points=points, stage="melt", stages=ordered).outputs.result.get_dict()
     assert (result["calibration"]["coverage_n"], result["calibration"]["coverage"]) == (4, 0.0)
 
 
@@ -53,19 +62,22 @@ def test_a_report_of_no_test_frames_gives_relative_levels(found):
 def test_what_cannot_be_found_is_an_exit_code(found):
     assert found(lower=30.0).exit_status == 210
     assert "wrong way round" in found(lower=30.0).exit_message
-    assert "got none for test_iteration_02" in found(stages={"test_iteration_01": "melt"}).exit_message
+    assert "got none for test_iteration_02" in found(stages=STAGES[:1]).exit_message
     assert "got None" in found(points={}, reference=None).exit_message
 
 
 def test_status_tells_the_last_levels(campaign, found):
     from aiida.orm import CalcFunctionNode, Dict
 
-    from workchains.cli.summary import details, standing
+    from workchains.cli.summary import campaign_summary, details
 
-    assert standing(campaign.node).trust is None
+    assert campaign_summary(campaign.node).trust is None
     result = found().outputs.result.get_dict()
-    campaign.child(CalcFunctionNode, "find_levels", "iteration_02_levels", 58, 59, {}, {"result": Dict(result)})
-    now = standing(campaign.node)
+    levels = Dict(result)
+    second = campaign.nodes["iteration", 2]
+    campaign.child(CalcFunctionNode, "find_trust_levels", "trust_levels", 58, 59, {}, {"result": levels}, second)
+    campaign.hand_over(2, trust_levels=levels)
+    now = campaign_summary(campaign.node)
     assert now.trust.startswith(
         "iteration 2, from 8 test frames of this stage: below a disagreement of 0.025 eV/A, 90% of frames"
     )

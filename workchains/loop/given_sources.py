@@ -1,0 +1,109 @@
+"""Labelled frames to begin with, looked for before the launch: in a file, in an earlier campaign, in an AiiDA archive."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from alworkflows import frames as frames_io
+from alworkflows.errors import InputError
+from alworkflows.settings import Campaign, GivenData
+from workchains.data.frames import FramesData
+from workchains.loop.given import GIVEN
+from workchains.processes.naming import in_order, numbered
+
+__all__ = ["find_given"]
+
+
+def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], dict[str, dict[str, Any]]]:
+    """Return the labelled frames that a campaign begins with, by key, and what each is for: ``use`` and ``test_share``.
+
+    An archive is imported into the profile.
+
+    Parameters
+    ----------
+    base
+        Folder that relative paths start from.
+
+    Raises
+    ------
+    InputError
+        If a source is missing, holds no labels or other species, or its labels are those of another engine than another's.
+    """
+    found: dict[str, FramesData] = {}
+    uses: dict[str, dict[str, Any]] = {}
+    for number, source in enumerate(campaign.start):
+        where = f"start.{number}"
+        for part, (use, node) in enumerate(_read(source, base, where)):
+            key = numbered(numbered(GIVEN, number), part)
+            found[key], uses[key] = node, {"use": use, "test_share": source.test_share}
+            _check(node, campaign, where)
+    seen: dict[str, str] = {}
+    for key, node in found.items():
+        for identity in node.ids:
+            if identity in seen:
+                raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
+            seen[identity] = key
+    frames_io.require_one_engine({key: node.engine for key, node in found.items()}, "start")
+    return found, uses
+
+
+def _read(source: GivenData, base: Path, where: str) -> list[tuple[str, FramesData]]:
+    if source.file is not None:
+        return [("divide", _read_file(base / source.file, where))]
+    if source.archive is not None:
+        _import(base / source.archive, where)
+    from workchains.provenance import is_campaign, load_node
+
+    node = load_node(str(source.node))
+    if isinstance(node, FramesData):
+        return [("divide", node)]
+    if is_campaign(node):
+        outputs = {name: dict(node.outputs[name]) for name in ("batches", "tests") if name in node.outputs}
+        batches, tests = outputs.get("batches", {}), outputs.get("tests", {})
+        if not batches:
+            raise InputError(f"{where}.node: the campaign {node.pk} has no labelled frames")
+        return [("train", batches[key]) for key in in_order(batches)] + [("test", tests[key]) for key in in_order(tests)]
+    raise InputError(f"{where}.node: expected a campaign or labelled frames (FramesData), got {type(node).__name__} <{node.pk}>")
+
+
+def _read_file(path: Path, where: str) -> FramesData:
+    try:
+        if path.suffix == ".npz":
+            frames, header = frames_io.load(path)
+        else:
+            frames, header = frames_io.read(path), {}
+        frames_io.check_labelled(frames, ("energy", "forces"), str(path))
+    except InputError as error:
+        raise InputError(f"{where}.file: {error}") from error
+    for number, frame in enumerate(frames):
+        origin = {"structure": path.stem, "sampler": "given", "index": number}
+        frame.info["origin"] = {**origin, **frame.info.get("origin", {})}
+    if not header.get("engine"):
+        header = {"engine": {frames_io.GIVEN: path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16]}}
+    node = FramesData.from_frames(frames, header)
+    node.label = f"given: {path.name}"
+    return node
+
+
+def _import(path: Path, where: str) -> None:
+    """Bring an archive into the profile."""
+    from aiida.common.exceptions import CorruptStorage, IncompatibleStorageSchema, UnreachableStorage
+    from aiida.tools.archive import import_archive
+    from aiida.tools.archive.exceptions import ExportImportException
+
+    if not path.is_file():
+        raise InputError(f"{where}.archive: {path}: no such file")
+    try:
+        import_archive(path, create_group=False)
+    except (CorruptStorage, IncompatibleStorageSchema, UnreachableStorage, ExportImportException) as error:
+        raise InputError(f"{where}.archive: {path}: cannot be imported: {error}") from error
+
+
+def _check(node: FramesData, campaign: Campaign, where: str) -> None:
+    if node.engine is None:
+        raise InputError(f"{where}: expected labelled frames, got {len(node)} frames without labels")
+    strangers = sorted(set(node.base.attributes.get("species")) - set(campaign.species))
+    if strangers:
+        raise InputError(f"{where}: expected the species {', '.join(campaign.species)}, got also {', '.join(strangers)}")

@@ -1,0 +1,34 @@
+"""Names of children and seeds of random numbers: each follows from what it is for, so that a rerun has the same."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+
+__all__ = ["derive_seed", "in_order", "link_key", "numbered"]
+
+
+def derive_seed(seed: int, *path: object) -> int:
+    """Return a seed for one use, from the campaign's seed and what it is for: never from a PK, so that a rerun draws the same."""
+    text = "/".join(str(part) for part in (seed, *path))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "little") >> 1
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return names with numbers in the order of their numbers, also where those have become longer: 99 before 100."""
+
+    def parts(name: str) -> list[tuple[bool, int | str]]:
+        return [(part.isdigit(), int(part) if part.isdigit() else part) for part in re.split(r"(\d+)", name)]
+
+    return sorted(names, key=parts)
+
+
+def link_key(name: str) -> str:
+    """Return a structure's name as a link label, which may hold letters, digits and underscores only."""
+    return re.sub(r"\W", "_", name)
+
+
+def numbered(name: str, number: int, digits: int = 2) -> str:
+    """Return ``name_07``: link labels that sort."""
+    return f"{name}_{number:0{digits}d}"
