@@ -77,7 +77,8 @@ def zno_pool(folder):
     for stage in campaign.stages:
         driver = None
         if stage.sampler.needs_ensemble:
-            driver = Fit(found, campaign.model, campaign.species, campaign.seed).ensemble(terms=TERMS).calculator()
+            model = campaign.model.linear("the pool of frames")
+            driver = Fit(found, model, campaign.species, campaign.seed).ensemble(terms=TERMS).calculator()
         made = []
         for name in stage.structures:
             atoms = build(campaign.structures[name], name)

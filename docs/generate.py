@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import click
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
@@ -97,7 +97,12 @@ def default_text(info: FieldInfo) -> str:
 
 
 def fields(model: type[BaseModel]) -> Iterator[str]:
-    """Yield the table of a class's keys."""
+    """Yield the table of a class's keys; what has no keys of its own is one of others, or a list of them."""
+    if issubclass(model, RootModel):
+        several = type_text(model.model_fields["root"].annotation)
+        yield f"{several.removeprefix('list of ')}, or a {several}"
+        yield ""
+        return
     rows = [
         (f"`{info.alias or name}`", type_text(info.annotation), default_text(info), info.description or "")
         for name, info in model.model_fields.items()

@@ -132,7 +132,7 @@ def _named(text: str, kind: Any, what: str) -> list[Any]:
 def _sets(frames: Sequence[str], options: dict[str, Any], say: Callable[[str], None]) -> tuple[LabelledSet, LabelledSet]:
     """Return the pool and the frames to judge on, with their rows."""
     from alworkflows.cli.files import check_labels, check_species, read_frames, species_of, together
-    from alworkflows.cli.fit import check_apart, model_settings, set_aside
+    from alworkflows.cli.fit_input import check_apart, model_settings, set_aside
     from alworkflows.errors import InputError
     from alworkflows.retrospective.pool import LabelledSet
 

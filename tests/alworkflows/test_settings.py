@@ -10,10 +10,13 @@ from alworkflows.errors import InputError
 from alworkflows.settings import (
     Campaign,
     GivenData,
+    LinearSettings,
     MeltSettings,
+    ModelSettings,
     PlipSettings,
     QuenchSettings,
     StructureSettings,
+    UniversalSettings,
     merge,
     parse,
     read_yaml,
@@ -220,3 +223,60 @@ def test_bad_yaml(tmp_path: Path, content: bytes, message: str) -> None:
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.yaml: no such file"):
         read_yaml(tmp_path / "nowhere.yaml")
+
+
+# ------------------------------------------------------------------------------------------------ groups of a model
+
+
+def test_a_model_is_one_group_or_a_list_and_says_so_again() -> None:
+    one = parse(ModelSettings, {"members": 3})
+    assert one.groups == (LinearSettings(members=3),)
+    assert isinstance(one.model_dump(mode="json"), dict)
+    several = parse(ModelSettings, [{"members": 5}, {"class": "universal", "weights": "r2scan"}])
+    assert [group.class_ for group in several.groups] == ["linear", "universal"]
+    assert (several.members, several.is_trained) == (6, True)
+    assert [group["class"] for group in several.model_dump(mode="json")] == ["linear", "universal"]
+    for model in (one, several):
+        assert parse(ModelSettings, model.model_dump(mode="json")) == model
+
+
+def test_a_model_of_pretrained_members_alone_is_not_trained() -> None:
+    assert not ModelSettings.of(UniversalSettings(), UniversalSettings(weights="0.2.0")).is_trained
+
+
+def test_a_model_that_needs_a_transfer_set_can_do_without() -> None:
+    waiting = parse(ModelSettings, [{"fit": {"rule": "transfer"}}, {"fit": {"rule": "best"}}, {"class": "universal"}])
+    assert waiting.needs_transfer_set
+    for_now = waiting.without_transfer_set()
+    assert not for_now.needs_transfer_set
+    assert [group.fit.rule for group in for_now.groups[:2]] == ["one-standard-error", "best"]  # type: ignore[attr-defined]
+    assert for_now.groups[1:] == waiting.groups[1:]
+    # a number of terms leaves the rule nothing to choose
+    assert not parse(ModelSettings, {"fit": {"rule": "transfer", "terms": 9}}).needs_transfer_set
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"class": "linaer"}, "model: unknown class 'linaer' (did you mean 'linear'?); known: linear, universal"),
+        ([{}, {"class": "univresal"}], "model.1: unknown class 'univresal' (did you mean 'universal'?)"),
+        ({"fit": {"trems": 3}}, "unknown key 'model.fit.trems' (did you mean 'terms'?)"),
+        ([{"fit": {"trems": 3}}], "unknown key 'model.0.fit.trems' (did you mean 'terms'?)"),
+        ([{}, {"class": "universal", "wieghts": 1}], "unknown key 'model.1.universal.wieghts' (did you mean 'weights'?)"),
+        ({"descriptors": {"name": "chebishev"}}, "model.descriptors: unknown name 'chebishev' (did you mean 'chebyshev'?)"),
+        ([{"class": "universal"}], "model: members: expected at least two in all"),
+        ([{}, {"class": "universal", "members": 2}], "model.1.universal.members: expected less than or equal to 1, got 2"),
+        ([], "model: expected at least 1 entry, got []"),
+        (3, "model: expected a list, got 3"),
+    ],
+)
+def test_groups_that_cannot_be(model: Any, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        parse(Campaign, make(model=model), "zno.yaml")
+    assert message in str(caught.value)
+
+
+def test_what_works_on_linear_members_alone_asks_for_them() -> None:
+    assert ModelSettings().linear("pool") == LinearSettings()
+    with pytest.raises(InputError, match=r"^pool: expected one group of linear .*, got 5 of class linear, 1 of class universal$"):
+        ModelSettings.of(LinearSettings(), UniversalSettings()).linear("pool")

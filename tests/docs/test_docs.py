@@ -117,3 +117,10 @@ def test_campaigns_in_examples_are_valid(text, tmp_path):
 @pytest.mark.parametrize("text", blocks("python"))
 def test_python_examples_compile(text):
     compile(text.replace("{...,", "{**{},"), "example", "exec")
+
+
+def test_a_model_is_a_group_or_a_list_of_groups(generated):
+    text = generated["campaign"]
+    assert "[LinearSettings](#linearsettings) or [UniversalSettings](#universalsettings), or a list of" in text
+    assert "`root`" not in text
+    assert "| `class` | `universal` |" in text

@@ -9,6 +9,7 @@ from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, Convergence, MeltSettings, QuenchSettings, SurfaceMeltSettings, parse
 from workchains.campaigns import inputs, load, materials, protocols, read_files, resolve, template
 from workchains.campaigns.protocols import overlay
+from workchains.campaigns.template import render
 
 ZNO = ["balanced", "quick", "stringent"]
 
@@ -205,3 +206,14 @@ def test_a_structure_file_that_is_not_there(tmp_path: Path) -> None:
 def test_unused_files_are_not_read(tmp_path: Path) -> None:
     campaign = resolve("zno", "quick", {"structures": {"cubane": {"prototype": None, "file": "nowhere.cif"}}})
     assert read_files(campaign, tmp_path) == {}
+
+
+def test_a_list_of_groups_replaces_the_model_of_the_protocol(tmp_path: Path) -> None:
+    groups = [{"members": 5, "fit": {"max_terms": 90}}, {"class": "universal", "weights": "r2scan"}]
+    campaign = load(write(tmp_path / "c.yaml", material="zno", protocol="quick", model=groups))
+    assert [(group.class_, group.members) for group in campaign.model.groups] == [("linear", 5), ("universal", 1)]
+    # and as a complete file it says the same
+    path = tmp_path / "whole.yaml"
+    path.write_text("\n".join(render(Campaign, campaign.model_dump(mode="json"))))
+    assert load(path) == campaign
+    assert "class: universal" in path.read_text()
