@@ -61,8 +61,8 @@ def returned(node, **outputs):
         (data if data.is_stored else data.store()).base.links.add_incoming(node, LinkType.RETURN, name)
 
 
-def begun(name, state="running", **inputs):
-    """Return a campaign that has no step yet."""
+def begun(name, state="running", version=__version__, **inputs):
+    """Return a campaign that has no step yet; ``version``: of alworkflows, that made it."""
     from aiida import orm
 
     stage = {"name": "melt", "sampler": {"name": "melt"}, "structures": ["copper"], "iterations": 1}
@@ -70,7 +70,7 @@ def begun(name, state="running", **inputs):
     node = orm.WorkChainNode(label=name)
     node.set_process_label("ActiveLearningWorkChain")
     node.set_process_state(state)
-    node.base.attributes.set("version", {"core": "2.9.4", "plugin": __version__})
+    node.base.attributes.set("version", {"core": "2.9.4", **({"plugin": version} if version else {})})
     for key, data in {"campaign": orm.Dict(settings), **inputs}.items():
         node.base.links.add_incoming(data.store(), LinkType.INPUT_WORK, key)
     return node.store()

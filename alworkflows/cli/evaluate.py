@@ -71,10 +71,13 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
     if picture is not None:
         _draw(found, picture)
     if as_json:
-        said = {"calibration": _calibration(found), "plot": plot}
+        said: dict[str, Any] = {"calibration": _calibration(found), "plot": plot}
+        said["members"] = found["member_rmse"]
         print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **said})
         return
     _print([*rows, everything] if len(rows) > 1 else rows, by)
+    if len(ensemble.groups) > 1:
+        click.echo("each member, RMSE: " + ", ".join(f"{name} {error:.3f}" for name, error in found["member_rmse"].items()))
     click.echo(
         f"largest force error: {worst_frame['force_error']:.3f} eV/A, frame {worst_frame['index']} of {worst_frame['file']}"
     )

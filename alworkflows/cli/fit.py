@@ -122,12 +122,14 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     if as_json:
         print_json(result)
         return
-    click.echo(f"{count(len(data.training), 'frame')} of {', '.join(data.species)}")
-    for number, group in enumerate(report["groups"]):
-        _print_group(group, number if len(report["groups"]) > 1 else None, settings.groups[number])
-    if len(report["groups"]) > 1:
+    head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}"
+    if len(settings.groups) > 1:
+        click.echo(head)
+    for number, (own, group) in enumerate(zip(report["groups"], settings.groups, strict=True), start=1):
+        _print_group(f"\ngroup {number}, {own['class']}" if len(settings.groups) > 1 else head, own, group)
+    if len(settings.groups) > 1:
         _print_members(ensemble, report)
-    _say_what_next(result, frames, options["tests"], quantities)
+    _say_what_next(result, ensemble, frames, options["tests"], quantities)
 
 
 def _quantities(settings: ModelSettings) -> tuple[str, ...]:
@@ -138,18 +140,16 @@ def _quantities(settings: ModelSettings) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found or ["forces"]))
 
 
-def _print_group(group: dict[str, Any], number: int | None, settings: GroupSettings) -> None:
+def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> None:
     """Print how a group was fitted: the path of its models, where it has one."""
     from alworkflows.cli.path_table import print_path
     from alworkflows.plotting.accuracy import path_rows
     from alworkflows.settings import LinearSettings
 
-    if number is not None:
-        click.echo(f"\ngroup {number + 1}, {group['class']}:")
     if not isinstance(settings, LinearSettings):
-        click.echo("taken as it is" if not settings.is_trained else "fitted")
+        click.echo(f"{head}: {'fitted' if settings.is_trained else 'taken as it is'}")
         return
-    click.echo(f"{group['rows']} rows, {group['descriptors']} candidate terms")
+    click.echo(f"{head}, {group['rows']} rows, {group['descriptors']} candidate terms")
     print_path(*path_rows(group), settings.fit.quantities == ("forces",))
     click.echo(f"taken: members of {', '.join(map(str, group['terms']))} terms")
 
@@ -299,8 +299,11 @@ def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder
     return [str(folder / name) for name in written]
 
 
-def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]) -> None:
+def _say_what_next(
+    result: dict[str, Any], ensemble: Ensemble, frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]
+) -> None:
     from alworkflows.cli.files import count
+    from alworkflows.models.capabilities import Insightful, LammpsFiles
 
     model, test = result["model"], result["test"]
     if test:
@@ -312,5 +315,7 @@ def _say_what_next(result: dict[str, Any], frames: Sequence[str], tests: Sequenc
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")
     click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")
-    click.echo(f"      alworkflows insight {model} {' '.join(frames)} -o insight/")
-    click.echo(f"      alworkflows export {model} -o potential/")
+    if any(isinstance(group.committee, Insightful) for group in ensemble.groups):
+        click.echo(f"      alworkflows insight {model} {' '.join(frames)} -o insight/")
+    if all(isinstance(group.committee, LammpsFiles) for group in ensemble.groups):
+        click.echo(f"      alworkflows export {model} -o potential/")

@@ -12,6 +12,7 @@ from alworkflows.frames import check_labelled, labels
 
 if TYPE_CHECKING:
     from alworkflows.models.ensemble import Ensemble
+    from alworkflows.models.evaluation import EnsemblePrediction
 
 __all__ = ["force_errors"]
 
@@ -23,7 +24,7 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     ``force_std`` (of the reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there;
     ``reference_forces`` and ``predicted_forces`` (sum N, 3); per frame ``largest_error`` (largest norm of an atom's force error),
     ``disagreement``, ``force_rms`` (of the reference's components), ``largest_force`` (norm) and ``rms_error`` (of components),
-    all in eV/A.
+    all in eV/A; by the name of each member its own ``member_rmse`` (eV/A).
 
     Raises
     ------
@@ -67,7 +68,14 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
         "force_rms": np.array([_rms(own) for own in forces]),
         "largest_force": np.array([np.linalg.norm(own, axis=1).max() for own in forces]),
         "rms_error": np.array([_rms(own) for own in np.split(error, ends)]),
+        "member_rmse": dict(zip(ensemble.names, _each(predictions, reference), strict=True)),
     }
+
+
+def _each(predictions: Sequence[EnsemblePrediction], reference: np.ndarray) -> list[float]:
+    """Return the root mean square error of each member."""
+    members = np.concatenate([prediction.members for prediction in predictions], axis=1)
+    return [_rms(forces - reference) for forces in members]
 
 
 def _rms(values: np.ndarray) -> float:

@@ -72,12 +72,12 @@ class LatentFeatures(Protocol):
 
 Capability = TypeVar("Capability")
 
-#: in words, after "which has no"
+#: in words, after "a model with"
 NOUNS: dict[type[Any], str] = {
     Joint: "joint evaluation",
     LammpsFiles: "files for LAMMPS",
     Insightful: "curves and force shares",
-    LinearTerms: "terms: it is not linear in descriptors",
+    LinearTerms: "terms that are linear in descriptors",
     LatentFeatures: "latent features",
 }
 
@@ -91,5 +91,5 @@ def require(one: Committee | Model, capability: type[Capability], what: str) -> 
         If it lacks it; ``what`` is what was to be done.
     """
     if not isinstance(one, capability):
-        raise InputError(f"{what}: got a model of class {one.make}, which has no {NOUNS[capability]}")
+        raise InputError(f"{what}: expected a model with {NOUNS[capability]}, got one of class {one.make}, which has none")
     return one

@@ -13,7 +13,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import CommitteeError, InputError
-from alworkflows.models import storage
+from alworkflows.models import model_files
 from alworkflows.models.calculator import EnsembleCalculator
 from alworkflows.models.capabilities import Capability, Joint, require
 from alworkflows.models.contract import Committee, Model, OneAfterAnother
@@ -136,7 +136,7 @@ class Ensemble:
         each = [member.summary() for member in self.members]
         terms = [member["terms"] for member in each if "terms" in member]
         return {
-            "format": storage.VERSION,
+            "format": model_files.VERSION,
             "species": list(self.species),
             "members": len(self.members),
             "names": self.names,
@@ -149,7 +149,7 @@ class Ensemble:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one ``.npz``: arrays and a JSON header, no pickle."""
-        storage.save(path, self.members, self.report)
+        model_files.save(path, self.members, self.report)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], to_run: bool = True) -> Ensemble:
@@ -167,7 +167,7 @@ class Ensemble:
         MissingExtraError
             If a member runs on a package that is not installed.
         """
-        members, report = storage.load(path)
+        members, report = model_files.load(path)
         if to_run:
             for member in members:
                 member.check_installed()

@@ -249,7 +249,11 @@ class HandMade:
         inputs = {f"batches__batch_iteration_{n:02d}": nodes["batch", n] for n in range(1, number + 1)}
         inputs |= {f"tests__test_iteration_{n:02d}": nodes["tests", n] for n in range(1, number + 1)}
         report = {
-            "fit": {"held_out_rmse": 0.35, "alpha": 0.1, "terms": [10, 12], "path": PATH},
+            "fit": {
+                "held_out_rmse": 0.35,
+                "terms": [10, 12],
+                "groups": [{"class": "linear", "members": 2, "alpha": 0.1, "terms": [10, 12], "path": PATH}],
+            },
             "test": {**ERRORS, "force_rmse": 0.4},
             "training_frames": number + 1,
             "test_frames": number,

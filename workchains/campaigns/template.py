@@ -7,7 +7,7 @@ from enum import Enum
 from typing import Any, get_args
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
 from alworkflows.settings import Campaign
@@ -46,7 +46,8 @@ def template(material: str, protocol: str | None = None) -> str:
 
 def render(model: type[BaseModel], data: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
     """Yield the YAML lines of ``data`` in the schema's order, defaults included, with the schema's descriptions as comments."""
-    for name, info in model.model_fields.items():
+    for field, info in model.model_fields.items():
+        name = info.alias or field
         value = _plain(data[name] if name in data else info.get_default(call_default_factory=True))
         nested = _nested(info, value) if value else []
         if indent == 0 and nested:
@@ -69,8 +70,9 @@ def render(model: type[BaseModel], data: Mapping[str, Any], indent: int = 0) -> 
             yield from _block(value, indent + 2)
         else:
             yield _line(f"{name}: {_flow(value)}", info.description, indent)
+    known = {info.alias or field for field, info in model.model_fields.items()}
     for name in data:
-        if name not in model.model_fields:
+        if name not in known:
             # an unknown key is shown, and then refused, rather than dropped
             yield _line(f"{name}: {_flow(data[name])}", None, indent)
 
@@ -134,6 +136,8 @@ def _nested(info: FieldInfo, value: Any) -> list[type[BaseModel]]:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, RootModel):
+        return _models(annotation.model_fields["root"].annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     return [model for part in get_args(annotation) for model in _models(part)]
@@ -145,8 +149,10 @@ def _is_table(info: FieldInfo) -> bool:
 
 
 def _chosen(nested: list[type[BaseModel]], value: Mapping[str, Any]) -> type[BaseModel]:
-    """Return the schema of a union that a value's ``name`` belongs to."""
-    for model in nested:
-        if "name" in model.model_fields and model.model_fields["name"].default == value.get("name"):
-            return model
+    """Return the schema of a union that a value's ``class`` or ``name`` belongs to; the first, if it says neither."""
+    for tag in ("class", "name"):
+        for model in nested:
+            tags = [info.default for field, info in model.model_fields.items() if (info.alias or field) == tag]
+            if tag in value and value[tag] in tags:
+                return model
     return nested[0]

@@ -65,7 +65,7 @@ def _stop(node: ProcessNode, as_json: bool) -> None:
     ask_to_stop(node)
     # an iteration that asks is woken, and ends
     still = [process for process in (node, *([load_process(question["process"])] if question else ())) if process.paused]
-    deaf = [process for process in still if not play(process)]
+    unresponsive = [process for process in still if not play(process)]
     jobs = sum(step.kind == "job" and not step.ended for step in steps_below(node))
     tally = _labels(node)
     if as_json:
@@ -75,8 +75,8 @@ def _stop(node: ProcessNode, as_json: bool) -> None:
         f"{_what(node)} {node.pk} begins nothing new; {count(jobs, 'job')} in flight, {_amount(tally.labels)} so far, "
         f"{tally.in_flight} to come from these jobs."
     )
-    if deaf:
-        pks = " ".join(str(process.pk) for process in deaf)
+    if unresponsive:
+        pks = " ".join(str(process.pk) for process in unresponsive)
         click.echo(f"It is paused and does not answer; let it go on with: verdi process play {pks}", err=True)
     click.echo(f"\nNext: {_next(node)}")
 

@@ -37,8 +37,7 @@ def look(ensemble: Ensemble, frames: Sequence[Atoms]) -> tuple[Terms | None, Ins
 
 
 def _sentence(error: InputError) -> str:
-    said = str(error).partition(": ")[2]
-    return f"Nothing to show: {said}."
+    return f"Nothing to show: {str(error).partition(': ')[2]}."
 
 
 def describe_terms(ensemble: Ensemble, frames: Sequence[Atoms]) -> Terms:

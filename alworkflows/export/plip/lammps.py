@@ -22,7 +22,7 @@ from alworkflows.export.plip.stock import POINTS, pack_densities, write_pair_tab
 
 if TYPE_CHECKING:
     from alworkflows.descriptors.plip.blocks import Blocks
-    from alworkflows.models.linear.plip import PlipCommittee
+    from alworkflows.models.linear.plip_terms import PlipTerms
 
 __all__ = ["Written", "write_lammps"]
 
@@ -40,7 +40,7 @@ class Written:
     needs_plugin: bool
 
 
-def write_lammps(committee: PlipCommittee, folder: Path) -> Written:
+def write_lammps(committee: PlipTerms, folder: Path) -> Written:
     """Write the mean of a committee for LAMMPS into a folder.
 
     Always: ``model.plip`` and ``in.plip`` (the whole model by the plugin), ``plugin/`` (its source, ``sh plugin/build.sh``), and
@@ -82,7 +82,7 @@ def _copy_plugin(folder: Path) -> list[str]:
     return found
 
 
-def _write_plip(path: Path, mean: PlipCommittee, blocks: Blocks, energies: np.ndarray) -> None:
+def _write_plip(path: Path, mean: PlipTerms, blocks: Blocks, energies: np.ndarray) -> None:
     from alworkflows.descriptors.plip.folding import flatten
 
     write_model(path, flatten(blocks), mean.descriptors.species, energies)
@@ -103,7 +103,7 @@ def _whole(species: Sequence[str]) -> str:
     return f"pair_style plip\npair_coeff * * model.plip {' '.join(species)}\n"
 
 
-def _write_stock(folder: Path, mean: PlipCommittee, blocks: Blocks, species: Sequence[str]) -> tuple[list[str], list[str]]:
+def _write_stock(folder: Path, mean: PlipTerms, blocks: Blocks, species: Sequence[str]) -> tuple[list[str], list[str]]:
     """Write the files of the stock styles; return their names and the lines of the input."""
     files, styles, coefficients = ["pair.table"], [f"table spline {POINTS}"], []
     symbols = " ".join(species)
@@ -142,7 +142,7 @@ def _write_stock(folder: Path, mean: PlipCommittee, blocks: Blocks, species: Seq
     return files, [*notes, f"pair_style hybrid/overlay {' '.join(styles)}", "pair_modify neigh/trim no", *coefficients]
 
 
-def _readme(committee: PlipCommittee, blocks: Blocks) -> str:
+def _readme(committee: PlipTerms, blocks: Blocks) -> str:
     three = bool(blocks.three.any())
     needs = "needs the plugin for its three-body terms" if three else "needs no plugin: it has no three-body terms"
     core = ", `zbl` the baseline" if committee.baseline else ""

@@ -16,7 +16,7 @@ from alworkflows.insight.plip.shares import Share, force_shares
 from alworkflows.plotting import save
 
 if TYPE_CHECKING:
-    from alworkflows.models.linear.plip import PlipCommittee
+    from alworkflows.models.linear.plip_terms import PlipTerms
 
 __all__ = ["Insight", "look_into", "write"]
 
@@ -32,7 +32,7 @@ class Insight:
     distances: Distances
 
 
-def look_into(committee: PlipCommittee, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> Insight:
+def look_into(committee: PlipTerms, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> Insight:
     """Return force shares and curves of a committee, on the environments in ``frames``; labels are not needed.
 
     Raises

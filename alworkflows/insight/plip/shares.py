@@ -27,7 +27,7 @@ from alworkflows.insight.distances import lengths, pair_names
 
 if TYPE_CHECKING:
     from alworkflows.descriptors.plip.descriptors import Term
-    from alworkflows.models.linear.plip import PlipCommittee
+    from alworkflows.models.linear.plip_terms import PlipTerms
 
 __all__ = ["ALL", "KINDS", "Share", "force_shares"]
 
@@ -68,7 +68,7 @@ class _Part:
         return {"body order": self.order, "family": self.family, "interaction": self.interaction}[kind]
 
 
-def force_shares(committee: PlipCommittee, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> list[Share]:
+def force_shares(committee: PlipTerms, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> list[Share]:
     """Return the shares of all groups, for all interactions together and for each.
 
     Parameters
@@ -128,7 +128,7 @@ class _Tally:
         return [Share(self.interaction, self.kind, group, float(s), float(f), terms) for group, s, f, terms in rows]
 
 
-def _parts(committee: PlipCommittee) -> tuple[list[_Part], np.ndarray]:
+def _parts(committee: PlipTerms) -> tuple[list[_Part], np.ndarray]:
     """Return the parts of the mean model, those of a baseline last, and its weights spread over the others (P, parts)."""
     weights, descriptors = committee.mean().weights[0], committee.descriptors
     keys: dict[tuple[str, str, str], list[int]] = {}
@@ -150,7 +150,7 @@ def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
     return "-".join(found if len(found) > 1 else found * 2), term.body, term.function.family
 
 
-def _forces(committee: PlipCommittee, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
+def _forces(committee: PlipTerms, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
     """Return the force components of each part, (3 N, parts) in eV/A."""
     found: np.ndarray = committee.descriptors.design(atoms, stress=False).forces @ selector
     fixed = committee.fixed

@@ -36,7 +36,7 @@ def test_fit_as_json(run, files):
     assert found["species"] == ["Zn", "O"]
     assert found["frames"] + found["test_frames"] == 24
     assert found["test"]["frames"] == found["test_frames"] > 2
-    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+    assert Ensemble.load("model.npz").members[0].settings.cutoff == 4.5
     assert all(terms <= 7 for terms in found["fit"]["terms"])
     assert len(found["fit"]["terms"]) == 2
 
@@ -48,7 +48,7 @@ def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files
     )  # fmt: skip
     assert done.status == 0, done.err
     assert "transfer hot" in done.out
-    rows, chosen = path_rows(Ensemble.load("model.npz").report)
+    rows, chosen = path_rows(Ensemble.load("model.npz").report["groups"][0])
     assert rows[chosen]["transfer hot"] == min(row["transfer hot"] for row in rows)
     marked = next(line.split() for line in done.out.splitlines() if line.strip().startswith("→"))
     assert int(marked[2]) == rows[chosen]["terms"]
@@ -63,7 +63,7 @@ def test_families_by_name_and_references_for_the_reference_energies(run, files, 
     )  # fmt: skip
     assert done.status == 0, done.err
     ensemble = Ensemble.load("model.npz")
-    assert [functions.family for functions in ensemble.settings.functions] == ["gaussian", "slater"]
+    assert [functions.family for functions in ensemble.members[0].settings.functions] == ["gaussian", "slater"]
     assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-4.9, -1.3])
 
 
@@ -82,7 +82,7 @@ def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
     campaign.write_text("material: zno\nname: x\nmodel:\n" + "".join(f"  {line}\n" for line in (files / "small.yaml").open()))
     done = run("fit", files / "frames.npz", "--settings", campaign, "-o", "model.npz", "--json")
     assert done.status == 0, done.err
-    assert Ensemble.load("model.npz").settings.cutoff == 4.5
+    assert Ensemble.load("model.npz").members[0].settings.cutoff == 4.5
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,31 @@ def test_bad_input_is_one_message(run, files, arguments, message):
 def test_a_repulsion_that_reaches_into_the_data_is_told(run, files):
     done = run("fit", files / "frames.npz", "--settings", files / "small.yaml", "--zbl", 1.0, 2.2, "-o", "model.npz", "--json")
     assert done.status == 0, done.err
-    assert Ensemble.load("model.npz").baseline.outer == 2.2
+    assert Ensemble.load("model.npz").members[0].baseline.outer == 2.2
     assert "note: O-Zn come as near as 1." in done.err
     assert "better end it below" in done.err
+
+
+def test_several_groups_in_one_file(run, files, tmp_path):
+    groups = tmp_path / "groups.yaml"
+    small = (files / "small.yaml").read_text().splitlines()
+    groups.write_text(
+        "- " + "\n  ".join(small) + "\n- members: 2\n  descriptors: {name: chebyshev, cutoff: 4.5, degree: 5}\n"
+        "  fit: {method: least-squares}\n"
+    )
+    made = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
+    done = run("fit", files / "frames.npz", *made)
+    assert done.status == 0, done.err
+    assert "group 2, linear, " in done.out
+    assert "linear (chebyshev)" in done.out
+    assert "alworkflows insight" in done.out
+    assert "alworkflows export" not in done.out
+    assert {path.name for path in (tmp_path / "p").iterdir()} == {"path_1.png", "path_2.png", "parity.png"}
+    judged = run("evaluate", "model.npz", files / "test.xyz")
+    assert "each member, RMSE: linear (plip) 1 " in judged.out
+    told = run("insight", "model.npz", files / "frames.npz", "-o", "insight")
+    assert "Of the members that have terms, without 2 of linear (chebyshev)." in told.out
+    refused = run("fit", files / "frames.npz", "--settings", groups, "--terms", 4, "-o", "other.npz")
+    assert "--terms: changes the settings of one group, and" in refused.err
+    pooled = run("pool", files / "frames.npz", "--settings", groups)
+    assert "pool: expected one group of linear members, got" in pooled.err

@@ -105,9 +105,9 @@ def test_a_species_that_a_frame_lacks_has_no_disagreement(tmp_path: Path, candid
 
 
 def test_terms_of_any_member_count(ensemble: Ensemble, training: list[Atoms]) -> None:
-    weights = np.zeros((2, ensemble.committee.descriptors.size))
+    weights = np.zeros((2, ensemble.members[0].descriptors.size))
     weights[0, 3], weights[1, [3, 9]] = 1.0, 2.0
-    members = [LinearModel(ensemble.settings, ensemble.species, row, np.zeros(2)) for row in weights]
+    members = [LinearModel(ensemble.members[0].settings, ensemble.species, row, np.zeros(2)) for row in weights]
     assert ActiveSet.of_ensemble(Ensemble(members), training).columns.tolist() == [3, 9]
 
 

@@ -31,11 +31,12 @@ def job(tmp_path, labelled, settings):
 
 def test_the_path_is_judged_on_test_and_transfer_sets(job, tmp_path):
     found = job()
-    path = found["fit"]["path"]
+    (group,) = found["fit"]["groups"]
+    path = group["path"]
     assert len(path) == 40
     assert set(path[0]["errors"]) == {"train", "held-out", "test", "transfer far"}
     assert (found["training_frames"], found["test_frames"]) == (14, 3)
-    row = min(path, key=lambda row: abs(row["alpha"] - found["fit"]["alpha"]))
+    row = min(path, key=lambda row: abs(row["alpha"] - group["alpha"]))
     assert found["test"]["force_rmse"] == pytest.approx(row["errors"]["test"], rel=1e-6)
     assert len(Ensemble.load(tmp_path / "ensemble.npz").members) == 3
     json.dumps(found)
@@ -67,10 +68,10 @@ def test_without_tests_there_are_no_errors_on_them(job):
     found = job(tests=[], transfers={})
     assert found["test"] is None
     assert found["test_points"] == {}
-    assert set(found["fit"]["path"][0]["errors"]) == {"train", "held-out"}
+    assert set(found["fit"]["groups"][0]["path"][0]["errors"]) == {"train", "held-out"}
 
 
-def test_references_shift_the_levels(job, tmp_path):
+def test_references_shift_the_reference_energies(job, tmp_path):
     pure = [attach_labels(bulk("Zn"), energy=-2.6), attach_labels(bulk("O", "fcc", a=4.0), energy=-5.0)]
     frames_io.save(tmp_path / "pure.npz", pure)
     job(references=["pure.npz"])

@@ -12,7 +12,7 @@ from planted import structure
 from alworkflows.deadline import TimeIsUp
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, labels
-from alworkflows.models import storage
+from alworkflows.models import model_files
 from alworkflows.models.contract import Job, TrainingData
 
 
@@ -31,8 +31,8 @@ class ModelContract:
         np.testing.assert_allclose(found, expected, rtol=0, atol=(tolerance or self.rounding) * max(scale, 1e-3))
 
     def round_trip(self, model, path):
-        storage.save(path, [model], {})
-        return storage.load(path)[0][0]
+        model_files.save(path, [model], {})
+        return model_files.load(path)[0][0]
 
     def energy(self, model, atoms):
         return model.predict([atoms])[0].energy
@@ -178,7 +178,7 @@ class ModelContract:
         with np.load(tmp_path / "model.npz", allow_pickle=False) as stored:
             assert all(stored[name].dtype != object for name in stored.files)
             header = json.loads(stored["header"].tobytes())
-        assert header["version"] == storage.VERSION
+        assert header["version"] == model_files.VERSION
 
     def test_the_summary_is_plain(self, model):
         assert json.loads(json.dumps(model.summary())) == model.summary()

@@ -56,7 +56,7 @@ def test_it_joins_an_ensemble_is_trained_with_it_and_read_from_its_file(labelled
     again = Ensemble.load(tmp_path / "model.npz")
     np.testing.assert_array_equal(again.predict([structure(3)])[0].members, ensemble.predict([structure(3)])[0].members)
     assert require(ensemble.members[2], LatentFeatures, "map").features([structure(3)])[0].shape[1] == 8
-    with pytest.raises(InputError, match=r"class linear \(plip\), which has no latent features"):
+    with pytest.raises(InputError, match=r"latent features, got one of class linear \(plip\), which has none"):
         require(ensemble.members[0], LatentFeatures, "map")
 
 

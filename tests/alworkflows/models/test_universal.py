@@ -73,9 +73,7 @@ def test_how_many_parameters_there_are():
 
 def test_it_has_no_files_for_lammps():
     ensemble = Ensemble([UniversalModel(SPECIES), UniversalModel(SPECIES, "0.2.0")])
-    with pytest.raises(
-        InputError, match=r"^export: got a model of class universal \(chgnet 0.3.0\), which has no files for LAMM"
-    ):
+    with pytest.raises(InputError, match=r"^export: expected .*, got one of class universal \(chgnet 0.3.0\), which has none$"):
         require(ensemble.groups[0].committee, LammpsFiles, "export")
 
 

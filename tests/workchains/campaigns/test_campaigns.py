@@ -85,7 +85,7 @@ def test_the_template_is_complete_and_means_the_protocol(tmp_path: Path, protoco
     assert load(path) == resolve("zno", protocol)
     data = yaml.safe_load(path.read_text())
     assert set(data) == set(Campaign.model_fields)
-    assert set(data["model"]["fit"]) == set(resolve("zno").model.fit.model_dump())
+    assert set(data["model"]["fit"]) == set(resolve("zno").model.groups[0].fit.model_dump())
     assert f"protocol {protocol}" in path.read_text()
 
 
@@ -153,7 +153,7 @@ class TestLayers:
         assert (surfaces.iterations, surfaces.sampler.duration) == (9, 1000.0)  # type: ignore[union-attr]
         assert surfaces.sampler.snapshots == plain.stages[1].sampler.snapshots
         assert changed.stages[0] == plain.stages[0]
-        assert changed.model.descriptors == plain.model.descriptors
+        assert changed.model.groups[0].descriptors == plain.model.groups[0].descriptors
 
     def test_the_default_protocol(self, tmp_path: Path) -> None:
         assert load(write(tmp_path / "c.yaml", material="zno")) == resolve("zno", "balanced")

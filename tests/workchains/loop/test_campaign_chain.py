@@ -198,6 +198,45 @@ def test_products_are_in_the_order_of_their_numbers(starting):
     assert campaign.last("reports")["number"] == 100
 
 
+def statements(action):
+    """Return how many statements the database gets in an action."""
+    from sqlalchemy import event
+
+    bind, counted = get_manager().get_profile_storage().get_session().get_bind(), []
+
+    def count(*_):
+        counted.append(1)
+
+    event.listen(bind, "before_cursor_execute", count)
+    try:
+        action()
+    finally:
+        event.remove(bind, "before_cursor_execute", count)
+    return len(counted)
+
+
+def test_what_it_takes_to_begin_an_iteration_grows_by_a_few_statements_with_each_before(starting, monkeypatch):
+    """One for each thing that it is given of an earlier iteration, besides the links that AiiDA writes: 5 were counted."""
+    monkeypatch.setattr(ActiveLearningWorkChain, "submit_once", lambda self, *_, **inputs: self.node)
+    took = {}
+    for count in (3, 12):
+        campaign = starting(budget={"labels": 10**6})
+        for number in range(1, count + 1):
+            made = {"batches": copper(1, EMT, first=number), "tests": copper(1, EMT, first=500 + number)}
+            made |= {
+                "decisions": decided(),
+                "reports": Dict({}),
+                "fingerprints": deviation([None]),
+                "ensembles": small_ensemble(),
+            }
+            for namespace, node in made.items():
+                campaign.keep_product(namespace, f"iteration_{number:02d}", node.store())
+        campaign.ctx.update(iteration=count, stage_iteration=1)
+        took[count] = statements(campaign.run_iteration)
+    print(f"statements to begin an iteration: {took}")
+    assert took[12] - took[3] <= 6 * 9
+
+
 @pytest.mark.parametrize(("status", "label"), [(code[0], code[1]) for code in OF_ITERATION if code[1] != "WARNING_STOPPED"])
 def test_it_ends_as_an_iteration_did(starting, status, label):
     campaign = starting()

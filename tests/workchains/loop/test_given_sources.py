@@ -36,8 +36,10 @@ def written(tmp_path, make_frames):
 
 
 def test_a_file_is_taken_at_its_word_and_the_record_says_so(aiida_profile_clean, written):
-    ((key, node),) = find_given(campaign({"file": "labelled.xyz"}), written).items()
-    assert key == "given_00_00_divide"
+    found, uses = find_given(campaign({"file": "labelled.xyz", "test_share": 0.3}), written)
+    ((key, node),) = found.items()
+    assert key == "given_00_00"
+    assert uses == {key: {"use": "divide", "test_share": 0.3}}
     assert len(node) == 10
     assert node.engine["given"] == "labelled.xyz"
     assert len(node.engine["sha256"]) == 16
@@ -46,7 +48,7 @@ def test_a_file_is_taken_at_its_word_and_the_record_says_so(aiida_profile_clean,
 
 def test_labels_of_our_own_keep_their_engine(aiida_profile_clean, tmp_path, make_frames):
     frames_io.save(tmp_path / "ours.npz", make_frames(4, labelled=True), {"engine": EMT})
-    (node,) = find_given(campaign({"file": "ours.npz"}), tmp_path).values()
+    (node,) = find_given(campaign({"file": "ours.npz"}), tmp_path)[0].values()
     assert node.engine == EMT
 
 
@@ -58,11 +60,12 @@ def test_a_campaign_gives_its_batches_and_its_test_frames_as_what_they_are(
         for name, first in (("batches", 0), ("tests", 10))
     }
     other = store_process(WorkChainNode, "ActiveLearningWorkChain", outputs=made)
-    found = find_given(campaign({"node": str(other.pk)}), tmp_path)
-    assert {key: node.pk for key, node in found.items()} == {
-        "given_00_00_train": made["batches__iteration_01"].pk,
-        "given_00_00_test": made["tests__iteration_01"].pk,
+    found, uses = find_given(campaign({"node": str(other.pk)}), tmp_path)
+    assert {uses[key]["use"]: node.pk for key, node in found.items()} == {
+        "train": made["batches__iteration_01"].pk,
+        "test": made["tests__iteration_01"].pk,
     }
+    assert list(found) == ["given_00_00", "given_00_01"]
     empty = store_process(WorkChainNode, "ActiveLearningWorkChain")
     with pytest.raises(InputError, match="has no labelled frames"):
         find_given(campaign({"node": str(empty.pk)}), tmp_path)
@@ -87,7 +90,7 @@ def test_a_source_that_cannot_be_used_is_told(aiida_profile_clean, written, make
 def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile_clean, written, make_frames):
     with pytest.raises(InputError, match=r"start\.0: expected the species Zn, O, got also Cu"):
         find_given(campaign({"file": "labelled.xyz"}, species=("Zn", "O")), written)
-    with pytest.raises(InputError, match="is in given_00_00_divide and again in given_01_00_divide"):
+    with pytest.raises(InputError, match="is in given_00_00 and again in given_01_00"):
         find_given(campaign({"file": "labelled.xyz"}, {"file": "labelled.xyz"}), written)
     nodes = [
         FramesData.from_frames(make_frames(2, labelled=True, first=50 + 5 * k), {"engine": {"name": name}}).store()
@@ -96,7 +99,8 @@ def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile
     with pytest.raises(InputError, match="labels of two engines"):
         find_given(campaign(*({"node": node.uuid} for node in nodes)), written)
     # frames that a person vouches for go with any
-    assert len(find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)) == 2
+    found, _ = find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)
+    assert list(found) == ["given_00_00", "given_01_00"]
 
 
 def test_a_node_of_another_kind_is_refused(aiida_profile_clean, tmp_path):

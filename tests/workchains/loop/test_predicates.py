@@ -148,6 +148,6 @@ def test_those_of_given_data(giving, how):
 
 
 @pytest.mark.parametrize("cls", [IterationWorkChain, ActiveLearningWorkChain, GivenDataWorkChain])
-def test_each_has_one_line_that_says_what_it_means(cls):
+def test_each_says_in_a_sentence_what_it_means(cls):
     for name in predicates(cls):
-        assert len(inspect.getdoc(getattr(cls, name)).splitlines()) == 1, name
+        assert inspect.getdoc(getattr(cls, name)).splitlines()[0].endswith("."), name

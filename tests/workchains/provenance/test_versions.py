@@ -28,9 +28,8 @@ EMT = {"name": "emt"}
 def old(aiida_profile):
     """Return a campaign of 0.1.0, whose steps were children of the campaign itself."""
     aiida_profile.reset_storage()
-    node = begun("old", state="finished")
+    node = begun("old", state="finished", version="0.1.0")
     node.set_exit_status(0)
-    node.base.attributes.set("version", {"core": "2.9.4", "plugin": "0.1.0"})
     store(orm.WorkChainNode, "SampleWorkChain", caller=node, key="iteration_01_sample")
     chain = store(orm.WorkChainNode, "LabelWorkChain", caller=node, key="iteration_01_label")
     batch, ensemble = copper(2, EMT), small_ensemble()
@@ -119,8 +118,7 @@ def test_frames_are_data_and_tell_their_way_whatever_version_made_them(old):
     ],
 )
 def test_versions_that_differ_in_the_last_number_alone_read_each_other(aiida_profile, plugin, read):
-    node = begun("some")
-    node.base.attributes.set("version", {"core": "2.9.4", **({"plugin": plugin} if plugin else {})})
+    node = begun("some", version=plugin)
     assert version_of(node) == plugin
     if read:
         check_version(node)

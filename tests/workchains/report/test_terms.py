@@ -6,7 +6,8 @@ from ase.build import bulk
 
 from alworkflows.models import Ensemble, LinearModel
 from alworkflows.settings import PlipSettings
-from workchains.report.terms import describe_terms, force_shares
+from alworkflows.settings.descriptors import ChebyshevSettings
+from workchains.report.terms import describe_terms, force_shares, look
 
 SETTINGS = PlipSettings.gaussians((2.0, 3.0), (1.0,), cutoff=5.0, l=(1, 2), m=(4,))
 
@@ -39,7 +40,7 @@ def test_shares_agree_with_the_forces_of_each_term_alone(frames):
     for index, weight in both.items():
         alone = ensemble({index: weight}, {index: weight})
         sizes.append(sum(np.abs(prediction.forces).sum() for prediction in alone.predict(frames)))
-    shares = force_shares(made, frames)
+    shares = force_shares(made.groups[0].committee, frames)
     np.testing.assert_allclose(shares[0][[0, 9]], np.array(sizes) / sum(sizes), rtol=1e-6)
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 
@@ -59,3 +60,35 @@ def test_terms_without_frames_have_no_weight():
     found = describe_terms(ensemble({0: 1.0}, {1: 1.0}), [])
     assert [term.weight for term in found.chosen] == [None, None]
     assert found.shared == 0
+
+
+def test_what_has_no_terms_is_a_sentence(frames):
+    from alworkflows.models.universal.model import UniversalModel
+
+    universal = Ensemble([UniversalModel(("Zn", "O")), UniversalModel(("Zn", "O"), "0.2.0")])
+    terms, insight, missing = look(universal, frames)
+    assert (terms, insight) == (None, None)
+    assert missing == {
+        "terms": "Nothing to show: expected a model with terms that are linear in descriptors, got one of class universal "
+        "(chgnet 0.3.0), which has none.",
+        "insight": "Nothing to show: expected a model with curves and force shares, got one of class universal (chgnet 0.3.0), "
+        "which has none.",
+    }
+
+
+def test_two_body_terms_alone_have_a_table_and_no_curves(frames):
+    settings = ChebyshevSettings(cutoff=5.0, degree=4)
+    made = Ensemble([LinearModel(settings, ("Zn", "O"), np.full(15, weight), np.zeros(2)) for weight in (0.1, 0.2)])
+    terms, insight, missing = look(made, frames)
+    assert (dict(terms.available), len(terms.chosen)) == ({"2": 15}, 15)
+    assert insight is None
+    assert "class linear (chebyshev)" in missing["insight"]
+
+
+def test_of_a_mixed_ensemble_the_linear_members_are_shown(frames):
+    from alworkflows.models.universal.model import UniversalModel
+
+    made = ensemble({0: 0.5}, {0: 0.4})
+    mixed = Ensemble([*made.members, UniversalModel(("Zn", "O"))])
+    assert describe_terms(mixed, frames) == describe_terms(made, frames)
+    assert look(mixed, frames)[2] == {}

@@ -10,7 +10,7 @@ from planted import SETTINGS, SPECIES
 
 from alworkflows.errors import InputError
 from alworkflows.models import Ensemble, LinearModel
-from alworkflows.models.storage import VERSION
+from alworkflows.models.model_files import VERSION
 from alworkflows.models.universal.model import UniversalModel
 from alworkflows.settings import parse
 from alworkflows.settings.model import BaselineSettings
