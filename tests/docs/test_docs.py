@@ -55,10 +55,10 @@ def test_every_key_of_a_job_stands_with_its_meaning(generated):
 
 
 def test_exit_codes_of_the_loop_are_listed(generated):
-    from workchains.loop.ports import EXIT_CODES
+    from workchains.processes.exit_statuses import CampaignStatus, exit_label
 
-    for status, label, _ in EXIT_CODES:
-        assert f"| {status} | `{label}` |" in generated["exit-codes"]
+    for status in CampaignStatus:
+        assert f"| {status} | `{exit_label(status)}` |" in generated["exit-codes"]
 
 
 def test_every_command_has_its_help(generated):

@@ -14,6 +14,7 @@ from workchains.loop import step_inputs
 from workchains.loop.exit_codes import OF_ITERATION
 from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
 from workchains.loop.iteration_ports import OUTPUTS
+from workchains.processes.exit_statuses import exit_label
 from workchains.processes.naming import derive_seed
 from workchains.processes.queueing import STOP, ask_to_stop
 from workchains.steps.sample import SampleWorkChain
@@ -528,8 +529,8 @@ def test_what_was_not_begun_because_a_person_said_so_is_no_failure(iterating, st
 
 def test_exit_codes_are_never_taken_from_the_cache_and_carry_values():
     spec = IterationWorkChain.spec()
-    for status, label, message in OF_ITERATION:
-        code = spec.exit_codes[label]
+    for status, message in OF_ITERATION:
+        code = spec.exit_codes[exit_label(status)]
         assert code.status == status
         assert code.invalidates_cache
         assert "{" in message

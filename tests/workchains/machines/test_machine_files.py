@@ -63,9 +63,9 @@ class TestFiles:
             assert sum(first * 2**n for n in range(tries - 1)) > 12 * 3600
 
     def test_the_options_are_those_of_the_steps(self) -> None:
-        from workchains.loop import ports
+        from workchains.loop import base
 
-        assert ports.STEPS == STEPS
+        assert base.STEPS == STEPS
         assert set(OptionsFile.model_fields) == {"default", "programs", *STEPS}
 
     def test_the_folder_travels_with_the_package(self) -> None:

@@ -139,17 +139,12 @@ def test_a_record_of_many_iterations_takes_as_many_queries_as_one_of_few(many, m
 
 
 @pytest.fixture
-def job(alworkflows_code):
+def job():
     """Return a function that gives what a job writes for the executable, from its inputs."""
-    from aiida.engine.utils import instantiate_process
-    from aiida.manage import get_manager
 
     def _job(cls, **inputs):
-        options = {"resources": {"num_machines": 1}}
-        made = instantiate_process(
-            get_manager().get_runner(), cls, code=alworkflows_code, metadata={"options": options}, **inputs
-        )
-        return made.job()
+        spec, files = cls.job(inputs)
+        return spec.model_dump(mode="json"), files
 
     return _job
 
@@ -175,7 +170,13 @@ def test_batches_are_fitted_in_order(job):
     batches = {f"batch_{key}": copper(1, EMT, first=number) for number, key in enumerate(KEYS)}
     transfers = {f"transfer_{key}": node for key, node in zip(KEYS, batches.values(), strict=True)}
     groups = orm.Dict(dict.fromkeys(transfers, "janus"))
-    values, files = job(FitJob, batches=batches, transfers=transfers, groups=groups, settings=orm.Dict({}))
+    values, files = job(
+        FitJob,
+        batches=batches,
+        transfers=transfers,
+        groups=groups,
+        settings=orm.Dict({"model": {}, "species": ["Cu"], "seed": 1}),
+    )
     assert values["batches"] == [f"batch_{key}.npz" for key in in_order(KEYS)]
     assert values["transfers"] == {"janus": [f"transfer_{key}.npz" for key in in_order(KEYS)]}
     assert files["batch_iteration_99.npz"].uuid == batches["batch_iteration_99"].uuid

@@ -152,7 +152,7 @@ def test_a_negative_number_of_restarts_is_refused(code):
         ({"one": None}, SETTINGS, "expected labelled frames"),
         ({"one": EMT, "two": {"name": "chgnet"}}, SETTINGS, "labels of two engines"),
         ({"one": EMT}, {"model": {}, "species": ["Cu"]}, "missing: seed"),
-        ({"one": EMT}, {**SETTINGS, "model": {"members": 1}}, "greater than or equal to 2"),
+        ({"one": EMT}, {**SETTINGS, "model": {"members": 1}}, "expected at least two in all"),
     ],
 )
 def test_training_refuses(code, batches, settings, message):
