@@ -92,7 +92,7 @@ def _nodes(place: Place, made: Mapping[int, Mapping[str, int]]) -> dict[str, int
     """Return what an iteration has handed over, and the failures of its test frames, by name."""
     found = dict(made[place.step.pk])
     test = place.children.get(LABEL_TEST)
-    if test is not None and "failures" in made[test.pk]:
+    if test is not None and "failures" in made.get(test.pk, ()):
         found["test_failures"] = made[test.pk]["failures"]
     return found
 

@@ -231,7 +231,7 @@ def test_what_it_takes_to_begin_an_iteration_grows_by_a_few_statements_with_each
                 "ensembles": small_ensemble(),
             }
             for namespace, node in made.items():
-                campaign.keep_product(namespace, f"iteration_{number:02d}", node.store())
+                campaign.hand_over_of(namespace, f"iteration_{number:02d}", node.store())
         campaign.ctx.update(iteration=count, stage_iteration=1)
         took[count] = statements(campaign.run_iteration)
     print(f"statements to begin an iteration: {took}")

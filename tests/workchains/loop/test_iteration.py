@@ -221,11 +221,11 @@ def test_what_was_chosen_before_is_not_chosen_again(iterating):
     first = iterating(changes={"selection": {"budget": 3, "test_share": 0.2}})
     choosing(first, copper(10), [None] * 10)
     second = iterating(2, changes={"selection": {"budget": 30, "test_share": 0.0}},
-                       fingerprints={"iteration_01": first.made("fingerprints")})  # fmt: skip
+                       fingerprints={"iteration_01": first.product("fingerprints")})  # fmt: skip
     choosing(second, copper(10), [None] * 10)
-    known = {*first.made("selected").ids, *first.made("test").ids}
-    assert second.made("selection")["counts"]["known"] == len(known) == 5
-    assert not known & set(second.made("selected").ids)
+    known = {*first.product("selected").ids, *first.product("test").ids}
+    assert second.product("selection")["counts"]["known"] == len(known) == 5
+    assert not known & set(second.product("selected").ids)
 
 
 def test_what_is_left_of_the_budget_goes_to_training_and_test_frames(iterating):
