@@ -138,7 +138,7 @@ def test_the_same_campaign_again_gives_the_same_frames(shell, campaign, graph):
 def test_verbs_start_fast(shell):
     """Import budget of a compute verb: under 1 s of CPU, without torch, scikit-learn's linear models or AiiDA."""
     code = (
-        "import resource, sys, json; from alworkflows import verbs\n"
+        "import resource, sys, json; from alworkflows import jobs\n"
         "import alworkflows.jobs.run_sample, alworkflows.jobs.run_describe, alworkflows.jobs.run_evaluate\n"
         "import alworkflows.sampling, alworkflows.models, alworkflows.selection, alworkflows.structures\n"
         "heavy = sorted(set(sys.modules) & {'torch', 'aiida', 'pymatgen'})\n"
