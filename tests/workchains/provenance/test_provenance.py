@@ -61,14 +61,15 @@ def test_a_step_that_failed_stops_its_iteration(campaign, store_process):
         ({"sample": "finished", "sample_ahead": "waiting"}, "sampling"),
     ],
 )
-def test_what_an_iteration_does_is_the_first_of_its_steps_that_has_not_ended(bare, store_process, begun, state):
+def test_what_an_iteration_does_is_the_first_of_its_steps_that_has_not_ended(bare, store_process, make_frames, begun, state):
     from aiida import orm
     from records import iteration
 
     node = bare()
-    own = iteration(node, 1)
+    own, frames = iteration(node, 1), FramesData.from_frames(make_frames(2, first=9250))
     for key, how in begun.items():
-        store_process(orm.WorkChainNode, "Step", caller=own, key=key, state=how)
+        name, inputs = ("LabelWorkChain", {"frames": frames}) if key.startswith("label") else ("Step", None)
+        store_process(orm.WorkChainNode, name, caller=own, key=key, state=how, inputs=inputs)
     assert provenance.iterations(node)[0].state == state
 
 
