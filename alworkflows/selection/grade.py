@@ -30,7 +30,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alworkflows.errors import InputError
-from alworkflows.models.capabilities import LinearTerms
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -67,6 +66,9 @@ class ActiveSet:
         InputError
             If no member is linear in descriptors.
         """
+        # choosing by another criterion imports no models
+        from alworkflows.models.capabilities import LinearTerms
+
         linear, _ = ensemble.having(LinearTerms, "extrapolation grade")
         return cls.of_frames(linear.descriptors, frames, linear.columns)
 

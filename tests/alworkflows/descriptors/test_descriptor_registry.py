@@ -9,7 +9,7 @@ import pytest
 
 from alworkflows.descriptors import DESCRIPTORS, Descriptors, Foldable, build
 from alworkflows.errors import InputError
-from alworkflows.settings import DescriptorSettings, ModelSettings, PlipSettings, parse
+from alworkflows.settings import DescriptorSettings, LinearSettings, PlipSettings, parse
 from alworkflows.settings.descriptors import ChebyshevSettings
 
 
@@ -33,8 +33,8 @@ def test_folding_is_what_only_some_can():
 
 def test_without_a_name_it_is_plip():
     assert parse(DescriptorSettings, {"cutoff": 5.0}) == PlipSettings(cutoff=5.0)
-    assert parse(ModelSettings, {"descriptors": {"l": []}}).descriptors == PlipSettings(l=())
-    assert ModelSettings().descriptors == PlipSettings()
+    assert parse(LinearSettings, {"descriptors": {"l": []}}).descriptors == PlipSettings(l=())
+    assert LinearSettings().descriptors == PlipSettings()
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_without_a_name_it_is_plip():
         ({"name": "chebishev"}, r"unknown name 'chebishev' \(did you mean 'chebyshev'\?\); known: plip, chebyshev"),
         ({"name": "chebyshev", "degre": 4}, r"unknown key 'chebyshev.degre' \(did you mean 'degree'\?\)"),
         ({"name": "chebyshev", "l": [0]}, r"unknown key 'chebyshev.l'; known: cutoff, degree, name"),
-        ({"cutof": 4}, r"unknown key 'plip.cutof' \(did you mean 'cutoff'\?\)"),
+        ({"cutof": 4}, r"unknown key 'cutof' \(did you mean 'cutoff'\?\)"),
         ({"name": "chebyshev", "degree": 0}, "degree: expected greater than or equal to 1, got 0"),
         ({"name": "chebyshev", "degree": 65}, "degree: expected less than or equal to 64, got 65"),
         ("plip", "expected a mapping of keys, got 'plip'"),

@@ -43,17 +43,17 @@ class Unconverged:
         return False
 
 
-def by_calculator(engine=None, limits=None, seen=None, **results):
-    return label_frame(frame(), Told(seen, **results), engine=engine, **(limits or {}))
+def by_calculator(parameters=None, limits=None, seen=None, **results):
+    return label_frame(frame(), Told(seen, **results), parameters=parameters, **(limits or {}))
 
 
-def by_program(engine=None, limits=None, seen=None, energy=-3.0, forces=FORCES, stress=None, magmom=None):
+def by_program(parameters=None, limits=None, seen=None, energy=-3.0, forces=FORCES, stress=None, magmom=None):
     atoms = frame() if seen is None else seen
     point = SinglePoint(
         energy=energy,
         forces=forces,
         stress=np.zeros((3, 3)) if stress is None else stress,
-        converged=engine is None,
+        converged=parameters is None,
         symbols=atoms.get_chemical_symbols(),
         positions=atoms.positions,
         cell=np.array(atoms.cell),
@@ -69,7 +69,7 @@ MOMENTS = {"moments": {"Cu": 2.0}, "largest_moment_change": 0.1}
 @pytest.mark.parametrize(
     ("given", "kind", "words"),
     [
-        ({"engine": Unconverged()}, FailureKind.UNCONVERGED, "the self-consistent field did not converge"),
+        ({"parameters": Unconverged()}, FailureKind.UNCONVERGED, "the self-consistent field did not converge"),
         ({"energy": np.nan}, FailureKind.FORCE, "energy: expected finite numbers, got NaN or infinity"),
         ({"forces": np.full((4, 3), np.inf)}, FailureKind.FORCE, "forces: expected finite numbers"),
         ({"stress": np.full((3, 3), np.nan)}, FailureKind.FORCE, "stress: expected finite numbers"),
