@@ -23,11 +23,10 @@ from workchains.data.files import FileData
 from workchains.processes.exit_statuses import JobStatus, SchedulerStatus, declare
 from workchains.processes.naming import in_order
 
-__all__ = ["OUT_OF_WALLTIME", "ComputeJob", "ComputeParser", "Files", "Inputs", "file_names"]
+__all__ = ["ComputeJob", "ComputeParser", "Files", "Inputs", "file_names"]
 
 INPUT, OUTPUT, STDOUT, STDERR = "input.json", "output.json", "progress.txt", "errors.txt"
 
-OUT_OF_WALLTIME = JobStatus.OUT_OF_WALLTIME
 
 Inputs = Mapping[str, Any]
 Files = dict[str, FileData]
