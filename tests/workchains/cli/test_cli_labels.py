@@ -492,7 +492,7 @@ def test_status_shows_jobs_in_flight_against_the_cap_what_is_paused_and_failures
     assert "label: unconverged 1 no convergence in 60 steps" in text
     assert "0 of 6" in text
     found = json.loads(typed(status, node.pk, "--json"))
-    assert found["queues"] == [{"machine": "cluster", "own": 2, "all": 3, "cap": 4}]
+    assert found["queues"] == [{"machine": "cluster", "own": 2, "all": 3, "cap": 4, "cores": None}]
     assert found["labelling"]["kinds"] == {"unconverged": 1}
 
 
