@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["computer", "copper", "deviation", "small_ensemble", "tiny_model"]
+__all__ = ["chosen", "computer", "copper", "deviation", "noted", "small_ensemble", "tiny_model"]
 
 
 def tiny_model() -> bytes:
@@ -46,6 +46,20 @@ def copper(count=2, engine=None, first=0):
         atoms.rattle(0.05, seed=index)
         made.append(attach_labels(atoms, -1.0, np.zeros((4, 3))) if engine else atoms)
     return FramesData.from_frames(made, {"engine": engine} if engine else None).store()
+
+
+def chosen(train=0, test=0, first=0):
+    """Return a node of copper frames as they are chosen: to train on, then to test on."""
+    return noted(copper(train + test, first=first).get_frames(), ["train"] * train + ["test"] * test).store()
+
+
+def noted(frames, uses):
+    """Return a node of frames that were chosen, not stored; ``uses``: what each is for."""
+    from workchains.data.frames import FramesData
+
+    node = FramesData.from_frames(frames)
+    node.base.attributes.set("uses", uses)
+    return node
 
 
 def deviation(refused, disagreement=np.nan):

@@ -33,8 +33,8 @@ class Usage(Settings):
     """What a job took."""
 
     verb: str = Field(description="the verb that ran")
-    seconds: float = Field(ge=0, description="wall time, s")
-    cpu_seconds: float = Field(ge=0, description="CPU time, s")
+    seconds: float = Field(ge=0, description="wall time of the process, its start included, s")
+    cpu_seconds: float = Field(ge=0, description="CPU time of the process, s")
     peak_memory_mb: float = Field(ge=0, description="largest memory in use, MiB")
 
 

@@ -70,7 +70,7 @@ def test_no_test_frame_was_trained_on(graph):
 
 def test_every_frame_in_the_database_has_a_creator(graph):
     assert graph["loose"] == []
-    assert set(graph["creators"].values()) <= {"LabelJob", "gather_labels", "reuse_labels"}
+    assert set(graph["creators"].values()) <= {"LabelJob", "divide_labels"}
 
 
 def test_every_frame_says_where_it_came_from_and_why_it_was_paid_for(graph):
@@ -87,7 +87,7 @@ def test_children_are_known_by_their_iteration(graph):
     own = graph["steps"][""]
     iterations = own[1:-1]
     assert own == ["structures", *(f"iteration_{number:02d}" for number in range(1, len(iterations) + 1)), "evaluate"]
-    assert graph["steps"]["iteration_01"] == ["sample", "describe", "select", "label", "label_test", "train", "decide"]
+    assert graph["steps"]["iteration_01"] == ["sample", "describe", "select", "label", "divide", "train", "decide"]
     assert graph["steps"]["iteration_02"][:4] == ["trust_levels", "sample", "describe", "select"]
     assert all(graph["steps"][name][-1] == "decide" for name in iterations)
 

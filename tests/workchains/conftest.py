@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from aiida.tools.pytest_fixtures import *  # noqa: F403
 from ase.build import bulk
-from pieces import computer, small_ensemble
+from pieces import computer, noted, small_ensemble
 from records import begun, iteration, returned, set_times, store
 
 from alworkflows.frames import attach_labels
@@ -157,7 +157,7 @@ class HandMade:
         returned(self.node, **{f"{namespace}__iteration_{number:02d}": data for namespace, data in kept.items()})
 
     def iteration(self, number, stage, at, window=None):
-        """Store an iteration that takes 46 s from ``at``: sample, describe, select, label (one fails), label_test, train."""
+        """Store an iteration that takes 46 s from ``at``: sample, describe, select, label (one fails), train."""
         orm, nodes = self.orm, self.nodes
         part = slice(0, 6) if number == 1 else slice(3, 6)
         candidates = self.frames_type.from_frames(self.pool[part])
@@ -185,48 +185,39 @@ class HandMade:
         orm, nodes = self.orm, self.nodes
         chosen = self.pool[:4] if number == 1 else self.pool[4:]
         for atoms in chosen:
-            atoms.info["origin"]["chosen"] = {"reason": "farthest from all before", "level": "candidate", "window": window}
-        nodes["selected", number] = self.frames_type.from_frames(chosen[:-1] or chosen)
-        nodes["test", number] = self.frames_type.from_frames(chosen[-1:])
+            use = "test" if atoms is chosen[-1] else "train"
+            note = {"reason": "farthest from all before", "level": "candidate", "window": window, "use": use}
+            atoms.info["origin"]["chosen"] = note
+        nodes["chosen", number] = noted(chosen, ["train"] * (len(chosen) - 1) + ["test"])
         counts = {"accurate": 0, "candidate": len(candidates), "failed": 0, "refused": 0, "known": 0}
         summary = {"counts": counts, "window": window, "strategy": "diverse", "accurate_share": None if window is None else 0.0}
-        selection = orm.Dict({**summary, "chosen": len(nodes["selected", number]), "test": 1})
-        outputs = {"selected": nodes["selected", number], "test": nodes["test", number], "selection": selection}
+        selection = orm.Dict({**summary, "chosen": len(chosen) - 1, "test": 1})
+        outputs = {"chosen": nodes["chosen", number], "selection": selection}
         inputs = {"candidates": candidates, "seed": orm.Int(11), "settings": orm.Dict({})}
         self.child(orm.CalcFunctionNode, "select_frames", "select", at, at + 2, inputs, outputs, nodes["iteration", number])
         self.hand_over(number, **outputs)
 
     def label(self, number, at):
-        nodes, key = self.nodes, f"iteration_{number:02d}"
-        engine = {"engine": "ase", "calculator": "emt"}
-        labels = {
-            "selected": self.labelled[:2] if number == 1 else self.labelled[4:5],
-            "test": self.labelled[3:4] if number == 1 else self.labelled[5:],
-        }
-        for name, step, output in (("selected", "label", "batch"), ("test", "label_test", "tests")):
-            failed = []
-            if (name, number) == ("selected", 1):
-                told = {"kind": "force", "reason": "force 123.4 eV/A"}
-                failed = [{"id": nodes[name, number].ids[-1], "index": 2, **told}]
-            given = {"frames": nodes[name, number]}
-            options = {"name": f"{key}: label", "given": given, "caller": nodes["iteration", number]}
-            chain = self.chain("LabelWorkChain", step, at, at + 10, **options)
-            batch = self.frames_type.from_frames(labels[name], {"engine": engine})
-            nodes[output, number] = batch
-            self.job(
-                "LabelJob",
-                "label_000",
-                at,
-                at + 10,
-                {"frames": nodes[name, number]},
-                {"labelled": batch},
-                chain,
-                report={"failures": failed},
-            )
-            returned(chain, batch=batch)
-            told = self.tell(nodes[name, number], batch, failed, chain, at + 10)
-            made = {"batch": batch, "failures": told} if step == "label" else {"test_batch": batch}
-            self.hand_over(number, **made)
+        orm, nodes, key = self.orm, self.nodes, f"iteration_{number:02d}"
+        engine, frames, own = (
+            {"engine": {"engine": "ase", "calculator": "emt"}},
+            nodes["chosen", number],
+            nodes["iteration", number],
+        )
+        train, tests = (self.labelled[:2], self.labelled[3:4]) if number == 1 else (self.labelled[4:5], self.labelled[5:])
+        failed = [{"id": frames.ids[2], "index": 2, "kind": "force", "reason": "force 123.4 eV/A"}] if number == 1 else []
+        whole = self.frames_type.from_frames([*train, *tests], engine)
+        chain = self.chain("LabelWorkChain", "label", at, at + 10, {"frames": frames}, name=f"{key}: label", caller=own)
+        report = {"failures": failed}
+        job = self.job("LabelJob", "label_000", at, at + 10, {"frames": frames}, {"labelled": whole}, chain, report=report)
+        nodes["label", number] = job
+        returned(chain, batch=whole)
+        told = self.tell(frames, whole, failed, chain, at + 10)
+        nodes["batch", number], nodes["tests", number] = (self.frames_type.from_frames(part, engine) for part in (train, tests))
+        made = {"train": nodes["batch", number], "test": nodes["tests", number]}
+        inputs = {"chosen": frames, "part_000": whole}
+        self.child(orm.CalcFunctionNode, "divide_labels", "divide", at + 10, at + 10, inputs, made, own)
+        self.hand_over(number, batch=made["train"], test_batch=made["test"], failures=told)
 
     def tell(self, frames, batch, failed, chain, at):
         """Store what a labelling step says at its end of the frames without a label."""

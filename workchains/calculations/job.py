@@ -20,6 +20,7 @@ from alworkflows.jobs import VERBS, read_result
 from alworkflows.jobs.results import JobResult, Refusal
 from alworkflows.jobs.specs import JobSpec
 from workchains.data.files import FileData
+from workchains.processes.aiida_private import AttachesOnce
 from workchains.processes.exit_statuses import JobStatus, SchedulerStatus, declare
 from workchains.processes.naming import in_order
 
@@ -47,7 +48,7 @@ def file_names(nodes: Mapping[str, FileData]) -> dict[str, str]:
     return {key: f"{key}.npz" for key in in_order(nodes)}
 
 
-class ComputeJob(CalcJob):
+class ComputeJob(AttachesOnce, CalcJob):
     """Run ``alworkflows run VERB input.json`` on a computer.
 
     What ``input.json`` holds is the verb's class of :mod:`alworkflows.jobs.specs`; inputs that make none are refused before

@@ -185,7 +185,7 @@ class _Trial:
         from workchains.data.frames import FramesData
         from workchains.loop.approval import estimate
 
-        told = estimate([FramesData.from_frames([frame]) for frame in frames], self.campaign.label, code)
+        told = estimate(FramesData.from_frames(frames), self.campaign.label, code)
         if told["core_hours"] is not None:
             self.result.core_hours_per_atom = told["core_hours"] / told["atoms"]
 

@@ -78,7 +78,7 @@ def _stage(stage: Stage, campaign: Campaign) -> StageForecast:
     labels = min(budget, candidates - tests)
     if not stage.train:
         tests, labels = min(budget, candidates), 0
-    jobs = len(stage.structures) + 1 + _label_jobs(labels, campaign.label) + _label_jobs(tests, campaign.label) + 1
+    jobs = len(stage.structures) + 1 + _label_jobs(labels + tests, campaign.label) + 1
     return StageForecast(stage.name, stage.sampler.name, len(stage.structures), stage.iterations, candidates, labels, tests, jobs)
 
 

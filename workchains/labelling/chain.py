@@ -206,7 +206,7 @@ class LabelWorkChain(SharingWorkChain):
         origins = [frame.info.get("origin", {}).get("chosen", {}) for frame in self.frames]
         ordered = sorted(indices, key=lambda index: (-(origins[index].get("disagreement") or 0.0), index))
         for group in [[index] for index in ordered] if one_each else self.tool.split(ordered) if ordered else []:
-            task = replace(like, indices=tuple(group))
+            task = replace(like, indices=tuple(sorted(group)))
             self.ctx.waiting[numbered("label", self.ctx.number, 3)] = task.as_dict()
             self.ctx.number += 1
 

@@ -8,27 +8,27 @@ from typing import Any
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ProcessBuilder, ToContext, if_, while_
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Dict, InstalledCode, Int, ProcessNode, load_node
+from aiida.orm import Dict, InstalledCode, Int, ProcessNode
 
 from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Approval, Campaign
 from workchains.calculations.evaluate_job import EvaluateJob
-from workchains.data.frames import FramesData
-from workchains.labelling.gather import gather_labels
 from workchains.loop.approval import was_approved
 from workchains.loop.budget import most_labels, what_is_used_up
 from workchains.loop.given import GIVEN, GivenDataWorkChain
 from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
-from workchains.loop.late import LATE, late_labels
+from workchains.loop.late import LATE, labelling_of
 from workchains.loop.ports import declare
 from workchains.loop.products import OF_GIVEN, PRODUCTS
 from workchains.loop.state import CampaignStateWorkChain
+from workchains.loop.uses import late_labels, output_of
 from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import link_key, numbered
 from workchains.processes.queueing import is_stopping, load_process
 from workchains.provenance.labels import labelled_parts
-from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
+from workchains.provenance.places import LABEL_EARLY, SAMPLE_AHEAD
+from workchains.steps.select import TEST, TRAIN
 from workchains.steps.structures import build_structures
 
 __all__ = ["ActiveLearningWorkChain"]
@@ -41,8 +41,8 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
     so one that stops - for whatever reason - hands over all it has, and another one can go on from there: see
     :mod:`workchains.loop.resuming`.
 
-    Its context also holds ``late`` (of each labelling step that goes on after its iteration: UUID, stage, and where its labels
-    belong), ``unused`` (whether labels came after the last fit), and ``ahead`` (sampling that was begun before its turn).
+    Its context also holds ``late`` (UUIDs of the iterations whose labelling goes on after them, by their keys), ``unused``
+    (whether labels came after the last fit), and ``ahead`` (sampling that was begun before its turn).
     """
 
     @classmethod
@@ -269,12 +269,8 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         """Remember what goes on after an iteration: labels that come late, and sampling begun before its turn."""
         links = node.base.links.get_outgoing(link_type=(LinkType.CALL_WORK, LinkType.CALL_CALC)).all()
         children = {link.link_label: link.node for link in links}
-        stage = node.inputs.stage["name"]
-        for output in ("batch", "test_batch", "transfer_batch"):
-            name = LABEL if output == "batch" else LABEL_TEST
-            if output in node.outputs and f"{name}_early" in children:
-                told = {"uuid": children[name].uuid, "namespace": PRODUCTS[output], "early": self.key, "stage": stage}
-                self.ctx.late = {**self.ctx.late, f"{self.key}_{name}": {**told, "iteration": self.ctx.iteration}}
+        if LABEL_EARLY in children:
+            self.ctx.late = {**self.ctx.late, self.key: node.uuid}
         if SAMPLE_AHEAD in children:
             index = [stage.name for stage in self.campaign.stages].index(node.inputs.ahead["name"])
             number = node.inputs.ahead["stage_iteration"]
@@ -295,47 +291,49 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
 
     # ------------------------------------------------------------------------------------------------ labels that come late
 
+    def labelling_late(self) -> dict[str, ProcessNode]:
+        """Return the labelling steps that went on after their iterations, by the key of the iteration."""
+        steps = {key: labelling_of(load_process(uuid)) for key, uuid in self.ctx.late.items()}
+        return {key: step for key, step in steps.items() if step is not None}
+
     def collect_late(self) -> None:
-        """Take the late labels of steps that have come to their end, each as a batch of its own."""
-        for name, told in dict(self.ctx.late).items():
-            chain = load_process(told["uuid"])
-            if not chain.is_terminated:
+        """Take the late labels of steps that have come to their end, each set as a batch of its own."""
+        for name, step in self.labelling_late().items():
+            if not step.is_terminated:
                 continue
-            self.ctx.late = {key: value for key, value in self.ctx.late.items() if key != name}
-            if "failures" in chain.outputs and told["namespace"] == "batches":
-                failures = self.ctx.products["failures"]
-                if told["early"] not in failures:
-                    self.hand_over_of("failures", told["early"], chain.outputs.failures)
-            early, parts = load_node(self.ctx.products[told["namespace"]][told["early"]]), labelled_parts(chain)
-            if sum(map(len, parts)) <= len(early):
+            iteration = load_process(self.ctx.late[name])
+            self.ctx.late = {key: uuid for key, uuid in self.ctx.late.items() if key != name}
+            if "failures" in step.outputs and name not in self.ctx.products["failures"]:
+                self.hand_over_of("failures", name, step.outputs.failures)
+            told = iteration.inputs.stage
+            train = next(stage.train for stage in self.campaign.stages if stage.name == told["name"])
+            outputs = {use: output_of(use, train) for use in (TRAIN, TEST)}
+            early = {f"early_{use}": iteration.outputs[output] for use, output in outputs.items() if output in iteration.outputs}
+            parts = {f"part_{number:03d}": part for number, part in enumerate(labelled_parts(step))}
+            if sum(map(len, parts.values())) <= sum(map(len, early.values())):
                 continue
-            whole = self.whole_batch(chain, name, parts)
-            about = Dict({"stage": told["stage"], "iteration": told["iteration"]})
+            about = Dict({"stage": told["name"], "iteration": told["iteration"]})
+            chosen: Any = iteration.outputs.chosen
             node = self.call_once(
-                f"{name}_late", late_labels, label="labels that came late", batch=whole, early=early, about=about
+                f"{name}_late", late_labels, label="labels that came late", chosen=chosen, about=about, **early, **parts
             )
             self.ctx.late_batches += 1
             key = numbered(LATE, self.ctx.late_batches)
-            self.hand_over_of(told["namespace"], key, node.outputs.result)
-            if told["namespace"] != "batches":
-                self.ctx.groups = {**self.ctx.groups, key: told["stage"]}
+            for use in node.outputs:
+                labelled = node.outputs[use]
+                self.hand_over_of(PRODUCTS[outputs[use]], key, labelled)
+                if use == TEST:
+                    self.ctx.groups = {**self.ctx.groups, key: told["name"]}
+                self.report(f"{len(labelled)} late labels of {name} are there, to {use} on")
             self.ctx.unused = True
-            self.report(f"{len(node.outputs.result)} late labels of {told['early']} are there")
-
-    def whole_batch(self, chain: ProcessNode, name: str, parts: list[FramesData]) -> FramesData:
-        """Return all labels of a labelling step, put together here if it was killed before it could."""
-        if "batch" in chain.outputs:
-            return chain.outputs.batch
-        named: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(parts)}
-        return self.call_once(f"{name}_all", gather_labels, frames=chain.inputs.frames, **named).outputs.result
 
     def should_await_late(self) -> bool:
         """Labels of earlier iterations are still being made."""
-        return any(not load_process(told["uuid"]).is_terminated for told in self.ctx.late.values())
+        return any(not step.is_terminated for step in self.labelling_late().values())
 
     def await_late(self) -> ToContext:
         """Wait for the next of them."""
-        return self.await_first([load_process(told["uuid"]) for told in self.ctx.late.values()])
+        return self.await_first(list(self.labelling_late().values()))
 
     def should_train_late(self) -> bool:
         """Late labels came after the last fit: they were paid for, and shall be used."""

@@ -6,7 +6,6 @@ The question and its answer are extras of the iteration's node: a person's word,
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
 from aiida.orm import InstalledCode, ProcessNode, QueryBuilder, WorkChainNode
@@ -22,14 +21,14 @@ QUESTION, ANSWER = "alworkflows_question", "alworkflows_answer"
 LOOKED_AT = 20
 
 
-def estimate(sets: Sequence[FramesData], settings: LabelSettings, code: InstalledCode) -> dict[str, Any]:
+def estimate(frames: FramesData, settings: LabelSettings, code: InstalledCode) -> dict[str, Any]:
     """Return what labels of these frames would cost, from what earlier ones of the same settings took.
 
     Keys: ``labels``, ``atoms``, ``core_hours`` (None if no such label is there yet) and ``text``.
     """
     from workchains.labelling import label_program
 
-    labels, atoms = sum(len(node) for node in sets), sum(node.base.attributes.get("n_atoms") for node in sets)
+    labels, atoms = len(frames), frames.base.attributes.get("n_atoms")
     description = label_program(settings.engine)(settings).describe(code)
     per_atom = _core_seconds_per_atom(engine_key(description)) if description is not None else None
     hours = None if per_atom is None else per_atom * atoms / 3600.0

@@ -10,7 +10,7 @@ from aiida.orm import Dict, Int
 
 from workchains.calculations.describe_job import DescribeJob
 from workchains.loop import step_inputs as of
-from workchains.loop.iteration_labels import LabelsFrames
+from workchains.loop.iteration_labels import SETS, LabelsFrames
 from workchains.loop.iteration_ports import declare
 from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
@@ -24,8 +24,6 @@ __all__ = ["LATE_LABELS", "IterationWorkChain"]
 
 #: in place of a stage, for an iteration that does nothing but fit to labels which came late
 LATE_LABELS = "late labels"
-#: sets of labelled frames: the namespace of those before, and what an iteration adds
-SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 
 
 class IterationWorkChain(LabelsFrames):
@@ -68,7 +66,7 @@ class IterationWorkChain(LabelsFrames):
 
     def setup(self) -> None:
         """Begin with nothing."""
-        self.ctx.failure, self.ctx.products, self.ctx.labelling = None, {}, []
+        self.ctx.failure, self.ctx.products, self.ctx.label = None, {}, None
 
     def with_own(self, name: str, output: str) -> dict[str, Any]:
         """Return what a namespace of the inputs holds, and what this iteration has added."""
@@ -190,7 +188,7 @@ class IterationWorkChain(LabelsFrames):
         )
         if outputs is None:
             return
-        for name in ("selected", "test", "fingerprints", "selection"):
+        for name in ("chosen", "fingerprints", "selection"):
             if name in outputs:
                 self.hand_over(name, outputs[name])
         counts = outputs.selection["counts"]

@@ -11,20 +11,24 @@ from alworkflows.settings import Stage
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain
-from workchains.labelling.gather import gather_labels
 from workchains.loop import step_inputs as of
 from workchains.loop.approval import answer, estimate, put_question
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.late import has_enough
+from workchains.loop.uses import divide_labels, output_of
 from workchains.processes.exit_statuses import CampaignStatus, LabelStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, numbered
 from workchains.processes.queueing import is_stopping
 from workchains.provenance.labels import labelled_parts
-from workchains.provenance.places import LABEL, LABEL_TEST, SAMPLE_AHEAD
+from workchains.provenance.places import LABEL, LABEL_EARLY, SAMPLE_AHEAD
 from workchains.steps.sample import SampleWorkChain
+from workchains.steps.select import TEST, TRAIN, ids_by_use
 
-__all__ = ["LabelsFrames"]
+__all__ = ["SETS", "LabelsFrames"]
+
+#: sets of labelled frames: the namespace of those before, and what an iteration adds
+SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 
 #: ends of a LabelWorkChain that an iteration tells in its own name
 LABELLING = {
@@ -78,18 +82,13 @@ class LabelsFrames(LoopWorkChain):
             **of.sampling(stage, derive_seed(self.inputs.seed.value, stage.name, number, "sample"), ensemble, upper),
         )
 
-    def chosen(self) -> dict[str, FramesData]:
-        """Return the frames to be labelled, by the step that labels them."""
-        found = {LABEL: self.product("selected"), LABEL_TEST: self.product("test")}
-        return {name: frames for name, frames in found.items() if frames is not None}
-
     def should_ask(self) -> bool:
         """A person wants to be asked before these labels are paid for, and has not answered."""
-        return self.inputs.allowance["ask"] and bool(self.chosen()) and self.is_going_on() and answer(self.node) is None
+        return self.inputs.allowance["ask"] and self.should_label() and answer(self.node) is None
 
     def run_ask(self) -> None:
         """Say what the labels would cost, and pause until `alworkflows approve` answers."""
-        question = estimate(list(self.chosen().values()), self.campaign.label, self.label_code)
+        question = estimate(self.product("chosen"), self.campaign.label, self.label_code)
         put_question(self.node, {"iteration": self.inputs.stage["iteration"], **question})
         self.report(f"{self.key}: waiting for approval: {question['text']}; answer with: alworkflows approve")
         self.pause(f"waiting for approval: {question['text']}")
@@ -97,32 +96,30 @@ class LabelsFrames(LoopWorkChain):
     def inspect_answer(self) -> None:
         """End here if the labels were not approved."""
         if answer(self.node) is False:
-            self.end_with(CampaignStatus.NOT_APPROVED, stage=self.stage.name, labels=sum(map(len, self.chosen().values())))
+            self.end_with(CampaignStatus.NOT_APPROVED, stage=self.stage.name, labels=len(self.product("chosen")))
 
     def should_label(self) -> bool:
         """Frames were chosen."""
-        return bool(self.chosen()) and self.is_going_on()
+        return self.product("chosen") is not None and self.is_going_on()
 
     def run_label(self) -> ToContext | None:
-        """Label the chosen frames and the test frames; begin what need not wait for them."""
-        nodes = {
-            name: self.submit_once(
-                name,
-                LabelWorkChain,
-                label=f"{self.key}: label {len(frames)} {'chosen' if name == LABEL else 'test'} frames",
-                code=self.label_code,
-                frames=frames,
-                settings=Dict(self.campaign.label.model_dump(mode="json")),
-                geometry=Dict(self.campaign.limits(self.stage).model_dump(mode="json")),
-                options=self.options("label"),
-            )
-            for name, frames in self.chosen().items()
-        }
-        self.ctx.labelling = list(nodes)
+        """Label the chosen frames, those to test on too; begin what need not wait for them."""
+        chosen = self.product("chosen")
+        counts = {use: len(ids) for use, ids in ids_by_use(chosen).items()}
+        node = self.submit_once(
+            LABEL,
+            LabelWorkChain,
+            label=f"{self.key}: label {counts.get(TRAIN, 0)} chosen, {counts.get(TEST, 0)} test frames",
+            code=self.label_code,
+            frames=chosen,
+            settings=Dict(self.campaign.label.model_dump(mode="json")),
+            geometry=Dict(self.campaign.limits(self.stage).model_dump(mode="json")),
+            options=self.options("label"),
+        )
         self.sample_ahead()
         if self.campaign.overlap.share >= 1 and self.campaign.overlap.after is None:
-            return ToContext(**nodes)
-        self.ctx.update(nodes)
+            return ToContext(label=node)
+        self.ctx.label = node
         return None
 
     def sample_ahead(self) -> None:
@@ -133,40 +130,44 @@ class LabelsFrames(LoopWorkChain):
 
     def should_wait_for_labels(self) -> bool:
         """Too few labels are there to go on with."""
-        chains = [self.ctx[name] for name in self.ctx.labelling]
-        return any(not chain.is_terminated and not has_enough(chain, self.campaign.overlap) for chain in chains)
+        chain = self.ctx.label
+        return chain is not None and not chain.is_terminated and not has_enough(chain, self.campaign.overlap)
 
     def await_labels(self) -> ToContext:
         """Wait for the end of the next job that labels."""
-        return self.await_first([self.ctx[name] for name in self.ctx.labelling])
+        return self.await_first([self.ctx.label])
 
     def inspect_label(self) -> None:
         """Hand over the labels that are there, the failures with their reasons; which labels come later, the campaign finds."""
-        for name in self.ctx.labelling:
-            chain, output = self.ctx[name], self.output_of(name)
-            if not chain.is_terminated:
-                self.take_early(name, chain, output)
-                continue
-            if "batch" in chain.outputs:
-                self.hand_over(output, chain.outputs.batch)
-            if name == LABEL and "failures" in chain.outputs:
-                self.hand_over("failures", chain.outputs.failures)
-            if chain.is_finished_ok or is_stopping(self.node):
-                continue  # labels that were let go of are no failure
-            if name == LABEL:
-                status = LABELLING.get(chain.exit_status, CampaignStatus.LABELLING_FAILED)
-                self.end_with(status, stage=self.stage.name, message=ending(chain))
-            else:
-                self.report(f"labelling the test frames failed: {ending(chain)}")
+        chain = self.ctx.label
+        if not chain.is_terminated:
+            self.hand_over_labels(LABEL_EARLY, labelled_parts(chain))
+            there = sum(len(self.product(output) or ()) for output in SETS.values())
+            self.report(f"{self.key}: goes on with {there} of {len(chain.inputs.frames)} labels; the others come later")
+            return
+        if "failures" in chain.outputs:
+            self.hand_over("failures", chain.outputs.failures)
+        uses = ids_by_use(self.product("chosen"))
+        if "batch" in chain.outputs and len(uses) == 1:
+            self.hand_over(output_of(next(iter(uses)), self.stage.train), chain.outputs.batch)
+        elif "batch" in chain.outputs:
+            self.hand_over_labels("divide", [chain.outputs.batch])
+        if is_stopping(self.node):
+            return  # labels that were let go of are no failure
+        to_train_on = uses.get(TRAIN, ())
+        if not to_train_on:
+            if not chain.is_finished_ok:
+                self.report(f"labelling the frames failed: {ending(chain)}")
+        elif not chain.is_finished_ok:
+            status = LABELLING.get(chain.exit_status, CampaignStatus.LABELLING_FAILED)
+            self.end_with(status, stage=self.stage.name, message=ending(chain))
+        elif self.product("batch") is None:
+            message = f"none of the {len(to_train_on)} frames to train on has a label, only test frames have"
+            self.end_with(CampaignStatus.ALL_LABELS_FAILED, stage=self.stage.name, message=message)
 
-    def output_of(self, name: str) -> str:
-        """Return the output that a labelling step's frames are handed over as."""
-        return "batch" if name == LABEL else "test_batch" if self.stage.train else "transfer_batch"
-
-    def take_early(self, name: str, chain: ProcessNode, output: str) -> None:
-        """Go on with the labels that a step has made so far."""
-        parts: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(labelled_parts(chain))}
-        frames = chain.inputs.frames
-        node = self.call_once(f"{name}_early", gather_labels, label="labels so far", frames=frames, **parts)
-        self.hand_over(output, node.outputs.result)
-        self.report(f"{self.key}: goes on with {len(node.outputs.result)} of {len(frames)} labels; the others come later")
+    def hand_over_labels(self, key: str, parts: list[FramesData]) -> None:
+        """Hand over labelled frames by what they were chosen for."""
+        named: dict[str, Any] = {f"part_{number:03d}": part for number, part in enumerate(parts)}
+        divided = self.call_once(key, divide_labels, label="divide the labels", chosen=self.product("chosen"), **named)
+        for use in divided.outputs:
+            self.hand_over(output_of(use, self.stage.train), divided.outputs[use])

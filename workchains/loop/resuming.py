@@ -21,9 +21,10 @@ from alworkflows.selection.convergence import Ending
 from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
+from workchains.loop.late import labelling_of
 from workchains.loop.products import PRODUCTS, SETS
 from workchains.processes.naming import in_order, link_key, numbered
-from workchains.provenance.places import LABEL, LABEL_TEST, told_of
+from workchains.provenance.places import CHOICE, told_of
 from workchains.provenance.versions import check_version, version_of
 
 __all__ = ["Earlier", "earlier", "resume_builder", "successors"]
@@ -44,8 +45,6 @@ FREE = frozenset(
         "largest_force",
     }
 )
-#: what an iteration has by the time its frames are chosen
-CHOICE = ("trust_levels", "candidates", "selection", "fingerprints", "selected", "test")
 
 
 @dataclass
@@ -63,7 +62,7 @@ class Earlier:
     decisions
         What each finished iteration decided, oldest first.
     unfinished
-        Of the iteration that was begun, once labels were: see :data:`CHOICE`.
+        Of the iteration that was begun, once labels were: see :data:`~workchains.provenance.places.CHOICE`.
     iterations
         Its own iterations, by number.
     """
@@ -293,27 +292,18 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
     return builder
 
 
-def _late(before: Earlier) -> dict[str, dict[str, Any]]:
-    """Return the labelling steps of finished iterations that made, or still make, labels which no batch holds yet."""
+def _late(before: Earlier) -> dict[str, str]:
+    """Return the finished iterations whose labelling step made, or still makes, labels which no batch holds yet."""
     from workchains.provenance.labels import labelled_parts
 
-    kept = {name: {identity for node in before.kept[name].values() for identity in node.ids} for name in SETS}
+    kept = {identity for name in SETS for node in before.kept[name].values() for identity in node.ids}
     found = {}
     for number, iteration in before.iterations.items():
-        key, stage = numbered("iteration", number), iteration.inputs.stage["name"]
-        train = next((item.train for item in before.campaign.stages if item.name == stage), True)
-        links = iteration.base.links.get_outgoing(link_type=LinkType.CALL_WORK).all()
-        chains = {
-            link.link_label: link.node
-            for link in links
-            if link.link_label in (LABEL, LABEL_TEST) and isinstance(link.node, ProcessNode)
-        }
-        for name, chain in chains.items():
-            namespace = "batches" if name == LABEL else "tests" if train else "transfers"
-            there = {identity for part in labelled_parts(chain) for identity in part.ids}
-            if key in before.kept[namespace] and (there - kept[namespace] or not chain.is_terminated):
-                told = {"uuid": chain.uuid, "namespace": namespace, "early": key, "stage": stage, "iteration": number}
-                found[f"{key}_{name}"] = told
+        key, chain = numbered("iteration", number), labelling_of(iteration)
+        if chain is None or not any(key in before.kept[name] for name in SETS):
+            continue
+        if not chain.is_terminated or {identity for part in labelled_parts(chain) for identity in part.ids} - kept:
+            found[key] = iteration.uuid
     return found
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from aiida.brokers.zeromq.queue import PersistentQueue
 from aiida.brokers.zeromq.service import ZeromqBrokerService
 from aiida.common.links import LinkType
-from aiida.engine import WorkChain
+from aiida.engine import Process, WorkChain
 from aiida.engine.daemon.client import get_daemon_client
 from aiida.manage import Profile, get_manager
 from aiida.manage.configuration import get_config
@@ -25,6 +25,7 @@ from plumpy.process_comms import create_continue_body
 
 __all__ = [
     "RELIED_ON",
+    "AttachesOnce",
     "AwaitsFirst",
     "ForgetsOutputs",
     "broker_pid",
@@ -50,6 +51,11 @@ RELIED_ON: dict[str, tuple[str, ...]] = {
         "aiida.engine.processes.workchains.workchain:WorkChain.load_instance_state",
         "aiida.engine.processes.workchains.workchain:WorkChain.on_wait",
         "aiida.engine.runners:Runner.call_on_process_finish",
+    ),
+    "AttachesOnce": (
+        "aiida.engine.processes.process:Process.on_entered",
+        "aiida.engine.processes.process:Process.update_outputs",
+        "aiida.engine.processes.process:Process._flat_outputs",
     ),
     "ForgetsOutputs": (
         "aiida.engine.processes.process:Process.on_entered",
@@ -125,6 +131,17 @@ class AwaitsFirst(WorkChain):
             self._awaitables = [awaitable for awaitable in self._awaitables if not awaitable.key.startswith(self.first_of)]
         if self.state == ProcessState.WAITING and not self._awaitables:
             self.resume()
+
+
+class AttachesOnce(Process):
+    """A process that looks at the links of its outputs when there is a new one; AiiDA's looks whenever its state changes."""
+
+    def update_outputs(self) -> None:
+        """Attach the outputs that are new, if there are any."""
+        labels = set(self._flat_outputs())
+        if labels != self.__dict__.setdefault("_attached", set()):
+            super().update_outputs()
+            self.__dict__["_attached"] = labels
 
 
 class ForgetsOutputs(WorkChain):

@@ -12,6 +12,7 @@ from aiida.engine import ProcessBuilder, WorkChain
 from aiida.manage.caching import enable_caching
 from aiida.orm import ProcessNode
 
+from workchains.processes.aiida_private import AttachesOnce
 from workchains.processes.repair import exit_without_broker
 from workchains.processes.revival import QUEUED, bury, is_abandoned, never_began
 
@@ -45,7 +46,7 @@ def reuse_jobs(wanted: bool) -> Iterator[None]:
         raise error
 
 
-class KeyedWorkChain(WorkChain):
+class KeyedWorkChain(AttachesOnce, WorkChain):
     """A work chain whose children are known by their call link label.
 
     A work chain killed inside a step restarts from the step's beginning; a child with the same key that already exists is then

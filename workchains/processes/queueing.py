@@ -10,6 +10,7 @@ workers are all on one machine.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from aiida.common.links import LinkType
@@ -62,12 +63,16 @@ def load_process(pk: int | str) -> ProcessNode:
 
 def is_stopping(node: ProcessNode) -> bool:
     """Whether a work chain, or one above it, was asked to begin nothing new."""
-    current: ProcessNode | None = node
-    while current is not None:
-        if current.base.extras.get(STOP, False):
-            return True
-        current = current.caller
-    return False
+    return any(process.base.extras.get(STOP, False) for process in _with_callers(node))
+
+
+@lru_cache(maxsize=256)
+def _with_callers(node: ProcessNode) -> tuple[ProcessNode, ...]:
+    """Return a process and all above it, which stay the same: they are asked for at each step of each work chain."""
+    found = [node]
+    while (caller := found[-1].caller) is not None:
+        found.append(caller)
+    return tuple(found)
 
 
 def ask_to_stop(node: ProcessNode) -> list[int]:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from aiida import orm
 from aiida.common.links import LinkType
 
-from workchains.provenance.labels import label_tallies, together
+from workchains.provenance.labels import label_tallies, test_labels, together
 from workchains.provenance.lost import failed_core_seconds, saved_core_hours
-from workchains.provenance.places import LABEL_TEST, Places, is_labelling, labelling_below
+from workchains.provenance.places import Places, is_labelling, labelling_below
 from workchains.provenance.timeline import Interval, intervals
 from workchains.provenance.tree import Step, earlier_campaign, steps_below, steps_of
 
@@ -202,7 +202,6 @@ def _labels(
     """Return what labels cost by engine, and each."""
     chains = [step for step in steps if is_labelling(step)] or _itself(node)
     tallies = label_tallies(chains, list(steps))
-    parents = {step.pk: step for step in steps}
     engine_of = _engines([chain.pk for chain in chains])
     below = {chain.pk: chain.pk for chain in chains}  # which chain a process belongs to
     tasks: dict[int, Step] = {}  # the child of a chain that a process is, or is below of
@@ -216,7 +215,7 @@ def _labels(
         engines[name] = engines.get(name, Cost()) + _cost(job, alive)
     whole = together(list(tallies.values()))
     hours = sum(job.core_seconds for job in jobs) / 3600.0
-    accepted = sum(tally.labels for pk, tally in tallies.items() if not _is_test(parents.get(pk)))
+    accepted = whole.labels - test_labels([chain.pk for chain in chains])
     per_label = hours / whole.done if whole.done else None
     return engines, LabelCosts(
         new=whole.done,
@@ -236,10 +235,6 @@ def _itself(node: orm.ProcessNode) -> list[Step]:
     from workchains.provenance.labels import as_step
 
     return [as_step(node)] if node.process_label == "LabelWorkChain" else []
-
-
-def _is_test(chain: Step | None) -> bool:
-    return chain is not None and chain.key == LABEL_TEST
 
 
 def _engines(chains: list[int]) -> dict[int, str]:

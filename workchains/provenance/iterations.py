@@ -14,7 +14,7 @@ from aiida import orm
 from workchains.processes.naming import in_order, numbered
 from workchains.provenance.facts import facts_of
 from workchains.provenance.labels import LabelTally, label_tallies, together
-from workchains.provenance.places import LABEL, LABEL_TEST, Place, Places, is_labelling
+from workchains.provenance.places import CHOICE, LABEL, Place, Places, is_labelling
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_in, outputs_of, pk_of, settings_of, steps_below
 
@@ -27,12 +27,9 @@ STEPS = {
     "describe": "describing",
     "select": "selecting",
     LABEL: "labelling",
-    LABEL_TEST: "labelling",
     "train": "training",
     "decide": "training",
 }
-#: what an iteration has by the time its frames are chosen
-CHOICE = ("trust_levels", "candidates", "deviation", "selection", "selected", "test")
 
 
 def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[IterationRecord]:
@@ -49,8 +46,8 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
     places = Places(node, steps)
     before, begun = _before(node)
     chains = [step for place in places.iterations for step in place.children.values() if is_labelling(step)]
-    made = outputs_of([place.step.pk for place in places.iterations] + [chain.pk for chain in chains])
-    nodes = {place.number: _nodes(place, made) for place in places.iterations}
+    made = outputs_of([place.step.pk for place in places.iterations])
+    nodes = {place.number: dict(made[place.step.pk]) for place in places.iterations}
     if begun is not None and begun.number in nodes:
         # its frames were chosen in the earlier campaign, and are labelled in this one
         given = {name: begun.nodes[name] for name in CHOICE if name in begun.nodes}
@@ -88,15 +85,6 @@ def _together(tallies: list[LabelTally]) -> LabelTally | None:
     return together(tallies) if tallies else None
 
 
-def _nodes(place: Place, made: Mapping[int, Mapping[str, int]]) -> dict[str, int]:
-    """Return what an iteration has handed over, and the failures of its test frames, by name."""
-    found = dict(made[place.step.pk])
-    test = place.children.get(LABEL_TEST)
-    if test is not None and "failures" in made.get(test.pk, ()):
-        found["test_failures"] = made[test.pk]["failures"]
-    return found
-
-
 def _record(
     place: Place,
     sampler: str,
@@ -128,7 +116,7 @@ def _record(
         values.update({name: of("selection", name) for name in ("counts", "strategy", "accurate_share", "chosen", "test")})
         window = of("selection", "window")
         values["window"] = tuple(window) if window else None
-    told = [item for name in ("failures", "test_failures") for item in of(name, "failures") or ()]
+    told = of("failures", "failures") or []
     reasons = Counter(_without_numbers(item["reason"]) for item in told)
     values.update(failed_labels=len(told), failures=dict(reasons.most_common()))
     if "report" in nodes:

@@ -15,6 +15,7 @@ from workchains.data.frames import FramesData
 from workchains.processes.queueing import MARK
 from workchains.provenance.label_failures import failures_of, single_failures
 from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
+from workchains.steps.select import TEST
 
 __all__ = [
     "LabelTally",
@@ -23,13 +24,14 @@ __all__ = [
     "label_tally",
     "labelled_frames",
     "labelled_parts",
+    "test_labels",
     "together",
 ]
 
 #: link label under which a calcfunction of a labelling step hands over labels that were there before
 REUSED = "reused"
 #: calcfunctions that only put together, or divide, what others made
-GATHER = ("gather_labels", "merge_frames", "late_labels")
+GATHER = ("gather_labels", "divide_labels", "merge_frames", "late_labels")
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,22 @@ def labelled_parts(node: orm.ProcessNode) -> list[FramesData]:
     parts = query.order_by({"frames": {"id": "asc"}}).distinct().all(flat=True)
     # labels of a version before, if any, are being made anew
     return [part for part in parts if part.engine == parts[-1].engine]
+
+
+def test_labels(chains: list[int]) -> int:
+    """Return how many labels of labelling steps are of frames that were chosen to test on; those are never trained on."""
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
+    told_uses, wanted = {"attributes": {"has_key": "uses"}}, ["attributes.ids", "attributes.uses"]
+    query.append(FramesData, with_outgoing="chain", edge_filters={"label": "frames"}, filters=told_uses, project=wanted)
+    told, number = _told(chains), 0
+    for pk, ids, uses in query.all() if chains else []:
+        tests = {identity for identity, use in zip(ids, uses, strict=True) if use == TEST}
+        if pk in told:
+            number += len(tests - {item["id"] for item in told[pk]["failures"]})
+        else:
+            chain: Any = orm.load_node(pk)
+            number += len(tests & {identity for part in labelled_parts(chain) for identity in part.ids})
+    return number
 
 
 def _returned(node: orm.ProcessNode) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from aiida import orm
-from aiida.common.links import LinkType
 from ase import Atoms
 
 from alworkflows.frames import labels
@@ -18,6 +17,7 @@ from workchains.provenance.labels import GATHER
 from workchains.provenance.makers import maker_of_label, pk_of_uuid
 from workchains.provenance.tree import campaign_of, earlier_campaign
 from workchains.provenance.used import used_by
+from workchains.steps.select import TEST
 
 __all__ = ["FrameLineage", "frame_lineage"]
 
@@ -135,9 +135,8 @@ def _sample(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
 
 
 def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
-    link = node.base.links.get_incoming(link_type=LinkType.CREATE).one().link_label
-    facts = {"as": "test frame, never trained on" if link == "test" else "frame to train on"}
-    facts.update(frame.info.get("origin", {}).get("chosen", {}))
+    note = frame.info["origin"]["chosen"]
+    facts = {"as": "test frame, never trained on" if note["use"] == TEST else "frame to train on", **note}
     facts["seed"] = creator.inputs.seed.value
     judged = creator.inputs.deviation.creator if "deviation" in creator.inputs else None
     if judged is not None and "ensemble" in judged.inputs:

@@ -14,8 +14,10 @@ from workchains.provenance.versions import check_version
 
 __all__ = ["Place", "Places", "is_iteration", "is_labelling", "labelling_below", "told_of"]
 
-#: children of an iteration that label frames to be trained on, and frames drawn at random
-LABEL, LABEL_TEST = "label", "label_test"
+#: child of an iteration that labels frames, and the one that takes what there is of it before its end
+LABEL, LABEL_EARLY = "label", "label_early"
+#: what an iteration has by the time its frames are chosen
+CHOICE = ("trust_levels", "candidates", "deviation", "selection", "fingerprints", "chosen")
 #: child that samples for a later iteration
 SAMPLE_AHEAD = "sample_ahead"
 

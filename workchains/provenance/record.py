@@ -57,7 +57,7 @@ class IterationRecord:
     steps
         PK of each of its children, by the name of the step.
     nodes
-        PK of what it handed over, by the names of its outputs, and ``test_failures``.
+        PK of what it handed over, by the names of its outputs.
     """
 
     key: str

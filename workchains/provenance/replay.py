@@ -22,7 +22,7 @@ from workchains.data.frames import FramesData
 from workchains.processes.naming import derive_seed
 from workchains.provenance import IterationRecord, costs, iterations
 from workchains.provenance.tree import pk_of
-from workchains.steps.select import arguments, marks_of
+from workchains.steps.select import TEST, TRAIN, arguments, ids_by_use, marks_of
 from workchains.steps.trust_levels import window_of
 
 __all__ = ["CHANGES", "Outcome", "Replayed", "replay"]
@@ -238,14 +238,12 @@ def _then(chosen: orm.ProcessNode, candidates: FramesData, disagreement: np.ndar
     """Return what was chosen."""
     told = chosen.outputs.selection.get_dict()
     place = {identity: index for index, identity in enumerate(candidates.ids)}
-    indices = {
-        name: [place[identity] for identity in chosen.outputs[name].ids] if name in chosen.outputs else []
-        for name in ("selected", "test")
-    }
+    uses = ids_by_use(chosen.outputs.chosen) if "chosen" in chosen.outputs else {}
+    train, test = ([place[identity] for identity in uses.get(use, ())] for use in (TRAIN, TEST))
     window, counts = tuple(told["window"]) if told["window"] else None, told["counts"]
     # counted anew: the database keeps 14 digits of a number
     share = None if window is None else counts["accurate"] / counts["valid"] if counts["valid"] else 0.0
-    return _outcome(indices["selected"], indices["test"], window, share, disagreement, per_label)
+    return _outcome(train, test, window, share, disagreement, per_label)
 
 
 def _now(now: Selection, disagreement: np.ndarray | None, per_label: float | None) -> Outcome:

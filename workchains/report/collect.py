@@ -12,6 +12,7 @@ from alworkflows.errors import InputError
 from alworkflows.insight import Insight
 from alworkflows.plotting.accuracy import path_rows
 from alworkflows.settings import Campaign, Stage, parse
+from workchains.data.frames import FramesData
 from workchains.loop.active_learning import ActiveLearningWorkChain
 from workchains.processes.naming import in_order
 from workchains.provenance import (
@@ -34,6 +35,7 @@ from workchains.report.projection import project
 from workchains.report.terms import look
 from workchains.report.text import plural
 from workchains.report.trust import trusts
+from workchains.steps.select import TEST, TRAIN, ids_by_use
 
 __all__ = ["collect"]
 
@@ -183,8 +185,8 @@ def _iteration(record: IterationRecord) -> Iteration:
         window=record.window,
         accurate_share=record.accurate_share,
         batch=record.labels if "label" in record.steps else None,
-        tests=record.test_labels if "label_test" in record.steps else None,
-        failed_labels=record.failed_labels if {"label", "label_test"} & set(record.steps) else None,
+        tests=record.test_labels if "label" in record.steps else None,
+        failed_labels=record.failed_labels if "label" in record.steps else None,
         trained_on=record.training_frames,
         tested_on=report.get("test_frames"),
         test_error=record.test_error,
@@ -221,6 +223,10 @@ def _evaluation(node: orm.ProcessNode, records: Sequence[IterationRecord], steps
     )
 
 
+#: what the map calls frames that were chosen to train on, and to test on
+USES = {TRAIN: "chosen", TEST: "test"}
+
+
 def _frame_map(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> FrameMap | None:
     """Return the map of all candidates with a sound geometry."""
     points, stage, use = [], [], []
@@ -229,21 +235,19 @@ def _frame_map(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> F
             continue
         ids = orm.load_node(record.nodes["candidates"]).ids
         deviation = orm.load_node(record.nodes["deviation"])
-        chosen, test = (_ids(record.nodes.get(name)) for name in ("selected", "test"))
+        node = orm.load_node(record.nodes["chosen"]) if "chosen" in record.nodes else None
+        uses = ids_by_use(node) if isinstance(node, FramesData) else {}
+        use_of = {identity: USES[name] for name, ids in uses.items() for identity in ids}
         refused = deviation.base.attributes.get("refused")
         for identity, fingerprint, reason in zip(ids, deviation.get_array("fingerprints"), refused, strict=True):
             if reason is None and np.isfinite(fingerprint).all():
                 points.append(fingerprint)
                 stage.append(stages.index(record.stage))
-                use.append("chosen" if identity in chosen else "test" if identity in test else "candidate")
+                use.append(use_of.get(identity, "candidate"))
     if len(points) < 3:
         return None
     projected, explained = project(np.array(points))
     return FrameMap(projected, explained, stages, np.array(stage), np.array(use))
-
-
-def _ids(pk: int | None) -> set[str]:
-    return set() if pk is None else set(orm.load_node(pk).ids)
 
 
 #: frames on which terms are weighed and curves drawn; shares hardly change with more

@@ -17,7 +17,10 @@ from workchains.processes.exit_statuses import FunctionStatus
 if TYPE_CHECKING:
     from alworkflows.selection import Scores
 
-__all__ = ["arguments", "marks_of", "select_frames"]
+__all__ = ["TEST", "TRAIN", "arguments", "ids_by_use", "marks_of", "select_frames"]
+
+#: what a frame is chosen for
+TRAIN, TEST = "train", "test"
 
 
 @calcfunction
@@ -30,8 +33,8 @@ def select_frames(
     ensemble) and ``budget_now`` (labels). ``known``: earlier outputs ``fingerprints`` of this function, whose frames are not
     chosen again.
 
-    Returns ``selected`` and ``test`` (frames; absent if empty), ``selection`` (counts, levels, reasons), ``fingerprints`` (of the
-    selected; attribute ``ids``: of both).
+    Returns ``chosen`` (frames, each with a note why it was chosen; attribute ``uses``: what for; absent if there are none),
+    ``selection`` (counts, levels, reasons), ``fingerprints`` (of those to train on; attribute ``ids``: of all).
     """
     from alworkflows.selection import select
 
@@ -44,17 +47,18 @@ def select_frames(
         return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
     frames, ids, fingerprints, refused = candidates.get_frames(), given["ids"], given["fingerprints"], given["refused"]
     result: dict[str, Any] = {}
-    for name, choices in (("selected", outcome.chosen), ("test", outcome.test)):
-        for choice in choices:
-            origin = frames[choice.index].info.get("origin", {})
-            frames[choice.index].info["origin"] = {**origin, "chosen": {**choice.as_dict(), "selected_from": candidates.uuid}}
-        if choices:
-            result[name] = FramesData.from_frames([frames[choice.index] for choice in choices])
-            result[name].label = f"{len(choices)} {name} frames"
+    choices = [*outcome.chosen, *outcome.test]
+    for choice in choices:
+        origin = frames[choice.index].info.get("origin", {})
+        frames[choice.index].info["origin"] = {**origin, "chosen": {**choice.as_dict(), "selected_from": candidates.uuid}}
+    if choices:
+        result["chosen"] = FramesData.from_frames([frames[choice.index] for choice in choices])
+        result["chosen"].base.attributes.set("uses", [choice.use for choice in choices])
+        result["chosen"].label = f"{len(outcome.chosen)} frames to train on, {len(outcome.test)} to test on"
     marks = ArrayData()
     # diversity starts from what is trained on; test frames must not push it away, but are never chosen again
     marks.set_array("fingerprints", fingerprints[[choice.index for choice in outcome.chosen]])
-    marks.base.attributes.set("ids", [ids[choice.index] for choice in (*outcome.chosen, *outcome.test)])
+    marks.base.attributes.set("ids", [ids[choice.index] for choice in choices])
     result["fingerprints"] = marks
     summary = outcome.summary()
     if outcome.window is None:
@@ -65,8 +69,16 @@ def select_frames(
     return result
 
 
+def ids_by_use(chosen: FramesData) -> dict[str, list[str]]:
+    """Return the ids of the frames that :func:`select_frames` has chosen by what they are for, ``train`` or ``test``."""
+    found: dict[str, list[str]] = {}
+    for identity, use in zip(chosen.ids, chosen.base.attributes.get("uses"), strict=True):
+        found.setdefault(use, []).append(identity)
+    return found
+
+
 def marks_of(node: ArrayData) -> tuple[np.ndarray, list[str]]:
-    """Return what an output ``fingerprints`` holds: those of the selected frames, and the ids of all that were chosen."""
+    """Return what an output ``fingerprints`` holds: those of the frames to train on, and the ids of all that were chosen."""
     return node.get_array("fingerprints"), node.base.attributes.get("ids")
 
 

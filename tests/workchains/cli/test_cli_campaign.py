@@ -99,12 +99,12 @@ def test_new_suggests_the_nearest_material_and_asks_for_one():
 def test_forecast_counts_what_the_loop_would_do():
     expected = forecast(parse(Campaign, COPPER))
     melt, amorphous = expected.stages
-    # 20 candidates, 2 of them to test on, 10 of the others chosen; 10 labels in chunks of 4: 3 jobs, 2 tests over 2 jobs
-    assert (melt.candidates, melt.labels, melt.test_labels, melt.jobs) == (20, 10, 2, 1 + 1 + 3 + 2 + 1)
+    # 20 candidates, 2 of them to test on, 10 of the others chosen; 12 labels in chunks of 4: 3 jobs
+    assert (melt.candidates, melt.labels, melt.test_labels, melt.jobs) == (20, 10, 2, 1 + 1 + 3 + 1)
     # 10 candidates, one to test on; no more can be chosen than there are
-    assert (amorphous.candidates, amorphous.labels, amorphous.test_labels, amorphous.jobs) == (10, 9, 1, 1 + 1 + 3 + 1 + 1)
+    assert (amorphous.candidates, amorphous.labels, amorphous.test_labels, amorphous.jobs) == (10, 9, 1, 1 + 1 + 3 + 1)
     assert (expected.iterations, expected.candidates, expected.labels) == (3, 50, 2 * 12 + 10)
-    assert expected.jobs == 2 * 8 + 7 + 1
+    assert expected.jobs == 2 * 6 + 6 + 1
 
 
 def test_forecast_of_a_program_that_labels_one_frame_a_job():

@@ -125,9 +125,9 @@ def test_frames_are_cut_into_slices(chunk, jobs, sizes):
     assert [index for part in parts for index in part] == list(range(10))
 
 
-def test_the_most_wanted_frames_go_first(chain):
+def test_the_most_wanted_frames_go_first_and_a_job_keeps_the_order_of_the_frames(chain):
     made = chain(atoms(0, 5, [0.1, 0.5, 0.2, 0.9, 0.5]), chunk=2)
-    assert [index for task in made.ctx.tasks.values() for index in task["indices"]] == [3, 1, 4, 2, 0]
+    assert [list(task["indices"]) for task in made.ctx.tasks.values()] == [[1, 3], [2, 4], [0]]
 
 
 # ------------------------------------------------------------------------------------------------------------- failures

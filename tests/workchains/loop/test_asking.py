@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from aiida.orm import Dict
 from ase.build import bulk
-from pieces import copper
+from pieces import chosen
 from records import begun, iteration
 
 from alworkflows import frames as frames_io
@@ -23,7 +23,7 @@ def asking(iterating, monkeypatch):
 
     def _asking(allowance=None, **more):
         process = iterating(allowance=Dict(allowance or ASK), **more)
-        process.hand_over("selected", copper(2))
+        process.hand_over("chosen", chosen(2))
         process.pauses = []
         monkeypatch.setattr(process, "pause", process.pauses.append)
         return process

@@ -4,7 +4,7 @@ import pytest
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict, WorkChainNode
-from pieces import copper, deviation, small_ensemble
+from pieces import copper, deviation, noted, small_ensemble
 from records import iteration, returned, store
 
 from workchains.calculations.evaluate_job import EvaluateJob
@@ -380,12 +380,12 @@ def late(starting, make_frames):
     whole = FramesData.from_frames(make_frames(10, labelled=True), {"engine": EMT})
     part = FramesData.from_frames(make_frames(6, labelled=True), {"engine": EMT})
     node = iteration(campaign.node, 1)
-    chain = store(WorkChainNode, "LabelWorkChain", caller=node, key="label", state="running",
-                  inputs={"frames": FramesData.from_frames(make_frames(10))})  # fmt: skip
+    chosen = noted(make_frames(10), ["train"] * 10)
+    chain = store(WorkChainNode, "LabelWorkChain", caller=node, key="label", state="running", inputs={"frames": chosen})
     store(CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": part})
     early = FramesData.from_frames(make_frames(6, labelled=True), {"engine": EMT})
-    store(WorkChainNode, "gather_labels", caller=node, key="label_early", outputs={"result": early})
-    returned(node, batch=early)
+    store(WorkChainNode, "divide_labels", caller=node, key="label_early", outputs={"train": early})
+    returned(node, chosen=chosen, batch=early)
     node.set_exit_status(0)
     node.set_process_state("finished")
     campaign.ctx.update(iteration=1, stage_iteration=1, current=node)
@@ -453,9 +453,9 @@ def test_late_test_frames_are_of_the_stage_they_were_drawn_in(starting, make_fra
     campaign = starting()
     frames = make_frames(4, labelled=True)
     early = FramesData.from_frames(frames[:1], {"engine": EMT})
-    children = [("label_test", {"state": "killed", "inputs": {"frames": FramesData.from_frames(make_frames(4))}}),
-                ("label_test_early", {})]  # fmt: skip
-    node = inspected(campaign, 1, outputs={"test_batch": early}, children=children)
+    chosen = noted(make_frames(4), ["test"] * 4)
+    children = [("label", {"state": "killed", "inputs": {"frames": chosen}}), ("label_early", {})]
+    node = inspected(campaign, 1, outputs={"test_batch": early, "chosen": chosen}, children=children)
     chain = next(child for child in node.called if child.is_killed)
     part = FramesData.from_frames(frames, {"engine": EMT})
     store(CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": part})

@@ -86,7 +86,7 @@ def test_costs_before_are_told_apart(campaign, goes_on):
     node = goes_on(2)
     found = provenance.costs(node)
     assert found.total.jobs == 0
-    assert found.before == pytest.approx(52 / 3600)
+    assert found.before == pytest.approx(42 / 3600)
     assert provenance.costs(campaign.node).before == 0
     assert provenance.costs(begun("third", resumed=campaign.orm.Dict({"campaign": node.uuid, "iteration": 2}))).before > 0
 

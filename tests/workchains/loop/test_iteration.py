@@ -4,7 +4,7 @@ import pytest
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict, Int, WorkChainNode
-from pieces import copper, deviation, small_ensemble
+from pieces import chosen, copper, deviation, small_ensemble
 from records import store
 
 from alworkflows.settings import Criterion
@@ -18,6 +18,7 @@ from workchains.processes.exit_statuses import exit_label
 from workchains.processes.naming import derive_seed
 from workchains.processes.queueing import STOP, ask_to_stop
 from workchains.steps.sample import SampleWorkChain
+from workchains.steps.select import ids_by_use
 from workchains.steps.train import TrainWorkChain
 
 EMT = {"name": "emt"}
@@ -32,6 +33,11 @@ def ended(status=0, message=None, **outputs):
 
 def described(process, status=0, **more):
     return store(CalcJobNode, "DescribeJob", caller=process.node, key="describe", status=status, **more)
+
+
+def uses(process):
+    """Return how many frames were chosen, by what for."""
+    return {use: len(ids) for use, ids in ids_by_use(process.product("chosen")).items()}
 
 
 def told(report=None, **more):
@@ -204,14 +210,14 @@ def test_candidates_that_are_all_beyond_trust(iterating):
 def test_selection_is_stored_with_its_reasons(iterating):
     process = iterating(changes={"selection": {"budget": 3, "test_share": 0.2}})
     choosing(process, copper(10), [None] * 9 + ["fused"])
-    selected, test = process.product("selected"), process.product("test")
-    assert (len(selected), len(test)) == (3, 2)
-    assert not set(selected.ids) & set(test.ids)
-    for frame in selected.get_frames():
+    frames = process.product("chosen")
+    assert uses(process) == {"train": 3, "test": 2}
+    assert len(set(frames.ids)) == 5
+    for frame in frames.get_frames()[:3]:
         assert "farthest" in frame.info["origin"]["chosen"]["reason"]
     assert process.product("selection")["counts"]["refused"] == 1
-    assert selected.creator.process_label == "select_frames"
-    assert selected.creator.inputs.seed.value == derive_seed(1, "melt", 1, "select")
+    assert frames.creator.process_label == "select_frames"
+    assert frames.creator.inputs.seed.value == derive_seed(1, "melt", 1, "select")
     assert {name: node.uuid for name, node in process.outputs.items()} == {
         name: node.uuid for name, node in process.ctx.products.items()
     }
@@ -223,28 +229,27 @@ def test_what_was_chosen_before_is_not_chosen_again(iterating):
     second = iterating(2, changes={"selection": {"budget": 30, "test_share": 0.0}},
                        fingerprints={"iteration_01": first.product("fingerprints")})  # fmt: skip
     choosing(second, copper(10), [None] * 10)
-    known = {*first.product("selected").ids, *first.product("test").ids}
+    known = set(first.product("chosen").ids)
     assert second.product("selection")["counts"]["known"] == len(known) == 5
-    assert not known & set(second.product("selected").ids)
+    assert not known & set(second.product("chosen").ids)
 
 
 def test_what_is_left_of_the_budget_goes_to_training_and_test_frames(iterating):
     plenty = {"selection": {"budget": 30, "test_share": 0.2}}
     process = iterating(changes=plenty, allowance=Dict({"labels": 10, "ask": False}))
     choosing(process, copper(100), [None] * 100)
-    assert (len(process.product("selected")), len(process.product("test"))) == (8, 2)
+    assert uses(process) == {"train": 8, "test": 2}
     process = iterating(changes=plenty, allowance=Dict({"labels": 1000, "ask": False}))
     choosing(process, copper(100), [None] * 100)
-    assert (len(process.product("selected")), len(process.product("test"))) == (30, 20)
+    assert uses(process) == {"train": 30, "test": 20}
 
 
 def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(iterating):
     process = iterating(2, "janus", 1, changes=TRANSFER, batches={"iteration_01": copper(3, EMT, first=30)})
     choosing(process, copper(10), [None] * 10)
     assert process.is_going_on()
-    assert process.product("selected") is None
-    assert len(process.product("test")) == 4
-    process.ctx.update(labelling=["label_test"], label_test=ended(batch=copper(4, EMT)))
+    assert uses(process) == {"test": 4}
+    process.ctx.label = ended(batch=copper(4, EMT))
     process.inspect_label()
     assert process.product("batch") is None
     assert process.product("test_batch") is None
@@ -253,8 +258,8 @@ def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(iterating):
 
 
 def test_a_choice_that_an_earlier_campaign_made_is_labelled_as_it_is(iterating, submitted):
-    selected = copper(2)
-    choice = {"selection": Dict({"counts": {}}).store(), "selected": selected, "candidates": copper(5)}
+    frames = chosen(2)
+    choice = {"selection": Dict({"counts": {}}).store(), "chosen": frames, "candidates": copper(5)}
     process = iterating(3, choice=choice)
     assert process.has_choice()
     process.take_choice()
@@ -262,7 +267,7 @@ def test_a_choice_that_an_earlier_campaign_made_is_labelled_as_it_is(iterating, 
     assert process.should_label()
     process.run_label()
     assert [key for key, _, _ in submitted] == ["label"]
-    assert submitted[0][2]["frames"].uuid == selected.uuid
+    assert submitted[0][2]["frames"].uuid == frames.uuid
 
 
 # ------------------------------------------------------------------------------------------------ label
@@ -270,31 +275,41 @@ def test_a_choice_that_an_earlier_campaign_made_is_labelled_as_it_is(iterating, 
 
 def test_both_sets_are_labelled_with_the_settings_of_the_campaign(iterating, submitted):
     process = iterating()
-    process.hand_over("selected", copper(3))
-    process.hand_over("test", copper(1, first=5))
+    process.hand_over("chosen", chosen(3, 1))
     process.run_label()
-    assert [(key, chain, len(inputs["frames"])) for key, chain, inputs in submitted] == [
-        ("label", LabelWorkChain, 3),
-        ("label_test", LabelWorkChain, 1),
-    ]
-    assert submitted[0][2]["settings"]["calculator"]["name"] == "emt"
-    assert process.ctx.labelling == ["label", "label_test"]
+    ((key, chain, inputs),) = submitted
+    assert (key, chain, len(inputs["frames"])) == ("label", LabelWorkChain, 4)
+    assert inputs["settings"]["calculator"]["name"] == "emt"
 
 
 def test_labels_are_handed_over(iterating):
     process = iterating()
-    failures = Dict({"failed": 1})
-    process.ctx.update(labelling=["label", "label_test"], label=ended(batch=copper(2, EMT), failures=failures),
-                       label_test=ended(batch=copper(1, EMT, first=5), failures=Dict({"failed": 2})))  # fmt: skip
-    process.inspect_label()
+    process.hand_over("chosen", chosen(2, 1))
+    labels_made(process, batch=copper(3, EMT), failures=Dict({"failed": 1}))
     made = {name: process.outputs[name] for name in ("batch", "test_batch", "failures")}
     assert (len(made["batch"]), len(made["test_batch"]), made["failures"]["failed"]) == (2, 1, 1)
+    assert made["test_batch"].ids == process.product("chosen").ids[2:]
     assert process.should_train()
 
 
-def labels_failed(process, status, message, **outputs):
-    process.ctx.update(labelling=["label"], label=ended(status, message, **outputs))
+def test_test_frames_alone_are_nothing_to_fit_to(iterating):
+    process = iterating()
+    process.hand_over("chosen", chosen(2, 1))
+    labels_made(process, batch=copper(1, EMT, first=2), failures=Dict({"failed": 2}))
+    assert len(process.outputs["test_batch"]) == 1
+    code = process.results()
+    assert code.status == 413
+    assert "none of the 2 frames to train on has a label" in code.message
+
+
+def labels_made(process, status=0, message=None, **outputs):
+    process.ctx.label = ended(status, message, **outputs)
     process.inspect_label()
+
+
+def labels_failed(process, status, message, **outputs):
+    process.hand_over("chosen", chosen(9, 1))
+    labels_made(process, status, message, **outputs)
 
 
 def test_labels_that_fail_end_it_but_what_came_is_trained_on(iterating):
@@ -325,10 +340,10 @@ def test_labelling_that_fails_as_a_whole(iterating):
     assert "no cell" in code.message
 
 
-def test_test_labels_that_fail_do_not_end_it(iterating):
+def test_labels_of_test_frames_alone_that_fail_do_not_end_it(iterating):
     process = iterating()
-    process.ctx.update(labelling=["label_test"], label_test=ended(402, "none of 3 labels succeeded"))
-    process.inspect_label()
+    process.hand_over("chosen", chosen(0, 3))
+    labels_made(process, 402, "none of 3 labels succeeded")
     assert process.is_going_on()
 
 
@@ -472,7 +487,7 @@ def test_a_judgement_that_fails(iterating, monkeypatch):
 
 def test_labels_that_are_refused_are_not_paid_for(iterating):
     process = iterating(allowance=Dict({"labels": None, "ask": True}))
-    process.hand_over("selected", copper(2))
+    process.hand_over("chosen", chosen(2))
     process.node.base.extras.set("alworkflows_answer", {"approved": False})
     assert not process.should_ask()
     process.inspect_answer()
@@ -488,7 +503,7 @@ def test_once_its_campaign_was_asked_to_stop_it_begins_nothing_new(iterating):
     process.node.caller.base.extras.set(STOP, True)
     process.hand_over("candidates", copper(2))
     process.hand_over("deviation", deviation([None] * 2).store())
-    process.hand_over("selected", copper(2))
+    process.hand_over("chosen", chosen(2))
     wanted = (
         "should_find_levels",
         "is_going_on",

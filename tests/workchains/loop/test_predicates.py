@@ -5,8 +5,8 @@ import inspect
 import pytest
 from aiida.orm import CalcJobNode, Dict, WorkChainNode
 from aiida.orm.utils.serialize import serialize
-from pieces import copper, deviation, small_ensemble
-from records import store
+from pieces import copper, deviation, noted, small_ensemble
+from records import iteration, store
 
 from workchains.loop.active_learning import ActiveLearningWorkChain
 from workchains.loop.given import GivenDataWorkChain
@@ -67,15 +67,20 @@ def chosen(process):
     process.hand_over("candidates", copper(3))
     process.hand_over("deviation", deviation([None] * 3).store())
     process.hand_over("selection", Dict({"accurate_share": 0.2}).store())
-    process.hand_over("selected", copper(2))
+    process.hand_over("chosen", noted(copper(2).get_frames(), ["train"] * 2).store())
 
 
 def labelled(process):
     chosen(process)
     chain = store(
-        WorkChainNode, "LabelWorkChain", caller=process.node, key="label", inputs={"frames": copper(2)}, state="running"
+        WorkChainNode,
+        "LabelWorkChain",
+        caller=process.node,
+        key="label",
+        state="running",
+        inputs={"frames": process.product("chosen")},
     )
-    process.ctx.update(labelling=["label"], label=chain)
+    process.ctx.label = chain
     process.hand_over("batch", copper(2, EMT))
 
 
@@ -116,8 +121,9 @@ def ahead(process):
 
 
 def late(process):
-    node = store(WorkChainNode, "LabelWorkChain", state="running")
-    process.ctx.late = {"iteration_01_label": {"uuid": node.uuid, "namespace": "batches", "early": "iteration_01"}}
+    node = iteration(process.node, 1)
+    store(WorkChainNode, "LabelWorkChain", caller=node, key="label", state="running")
+    process.ctx.late = {"iteration_01": node.uuid}
     process.ctx.unused = True
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 from aiida.orm import ArrayData, CalcJobNode, Dict, WorkChainNode
+from pieces import noted
 from records import iteration, returned
 
 from alworkflows import __version__
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
 from workchains.data.frames import FramesData
-from workchains.loop.late import late_labels
 from workchains.loop.resuming import check_changes, earlier, position, resume_builder, successors
+from workchains.loop.uses import late_labels
 
 STAGE = {"sampler": {"name": "rattle"}, "structures": ["copper"], "iterations": 2}
 CAMPAIGN = {
@@ -82,15 +83,15 @@ def test_late_batches_are_kept_whatever_their_number(made, make_frames, store_pr
 
 def test_a_choice_is_kept_once_labels_were_begun(made, store_process, make_frames):
     node = made(("melt", 1, None), more=1)
-    selected, marks = FramesData.from_frames(make_frames(3, first=80)).store(), ArrayData().store()
-    chosen = {"selection": Dict({}).store(), "fingerprints": marks, "selected": selected}
+    frames, marks = noted(make_frames(3, first=80), ["train"] * 3).store(), ArrayData().store()
+    chosen = {"selection": Dict({}).store(), "fingerprints": marks, "chosen": frames}
     second = own_iteration(node, 2)
     returned(second, **chosen)
     assert earlier(node).unfinished == {}
     store_process(WorkChainNode, "LabelWorkChain", caller=second, key="label", state="killed")
     unfinished = earlier(node).unfinished
-    assert unfinished["selected"].pk == selected.pk
-    assert set(unfinished) == {"selection", "fingerprints", "selected", "candidates"}
+    assert unfinished["chosen"].pk == frames.pk
+    assert set(unfinished) == {"selection", "fingerprints", "chosen", "candidates"}
 
 
 def test_a_choice_that_was_taken_over_and_not_labelled_yet_is_handed_on(made):
@@ -159,13 +160,12 @@ def test_labels_that_no_batch_holds_yet_are_waited_for(made, builder, make_frame
     frames = make_frames(4, labelled=True, first=10)
     chain = store_process(WorkChainNode, "LabelWorkChain", caller=own, key="label", state="running",
                           inputs={"frames": FramesData.from_frames(make_frames(4, first=10))})  # fmt: skip
-    told = {"uuid": chain.uuid, "namespace": "batches", "early": "iteration_01", "stage": "melt", "iteration": 1}
-    assert builder(node).resumed["late"] == {"iteration_01_label": told}
+    assert builder(node).resumed["late"] == {"iteration_01": own.uuid}
     chain.set_process_state("killed")
     assert builder(node).resumed["late"] == {}
     whole = FramesData.from_frames(frames, {"engine": {"name": "emt"}})
     store_process(CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": whole})
-    assert builder(node).resumed["late"] == {"iteration_01_label": told}
+    assert builder(node).resumed["late"] == {"iteration_01": own.uuid}
 
 
 def test_test_frames_keep_their_stage_late_ones_too(made, builder, make_frames):
@@ -173,8 +173,9 @@ def test_test_frames_keep_their_stage_late_ones_too(made, builder, make_frames):
     frames = [
         FramesData.from_frames(make_frames(1, labelled=True, first=70 + k), {"engine": {"name": "emt"}}).store() for k in (0, 1)
     ]
-    whole = FramesData.from_frames([*frames[0].get_frames(), *frames[1].get_frames()], {"engine": {"name": "emt"}})
-    late = late_labels(batch=whole, early=frames[1], about=Dict({"stage": "surface", "iteration": 2}))
+    chosen = noted(make_frames(2, first=70), ["test"] * 2)
+    about = Dict({"stage": "surface", "iteration": 2})
+    late = late_labels(chosen=chosen, about=about, part_000=frames[0], part_001=frames[1], early_test=frames[1])["test"]
     given = FramesData.from_frames(make_frames(1, labelled=True, first=80), {"engine": {"name": "emt"}}).store()
     returned(node, tests__iteration_01=frames[0], tests__late_01=late, tests__given_00_00=given)
     told = builder(node).resumed

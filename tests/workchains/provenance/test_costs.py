@@ -11,14 +11,14 @@ HEADER = {"engine": {"engine": "ase", "calculator": "emt"}}
 
 
 def test_costs_by_step_iteration_and_stage(finished):
-    """Each iteration samples 5 s, describes 1 s, labels twice 5 s and fits 10 s, on one core."""
+    """Each iteration samples 5 s, describes 1 s, labels 5 s and fits 10 s, on one core."""
     found = provenance.costs(finished.node)
     seconds = {name: (cost.jobs, cost.seconds) for name, cost in found.steps.items()}
-    assert seconds == {"sample": (2, 10.0), "describe": (2, 2.0), "label": (4, 20.0), "fit": (2, 20.0)}
-    assert found.total.core_hours == pytest.approx(52 / 3600)
-    assert (found.total.jobs, found.total.running) == (10, 0)
+    assert seconds == {"sample": (2, 10.0), "describe": (2, 2.0), "label": (2, 10.0), "fit": (2, 20.0)}
+    assert found.total.core_hours == pytest.approx(42 / 3600)
+    assert (found.total.jobs, found.total.running) == (8, 0)
     assert list(found.iterations) == ["1", "2"]
-    assert found.iterations["2"]["label"] == provenance.Cost(2, 0, 10.0, 10 / 3600)
+    assert found.iterations["2"]["label"] == provenance.Cost(1, 0, 5.0, 5 / 3600)
     assert found.stages == {"melt": found.iterations["1"], "surface": found.iterations["2"]}
     for what in ("step", "iteration", "stage"):
         parts = [cost for row in found.by(what).values() for cost in row.values()]
@@ -28,14 +28,14 @@ def test_costs_by_step_iteration_and_stage(finished):
 def test_what_a_label_costs(finished):
     labels = provenance.costs(finished.node).labels
     assert (labels.new, labels.reused, labels.failed, labels.accepted) == (5, 0, 1, 3)
-    assert labels.core_hours == pytest.approx(20 / 3600)
-    assert labels.per_label == pytest.approx(20 / 3600 / 5)
-    assert labels.per_accepted == pytest.approx(52 / 3600 / 3)
+    assert labels.core_hours == pytest.approx(10 / 3600)
+    assert labels.per_label == pytest.approx(10 / 3600 / 5)
+    assert labels.per_accepted == pytest.approx(42 / 3600 / 3)
     assert labels.saved == 0
 
 
 def test_core_hours_are_the_sum_of_all_jobs(finished):
-    assert provenance.core_hours_spent(finished.node) == pytest.approx(52 / 3600)
+    assert provenance.core_hours_spent(finished.node) == pytest.approx(42 / 3600)
     assert provenance.core_hours_spent(finished.node) == pytest.approx(provenance.costs(finished.node).total.core_hours)
 
 

@@ -52,7 +52,7 @@ def test_lineage_of_a_model_tells_what_it_was_trained_on_and_what_used_it(judged
     assert uses["was judged"].facts == {"force_rmse_eV_per_A": 0.4, "report": nodes["evaluate"].outputs.report.pk}
 
 
-@pytest.mark.parametrize("name", ["sample", "selected", "batch", "tests", "fit", "ensemble", "iteration"])
+@pytest.mark.parametrize("name", ["sample", "chosen", "batch", "tests", "fit", "ensemble", "iteration"])
 def test_all_that_was_made_in_an_iteration_knows_campaign_iteration_and_stage(judged, name):
     for number, stage in ((1, "melt"), (2, "surface")):
         campaign, key, told = place_of(judged.nodes[name, number])
@@ -148,12 +148,15 @@ def test_why_a_frame_was_chosen_names_criterion_score_rank_and_committee(judged,
     deviation.base.attributes.set("refused", [None])
     store_process(orm.CalcJobNode, "DescribeJob", inputs={"candidates": candidates, "ensemble": committee},
                   outputs={"deviation": deviation})  # fmt: skip
-    note = {"criterion": "grade", "score": 2.5, "rank": 1, "level": "candidate", "window": [0.1, 1.0], "reason": "grade 2.5"}
+    note = {
+        "use": "train", "criterion": "grade", "score": 2.5, "rank": 1, "level": "candidate", "window": [0.1, 1.0],
+        "reason": "grade 2.5",
+    }  # fmt: skip
     chosen = frame.copy()
     chosen.info["origin"] = {**frame.info["origin"], "chosen": note}
     selected = FramesData.from_frames([chosen])
     inputs = {"candidates": candidates, "deviation": deviation, "settings": orm.Dict({}), "seed": orm.Int(3)}
-    store_process(orm.CalcFunctionNode, "select_frames", inputs=inputs, outputs={"selected": selected})
+    store_process(orm.CalcFunctionNode, "select_frames", inputs=inputs, outputs={"chosen": selected})
     (found,) = provenance.frame_lineage(frame_id(frame))
     (event,) = [event for event in found.events if event.kind == "select"]
     assert event.facts == {**note, "as": "frame to train on", "seed": 3, "committee": committee.pk}

@@ -22,7 +22,7 @@ def test_iterations_tell_counts_labels_and_errors(finished):
     assert (first.failed_labels, first.failures) == (1, {"force … eV/A": 1})
     assert (second.training_frames, second.terms) == (3, 11.0)
     assert (first.held_out_error, first.test_error, first.final_error, second.final_error) == (0.35, 0.4, 0.3, 0.2)
-    assert (first.jobs_done, first.jobs) == (5, 5)
+    assert (first.jobs_done, first.jobs) == (4, 4)
     assert first.seconds == pytest.approx(46)
     assert first.nodes["batch"] == finished.nodes["batch", 1].pk
 
@@ -56,7 +56,7 @@ def test_a_step_that_failed_stops_its_iteration(campaign, store_process):
         ({"trust_levels": "finished"}, "sampling"),
         ({"sample": "finished"}, "sampling"),
         ({"sample": "finished", "describe": "waiting"}, "describing"),
-        ({"select": "finished", "label": "finished", "label_test": "waiting"}, "labelling"),
+        ({"select": "finished", "label": "waiting"}, "labelling"),
         ({"label": "finished", "train": "running"}, "training"),
         ({"sample": "finished", "sample_ahead": "waiting"}, "sampling"),
     ],
@@ -97,7 +97,7 @@ def test_direct_children_of_a_campaign_are_structures_and_iterations(finished):
         "describe",
         "select",
         "label",
-        "label_test",
+        "divide",
         "train",
     ]
     places = provenance.Places(finished.node, steps)
@@ -115,8 +115,8 @@ def test_timeline_gives_the_time_in_which_jobs_really_ran(finished):
     fit = intervals["iteration_01/train/fit"]
     assert (fit.start, fit.end, fit.kind, fit.process) == (finished.time(42), finished.time(52), "job", "FitJob")
     assert intervals["structures"].kind == "function"
-    # five jobs, a selection and two words on failed labels per iteration, and the structures
-    assert len(intervals) == 17
+    # four jobs, a selection, a word on failed labels and a division of labels per iteration, and the structures
+    assert len(intervals) == 15
 
 
 def test_a_job_never_runs_longer_than_until_it_was_fetched(campaign):
@@ -170,13 +170,14 @@ def test_every_node_that_holds_a_frame_is_found_by_its_id_or_its_beginning(finis
     identity = frame_id(finished.pool[0])
     expected = [
         finished.nodes["sample", 1].outputs.candidates.pk,
-        finished.nodes["selected", 1].pk,
+        finished.nodes["chosen", 1].pk,
+        finished.nodes["label", 1].outputs.labelled.pk,
         finished.nodes["batch", 1].pk,
     ]
     for text in (identity, identity[:8]):
         places = provenance.find_frame(text)
         assert [place.pk for place in places] == expected
-        assert [place.labelled for place in places] == [False, False, True]
+        assert [place.labelled for place in places] == [False, False, True, True]
     for place in places:
         node = finished.frames_type.collection.get(id=place.pk)
         assert frame_id(node.get_frames()[place.index]) == identity
@@ -269,7 +270,7 @@ def test_lineage_of_a_label_that_was_taken_over_goes_back_to_the_job_that_made_i
     events = [event for found in provenance.frame_lineage(identity) for event in found.events if event.pk == process.pk]
     facts = events[0].facts
     assert (facts["taken_over_from"], facts["of_frame"]) == (gathered.pk, identity)
-    assert facts["computed_by"] == finished.nodes["batch", 1].creator.pk
+    assert facts["computed_by"] == finished.nodes["label", 1].pk
     assert facts["in_campaign"] == finished.node.pk
     assert "seconds" not in facts  # they were paid for before
 
@@ -430,10 +431,10 @@ def test_folders_that_jobs_left_are_counted_until_they_are_cleaned(campaign):
 
     jobs = [step.pk for step in provenance.steps_below(campaign.node) if step.kind == "job"]
     (paths,) = provenance.folders_left(jobs).values()
-    assert len(paths) == 10
+    assert len(paths) == 8
     folder = orm.load_node(jobs[0]).outputs.remote_folder
     folder.base.extras.set(folder.KEY_EXTRA_CLEANED, True)
-    assert len(provenance.folders_left(jobs)["nowhere"]) == 9
+    assert len(provenance.folders_left(jobs)["nowhere"]) == 7
 
 
 def test_disk_counts_bytes_and_inodes_and_what_is_free(aiida_profile, aiida_localhost, tmp_path):
@@ -460,7 +461,7 @@ def test_ancestry_goes_back_to_the_structures(finished):
     found = provenance.ancestry(finished.nodes["ensemble", 1])
     pks = [item.pk for item in found]
     assert pks[0] == finished.nodes["fit", 1].pk
-    assert {finished.nodes["batch", 1].pk, finished.nodes["selected", 1].pk, finished.structures.pk} <= set(pks)
+    assert {finished.nodes["batch", 1].pk, finished.nodes["chosen", 1].pk, finished.structures.pk} <= set(pks)
     assert {item.depth for item in provenance.ancestry(finished.nodes["ensemble", 1], depth=2)} == {1, 2}
 
 

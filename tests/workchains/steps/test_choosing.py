@@ -7,7 +7,7 @@ from ase.build import bulk
 
 from alworkflows.settings import Criterion, Diversity, SelectionSettings
 from workchains.data.frames import FramesData
-from workchains.steps.select import select_frames
+from workchains.steps.select import ids_by_use, select_frames
 
 F = 20
 
@@ -48,13 +48,22 @@ def choose(candidates, data, given, **marks):
     return select_frames.run_get_node(candidates=candidates, deviation=data, settings=given, seed=Int(3), **marks)
 
 
+def to_train_on(outputs):
+    """Return the frames that were chosen to train on; each says itself what it is for."""
+    node = outputs["chosen"]
+    frames = dict(zip(node.ids, node.get_frames(), strict=True))
+    assert [frame.info["origin"]["chosen"]["use"] for frame in frames.values()] == node.base.attributes.get("uses")
+    return [frames[identity] for identity in ids_by_use(node)["train"]]
+
+
 @pytest.mark.parametrize("criterion", list(Criterion))
 def test_each_choice_says_why(candidates, criterion):
     given = settings(criterion=criterion, diversity=Diversity.CUR)
     outputs, node = choose(candidates, deviation(refused=(4,)), given)
     assert node.is_finished_ok
-    assert len(outputs["selected"]) == 5
-    for frame in outputs["selected"].get_frames():
+    frames = to_train_on(outputs)
+    assert len(frames) == 5
+    for frame in frames:
         note = frame.info["origin"]["chosen"]
         assert note["criterion"] == criterion
         assert note["window"] == [0.1, 1.0]
@@ -72,14 +81,14 @@ def test_the_window_decides_what_may_be_chosen(candidates):
     outputs, _ = choose(candidates, data, settings((0.4, 0.6), budget_now=F))
     inside = ((data.get_array("disagreement") >= 0.4) & (data.get_array("disagreement") <= 0.6)).sum()
     assert outputs["selection"]["counts"]["candidate"] == inside
-    assert all(0.4 <= frame.info["origin"]["chosen"]["disagreement"] <= 0.6 for frame in outputs["selected"].get_frames())
+    assert all(0.4 <= frame.info["origin"]["chosen"]["disagreement"] <= 0.6 for frame in to_train_on(outputs))
 
 
 def test_without_an_ensemble_nothing_is_accurate_yet(candidates):
     outputs, _ = choose(candidates, deviation(ensemble=False, grade=False), settings(window=None))
     assert outputs["selection"]["accurate_share"] is None
     assert outputs["selection"]["window"] is None
-    assert {frame.info["origin"]["chosen"]["criterion"] for frame in outputs["selected"].get_frames()} == {"diversity"}
+    assert {frame.info["origin"]["chosen"]["criterion"] for frame in to_train_on(outputs)} == {"diversity"}
 
 
 def test_what_was_chosen_before_is_not_chosen_again(candidates):
@@ -87,9 +96,9 @@ def test_what_was_chosen_before_is_not_chosen_again(candidates):
     first, _ = choose(candidates, data, settings())
     second, _ = choose(candidates, data, settings(budget_now=F), iteration_01=first["fingerprints"])
     assert first["fingerprints"].get_array("fingerprints").shape == (5, 6)
-    before = set(first["selected"].ids) | set(first["test"].ids)
+    before = set(first["chosen"].ids)
     assert set(first["fingerprints"].base.attributes.get("ids")) == before
-    assert not before & (set(second["selected"].ids) | set(second["test"].ids))
+    assert not before & set(second["chosen"].ids)
     assert second["selection"]["counts"]["known"] == len(before)
 
 
@@ -98,7 +107,7 @@ def test_a_description_without_grades_or_species_serves_the_disagreement(candida
     for name in ("disagreement", "fingerprints"):
         short.set_array(name, whole.get_array(name))
     short.base.attributes.set("refused", [None] * F)
-    assert choose(candidates, short, settings())[0]["selected"].ids == choose(candidates, whole, settings())[0]["selected"].ids
+    assert choose(candidates, short, settings())[0]["chosen"].ids == choose(candidates, whole, settings())[0]["chosen"].ids
 
 
 @pytest.mark.parametrize(
