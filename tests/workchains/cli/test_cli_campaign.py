@@ -127,7 +127,7 @@ def test_check_tries_every_part_and_spends_nothing(file, monkeypatch):
 
     monkeypatch.setattr(session, "activate", stored)
     text = " ".join(typed(check, file()).split())
-    assert "at most 3 iterations, 50 candidates, 34 labels, 24 jobs" in text
+    assert "at most 3 iterations, 50 candidates, 34 labels, 19 jobs" in text
     assert "structure cell: Cu32" in text
     assert "calculator emt" in text
     assert "stage melt: melt: 200 steps of cell, 4 frames" in text

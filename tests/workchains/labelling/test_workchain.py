@@ -127,7 +127,7 @@ def test_frames_are_cut_into_slices(chunk, jobs, sizes):
 
 def test_the_most_wanted_frames_go_first_and_a_job_keeps_the_order_of_the_frames(chain):
     made = chain(atoms(0, 5, [0.1, 0.5, 0.2, 0.9, 0.5]), chunk=2)
-    assert [list(task["indices"]) for task in made.ctx.tasks.values()] == [[1, 3], [2, 4], [0]]
+    assert [list(task["indices"]) for task in made.ctx.tasks.values()] == [[1, 3], [4], [0, 2]]
 
 
 # ------------------------------------------------------------------------------------------------------------- failures
