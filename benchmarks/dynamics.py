@@ -153,7 +153,7 @@ def force_times(ensemble, atoms, repeats=5):
     from alworkflows.descriptors.verlet import VerletList
 
     every = ensemble.groups[0].committee
-    one = ensemble.members[0].alone
+    one = ensemble.members[0].as_committee
     atoms = atoms.copy()
     atoms.rattle(0.1, seed=1)
     pairs, deform = VerletList(CUTOFF, 0.6).update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)

@@ -164,7 +164,7 @@ def main():
         rest = [index for index in range(len(held)) if index not in hot]
         for name, some in (("hot frames", hot), ("the others (volume scans)", rest)):
             print(f"\njudged on {name} alone:")
-            print_comparison(found.judged(held, some), len(pool), len(some))
+            print_comparison(found.evaluated_on(held, some), len(pool), len(some))
     if given.plot:
         save(plot_efficiency(found), Path(given.plot))
     if given.json:

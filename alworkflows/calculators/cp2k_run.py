@@ -17,7 +17,7 @@ from alworkflows.calculators.failures import FailureKind, LabelError
 if TYPE_CHECKING:
     from alworkflows.calculators.contract import Work
 
-__all__ = ["Cp2kInput", "Cp2kSinglePoint", "judge_output"]
+__all__ = ["Cp2kInput", "Cp2kSinglePoint", "check_output"]
 
 #: Characters of a reason that is kept from CP2K's own words.
 LONGEST_REASON = 300
@@ -84,7 +84,7 @@ class Cp2kSinglePoint(Calculator):
         except (AssertionError, OSError, ValueError, RuntimeError) as error:
             raise self._death(output, error) from error
         said = output.read_text(errors="replace")
-        judge_output(said)
+        check_output(said)
         found = self._program.results
         self.results = {
             "energy": found["energy"],
@@ -112,13 +112,13 @@ class Cp2kSinglePoint(Calculator):
         said = output.read_text(errors="replace") if output.exists() else ""
         self.end()
         try:
-            judge_output(said)
+            check_output(said)
         except LabelError as found:
             return found
         return LabelError(FailureKind.CRASH, f"CP2K ended without a result: {type(error).__name__} {error}".strip())
 
 
-def judge_output(said: str) -> None:
+def check_output(said: str) -> None:
     """Raise a :class:`LabelError` if CP2K's output says that there is no label to believe."""
     if "SCF run NOT converged" in said:
         steps = re.findall(r"Leaving inner SCF loop after reaching\s+(\d+) steps", said)

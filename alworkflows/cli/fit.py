@@ -103,7 +103,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
             transfers=data.transfers,
             references=data.references,
         )
-        judged = force_errors(ensemble, data.testing) if data.testing else None
+        on_tests = force_errors(ensemble, data.testing) if data.testing else None
     ensemble.save(target)
     result = {
         "model": str(target),
@@ -111,8 +111,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         "frames": len(data.training),
         "test_frames": len(data.testing),
         "fit": report,
-        "test": judged["summary"] if judged else None,
-        "pictures": [] if folder is None else _draw(report["groups"], judged, folder),
+        "test": on_tests["summary"] if on_tests else None,
+        "pictures": [] if folder is None else _draw(report["groups"], on_tests, folder),
     }
     for pair, shortest in [item for group in report["groups"] for item in group.get("baseline_reaches", {}).items()]:
         near = f"{pair} come as near as {shortest:.2f} A, and the repulsion reaches farther"

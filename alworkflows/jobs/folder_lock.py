@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["OUTPUT", "alone"]
+__all__ = ["OUTPUT", "lock_folder"]
 
 OUTPUT = "output.json"
 LOCK = ".running"
@@ -22,7 +22,7 @@ MANAGED = ".aiida"
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[dict[str, Any] | None]:
+def lock_folder(folder: Path) -> Iterator[dict[str, Any] | None]:
     """Hold a job's folder; yield the result that another job left in it, or None if there is work to do.
 
     Where the file system knows no locks, nothing is held.

@@ -52,19 +52,19 @@ def _fit(spec: FitSpec, folder: Path, deadline: Deadline, restarts: int) -> FitR
         deadline=deadline,
     )
     ensemble.save(folder / "ensemble.npz")
-    judged = force_errors(ensemble, testing) if testing else None
+    on_tests = force_errors(ensemble, testing) if testing else None
     return FitResult.of(
         fit=report,
-        test=judged["summary"] if judged else None,
-        test_points=_by_batch({Path(name).stem: batches[name] for name in spec.tests}, judged) if judged else {},
+        test=on_tests["summary"] if on_tests else None,
+        test_points=_by_batch({Path(name).stem: batches[name] for name in spec.tests}, on_tests) if on_tests else {},
         training_frames=report["frames"],
         test_frames=len(testing),
         restarts=restarts,
     )
 
 
-def _by_batch(tests: dict[str, list[Atoms]], judged: dict[str, Any]) -> dict[str, FrameErrors]:
-    """Return the errors on the test frames, which stand one after the other in ``judged``, batch by batch."""
+def _by_batch(tests: dict[str, list[Atoms]], on_tests: dict[str, Any]) -> dict[str, FrameErrors]:
+    """Return the errors on the test frames, which stand one after the other in ``on_tests``, batch by batch."""
     columns, first = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms"), 0
     by_batch: dict[str, FrameErrors] = {}
     for batch, frames in tests.items():
@@ -72,7 +72,7 @@ def _by_batch(tests: dict[str, list[Atoms]], judged: dict[str, Any]) -> dict[str
         by_batch[batch] = FrameErrors(
             id=tuple(map(frames_io.frame_id, frames)),
             atoms=tuple(map(len, frames)),
-            **{name: judged[name][own].tolist() for name in columns},
+            **{name: on_tests[name][own].tolist() for name in columns},
         )
         first = own.stop
     return by_batch

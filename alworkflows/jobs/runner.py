@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from alworkflows.errors import InputError, unknown
-from alworkflows.jobs.folder_lock import OUTPUT, alone
+from alworkflows.jobs.folder_lock import OUTPUT, lock_folder
 from alworkflows.jobs.results import JobResult, Refusal, Usage
 from alworkflows.jobs.specs import JobSpec
 from alworkflows.jobs.verbs import VERBS
@@ -42,7 +42,7 @@ def run(verb: str, path: str | os.PathLike[str], age: float = 0.0) -> dict[str, 
     path = Path(path)
     if not path.parent.is_dir():  # there is nowhere to say so in a file
         raise InputError(f"{path}: no such file")
-    with alone(path.parent) as done:
+    with lock_folder(path.parent) as done:
         return done if done is not None else _run(verb, path, age)
 
 

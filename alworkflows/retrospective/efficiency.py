@@ -30,7 +30,7 @@ class Curve:
     chosen: list[int]
     models: list[PoolModel] = field(default_factory=list, repr=False)
 
-    def judged(self, held: LabelledSet, indices: Sequence[int] | None = None) -> Curve:
+    def evaluated_on(self, held: LabelledSet, indices: Sequence[int] | None = None) -> Curve:
         """Return the same run judged on other frames, or on some of a set."""
         found = [model.errors(held, indices) for model in self.models]
         return replace(self, errors={name: np.array([errors[name] for errors in found]) for name in ERRORS})
@@ -148,9 +148,11 @@ class Comparison:
     curves: dict[str, list[Curve]]
     half: int
 
-    def judged(self, held: LabelledSet, indices: Sequence[int] | None = None) -> Comparison:
+    def evaluated_on(self, held: LabelledSet, indices: Sequence[int] | None = None) -> Comparison:
         """Return the same runs judged on other frames, or on some of a set."""
-        return replace(self, curves={rule: [curve.judged(held, indices) for curve in runs] for rule, runs in self.curves.items()})
+        return replace(
+            self, curves={rule: [curve.evaluated_on(held, indices) for curve in runs] for rule, runs in self.curves.items()}
+        )
 
     @property
     def targets(self) -> dict[str, float]:

@@ -93,7 +93,7 @@ class _Run:
             return stop
         more: dict[str, object] = {"phase": phase.label} if phase.label else {}
         if self.disagreement:
-            value, stop = self.disagreement.judge(self.driver.results["disagreement"])
+            value, stop = self.disagreement.compare(self.driver.results["disagreement"])
             more["disagreement"] = value
         if stop is None or not self.sound:
             # a first state on which the ensemble already disagrees is all there is to show

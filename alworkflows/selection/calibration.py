@@ -128,9 +128,9 @@ class Quality:
     rank_correlation
         Spearman's, of disagreement and error; None for fewer than three points or a constant.
     coverage, coverage_n
-        Share of the ``coverage_n`` judged frames, none of which the judging calibration had seen, whose error lay below the
-        bound; None if there were none to judge on.
-    judged
+        Share of the ``coverage_n`` frames it was checked on, none of which that calibration had seen, whose error lay below the
+        bound; None if there were none to check on.
+    checked_on
         ``newest``: the newest batch by a calibration on all before it; ``cross-validation``: each fold by one on the others.
     factor
         Median of error over disagreement: how many times the committee is too sure of itself.
@@ -139,7 +139,7 @@ class Quality:
     rank_correlation: float | None
     coverage: float | None
     coverage_n: int
-    judged: str
+    checked_on: str
     factor: float | None
 
 
@@ -178,7 +178,7 @@ def quality(points: Points, coverage: float, earlier: Points | None = None, newe
     coverage
         As of :func:`calibrate`.
     earlier, newest
-        Frames to calibrate on and frames to judge that calibration on; without usable ones: cross-validation over ``points``.
+        Frames to calibrate on and frames to check that calibration on; without usable ones: cross-validation over ``points``.
     """
     d, e = _sound(*points)
     positive = (d > 0) & (e > 0)
@@ -194,8 +194,8 @@ def quality(points: Points, coverage: float, earlier: Points | None = None, newe
     for held in _folds(len(d)) if len(d) > 1 else []:
         others = calibrate(d[~held], e[~held], coverage)
         inside[held] = others is not None and e[held] <= others.bound(d[held])
-    judged = len(d) if len(d) > 1 else 0
-    return Quality(rank, float(inside.mean()) if judged else None, judged, "cross-validation", factor)
+    checked = len(d) if len(d) > 1 else 0
+    return Quality(rank, float(inside.mean()) if checked else None, checked, "cross-validation", factor)
 
 
 def describe(calibration: Calibration | None, found: Quality) -> str:
@@ -208,7 +208,7 @@ def describe(calibration: Calibration | None, found: Quality) -> str:
     if found.rank_correlation is not None:
         said += f"; rank correlation {found.rank_correlation:.2f}"
     if found.coverage is not None:
-        whose = "of the newest batch" if found.judged == "newest" else "left out in turn"
+        whose = "of the newest batch" if found.checked_on == "newest" else "left out in turn"
         said += f"; of {found.coverage_n} frames {whose}, {found.coverage:.0%} lie below the bound for {calibration.coverage:.0%}"
     if found.factor is not None:
         said += f"; the largest error is {found.factor:.3g} times the disagreement (median)"

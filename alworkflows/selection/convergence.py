@@ -12,7 +12,7 @@ import numpy as np
 from alworkflows.frame_errors import FrameErrors
 from alworkflows.settings import Combine, Convergence
 
-__all__ = ["Decision", "Ending", "judge", "stage_error"]
+__all__ = ["Decision", "Ending", "decide", "stage_error"]
 
 
 class Ending(StrEnum):
@@ -83,7 +83,7 @@ def stage_error(points: Mapping[str, FrameErrors], names: Sequence[str], only: s
     return float(np.sqrt((atoms * errors**2).sum() / atoms.sum()))
 
 
-def judge(
+def decide(
     rule: Convergence,
     share: float | None,
     now: Mapping[str, FrameErrors],

@@ -92,7 +92,7 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
     """Return the trust window for a stage.
 
     ``calibration`` of the result: ``n`` frames it rests on, ``scope`` (``stage``, ``all`` or ``none``), ``rank_correlation``,
-    ``coverage`` found on ``coverage_n`` frames (``judged``: ``newest`` or ``cross-validation``) against ``stated_coverage``,
+    ``coverage`` found on ``coverage_n`` frames (``checked_on``: ``newest`` or ``cross-validation``) against ``stated_coverage``,
     ``factor``, ``points`` ([disagreement, error, stage] of all test frames), ``curve`` ([disagreement, expected, bound]),
     ``sentence``.
 
@@ -249,7 +249,7 @@ def _record(
         "rank_correlation": found.rank_correlation,
         "coverage": found.coverage,
         "coverage_n": found.coverage_n,
-        "judged": found.judged,
+        "checked_on": found.checked_on,
         "stated_coverage": coverage,
         "factor": found.factor,
         "points": {

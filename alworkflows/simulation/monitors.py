@@ -76,9 +76,9 @@ class DisagreementMonitor:
 
     def look(self, atoms: Atoms) -> tuple[float, Stop | None]:
         """Return the disagreement of the atoms as they are (eV/A), and a stop if it is too large or not a number."""
-        return self.judge(self.driver.disagreement(atoms))
+        return self.compare(self.driver.disagreement(atoms))
 
-    def judge(self, deviation: np.ndarray) -> tuple[float, Stop | None]:
+    def compare(self, deviation: np.ndarray) -> tuple[float, Stop | None]:
         """Return the same from the deviation of the forces at each atom (N,), eV/A."""
         value = float(np.max(deviation))
         if value <= self.upper:

@@ -25,14 +25,14 @@ OF_ITERATION = (
     (CampaignStatus.COMMITTEE_TOO_SMALL, "the ensemble would have too few members to disagree: {message}"),
     (CampaignStatus.LABELLING_FAILED, "stage {stage}: labelling failed: {message}"),
     (CampaignStatus.LEVELS_UNUSABLE, "stage {stage}: the trust levels cannot be used: {message}"),
-    (CampaignStatus.JUDGEMENT_FAILED, "stage {stage}: judging whether it converged failed: {message}"),
+    (CampaignStatus.DECISION_FAILED, "stage {stage}: deciding whether it converged failed: {message}"),
     (CampaignStatus.STOPPED, "stage {stage}: stopped as asked, with {labels} labels; what was in flight was waited for"),
     (CampaignStatus.NOT_APPROVED, "stage {stage}: {labels} labels were not approved"),
 )
 
 _OF_CAMPAIGN = (
     (CampaignStatus.STRUCTURES_REFUSED, "the starting structures cannot be used: {message}"),
-    (CampaignStatus.EVALUATION_FAILED, "judging the ensembles failed: {message}"),
+    (CampaignStatus.EVALUATION_FAILED, "evaluating the ensembles failed: {message}"),
     (CampaignStatus.ITERATION_FAILED, "{what} broke off: {message}"),
     (CampaignStatus.BUDGET_EXHAUSTED, "stage {stage}: the budget is used up: {used}"),
     (CampaignStatus.NOT_CONVERGED, "all stages are done with {labels} labels, but not all converged: {stages}"),

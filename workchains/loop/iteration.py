@@ -252,7 +252,7 @@ class IterationWorkChain(LabelsFrames):
         outputs = self.call_or_end(
             "decide",
             decide_convergence,
-            CampaignStatus.JUDGEMENT_FAILED,
+            CampaignStatus.DECISION_FAILED,
             selection=self.product("selection"),
             settings=Dict(settings),
             **{name: report for name, report in reports.items() if report is not None},

@@ -143,7 +143,7 @@ class CampaignStatus(IntEnum):
     LABELLING_FAILED = 420
     LEVELS_UNUSABLE = 421
     GIVEN_DATA_REFUSED = 422
-    JUDGEMENT_FAILED = 423
+    DECISION_FAILED = 423
     #: an iteration was killed, or something in it was not foreseen
     ITERATION_FAILED = 424
     BUDGET_EXHAUSTED = 701

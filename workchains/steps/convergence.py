@@ -6,7 +6,7 @@ from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict
 
 from alworkflows.errors import InputError
-from alworkflows.selection.convergence import judge
+from alworkflows.selection.convergence import decide
 from alworkflows.settings import Convergence, parse
 from workchains.processes.exit_statuses import FunctionStatus
 from workchains.steps.trust_levels import errors_on_tests
@@ -32,7 +32,7 @@ def decide_convergence(selection: Dict, settings: Dict, **more: Dict) -> Dict | 
     values = settings.get_dict()
     try:
         errors = {name: errors_on_tests(more[name].get_dict()) if name in more else {} for name in ("now", "before")}
-        decision = judge(
+        decision = decide(
             parse(Convergence, values["convergence"], "convergence"),
             selection["accurate_share"],
             errors["now"],

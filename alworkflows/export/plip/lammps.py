@@ -129,8 +129,8 @@ def _write_stock(folder: Path, mean: PlipTerms, blocks: Blocks, species: Sequenc
         coefficients += [f"pair_coeff {s + 1} {t + 1} zbl {charges[s]} {charges[t]}" for s, t in mean.baseline.pairs]
     if blocks.three.any() or not styles:
         many = np.zeros_like(blocks.many) if densities else blocks.many
-        alone = replace(blocks, two=np.zeros_like(blocks.two), many=many, fixed=None)
-        _write_plip(folder / "three.plip", mean, alone, mean.reference_energies[0])
+        three_body = replace(blocks, two=np.zeros_like(blocks.two), many=many, fixed=None)
+        _write_plip(folder / "three.plip", mean, three_body, mean.reference_energies[0])
         files.append("three.plip")
         styles.append("plip")
         coefficients.append(f"pair_coeff * * plip three.plip {symbols}")

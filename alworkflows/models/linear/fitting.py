@@ -193,10 +193,10 @@ class Fit:
         mean = weights.mean(axis=0)
         support, none = np.flatnonzero(mean), np.zeros(len(self.species))
 
-        def judge(sets: dict[str, Normal]) -> dict[str, float]:
+        def errors_on(sets: dict[str, Normal]) -> dict[str, float]:
             return {name: sums.restricted(support).error(mean[support], none) or 0.0 for name, sums in sets.items()}
 
-        return Errors(float(np.mean(train)), held_out, judge(self._tests), judge(self._transfers))
+        return Errors(float(np.mean(train)), held_out, errors_on(self._tests), errors_on(self._transfers))
 
     # ------------------------------------------------------------------------------------------------ models
 

@@ -77,17 +77,17 @@ class LinearModel(Model):
         return kind(descriptors, weights, energies, baseline_of(first.baseline, descriptors), first.make)
 
     @cached_property
-    def alone(self) -> LinearCommittee:
+    def as_committee(self) -> LinearCommittee:
         """The model as a committee of one."""
         return self.together([self])
 
     def evaluate(self, atoms: Atoms) -> Evaluation:
         """Return what it says of a frame."""
-        return self.alone.evaluate(atoms)
+        return self.as_committee.evaluate(atoms)
 
     def evaluator(self, skin: float = SKIN) -> Evaluator:
         """Return what follows one structure through dynamics."""
-        return self.alone.evaluator(skin)
+        return self.as_committee.evaluator(skin)
 
     def pack(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Return descriptors and baseline as settings, weights and reference energies as arrays."""

@@ -136,17 +136,17 @@ def test_a_program_that_is_missing_is_named():
 
 
 def test_cp2ks_own_words():
-    from alworkflows.calculators.cp2k_run import judge_output
+    from alworkflows.calculators.cp2k_run import check_output
     from alworkflows.calculators.failures import LabelError
 
-    judge_output("  *** SCF run converged in 12 steps ***")
+    check_output("  *** SCF run converged in 12 steps ***")
     with pytest.raises(LabelError, match="not converged after 60 steps") as caught:
-        judge_output("  Leaving inner SCF loop after reaching    60 steps.\n *** WARNING SCF run NOT converged ***")
+        check_output("  Leaving inner SCF loop after reaching    60 steps.\n *** WARNING SCF run NOT converged ***")
     assert caught.value.kind == FailureKind.UNCONVERGED
     box = " *   ___       *\n * [ABORT]     *\n *  \\___/   {}  *\n *    |        *\n ===== Routine Calling Stack =====\n"
     for words, kind in (("unknown subsection FOO", FailureKind.REFUSED), ("could not allocate 3 GB", FailureKind.MEMORY)):
         with pytest.raises(LabelError, match=words) as caught:
-            judge_output(box.format(words))
+            check_output(box.format(words))
         assert caught.value.kind == kind
 
 

@@ -48,7 +48,7 @@ class TestLinearPlip(ModelContract):
         return models["plip"]
 
     def test_its_committee_has_what_plip_can(self, model):
-        assert type(model.alone) is PlipCommittee
+        assert type(model.as_committee) is PlipCommittee
 
     def test_predictions_are_the_design_rows_times_the_weights(self, model):
         atoms = structure(34)
@@ -71,7 +71,7 @@ class TestLinearChebyshev(ModelContract):
         return models["chebyshev"]
 
     def test_nothing_is_folded(self, model):
-        assert type(model.alone) is LinearCommittee
+        assert type(model.as_committee) is LinearCommittee
 
 
 class TestLinearTrainerOnPlip(TrainerContract):
@@ -97,7 +97,7 @@ def test_a_set_that_folds_but_knows_no_baseline_adds_it_apart():
     whole = LinearModel(
         SETTINGS, SPECIES, rng.normal(size=LinearModel(SETTINGS, SPECIES, energies, energies).descriptors.size), energies, given
     )
-    plip = whole.alone
+    plip = whole.as_committee
     apart = FoldedCommittee(plip.descriptors, plip.weights, plip.reference_energies, Baseline(given, plip.descriptors))
     atoms = bulk("ZnO", "zincblende", a=4.0)
     atoms.rattle(0.1, seed=1)

@@ -138,7 +138,7 @@ def test_quality_is_judged_on_the_newest_batch():
     earlier = committee(50, 11)
     d, e = committee(200, 12)
     found = quality((np.append(earlier[0], d), np.append(earlier[1], e)), 0.9, earlier, (d, e))
-    assert (found.judged, found.coverage_n) == ("newest", 200)
+    assert (found.checked_on, found.coverage_n) == ("newest", 200)
     assert found.coverage == pytest.approx((e <= calibrate(*earlier, 0.9).bound(d)).mean())
     harder = quality((d, e), 0.9, earlier, (d, 5.0 * e))
     assert harder.coverage < 0.2
@@ -146,7 +146,7 @@ def test_quality_is_judged_on_the_newest_batch():
 
 def test_quality_of_one_batch_is_cross_validated():
     found = quality(committee(300, 13), 0.9)
-    assert (found.judged, found.coverage_n) == ("cross-validation", 300)
+    assert (found.checked_on, found.coverage_n) == ("cross-validation", 300)
     assert found.coverage == pytest.approx(0.9, abs=0.05)
     assert found.rank_correlation > 0.8
     assert found.factor == pytest.approx(15, rel=0.2)

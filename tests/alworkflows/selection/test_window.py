@@ -73,12 +73,12 @@ def test_the_curve_spans_frames_and_levels():
 def test_the_newest_batch_judges_what_those_before_said():
     batches = [batch(40, seed=1), batch(20, seed=2)]
     found = find_window(TrustLevels(), 0.05, batches, "melt").calibration
-    assert (found["judged"], found["coverage_n"], found["n"]) == ("newest", 20, 60)
+    assert (found["checked_on"], found["coverage_n"], found["n"]) == ("newest", 20, 60)
     worse = find_window(TrustLevels(), 0.05, [batches[0], batch(20, seed=2, factor=40.0)], "melt").calibration
     assert worse["coverage"] < 0.3 < 0.6 < found["coverage"]
     assert "of 20 frames of the newest batch" in worse["sentence"]
     alone = find_window(TrustLevels(), 0.05, batches[:1], "melt").calibration
-    assert (alone["judged"], alone["coverage_n"]) == ("cross-validation", 40)
+    assert (alone["checked_on"], alone["coverage_n"]) == ("cross-validation", 40)
 
 
 def test_few_frames_say_so():

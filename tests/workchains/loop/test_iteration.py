@@ -478,7 +478,7 @@ def test_a_judgement_that_fails(iterating, monkeypatch):
     process.run_decide()
     code = process.results()
     assert code.status == 423
-    assert "stage melt: judging whether it converged failed: " in code.message
+    assert "stage melt: deciding whether it converged failed: " in code.message
     assert "unknown key 'accurate'" in code.message
 
 
