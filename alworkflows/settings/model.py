@@ -123,6 +123,10 @@ class ModelSettings(RootModel[Annotated[tuple[Group, ...], BeforeValidator(_list
     def _enough(self) -> ModelSettings:
         if self.members < 2:
             raise ValueError(f"members: expected at least two in all, so that they can disagree, got {self.members}")
+        for index, group in enumerate(self.root):
+            if not group.is_trained and group in self.root[:index]:
+                same = self.root.index(group)
+                raise ValueError(f"{index}: the same pretrained model as {same}: copies only seem to agree; give other weights")
         return self
 
     @model_serializer(mode="wrap")
