@@ -11,7 +11,7 @@ from alworkflows.descriptors.plip.flat import DEGREE, FlatModels
 
 __all__ = ["write_model"]
 
-FORMAT, VERSION = "alworkflows-plip", 2
+FORMAT, VERSION = "alworkflows-plip", 3
 
 
 def write_model(path: Path, flat: FlatModels, species: Sequence[str], energies: np.ndarray) -> None:
@@ -19,7 +19,7 @@ def write_model(path: Path, flat: FlatModels, species: Sequence[str], energies: 
     if flat.models != 1:
         raise ValueError(f"expected one model, got {flat.models}")
     arrays = {
-        "levels": energies,
+        "reference_energies": energies,
         "range": np.array([flat.cutoff, flat.inner, flat.outer]),
         "size": np.array([flat.lmax, flat.bins, DEGREE + 1, flat.linear, flat.angular, flat.most]),
         **{name: values for name, values in flat.arrays().items() if isinstance(values, np.ndarray)},

@@ -18,7 +18,7 @@
 #include "plip.h"
 
 #define FORMAT "alworkflows-plip"
-#define VERSION 2
+#define VERSION 3
 
 #define ARRAYS 15
 
@@ -28,7 +28,7 @@ struct Plip {
     Centre centre;
     long room;           /* neighbours that `centre` has room for; 0: not open */
     char symbol[MOST_KINDS][4];
-    double level[MOST_KINDS];
+    double reference_energy[MOST_KINDS];
 };
 
 /* ------------------------------------------------------------------ the file: a name, how many numbers, the numbers */
@@ -115,24 +115,24 @@ static void read_model(Reader *r, Plip *p)
     static const char *name[ARRAYS] = {"slots", "used", "rows", "function", "table", "own", "place", "own_function", "entry", "column",
                                        "coupling", "begin", "slot", "power", "weight"};
     static const char kind[ARRAYS] = "iiiidliilidliid"; /* int, long, double */
-    long n[ARRAYS], levels, ranges, sizes, species = expect(r, "species");
+    long n[ARRAYS], energies, ranges, sizes, species = expect(r, "species");
     void **a = p->array;
     if (species < 1 || species > MOST_KINDS) refuse(r, "expected 1 to %d species, got %ld", MOST_KINDS, species);
     for (long s = 0; !r->failed && s < species; s++)
         if (fscanf(r->file, "%3s", p->symbol[s]) != 1) refuse(r, "expected %ld chemical symbols, got %ld", species, s);
-    double *level = read_doubles(r, "levels", &levels), *range = read_doubles(r, "range", &ranges);
+    double *energy = read_doubles(r, "reference_energies", &energies), *range = read_doubles(r, "range", &ranges);
     int *size = read_integers(r, "size", 0, &sizes);
     for (int i = 0; i < ARRAYS; i++) a[i] = kind[i] == 'd' ? (void *)read_doubles(r, name[i], n + i) : read_integers(r, name[i], kind[i] == 'l', n + i);
-    if (!r->failed && (levels != species || ranges != 3 || sizes != 6)) refuse(r, "expected %ld levels, a range of 3, a size of 6 numbers", species);
+    if (!r->failed && (energies != species || ranges != 3 || sizes != 6)) refuse(r, "expected %ld reference energies, a range of 3, a size of 6 numbers", species);
     if (!r->failed && (size[0] < 0 || size[0] > TOP || size[1] < 1 || size[2] != DEGREE + 1 || size[3] < PAD || size[3] % PAD || size[4] < 0 || size[4] % PAD))
         refuse(r, "made for other kernels: degree %d, %d bins, %d coefficients", size[0], size[1], size[2]);
     if (!r->failed) {
-        memcpy(p->level, level, sizeof(double) * species);
+        memcpy(p->reference_energy, energy, sizeof(double) * species);
         p->model = (Model){(int)species, 1, size[0], size[3], size[4], size[5], size[1], range[0], range[1], range[2],
                            a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12], a[13], a[14]};
         if (!sound(&p->model, n)) refuse(r, "its arrays do not belong together");
     }
-    free(level), free(range), free(size);
+    free(energy), free(range), free(size);
 }
 
 Plip *plip_read(const char *path, char *error)
@@ -210,5 +210,5 @@ double plip_centre(Plip *p, int i, double **x, const int *type, const int *speci
             const double v[6] = {r[0] * g[0], r[1] * g[1], r[2] * g[2], r[0] * g[1], r[0] * g[2], r[1] * g[2]};
             for (int e = 0; e < 6; e++) vatom[i][e] -= 0.5 * v[e], vatom[j][e] -= 0.5 * v[e];
         }
-    return energy + p->level[c];
+    return energy + p->reference_energy[c];
 }
