@@ -58,7 +58,7 @@ print(json.dumps({{
         assert found["codes"] == {"alworkflows": "alworkflows@localhost", "pw": "pw@localhost"}
         assert found["path"] == str(tmp_path / "aiida")
         assert found["workdir"] == str(tmp_path / "aiida" / "scratch" / "alworkflows")
-        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (0.5, 0, 1, True)
+        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (0.2, 0, 1, True)
         assert found["options"]["sample"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
         assert found["options"]["fit"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
         assert found["options"]["label"]["resources"] == {"num_machines": 1, "num_mpiprocs_per_machine": 1}
