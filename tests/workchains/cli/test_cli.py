@@ -67,7 +67,7 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
     assert "force 123.4 eV/A" in text
     assert "Labels: 5 new, 1 failed." in text
     assert f"Costs: 0.0117 core-hours; a new label 0.000556 (alworkflows costs {finished.node.pk})." in text
-    assert "Folders of jobs left: 10 on nowhere" in text
+    assert "Folders of jobs left: 8 on nowhere" in text
     assert f"alworkflows export {finished.node.pk}" in text
     found = json.loads(typed(status, finished.node.pk, "--json"))
     assert [record["stage"] for record in found["iterations"]] == ["melt", "surface"]

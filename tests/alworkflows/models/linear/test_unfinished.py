@@ -152,8 +152,9 @@ def test_jobs_out_of_time_one_after_the_other(job, tmp_path):
             (before / "checkpoint").rename(tmp_path / f"part{count}" / "checkpoint")
         part, process = job(f"part{count}", max_seconds=seconds)
         assert process.wait(timeout=120) == 0
-        before, count, seconds = part, count + 1, seconds * 1.5
-        assert count < 12
+        # small steps: on a slow machine nearly all of the time is the start, and one walltime must fall between that and the end
+        before, count, seconds = part, count + 1, seconds * 1.2
+        assert count < 25
     assert count > 1
     assert result(before)["restarts"] > 0
     first, second = (np.load(folder / "ensemble.npz") for folder in (before, whole))
