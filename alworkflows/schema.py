@@ -28,6 +28,7 @@ __all__ = [
     "parse",
     "read_yaml",
     "untagged",
+    "variants",
 ]
 
 _UNITS: dict[str, dict[str, float]] = {
@@ -122,6 +123,11 @@ def untagged(key: str, value: str) -> BeforeValidator:
         return {key: value, **data} if isinstance(data, dict) and key not in data else data
 
     return BeforeValidator(complete)
+
+
+def variants(union: object) -> dict[str, type[BaseModel]]:
+    """Return the classes of a union of settings, by the value of the key that tells them apart."""
+    return {value: model for model, tag in _models_in(union) if tag for value in _literals(model, tag)}
 
 
 def _explain(item: Any, model: object, data: Any) -> str:

@@ -11,10 +11,7 @@ import click
 from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
     from alworkflows.cli.files import FrameFile
-    from alworkflows.models import Ensemble
 
 __all__ = ["evaluate"]
 
@@ -63,67 +60,69 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
     check_species(files, ensemble.species)
     check_labels(files)
     groups = _groups(files, by)
-    known = together(files)
-    rows = [{by: name, **_errors(ensemble, members)} for name, members in groups.items()]
-    found = force_errors(ensemble, known)
-    everything = {by: "all", **_errors(ensemble, known, found)}
-    worst_frame = _worst(files, found)
+    frames_of_all = together(files)
+    predictions = ensemble.predict(frames_of_all)
+    errors = force_errors(ensemble, frames_of_all, predictions)
+    rows = []
+    for name, indices in groups.items():
+        own = ([frames_of_all[index] for index in indices], [predictions[index] for index in indices])
+        rows.append({by: name, **_reduced(force_errors(ensemble, *own))})
+    everything = {by: "all", **_reduced(errors)}
+    worst_frame = _worst(files, errors)
     if picture is not None:
-        _draw(found, picture)
+        _draw(errors, picture)
     if as_json:
-        said: dict[str, Any] = {"calibration": _calibration(found), "plot": plot}
-        said["members"] = found["member_rmse"]
+        said: dict[str, Any] = {"calibration": _calibration(errors), "plot": plot}
+        said["members"] = errors["member_rmse"]
         print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **said})
         return
     _print([*rows, everything] if len(rows) > 1 else rows, by)
     if len(ensemble.groups) > 1:
-        click.echo("each member, RMSE: " + ", ".join(f"{name} {error:.3f}" for name, error in found["member_rmse"].items()))
+        click.echo("each member, RMSE: " + ", ".join(f"{name} {error:.3f}" for name, error in errors["member_rmse"].items()))
     click.echo(
         f"largest force error: {worst_frame['force_error']:.3f} eV/A, frame {worst_frame['index']} of {worst_frame['file']}"
     )
-    click.echo(f"does the committee know? {_calibration(found)}")
+    click.echo(f"does the committee know? {_calibration(errors)}")
     if picture is not None:
         click.echo(f"written: {picture}")
 
 
-def _groups(files: Sequence[FrameFile], by: str) -> dict[str, list[Atoms]]:
-    groups: dict[str, list[Atoms]] = {}
-    for file in files:
-        for frame in file.frames:
-            name = Path(file.path).name if by == "file" else (frame.info.get("origin") or {}).get(by, "unknown")
-            groups.setdefault(str(name), []).append(frame)
+def _groups(files: Sequence[FrameFile], by: str) -> dict[str, list[int]]:
+    """Return the numbers of the frames of each group, counted through all files."""
+    groups: dict[str, list[int]] = {}
+    places = [(file.path, frame) for file in files for frame in file.frames]
+    for number, (path, frame) in enumerate(places):
+        name = Path(path).name if by == "file" else (frame.info.get("origin") or {}).get(by, "unknown")
+        groups.setdefault(str(name), []).append(number)
     return groups
 
 
-def _worst(files: Sequence[FrameFile], found: dict[str, Any]) -> dict[str, Any]:
+def _worst(files: Sequence[FrameFile], errors: dict[str, Any]) -> dict[str, Any]:
     """Return where the largest force error is."""
     from alworkflows.frames import frame_id
 
     places = [(file.path, index, frame) for file in files for index, frame in enumerate(file.frames)]
-    worst = int(found["largest_error"].argmax())
+    worst = int(errors["largest_error"].argmax())
     path, index, frame = places[worst]
-    error = float(found["largest_error"][worst])
+    error = float(errors["largest_error"][worst])
     return {"file": path, "index": index, "id": frame_id(frame), "origin": frame.info.get("origin"), "force_error": error}
 
 
-def _calibration(found: dict[str, Any]) -> str:
+def _calibration(errors: dict[str, Any]) -> str:
     """Return how disagreement and error go together, in words."""
     from alworkflows.selection.calibration import calibrate, describe, quality
     from alworkflows.settings import TrustLevels
 
-    points, coverage = (found["disagreement"], found["largest_error"]), TrustLevels().coverage
+    points, coverage = (errors["disagreement"], errors["largest_error"]), TrustLevels().coverage
     return describe(calibrate(*points, coverage), quality(points, coverage))
 
 
-def _errors(ensemble: Ensemble, frames: Sequence[Atoms], found: dict[str, Any] | None = None) -> dict[str, Any]:
-    """Return the errors of a group, with the numbers that judge each frame reduced to one."""
+def _reduced(errors: dict[str, Any]) -> dict[str, Any]:
+    """Return the errors of a group, with the numbers of each frame reduced to one."""
     import numpy as np
 
-    from alworkflows.models import force_errors
-
-    found = found or force_errors(ensemble, frames)
-    largest, disagreement = found["largest_error"], found["disagreement"]
-    return {**found["summary"], "largest_error": float(largest.max()), "disagreement": float(np.median(disagreement))}
+    largest, disagreement = errors["largest_error"], errors["disagreement"]
+    return {**errors["summary"], "largest_error": float(largest.max()), "disagreement": float(np.median(disagreement))}
 
 
 def _print(rows: Sequence[dict[str, Any]], by: str) -> None:
@@ -149,8 +148,8 @@ def _short(value: float) -> str:
     return f"{value:.2f}" if value < 1e4 else f"{value:.1e}"
 
 
-def _draw(found: dict[str, Any], path: Path) -> None:
+def _draw(errors: dict[str, Any], path: Path) -> None:
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import plot_parity
 
-    save(plot_parity(*(found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))), path)
+    save(plot_parity(*(errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))), path)

@@ -19,10 +19,11 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print samplers with their settings, and the crystals, as the code has them."""
     if not wanted or ctx.resilient_parsing:
         return
-    from alworkflows.sampling import SAMPLERS
+    from alworkflows.schema import variants
+    from alworkflows.settings import SamplerSettings
     from alworkflows.structures import PROTOTYPES
 
-    for name, (model, _module) in SAMPLERS.items():
+    for name, model in variants(SamplerSettings).items():
         click.echo(f"{name}: {(model.__doc__ or '').strip().splitlines()[0]}")
         for key, field in model.model_fields.items():
             if key != "name":

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["force_errors"]
 
 
-def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
-    """Return how far the mean is from the labels.
+def force_errors(
+    ensemble: Ensemble, frames: Sequence[Atoms], predictions: Sequence[EnsemblePrediction] | None = None
+) -> dict[str, Any]:
+    """Return how far the mean is from the labels; ``predictions``: of these frames, if they are there already.
 
     ``summary``: ``frames``, ``force_rmse``, ``force_mae``, ``force_q999`` (99.9 % quantile of the error of a component),
     ``force_std`` (of the reference), ``energy_rmse`` (eV an atom) and ``stress_rmse`` (eV/A^3) where labels are there;
@@ -31,8 +33,8 @@ def force_errors(ensemble: Ensemble, frames: Sequence[Atoms]) -> dict[str, Any]:
     InputError
         If there are no frames, or some have no forces.
     """
-    check_labelled(frames, ("forces",), "frames to judge on")
-    predictions = ensemble.predict(frames)
+    check_labelled(frames, ("forces",), "frames to compare with")
+    predictions = ensemble.predict(frames) if predictions is None else predictions
     reference = np.concatenate([labels(frame).forces for frame in frames])
     predicted = np.concatenate([prediction.forces for prediction in predictions])
     error = predicted - reference

@@ -13,45 +13,24 @@ from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError, unknown
 from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, Task
 from alworkflows.sampling.checkpoint import Checkpoint, fingerprint
-from alworkflows.settings import (
-    CompressSettings,
-    DimerSettings,
-    FramesSettings,
-    MeltSettings,
-    QuenchSettings,
-    RattleSettings,
-    StrainSettings,
-    SurfaceMeltSettings,
-    parse,
-)
+from alworkflows.settings import SamplerSettings, parse
 
 __all__ = ["SAMPLERS", "check_sampler", "parse_sampler", "sample"]
 
-Sampler = (
-    MeltSettings
-    | SurfaceMeltSettings
-    | QuenchSettings
-    | RattleSettings
-    | StrainSettings
-    | CompressSettings
-    | DimerSettings
-    | FramesSettings
-)
-
-#: Settings and module of each sampler.
-SAMPLERS: dict[str, tuple[type[Sampler], str]] = {
-    "melt": (MeltSettings, "alworkflows.sampling.melt"),
-    "surface-melt": (SurfaceMeltSettings, "alworkflows.sampling.surface_melt"),
-    "quench": (QuenchSettings, "alworkflows.sampling.quench"),
-    "rattle": (RattleSettings, "alworkflows.sampling.displace"),
-    "strain": (StrainSettings, "alworkflows.sampling.displace"),
-    "compress": (CompressSettings, "alworkflows.sampling.displace"),
-    "dimer": (DimerSettings, "alworkflows.sampling.displace"),
-    "frames": (FramesSettings, "alworkflows.sampling.given"),
+#: module of each sampler; its settings are a class of the union in :mod:`alworkflows.settings.samplers`
+SAMPLERS: dict[str, str] = {
+    "melt": "alworkflows.sampling.melt",
+    "surface-melt": "alworkflows.sampling.surface_melt",
+    "quench": "alworkflows.sampling.quench",
+    "rattle": "alworkflows.sampling.displace",
+    "strain": "alworkflows.sampling.displace",
+    "compress": "alworkflows.sampling.displace",
+    "dimer": "alworkflows.sampling.displace",
+    "frames": "alworkflows.sampling.given",
 }
 
 
-def parse_sampler(data: Any, where: str = "sampler") -> Sampler:
+def parse_sampler(data: Any, where: str = "sampler") -> SamplerSettings:
     """Return the checked settings of a sampler from a dictionary with its ``name``.
 
     Raises
@@ -63,10 +42,11 @@ def parse_sampler(data: Any, where: str = "sampler") -> Sampler:
         raise InputError(f"{where}: expected a mapping with 'name', one of {', '.join(sorted(SAMPLERS))}")
     if data["name"] not in SAMPLERS:
         raise unknown("sampler", data["name"], SAMPLERS)
-    return parse(SAMPLERS[data["name"]][0], data, f"{where} ({data['name']})")
+    settings: SamplerSettings = parse(SamplerSettings, data, f"{where} ({data['name']})")
+    return settings
 
 
-def check_sampler(settings: Sampler, structure: Atoms, name: str) -> int:
+def check_sampler(settings: SamplerSettings, structure: Atoms, name: str) -> int:
     """Return how many steps a sampler would take on a structure; nothing is run.
 
     Raises
@@ -74,12 +54,12 @@ def check_sampler(settings: Sampler, structure: Atoms, name: str) -> int:
     InputError
         If the sampler could not run on it: the potential, the species, a missing vacuum, too few steps.
     """
-    steps: int = import_module(SAMPLERS[settings.name][1]).check(settings, structure, name)
+    steps: int = import_module(SAMPLERS[settings.name]).check(settings, structure, name)
     return steps
 
 
 def sample(
-    settings: Sampler,
+    settings: SamplerSettings,
     structure: Atoms | Sequence[Atoms],
     name: str,
     seed: int,
@@ -130,5 +110,5 @@ def sample(
     starts = [structure] if isinstance(structure, Atoms) else structure
     run = fingerprint(settings.model_dump(mode="json"), name, int(seed), upper, *starts)
     task = Task(name, seed, keep, driver, upper, progress, Checkpoint(checkpoint, run, deadline))
-    report: SampleReport = import_module(SAMPLERS[settings.name][1]).sample(settings, structure, task)
+    report: SampleReport = import_module(SAMPLERS[settings.name]).sample(settings, structure, task)
     return report

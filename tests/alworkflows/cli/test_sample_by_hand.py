@@ -65,10 +65,13 @@ def test_frames_made_before_an_interruption_are_kept(run, tmp_path, monkeypatch)
 
 def test_the_list_has_every_sampler_with_its_settings(run):
     from alworkflows.sampling import SAMPLERS
+    from alworkflows.schema import variants
+    from alworkflows.settings import SamplerSettings
 
     done = run("sample", "--list")
     assert done.status == 0
-    for name, (model, _) in SAMPLERS.items():
+    assert set(variants(SamplerSettings)) == set(SAMPLERS)
+    for name, model in variants(SamplerSettings).items():
         assert f"\n{name}: " in f"\n{done.out}"
         assert all(f"  {key}=" in done.out for key in model.model_fields if key != "name")
     assert "zno-wurtzite" in done.out
