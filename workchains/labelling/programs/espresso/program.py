@@ -18,14 +18,15 @@ from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
+from workchains.labelling.contract import Call, Outcome, Task
 from workchains.labelling.single_point import (
+    SinglePointProgram,
     converted,
-    cores,
     failed,
     frame_of,
     frame_structure,
     last_job,
+    remember_version,
     require_box,
     require_mesh,
 )
@@ -40,10 +41,7 @@ except ModuleNotFoundError as error:
         raise
     raise MissingExtraError("the label engine 'quantum-espresso'", "aiida-quantumespresso", "espresso") from error
 
-__all__ = ["VERSION", "EspressoProgram"]
-
-#: extra of a code: the version of pw.x that its last job reported, which only a job can tell
-VERSION = "alworkflows_version"
+__all__ = ["EspressoProgram"]
 
 PLUGIN = "quantumespresso.pw"
 
@@ -52,7 +50,7 @@ RUNS = 3
 _STAYS = "sanity_check_insufficient_bands"
 
 
-class EspressoProgram(LabelProgram):
+class EspressoProgram(SinglePointProgram):
     """One frame is one ``PwBaseWorkChain``."""
 
     @property
@@ -87,11 +85,6 @@ class EspressoProgram(LabelProgram):
         given.check_pseudos(self.settings, frames, given.pseudos(self.espresso))
         given.with_cutoffs(given.merged(self.settings), self.espresso)
 
-    def describe(self, code: InstalledCode) -> dict[str, Any] | None:
-        """Return what will define the labels; None until a job has told the version of pw.x."""
-        version = code.base.extras.get(VERSION, None)
-        return None if version is None else {**self.definition(), "version": version}
-
     def definition(self, used: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return what defines the labels, the version of pw.x apart.
 
@@ -110,10 +103,6 @@ class EspressoProgram(LabelProgram):
         }
 
     # -------------------------------------------------------------------------------------------------------- spending
-
-    def split(self, indices: Sequence[int]) -> list[list[int]]:
-        """Return each frame by itself."""
-        return [[index] for index in indices]
 
     def process(
         self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
@@ -189,33 +178,15 @@ class EspressoProgram(LabelProgram):
         missing = [name for name in outputs.values() if name not in node.outputs]
         if missing:
             return failed(frames, index, FailureKind.TRUNCATED, f"PwBaseWorkChain<{node.pk}> has no {', '.join(missing)}")
-        about = {
-            "index": index,
-            "limits": {
-                "largest_force": self.settings.largest_force,
-                "moments": dict(self.settings.moments),
-                "largest_moment_change": self.settings.largest_moment_change,
-            },
-            "engine": self.definition({symbol: used.md5 for symbol, used in job.inputs.pseudos.items()}),
-            "label": {
-                "process": node.uuid,
-                "remedy": task.remedies[-1] if task.remedies else None,
-                "remedies": list(task.remedies),
-                "restarts": task.restarts,
-                "cores": cores(job),
-            },
-        }
         conversion = call(
             f"read_{node.pk}",
             label_from_pw,
             label=f"label of frame {index}",
             frames=frames,
-            about=Dict(about),
+            about=self.about(task, node, job, {symbol: used.md5 for symbol, used in job.inputs.pseudos.items()}),
             **{name: getattr(node.outputs, output) for name, output in outputs.items()},
         )
-        version, code = node.outputs.output_parameters.get_dict().get("creator_version"), job.inputs.code
-        if version is not None and code.base.extras.get(VERSION, None) != version:
-            code.base.extras.set(VERSION, version)
+        remember_version(job.inputs.code, node.outputs.output_parameters.get_dict().get("creator_version"))
         return converted(conversion, frames, index)
 
     def remedy(self, kind: str, used: Sequence[str]) -> str | None:
