@@ -14,7 +14,7 @@ from ase import Atoms
 from workchains.data.frames import FramesData
 from workchains.processes.queueing import MARK
 from workchains.provenance.label_failures import failures_of, single_failures
-from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
+from workchains.provenance.tree import Step, created_by, pk_of, portions, steps_below
 from workchains.steps.select import TEST
 
 __all__ = [
@@ -215,7 +215,7 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in chains}
     labelled: dict[int, set[str]] = {pk: set() for pk in chains}
     makers = set()
-    for process, link, ids in _labels_of(ended):
+    for process, ids, link in created_by(ended, "attributes.ids", kind=FramesData):
         counts[parent[process]]["reused" if link == REUSED else "done"] += len(ids)
         labelled[parent[process]] |= set(ids)
         makers.add(process)
@@ -252,29 +252,11 @@ def _totals(chains: list[int]) -> dict[int, int]:
     return dict(query.all())
 
 
-def _labels_of(processes: list[int]) -> list[tuple[int, str, dict[str, int]]]:
-    """Return what labels processes made: process, link label, ids of the frames."""
-    found = []
-    for start in range(0, len(processes), AT_ONCE):
-        query = orm.QueryBuilder()
-        some = processes[start : start + AT_ONCE]
-        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
-        query.append(
-            FramesData,
-            with_incoming="process",
-            edge_filters={"type": LinkType.CREATE.value},
-            edge_project="label",
-            project="attributes.ids",
-        )
-        found += [(process, link, ids) for process, ids, link in query.all()]
-    return found
-
-
 def _marks(processes: list[int]) -> dict[int, list[str]]:
     """Return the keys of the frames that each process is to label."""
-    found = {}
-    for start in range(0, len(processes), AT_ONCE):
-        filters = {"id": {"in": processes[start : start + AT_ONCE]}}
-        query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
-        found.update({pk: contents for pk, contents in query.all() if contents})
-    return found
+    marks = {}
+    for some in portions(processes):
+        wanted = ["id", f"extras.{MARK}.contents"]
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": some}}, project=wanted)
+        marks.update({pk: contents for pk, contents in query.all() if contents})
+    return marks

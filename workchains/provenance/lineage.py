@@ -40,15 +40,7 @@ class FrameLineage:
 def frame_lineage(text: str) -> list[FrameLineage]:
     """Return the lineage of a frame, one for each campaign that knows it, oldest first; one that went on is told as one.
 
-    Parameters
-    ----------
-    text
-        The frame's id, or a beginning of it that no other frame shares.
-
-    Raises
-    ------
-    InputError
-        If there is no such frame, or several.
+    ``text`` and errors as those of :func:`~workchains.provenance.frames.resolve_frame`.
     """
     identity = resolve_frame(text)
     groups: dict[int | None, list[FrameLocation]] = {}

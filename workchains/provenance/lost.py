@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiida import orm
-from aiida.common.links import LinkType
 
 from workchains.data.frames import FramesData
 from workchains.provenance.labels import LabelTally
 from workchains.provenance.timeline import Interval
-from workchains.provenance.tree import AT_ONCE, Step
+from workchains.provenance.tree import Step, created_by
 
 __all__ = ["failed_core_seconds", "saved_core_hours"]
 
@@ -20,9 +19,7 @@ def failed_core_seconds(jobs: Iterable[Interval], tasks: dict[int, Step], alive:
     """Return the core-seconds of attempts that gave no label."""
     jobs = [job for job in jobs if job.pk not in alive]
     told = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
-    refused = {
-        step.key.removeprefix("read_") for step in tasks.values() if step.kind == "function" and step.ended and not step.ok
-    }
+    refused = {step.key.removeprefix("read_") for step in tasks.values() if _refused(step)}
     lost = 0.0
     for job in jobs:
         task = tasks.get(job.pk)
@@ -42,22 +39,12 @@ def _refused(step: Step) -> bool:
 
 def _told_by_jobs(jobs: list[int]) -> dict[int, tuple[float, bool]]:
     """Return, for each job of many frames, the seconds of those that failed, and whether any has a label."""
-    found: dict[int, tuple[float, bool]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
-        query.append(
-            orm.Data,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "labelled"]}},
-            edge_project="label",
-            project="attributes.failures",
-        )
-        for job, failures, link in query.all():
-            seconds, labelled = found.get(job, (0.0, False))
-            seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
-            found[job] = (seconds, labelled or link == "labelled")
-    return found
+    told: dict[int, tuple[float, bool]] = {}
+    for job, failures, link in created_by(jobs, "attributes.failures", ["report", "progress", "labelled"]):
+        seconds, labelled = told.get(job, (0.0, False))
+        seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
+        told[job] = (seconds, labelled or link == "labelled")
+    return told
 
 
 def saved_core_hours(tally: LabelTally, per_label: float | None, chains: list[int]) -> float | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiida import orm
 
-from workchains.provenance.tree import AT_ONCE, Step, is_campaign, outputs_of, pk_of
+from workchains.provenance.tree import Step, is_campaign, outputs_of, pk_of, portions
 from workchains.provenance.versions import check_version
 
 __all__ = ["Place", "Places", "is_iteration", "is_labelling", "labelling_below", "told_of"]
@@ -118,14 +118,13 @@ class Places:
 
 def told_of(iterations: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return what iterations were told of themselves, by PK: ``name`` (of the stage), ``iteration``, ``stage_iteration``."""
-    found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(iterations), AT_ONCE):
+    told: dict[int, dict[str, Any]] = {}
+    for some in portions(iterations):
         query = orm.QueryBuilder()
-        some = list(iterations[start : start + AT_ONCE])
         query.append(orm.WorkChainNode, filters={"id": {"in": some}}, project="id", tag="iteration")
         query.append(orm.Dict, with_outgoing="iteration", edge_filters={"label": "stage"}, project="attributes")
-        found.update(dict(query.all()))
-    return found
+        told.update(dict(query.all()))
+    return told
 
 
 def inputs_named(processes: Sequence[int], label: str) -> dict[int, int]:

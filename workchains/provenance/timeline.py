@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from aiida import orm
-from aiida.common.links import LinkType
 
 from workchains.labelling.single_point import cores_asked
-from workchains.provenance.tree import AT_ONCE, Kind, Step, steps_below
+from workchains.provenance.tree import Kind, Step, created_by, steps_below
 
 __all__ = ["IdleShare", "Interval", "idle_share", "intervals", "span", "timeline"]
 
@@ -105,20 +104,11 @@ class Mark(NamedTuple):
 
 def _marks(jobs: list[int]) -> dict[int, dict[str, Mark]]:
     """Return, for each job, when its folder, files and report were made, and what the report says."""
-    found: dict[int, dict[str, Mark]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
-        query.append(
-            orm.Data,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["remote_folder", "retrieved", "report"]}},
-            edge_project="label",
-            project=["ctime", "attributes.seconds", "attributes.cores"],
-        )
-        for job, *told, link in query.all():
-            found.setdefault(job, {})[link] = Mark(*told)
-    return found
+    marks: dict[int, dict[str, Mark]] = {}
+    wanted = ["ctime", "attributes.seconds", "attributes.cores"]
+    for job, *told, link in created_by(jobs, wanted, ["remote_folder", "retrieved", "report"]):
+        marks.setdefault(job, {})[link] = Mark(*told)
+    return marks
 
 
 def _interval(step: Step, marks: dict[str, Mark], now: dt.datetime) -> Interval:
