@@ -296,7 +296,7 @@ def test_verdi_lists_shows_and_exports_frames(typed, finished, tmp_path):
     for name in ("batch.xyz", "batch.npz"):
         typed(frames, "export", pk, "-o", tmp_path / name)
         assert len(read(tmp_path / name)) == 2
-    assert "expected a new file" in typed(frames, "export", pk, "-o", tmp_path / "batch.npz", code=2)
+    assert "exists; add --overwrite" in typed(frames, "export", pk, "-o", tmp_path / "batch.npz", code=2)
 
 
 def test_verdi_lists_shows_and_exports_ensembles(typed, finished, tmp_path):
