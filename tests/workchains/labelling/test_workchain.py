@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from aiida.common import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict
 from ase.build import bulk
+from records import store
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
@@ -76,17 +76,8 @@ def begin(made):
 
 def end(made, key, status=0, message=None, **outputs):
     """Put a finished job in the place of one in flight, and let the work chain see it."""
-    node = CalcJobNode()
-    for name, value in {"code": made.inputs.code}.items():
-        node.base.links.add_incoming(value, link_type=LinkType.INPUT_CALC, link_label=name)
-    node.set_exit_status(status)
-    node.set_process_state("finished")
-    if message:
-        node.set_exit_message(message)
-    node.store()
-    for name, value in outputs.items():
-        value.base.links.add_incoming(node, link_type=LinkType.CREATE, link_label=name)
-        value.store()
+    inputs = {"code": made.inputs.code}
+    node = store(CalcJobNode, "LabelJob", inputs=inputs, outputs=outputs, status=status, message=message)
     made.inspect(key, node, Task.from_dict(made.ctx.tasks[key]))
     made.ctx.running.pop(key)
     return node
