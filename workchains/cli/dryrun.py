@@ -152,9 +152,9 @@ class _Trial:
 
             def look() -> str:
                 codes.append(find())
-                found = codes[0]
-                same = found.code.pk == found.label_code.pk
-                return found.code.full_label + ("" if same else f"; labels by {found.label_code.full_label}")
+                pair = codes[0]
+                same = pair.code.pk == pair.label_code.pk
+                return pair.code.full_label + ("" if same else f"; labels by {pair.label_code.full_label}")
 
             self.attempt("machines", look)
         self.attempt("label settings", lambda: self._settings(codes[0].label_code if codes else None))
@@ -202,9 +202,9 @@ class _Trial:
             return f"{path.name}: an archive, imported by launch"
         from workchains.loop.given_sources import find_given
 
-        found, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
+        nodes, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
         total: dict[str, int] = {}
-        for key, node in found.items():
+        for key, node in nodes.items():
             total[uses[key]["use"]] = total.get(uses[key]["use"], 0) + len(node)
         return ", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames)
 
@@ -248,11 +248,11 @@ class _Trial:
     def _labelled(self, frames: list[Atoms]) -> list[Atoms]:
         from alworkflows.labelling import label
 
-        found: list[Atoms] = []
-        failures = label(frames, self.campaign.label, found.append)
+        labelled: list[Atoms] = []
+        failures = label(frames, self.campaign.label, labelled.append)
         if failures:
             raise _TrialError(str(failures[0]["reason"]))
-        return found
+        return labelled
 
     # -------------------------------------------------------------------------------------------- samplers
 

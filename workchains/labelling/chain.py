@@ -130,8 +130,8 @@ class LabelWorkChain(SharingWorkChain):
         for key in [key for key in self.ctx.waiting if key in self.ctx.running]:
             self.ctx.tasks[key] = self.ctx.waiting.pop(key)
         self.ctx.waiting = {key: task for key, task in self.ctx.waiting.items() if task["indices"]}
-        found = {pk for pks in self.ctx.deferred.values() for pk in pks} - elsewhere
-        awaited.update({f"others.pk_{pk}": load_process(pk) for pk in found})
+        others = {pk for pks in self.ctx.deferred.values() for pk in pks} - elsewhere
+        awaited.update({f"others.pk_{pk}": load_process(pk) for pk in others})
         return awaited
 
     def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
@@ -161,11 +161,11 @@ class LabelWorkChain(SharingWorkChain):
 
     def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
-        found = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
-        if found.labelled is not None:
-            self.ctx.parts[key] = found.labelled
-            self.drop_other_versions(found.labelled)
-        following = follow_up(node, task, found, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
+        outcome = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
+        if outcome.labelled is not None:
+            self.ctx.parts[key] = outcome.labelled
+            self.drop_other_versions(outcome.labelled)
+        following = follow_up(node, task, outcome, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
         for sentence in following.reports:
             self.report(f"{key}: {sentence}")
         self.log_failures(key, task, following.failures)
@@ -174,9 +174,9 @@ class LabelWorkChain(SharingWorkChain):
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
-        if found.failures:
+        if outcome.failures:
             self.ctx.kept = {**self.ctx.kept, key: node.pk}
-        elif found.interrupted is None:
+        elif outcome.interrupted is None:
             self.tidy(node)
 
     def next_remedy(self, kind: str, used: Sequence[str]) -> str | None:

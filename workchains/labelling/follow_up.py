@@ -43,17 +43,17 @@ class FollowUp:
     reports: list[str] = field(default_factory=list)
 
 
-def with_progress(found: Outcome, task: Task) -> Outcome:
+def with_progress(outcome: Outcome, task: Task) -> Outcome:
     """Return an outcome in which at least one frame was begun: a job of which nothing came must not be submitted for ever."""
-    if found.interrupted is not None or len(found.unreached) < len(task.indices):
-        return found
-    return replace(found, interrupted=found.unreached[0], unreached=found.unreached[1:])
+    if outcome.interrupted is not None or len(outcome.unreached) < len(task.indices):
+        return outcome
+    return replace(outcome, interrupted=outcome.unreached[0], unreached=outcome.unreached[1:])
 
 
 def follow_up(
     node: ProcessNode,
     task: Task,
-    found: Outcome,
+    outcome: Outcome,
     ids: Sequence[str],
     restarts: int,
     remedy: Callable[[str, Sequence[str]], str | None],
@@ -66,7 +66,7 @@ def follow_up(
         The process.
     task
         What it was to label.
-    found
+    outcome
         What became of that.
     ids
         Of all frames to label.
@@ -76,13 +76,13 @@ def follow_up(
         Returns the next remedy for a kind of failure after those used, or None.
     """
     made = FollowUp()
-    if found.unreached:
-        made.retries.append(Retry(found.unreached, Task((), task.remedies)))
-    if found.interrupted is not None:
-        _go_on(made, node, task, found.interrupted, ids, restarts)
-    made.failures += found.failures
-    retried = _once_more(made, task, found.died) if found.died else []
-    _remedy(made, task, [item for item in found.failures if item["index"] not in retried], remedy)
+    if outcome.unreached:
+        made.retries.append(Retry(outcome.unreached, Task((), task.remedies)))
+    if outcome.interrupted is not None:
+        _go_on(made, node, task, outcome.interrupted, ids, restarts)
+    made.failures += outcome.failures
+    retried = _once_more(made, task, outcome.died) if outcome.died else []
+    _remedy(made, task, [item for item in outcome.failures if item["index"] not in retried], remedy)
     return made
 
 

@@ -60,16 +60,16 @@ def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float, since: in
         tag="frames",
     )
     query.order_by({"frames": {"id": "asc"}})
-    found = []
+    pks = []
     for pk, contents in query.iterall():
         held = set(contents or ())
         covered = {index for index in open_ if wanted[index] & held}
         if covered:
-            found.append(pk)
+            pks.append(pk)
             open_ -= covered
-    if not found:
+    if not pks:
         return []
-    nodes = QueryBuilder().append(FramesData, filters={"id": {"in": found}}, tag="frames").order_by({"frames": {"id": "asc"}})
+    nodes = QueryBuilder().append(FramesData, filters={"id": {"in": pks}}, tag="frames").order_by({"frames": {"id": "asc"}})
     return nodes.all(flat=True)
 
 
@@ -85,14 +85,14 @@ def find_underway(frames: Sequence[Atoms], key: str, tolerance: float, without: 
     filters = {f"extras.{MARK}.engine": key, "attributes.process_state": {"!in": ENDED}}
     query.append(ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
     underway = [(pk, set(contents or ())) for pk, contents in query.all() if pk not in without]
-    found: dict[int, list[int]] = {}
+    pks: dict[int, list[int]] = {}
     if underway:
         for index, frame in enumerate(frames):
             keys = coarse_keys(frame, tolerance)
             shared = [pk for pk, contents in underway if keys & contents]
             if shared:
-                found[index] = shared
-    return found
+                pks[index] = shared
+    return pks
 
 
 @calcfunction

@@ -160,9 +160,9 @@ def cores_asked(resources: Mapping[str, Any] | None) -> int:
 def told_by_queue(text: str) -> tuple[FailureKind, str] | None:
     """Return what the error file of a job says about its end, if it does: walltime or memory, and the words."""
     for kind, words in _TOLD.items():
-        found = re.search(words, text, re.IGNORECASE)
-        if found:
-            return kind, found.group()
+        match = re.search(words, text, re.IGNORECASE)
+        if match:
+            return kind, match.group()
     return None
 
 

@@ -69,10 +69,10 @@ def is_stopping(node: ProcessNode) -> bool:
 @lru_cache(maxsize=256)
 def _with_callers(node: ProcessNode) -> tuple[ProcessNode, ...]:
     """Return a process and all above it, which stay the same: they are asked for at each step of each work chain."""
-    found = [node]
-    while (caller := found[-1].caller) is not None:
-        found.append(caller)
-    return tuple(found)
+    chain = [node]
+    while (caller := chain[-1].caller) is not None:
+        chain.append(caller)
+    return tuple(chain)
 
 
 def ask_to_stop(node: ProcessNode) -> list[int]:

@@ -152,8 +152,8 @@ def _state(place: Place) -> str:
 def evaluation(node: orm.ProcessNode) -> dict[str, Any] | None:
     """Return the campaign's final judgement: ``groups``, ``errors`` (one an ensemble, oldest first); None before its end."""
     made = outputs_of([pk_of(node)])[pk_of(node)].get("evaluation")
-    found = orm.load_node(made) if made is not None else None
-    return found.get_dict() if isinstance(found, orm.Dict) else None
+    stored = orm.load_node(made) if made is not None else None
+    return stored.get_dict() if isinstance(stored, orm.Dict) else None
 
 
 def _final_errors(node: orm.ProcessNode) -> dict[str, float]:

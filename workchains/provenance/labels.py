@@ -102,13 +102,13 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
         All processes below them, as :func:`~workchains.provenance.steps_below` returns them.
     """
     told = _told([chain.pk for chain in chains])
-    found = {}
+    tallies = {}
     for chain in chains:
         if chain.pk in told:
             values = told[chain.pk]
             examples = {item["kind"]: item["reason"] for item in reversed(values["failures"])}
             failed, reused = values["failed"], values["reused"]
-            found[chain.pk] = LabelTally(
+            tallies[chain.pk] = LabelTally(
                 total=values["total"],
                 done=values["total"] - failed - reused,
                 reused=reused,
@@ -119,8 +119,8 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
             )
     rest = {chain.pk: chain for chain in chains if chain.pk not in told}
     if rest:
-        found.update(_counted(rest, [step for step in steps if step.parent in rest]))
-    return found
+        tallies.update(_counted(rest, [step for step in steps if step.parent in rest]))
+    return tallies
 
 
 def label_tally(node: orm.ProcessNode) -> LabelTally:
@@ -156,11 +156,11 @@ def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] 
     if "batch" in _returned(node):
         return node.outputs.batch.get_frames(), node.outputs.batch.engine
     parts = labelled_parts(node)
-    found: dict[str, Atoms] = {}
+    labelled: dict[str, Atoms] = {}
     for part in parts:
-        found.update(zip(part.ids, part.get_frames(), strict=True))
+        labelled.update(zip(part.ids, part.get_frames(), strict=True))
     engine = parts[-1].engine if parts else None
-    return [found[identity] for identity in node.inputs.frames.ids if identity in found], engine
+    return [labelled[identity] for identity in node.inputs.frames.ids if identity in labelled], engine
 
 
 def labelled_parts(node: orm.ProcessNode) -> list[FramesData]:
@@ -229,11 +229,11 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
                 failures[parent[process]][item["id"]] = (item["kind"], item["reason"])
     for child, key, kind in single_failures(children, marks, makers):
         failures[child.parent][key] = (kind, child.exit_message or f"{child.process} {child.pk} ended: {child.state}")
-    found = {}
+    tallies = {}
     for pk, chain in chains.items():
         kinds = Counter(kind for kind, _ in failures[pk].values())
         total, busy = totals.get(pk, 0), sum(counts[pk].values()) + len(failures[pk])
-        found[pk] = LabelTally(
+        tallies[pk] = LabelTally(
             total=total,
             failed=len(failures[pk]),
             queued=0 if chain.ended else max(total - busy, 0),
@@ -242,7 +242,7 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
             live=not chain.ended,
             **counts[pk],
         )
-    return found
+    return tallies
 
 
 def _totals(chains: list[int]) -> dict[int, int]:

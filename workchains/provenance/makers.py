@@ -30,5 +30,5 @@ def maker_of_label(uuid: str, identity: str) -> orm.ProcessNode | None:
 
 def pk_of_uuid(uuid: str) -> int | None:
     """Return the PK of a node, or None if it is not in this profile, as after an import of a part."""
-    found: int | None = orm.QueryBuilder().append(orm.Node, filters={"uuid": uuid}, project="id").first(flat=True)
-    return found
+    pk: int | None = orm.QueryBuilder().append(orm.Node, filters={"uuid": uuid}, project="id").first(flat=True)
+    return pk

@@ -190,7 +190,7 @@ def _fitted(fit: orm.ProcessNode) -> dict[str, Any]:
 def _trained_on(job: orm.ProcessNode) -> list[Use]:
     """Return the frames, and of a judgement the ensembles, that went into a job."""
     words = {"batches": "trained on", "tests": "tested on", "transfers": "transfer set", "ensembles": "judged"}
-    found = []
+    uses = []
     links = {link.link_label: link.node for link in job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()}
     for label in in_order(links):
         what, node = words.get(label.partition("__")[0]), links[label]
@@ -199,8 +199,8 @@ def _trained_on(job: orm.ProcessNode) -> list[Use]:
             origins = node.get_origins()
             facts.update(frames=len(origins), **label_cost(origins))
         if what is not None:
-            found.append(Use(pk_of(node), what, facts))
-    return found
+            uses.append(Use(pk_of(node), what, facts))
+    return uses
 
 
 def label_cost(origins: Origins) -> dict[str, Any]:
@@ -265,7 +265,7 @@ def _inputs_to(node: orm.Data, labels: Iterable[str]) -> list[tuple[orm.ProcessN
 
 def _uses_of_model(node: EnsembleData) -> list[Use]:
     words = {"SampleJob": "drove sampling", "DescribeJob": "judged candidates", "EvaluateJob": "was judged"}
-    found = []
+    uses = []
     for process, link in _inputs_to(node, words):
         _, key, _ = place_of(process)
         facts: dict[str, Any] = {"iteration": key} if key else {}
@@ -274,13 +274,13 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
             names = in_order(process.inputs.ensembles)
             facts["force_rmse_eV_per_A"] = report["errors"][names.index(link.partition("__")[2])]["all"]["force_rmse"]
             facts["report"] = report.pk
-        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
-    return found
+        uses.append(Use(pk_of(process), words[str(process.process_label)], facts))
+    return uses
 
 
 def _uses_of_frames(node: FramesData) -> list[Use]:
     words = {"DescribeJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
-    found, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
+    uses, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
     outputs = outputs_of([pk_of(process) for process, _ in jobs if process.process_label == "FitJob"])
     told = facts_of(made["report"] for made in outputs.values() if "report" in made)
     for process, link in jobs:
@@ -293,16 +293,16 @@ def _uses_of_frames(node: FramesData) -> list[Use]:
             facts = {"ensemble": made.get("ensemble"), "test_force_rmse_eV_per_A": fitted.get("test_rmse")}
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             facts = {"report": process.outputs.report.pk, "ensembles": len(process.inputs.ensembles)}
-        found.append(Use(pk_of(process), what, facts))
-    return found
+        uses.append(Use(pk_of(process), what, facts))
+    return uses
 
 
 def _uses_of_figure(node: orm.Dict) -> list[Use]:
     words = {"find_trust_levels": "trust levels", "decide_convergence": "whether the stage has converged"}
-    found = []
+    uses = []
     for process, _ in _inputs_to(node, words):
         campaign, key, _ = place_of(process)
         said = process.outputs.result["sentence"] if process.is_finished_ok else None
         facts = {"iteration": key, "campaign": campaign.pk if campaign is not None else None, "sentence": said}
-        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
-    return found
+        uses.append(Use(pk_of(process), words[str(process.process_label)], facts))
+    return uses

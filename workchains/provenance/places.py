@@ -34,11 +34,11 @@ def is_labelling(step: Step) -> bool:
 
 def labelling_below(steps: Sequence[Step]) -> set[int]:
     """Return the PKs of the steps that label, and of all below them."""
-    found = {step.pk for step in steps if is_labelling(step)}
+    pks = {step.pk for step in steps if is_labelling(step)}
     for step in sorted(steps, key=lambda step: step.pk):
-        if step.parent in found:
-            found.add(step.pk)
-    return found
+        if step.parent in pks:
+            pks.add(step.pk)
+    return pks
 
 
 @dataclass(frozen=True)
@@ -96,13 +96,13 @@ class Places:
         if not ahead:
             return {}
         made = {links["candidates"]: pk for pk, links in outputs_of(list(ahead)).items() if "candidates" in links}
-        found: dict[int, Place | None] = dict.fromkeys(ahead, None)
+        places: dict[int, Place | None] = dict.fromkeys(ahead, None)
         for pk, candidates in inputs_named([place.step.pk for place in self.iterations], "candidates").items():
             if candidates in made:
                 place = next(place for place in self.iterations if place.step.pk == pk)
                 place.children["sample"] = ahead[made[candidates]]
-                found[made[candidates]] = place
-        return found
+                places[made[candidates]] = place
+        return places
 
     def of(self, pk: int) -> Place | None:
         """Return the iteration that a process is, or is below of; None if it belongs to none."""

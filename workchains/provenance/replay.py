@@ -128,15 +128,15 @@ def replay(node: orm.ProcessNode, changes: Mapping[str, Any] | None = None) -> l
     """
     changed = _checked(changes or {})
     per_label = costs(node).labels.per_label
-    found: list[Replayed] = []
+    replayed: list[Replayed] = []
     marks: dict[int, tuple[np.ndarray, list[str]]] = {}  # what the replay chose, by the PK of the node of what was chosen
     for record in iterations(node):
         if "selection" not in record.nodes:
             continue
-        found.append(_one(record, changed, marks, per_label))
-    if not found:
+        replayed.append(_one(record, changed, marks, per_label))
+    if not replayed:
         raise InputError(f"campaign {node.pk} has not chosen any frames yet: nothing to replay")
-    return found
+    return replayed
 
 
 def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,15 +205,15 @@ def _settings(record: IterationRecord, stored: dict[str, Any], changes: Mapping[
 
 def _window(record: IterationRecord, levels: Mapping[str, Any]) -> list[float] | None:
     """Return the trust window of an iteration with changed levels, from the report that its own rest on; None: not changed."""
-    found = orm.load_node(record.nodes["trust_levels"]).creator if "trust_levels" in record.nodes else None
-    if found is None:
+    maker = orm.load_node(record.nodes["trust_levels"]).creator if "trust_levels" in record.nodes else None
+    if maker is None:
         raise InputError(f"{record.key}: the report that its trust levels rest on is not stored: they cannot be changed")
-    settings = found.inputs.settings.get_dict()
+    settings = maker.inputs.settings.get_dict()
     new = dict(levels) if "kind" in levels else {**settings["levels"], **levels}
     if parse(TrustLevels, new, "levels") == parse(TrustLevels, settings["levels"], "levels"):
         return None
     try:
-        window = window_of(found.inputs.report.get_dict(), {**settings, "levels": new})
+        window = window_of(maker.inputs.report.get_dict(), {**settings, "levels": new})
     except InputError as error:
         raise InputError(f"{record.key}: {error}") from error
     return [window.lower, window.upper]

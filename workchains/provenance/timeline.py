@@ -90,8 +90,8 @@ def intervals(steps: Sequence[Step]) -> list[Interval]:
     steps = [step for step in steps if step.kind != "workchain"]
     marks = _marks([step.pk for step in steps if step.kind == "job"])
     now = dt.datetime.now(tz=dt.UTC)
-    found = [_interval(step, marks.get(step.pk, {}), now) for step in steps]
-    return sorted(found, key=lambda interval: (interval.start, interval.pk))
+    ran = (_interval(step, marks.get(step.pk, {}), now) for step in steps)
+    return sorted(ran, key=lambda interval: (interval.start, interval.pk))
 
 
 class Mark(NamedTuple):
@@ -191,11 +191,11 @@ def _attribute(
     edges = np.unique(np.concatenate([pairs.ravel() for _, pairs in seconds] + [[0.0, length]]))
     middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     free = np.ones(len(widths), dtype=bool)
-    found = {}
+    parts = {}
     for name, pairs in seconds:
         covered = np.zeros(len(widths), dtype=bool)
         for first, last in pairs:
             covered |= (middles > first) & (middles < last)
-        found[name] = float(widths[free & covered].sum())
+        parts[name] = float(widths[free & covered].sum())
         free &= ~covered
-    return found
+    return parts

@@ -146,7 +146,7 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
     depth
         How many levels down; None: all.
     """
-    found: list[Step] = []
+    steps: list[Step] = []
     paths = {pk_of(node): ""}
     level = 0
     while paths and (depth is None or level < depth):
@@ -155,11 +155,11 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
         for parent, link, values in rows:
             path = f"{paths[parent]}/{link}".lstrip("/")
             step = Step(parent=parent, path=path, **values)
-            found.append(step)
+            steps.append(step)
             below[step.pk] = path
         paths = below
         level += 1
-    return sorted(found, key=lambda step: step.pk)
+    return sorted(steps, key=lambda step: step.pk)
 
 
 def _children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
@@ -211,10 +211,10 @@ def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
     query.append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
     made = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
     query.append(orm.Data, with_incoming="process", edge_filters=made, edge_project="label", project="id")
-    found: dict[int, dict[str, int]] = {pk: {} for pk in pks}
+    outputs: dict[int, dict[str, int]] = {pk: {} for pk in pks}
     for process, data, link in query.all():
-        found[process][link] = data
-    return found
+        outputs[process][link] = data
+    return outputs
 
 
 def created_by(
@@ -269,8 +269,8 @@ def earlier_campaign(node: orm.ProcessNode) -> orm.ProcessNode | None:
     if record is None:
         return None
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"uuid": record["campaign"]})
-    found: orm.ProcessNode | None = query.first(flat=True)
-    return found
+    campaign: orm.ProcessNode | None = query.first(flat=True)
+    return campaign
 
 
 def input_of(node: orm.ProcessNode, label: str) -> Any:

@@ -111,7 +111,7 @@ class EspressoProgram(SinglePointProgram):
         (index,) = task.indices
         frame, identity = frame_of(frames, index), frames.ids[index]
         atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-        found = given.pseudos(self.espresso)
+        pseudos = given.pseudos(self.espresso)
         before = self.job_before(task)
         namelists = given.remedied(
             given.with_cutoffs(given.merged(self.settings), self.espresso), task.remedies[-1] if task.remedies else None
@@ -120,7 +120,7 @@ class EspressoProgram(SinglePointProgram):
         parameters = given.parameters(
             namelists,
             n_atoms=len(atoms),
-            magnetization={symbol: self.settings.moments.get(symbol, 0.0) / found[symbol].z_valence for symbol in present}
+            magnetization={symbol: self.settings.moments.get(symbol, 0.0) / pseudos[symbol].z_valence for symbol in present}
             if self.settings.moments
             else {},
             walltime=options.get("max_wallclock_seconds"),
@@ -137,7 +137,7 @@ class EspressoProgram(SinglePointProgram):
             "code": code,
             "structure": structure,
             "parameters": Dict(parameters),
-            "pseudos": {symbol: found[symbol] for symbol in present},
+            "pseudos": {symbol: pseudos[symbol] for symbol in present},
             "metadata": {"options": options},
         }
         if plugin_settings:

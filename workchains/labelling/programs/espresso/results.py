@@ -139,14 +139,14 @@ def read_point(parameters: Mapping[str, Any], trajectory: TrajectoryData, xml: s
 def _structure(xml: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return symbols, positions (N, 3) and cell (3, 3), both in A, of the output part of pw.x's file."""
     try:
-        found = ElementTree.fromstring(xml).find("output/atomic_structure")
+        structure = ElementTree.fromstring(xml).find("output/atomic_structure")
     except ElementTree.ParseError as error:
         raise LabelError(FailureKind.TRUNCATED, f"{XML} is not whole: {error}") from error
-    if found is None:
+    if structure is None:
         raise LabelError(FailureKind.TRUNCATED, f"{XML} has no atoms")
-    atoms = found.findall("atomic_positions/atom")
+    atoms = structure.findall("atomic_positions/atom")
     rows = [(atom.text or "").split() for atom in atoms]
-    vectors = [(found.findtext(f"cell/{name}") or "").split() for name in ("a1", "a2", "a3")]
+    vectors = [(structure.findtext(f"cell/{name}") or "").split() for name in ("a1", "a2", "a3")]
     # a kind of atoms may be called Fe1
     symbols = [re.sub(r"[^A-Za-z].*$", "", atom.get("name", "")) for atom in atoms]
     return symbols, Bohr * np.array(rows, dtype=float).reshape(-1, 3), Bohr * np.array(vectors, dtype=float).reshape(3, 3)

@@ -174,7 +174,7 @@ def read_point(misc: Mapping[str, Any], seen: StructureData, run: Run) -> Single
     """
     missing = [
         name
-        for name, found in (
+        for name, value in (
             ("the end of vasprun.xml", run.whole),
             ("the end of OUTCAR", run.finished),
             ("the energy", misc.get("total_energies", {}).get("energy_free")),
@@ -182,7 +182,7 @@ def read_point(misc: Mapping[str, Any], seen: StructureData, run: Run) -> Single
             ("the stress", misc.get("stress")),
             ("the version", misc.get("version")),
         )
-        if found is None or found is False
+        if value is None or value is False
     ]
     if missing:
         raise LabelError(FailureKind.TRUNCATED, f"the output lacks {', '.join(missing)}")
