@@ -434,9 +434,9 @@ def test_settings_that_do_not_suit_the_frames_end_before_anything_is_paid_for(co
     monkeypatch.setattr(AseProgram, "check", refuse)
     inputs = {"code": code, "frames": FramesData.from_frames(atoms(0, 2)), "settings": Dict({"calculator": EMT})}
     made = instantiate_process(get_manager().get_runner(), LabelWorkChain, **inputs)
-    found = made.setup()
-    assert found.status == 202
-    assert "k-points along vacuum" in found.message
+    refusal = made.setup()
+    assert refusal.status == 202
+    assert "k-points along vacuum" in refusal.message
 
 
 def test_no_frame_to_label_is_refused(code):
@@ -466,9 +466,9 @@ def test_inputs_are_checked(code, inputs, message):
 @pytest.fixture
 def tidied(monkeypatch):
     """Keep the PKs of the processes whose folders are removed."""
-    found = []
-    monkeypatch.setattr("workchains.labelling.chain.clean", lambda node: found.append(node.pk))
-    return found
+    pks = []
+    monkeypatch.setattr("workchains.labelling.chain.clean", lambda node: pks.append(node.pk))
+    return pks
 
 
 def test_folders_are_removed_once_their_labels_are_stored_and_those_of_lost_frames_stay(chain, with_remedies, tidied):
