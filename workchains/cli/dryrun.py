@@ -177,17 +177,17 @@ class _Trial:
             require_labels(self.campaign, frames, code)
         if code is not None and frames:
             self._price(frames, code)
-        told = "" if code is not None or settings.engine == "ase" else "; potentials not looked for, see above"
-        return f"suit {len(frames)} structures{told}"
+        note = "" if code is not None or settings.engine == "ase" else "; potentials not looked for, see above"
+        return f"suit {len(frames)} structures{note}"
 
     def _price(self, frames: list[Atoms], code: InstalledCode) -> None:
         """Ask the profile what labels of the same settings took."""
         from workchains.data.frames import FramesData
         from workchains.loop.approval import estimate
 
-        told = estimate(FramesData.from_frames(frames), self.campaign.label, code)
-        if told["core_hours"] is not None:
-            self.result.core_hours_per_atom = told["core_hours"] / told["atoms"]
+        price = estimate(FramesData.from_frames(frames), self.campaign.label, code)
+        if price["core_hours"] is not None:
+            self.result.core_hours_per_atom = price["core_hours"] / price["atoms"]
 
     def try_given(self) -> None:
         """See that the frames to begin with are there, with labels; an archive is not imported."""

@@ -142,8 +142,8 @@ def _shortened(events: Sequence[Event]) -> list[Event | str]:
 def _sentence(event: Event) -> str:
     facts = dict(event.facts)
     by = f"{event.process} {event.pk}" if event.pk is not None else event.process
-    made = f" -> {event.node}" if event.node is not None else ""
-    return f"{SENTENCES[event.kind](facts)}\nby {by}{made}"
+    into = f" -> {event.node}" if event.node is not None else ""
+    return f"{SENTENCES[event.kind](facts)}\nby {by}{into}"
 
 
 def _pop_text(facts: dict[str, Any], *names: str) -> str:
@@ -198,9 +198,9 @@ def _label(facts: dict[str, Any]) -> str:
     engine = facts.get("engine") or {}
     named = short(engine)
     if "taken_over_from" in facts:
-        made = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
+        maker = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
         campaign = f" in campaign {facts['in_campaign']}" if facts.get("in_campaign") else ""
-        named = f"taken over from frame {facts['of_frame']} of node {facts['taken_over_from']}{made}{campaign}; {named}"
+        named = f"taken over from frame {facts['of_frame']} of node {facts['taken_over_from']}{maker}{campaign}; {named}"
     elif facts.get("computed_by"):
         named = f"computed by {facts['computed_by']}; {named}"
     if facts.get("remedy"):

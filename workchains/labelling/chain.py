@@ -153,11 +153,11 @@ class LabelWorkChain(SharingWorkChain):
                 task = Task.from_dict(self.ctx.tasks[key])
                 del self.ctx.running[key]
                 self.inspect(key, node, task)
-        made = [index for index, pks in self.ctx.deferred.items() if all(load_process(pk).is_terminated for pk in pks)]
-        for index in made:
+        came = [index for index, pks in self.ctx.deferred.items() if all(load_process(pk).is_terminated for pk in pks)]
+        for index in came:
             del self.ctx.deferred[index]
-        if made:
-            self.look_up([int(index) for index in made])
+        if came:
+            self.look_up([int(index) for index in came])
 
     def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
@@ -230,24 +230,24 @@ class LabelWorkChain(SharingWorkChain):
     def results(self) -> ExitCode | None:
         """Put all labels into one batch and all failures into one list."""
         frames, parts = self.inputs.frames, dict(self.ctx.parts)
-        told = self.call_once(
+        summary = self.call_once(
             "failures", tell_failures, frames=frames, log=Dict({"attempts": self.ctx.log}), **parts
         ).outputs.result
-        self.out("failures", told)
+        self.out("failures", summary)
         if parts:
             batch = next(iter(parts.values()))
             if len(parts) > 1 or batch.ids != [identity for identity in frames.ids if identity in set(batch.ids)]:
                 batch = self.call_once("batch", gather_labels, label="batch", frames=frames, **parts).outputs.result
             self.out("batch", batch)
-        lost = {item["index"] for item in told["failures"]}
+        lost = {item["index"] for item in summary["failures"]}
         for key, pk in self.ctx.kept.items():
             # of a frame without a label, the folders stay: a person may want to look into them
             if not lost & set(self.ctx.tasks[key]["indices"]):
                 self.tidy(load_process(pk))
-        total, failed = told["total"], told["failed"]
+        total, failed = summary["total"], summary["failed"]
         if not failed:
             return None
-        first = told["failures"][0]
+        first = summary["failures"][0]
         self.report(f"{failed} of {total} labels failed; first: {first['id']}: {first['reason']}")
         if not parts:
             return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=total, message=first["reason"])

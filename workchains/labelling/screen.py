@@ -109,7 +109,7 @@ def reuse_labels(frames: FramesData, wanted: Dict, **sources: FramesData) -> dic
     for name in sorted(sources):
         for frame in sources[name].get_frames():
             pool.setdefault(coarse_key(frame), []).append((sources[name].uuid, frame))
-    made, hits = [], {}
+    copies, hits = [], {}
     for index in values["indices"]:
         frame = given[index]
         near = [entry for key in sorted(coarse_keys(frame, tolerance)) for entry in pool.get(key, ())]
@@ -123,14 +123,14 @@ def reuse_labels(frames: FramesData, wanted: Dict, **sources: FramesData) -> dic
                 **frame.info.get("origin", {}),
                 "label": {**_earlier(other), "reused_from": {"node": uuid, "frame": frame_id(other)}},
             }
-            made.append(copy)
+            copies.append(copy)
             hits[str(index)] = {"node": uuid, "frame": frame_id(other)}
             break
     result: dict[str, Any] = {"hits": Dict({"hits": hits})}
-    if made:
+    if copies:
         engine = next(iter(sources.values())).engine
-        result["reused"] = FramesData.from_frames(made, {"engine": engine})
-        result["reused"].label = f"{len(made)} labels that were there"
+        result["reused"] = FramesData.from_frames(copies, {"engine": engine})
+        result["reused"].label = f"{len(copies)} labels that were there"
     return result
 
 

@@ -216,10 +216,10 @@ def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, v
     LabelError
         If the result is no label to believe.
     """
-    made = accept(frame_of(frames, about["index"]), point, **about["limits"])
-    made.info["origin"] = {**made.info.get("origin", {}), "label": {**about["label"], **notes}}
-    node = FramesData.from_frames([made], {"engine": {**about["engine"], "version": version}})
-    node.label = f"label of {frame_id(made)}"
+    frame = accept(frame_of(frames, about["index"]), point, **about["limits"])
+    frame.info["origin"] = {**frame.info.get("origin", {}), "label": {**about["label"], **notes}}
+    node = FramesData.from_frames([frame], {"engine": {**about["engine"], "version": version}})
+    node.label = f"label of {frame_id(frame)}"
     return node
 
 

@@ -94,15 +94,17 @@ def earlier(node: ProcessNode) -> Earlier:
     InputError
         If it was made by a version whose settings this one does not know.
     """
-    campaign, made = _settings(node), _handed_over(node)
-    decisions = [data.get_dict() for data in made["decisions"].values() if isinstance(data, Dict)]
+    campaign, products = _settings(node), _handed_over(node)
+    decisions = [data.get_dict() for data in products["decisions"].values() if isinstance(data, Dict)]
     decisions.sort(key=lambda item: item["iteration"])
     last = decisions[-1]["iteration"] if decisions else 0
     own = _iterations(node)
     unfinished = {numbered("iteration", number) for number in own if number > last}
     # given frames that no fit has used yet are taken up anew
-    given = set() if last or numbered("iteration", 0) in made["ensembles"] else _given(node)
-    kept = {name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in made.items()}
+    given = set() if last or numbered("iteration", 0) in products["ensembles"] else _given(node)
+    kept = {
+        name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in products.items()
+    }
     return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own)
 
 
@@ -111,8 +113,8 @@ def _iterations(node: ProcessNode) -> dict[int, ProcessNode]:
     query = QueryBuilder().append(WorkChainNode, filters={"id": node.pk}, tag="campaign")
     named = {"attributes.process_label": "IterationWorkChain"}
     nodes = query.append(WorkChainNode, with_incoming="campaign", filters=named).all(flat=True)
-    told = told_of([int(iteration.pk or 0) for iteration in nodes])
-    return {told[iteration.pk]["iteration"]: iteration for iteration in sorted(nodes, key=lambda item: item.pk)}
+    places = told_of([int(iteration.pk or 0) for iteration in nodes])
+    return {places[iteration.pk]["iteration"]: iteration for iteration in sorted(nodes, key=lambda item: item.pk)}
 
 
 def _given(node: ProcessNode) -> set[str]:

@@ -57,14 +57,14 @@ class Mended:
 
     def __str__(self) -> str:
         """Say it in words; an empty text if there was nothing."""
-        told = (
+        counts = (
             (self.ended, "left by an earlier daemon ended", "left by an earlier daemon ended"),
             (self.queued, "lost its task and got it back", "lost their tasks and got them back"),
             (self.buried, "never began and is made anew", "never began and are made anew"),
         )
         one = [
             f"1 process {single}" if len(which) == 1 else f"{len(which)} processes {many}"
-            for which, single, many in told
+            for which, single, many in counts
             if which
         ]
         return "; ".join(one)

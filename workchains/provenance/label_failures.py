@@ -35,5 +35,5 @@ def single_failures(children: list[Step], marks: dict[int, list[str]], makers: s
 
 def failures_of(processes: list[int]) -> list[tuple[int, list[dict[str, Any]]]]:
     """Return the failures that jobs, and the screening before them, report."""
-    told = created_by(processes, ["attributes.failures", "attributes.refused"], ["report", "progress", "result"], kind=orm.Dict)
-    return [(process, failures or refused) for process, failures, refused, _ in told if failures or refused]
+    rows = created_by(processes, ["attributes.failures", "attributes.refused"], ["report", "progress", "result"], kind=orm.Dict)
+    return [(process, failures or refused) for process, failures, refused, _ in rows if failures or refused]

@@ -101,11 +101,11 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
     steps
         All processes below them, as :func:`~workchains.provenance.steps_below` returns them.
     """
-    told = _told([chain.pk for chain in chains])
+    summaries = _told([chain.pk for chain in chains])
     tallies = {}
     for chain in chains:
-        if chain.pk in told:
-            values = told[chain.pk]
+        if chain.pk in summaries:
+            values = summaries[chain.pk]
             examples = {item["kind"]: item["reason"] for item in reversed(values["failures"])}
             failed, reused = values["failed"], values["reused"]
             tallies[chain.pk] = LabelTally(
@@ -117,7 +117,7 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
                 kinds=dict(Counter(values["kinds"]).most_common()),
                 examples=examples,
             )
-    rest = {chain.pk: chain for chain in chains if chain.pk not in told}
+    rest = {chain.pk: chain for chain in chains if chain.pk not in summaries}
     if rest:
         tallies.update(_counted(rest, [step for step in steps if step.parent in rest]))
     return tallies
@@ -180,11 +180,11 @@ def test_labels(chains: list[int]) -> int:
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
     told_uses, wanted = {"attributes": {"has_key": "uses"}}, ["attributes.ids", "attributes.uses"]
     query.append(FramesData, with_outgoing="chain", edge_filters={"label": "frames"}, filters=told_uses, project=wanted)
-    told, number = _told(chains), 0
+    summaries, number = _told(chains), 0
     for pk, ids, uses in query.all() if chains else []:
         tests = {identity for identity, use in zip(ids, uses, strict=True) if use == TEST}
-        if pk in told:
-            number += len(tests - {item["id"] for item in told[pk]["failures"]})
+        if pk in summaries:
+            number += len(tests - {item["id"] for item in summaries[pk]["failures"]})
         else:
             chain: Any = orm.load_node(pk)
             number += len(tests & {identity for part in labelled_parts(chain) for identity in part.ids})

@@ -18,14 +18,14 @@ __all__ = ["failed_core_seconds", "saved_core_hours"]
 def failed_core_seconds(jobs: Iterable[Interval], tasks: dict[int, Step], alive: set[int]) -> float:
     """Return the core-seconds of attempts that gave no label."""
     jobs = [job for job in jobs if job.pk not in alive]
-    told = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
+    by_job = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
     refused = {step.key.removeprefix("read_") for step in tasks.values() if _refused(step)}
     lost = 0.0
     for job in jobs:
         task = tasks.get(job.pk)
         if job.process == "LabelJob":
             # many frames share a job: those that failed say what they took; one without any label is lost as a whole
-            seconds, labelled = told.get(job.pk, (0.0, False))
+            seconds, labelled = by_job.get(job.pk, (0.0, False))
             lost += min(seconds * job.cores, job.core_seconds) if labelled else job.core_seconds
         elif task is not None and (not task.ok or str(task.pk) in refused):
             lost += job.core_seconds
@@ -39,12 +39,12 @@ def _refused(step: Step) -> bool:
 
 def _told_by_jobs(jobs: list[int]) -> dict[int, tuple[float, bool]]:
     """Return, for each job of many frames, the seconds of those that failed, and whether any has a label."""
-    told: dict[int, tuple[float, bool]] = {}
+    by_job: dict[int, tuple[float, bool]] = {}
     for job, failures, link in created_by(jobs, "attributes.failures", ["report", "progress", "labelled"]):
-        seconds, labelled = told.get(job, (0.0, False))
+        seconds, labelled = by_job.get(job, (0.0, False))
         seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
-        told[job] = (seconds, labelled or link == "labelled")
-    return told
+        by_job[job] = (seconds, labelled or link == "labelled")
+    return by_job
 
 
 def saved_core_hours(tally: LabelTally, per_label: float | None, chains: list[int]) -> float | None:

@@ -19,8 +19,8 @@ def maker_of_label(uuid: str, identity: str) -> orm.ProcessNode | None:
     if creator is None or node is None or creator.process_label not in (*GATHER, "reuse_labels"):
         return creator
     if creator.process_label == "reuse_labels":
-        told = next(frame for frame, own in zip(node.get_frames(), node.ids, strict=True) if own == identity)
-        source = told.info["origin"]["label"]["reused_from"]
+        reused = next(frame for frame, own in zip(node.get_frames(), node.ids, strict=True) if own == identity)
+        source = reused.info["origin"]["label"]["reused_from"]
         return maker_of_label(source["node"], source["frame"])
     parts = [link.node for link in creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()]
     held = (part for part in parts if isinstance(part, FramesData) and part.engine and identity in part.ids)

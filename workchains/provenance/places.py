@@ -95,13 +95,13 @@ class Places:
         ahead = {step.pk: step for place in self.iterations if (step := place.children.pop(SAMPLE_AHEAD, None)) is not None}
         if not ahead:
             return {}
-        made = {links["candidates"]: pk for pk, links in outputs_of(list(ahead)).items() if "candidates" in links}
+        makers = {links["candidates"]: pk for pk, links in outputs_of(list(ahead)).items() if "candidates" in links}
         places: dict[int, Place | None] = dict.fromkeys(ahead, None)
         for pk, candidates in inputs_named([place.step.pk for place in self.iterations], "candidates").items():
-            if candidates in made:
+            if candidates in makers:
                 place = next(place for place in self.iterations if place.step.pk == pk)
-                place.children["sample"] = ahead[made[candidates]]
-                places[made[candidates]] = place
+                place.children["sample"] = ahead[makers[candidates]]
+                places[makers[candidates]] = place
         return places
 
     def of(self, pk: int) -> Place | None:

@@ -96,7 +96,7 @@ class Replayed:
     def summary(self) -> dict[str, Any]:
         """Return the figures and the ids of the chosen frames as plain JSON types."""
         names = ("window", "accurate_share", "mean_disagreement", "labels", "core_hours")
-        told = {
+        figures = {
             name: {
                 **{key: getattr(side, key) for key in names},
                 "chosen": [self.ids[index] for index in side.chosen],
@@ -105,7 +105,14 @@ class Replayed:
             for name, side in (("then", self.then), ("now", self.now))
         }
         why = {self.ids[index]: reason for index, reason in self.reasons.items()}
-        return {"key": self.key, "stage": self.stage, "candidates": len(self.ids), "common": self.common, **told, "reasons": why}
+        return {
+            "key": self.key,
+            "stage": self.stage,
+            "candidates": len(self.ids),
+            "common": self.common,
+            **figures,
+            "reasons": why,
+        }
 
 
 def replay(node: orm.ProcessNode, changes: Mapping[str, Any] | None = None) -> list[Replayed]:
@@ -236,11 +243,11 @@ def _why(record: IterationRecord, changes: Mapping[str, Any], deviation: orm.Arr
 
 def _then(chosen: orm.ProcessNode, candidates: FramesData, disagreement: np.ndarray | None, per_label: float | None) -> Outcome:
     """Return what was chosen."""
-    told = chosen.outputs.selection.get_dict()
+    selection = chosen.outputs.selection.get_dict()
     place = {identity: index for index, identity in enumerate(candidates.ids)}
     uses = ids_by_use(chosen.outputs.chosen) if "chosen" in chosen.outputs else {}
     train, test = ([place[identity] for identity in uses.get(use, ())] for use in (TRAIN, TEST))
-    window, counts = tuple(told["window"]) if told["window"] else None, told["counts"]
+    window, counts = tuple(selection["window"]) if selection["window"] else None, selection["counts"]
     # counted anew: the database keeps 14 digits of a number
     share = None if window is None else counts["accurate"] / counts["valid"] if counts["valid"] else 0.0
     return _outcome(train, test, window, share, disagreement, per_label)

@@ -106,8 +106,8 @@ def _marks(jobs: list[int]) -> dict[int, dict[str, Mark]]:
     """Return, for each job, when its folder, files and report were made, and what the report says."""
     marks: dict[int, dict[str, Mark]] = {}
     wanted = ["ctime", "attributes.seconds", "attributes.cores"]
-    for job, *told, link in created_by(jobs, wanted, ["remote_folder", "retrieved", "report"]):
-        marks.setdefault(job, {})[link] = Mark(*told)
+    for job, *values, link in created_by(jobs, wanted, ["remote_folder", "retrieved", "report"]):
+        marks.setdefault(job, {})[link] = Mark(*values)
     return marks
 
 

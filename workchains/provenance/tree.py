@@ -209,8 +209,8 @@ def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
         return {}
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
-    made = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
-    query.append(orm.Data, with_incoming="process", edge_filters=made, edge_project="label", project="id")
+    edges = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
+    query.append(orm.Data, with_incoming="process", edge_filters=edges, edge_project="label", project="id")
     outputs: dict[int, dict[str, int]] = {pk: {} for pk in pks}
     for process, data, link in query.all():
         outputs[process][link] = data
@@ -235,8 +235,8 @@ def created_by(
 
 def outputs_in(pk: int, namespace: str) -> dict[str, int]:
     """Return what stands in a namespace of a process's outputs: {key: PK}."""
-    made, prefix = outputs_of([pk])[pk], f"{namespace}__"
-    return {label.removeprefix(prefix): node for label, node in made.items() if label.startswith(prefix)}
+    outputs, prefix = outputs_of([pk])[pk], f"{namespace}__"
+    return {label.removeprefix(prefix): node for label, node in outputs.items() if label.startswith(prefix)}
 
 
 def pk_of(node: orm.Node) -> int:

@@ -89,10 +89,10 @@ REMEDIES = {
 def merged(settings: LabelSettings) -> dict[str, dict[str, Any]]:
     """Return the namelists that all frames share: ours, under those of the settings."""
     assert settings.espresso is not None  # a check of the settings themselves
-    made: dict[str, dict[str, Any]] = merge(_OURS, settings.espresso.parameters)
+    namelists: dict[str, dict[str, Any]] = merge(_OURS, settings.espresso.parameters)
     if settings.moments:
-        made["SYSTEM"] = {**made["SYSTEM"], "nspin": 2}
-    return made
+        namelists["SYSTEM"] = {**namelists["SYSTEM"], "nspin": 2}
+    return namelists
 
 
 def check_parameters(settings: LabelSettings) -> None:

@@ -130,8 +130,8 @@ class EspressoProgram(SinglePointProgram):
         bands = before.inputs.parameters.get_dict()["SYSTEM"].get("nbnd") if before is not None else None
         if bands is not None:
             parameters["SYSTEM"]["nbnd"] = bands
-        made = {"frames": frames, "choice": Dict({"index": index, "sorted": False})}
-        structure = call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result
+        source = {"frames": frames, "choice": Dict({"index": index, "sorted": False})}
+        structure = call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **source).outputs.result
         kpoints, plugin_settings = given.kpoints(atoms, self.espresso, bool(namelists["SYSTEM"].get("noncolin")))
         job: dict[str, Any] = {
             "code": code,

@@ -70,9 +70,9 @@ def _of_job(job: CalcJobNode) -> tuple[FailureKind, str]:
     if job.is_finished_ok:
         return FailureKind.REFUSED, "the highest band is occupied, with more and more bands: raise SYSTEM.nbnd"
     status = int(job.exit_status or 0)
-    told = told_by_queue(_read(job, "_scheduler-stderr.txt"))
-    if told and status != STOPPED:
-        return told[0], f"{_WORDS[told[0]]} ({told[1]})"
+    cause = told_by_queue(_read(job, "_scheduler-stderr.txt"))
+    if cause and status != STOPPED:
+        return cause[0], f"{_WORDS[cause[0]]} ({cause[1]})"
     words = _ERROR.search(_read(job, "CRASH")) or _ERROR.search(_read(job, job.get_option("output_filename") or "aiida.out"))
     said = f"pw.x gave up in {words.group(1)}: {words.group(2).strip()}" if words else ""
     if status in _STATUS:

@@ -128,7 +128,7 @@ class VaspProgram(SinglePointProgram):
         (index,) = task.indices
         identity = frames.ids[index]
         atoms = sorted_atoms(frame_of(frames, index))
-        made = {"frames": frames, "choice": Dict({"index": index, "sorted": True})}
+        source = {"frames": frames, "choice": Dict({"index": index, "sorted": True})}
         symbols = atoms.get_chemical_symbols()
         incar = by_species(
             remedied(merged(self.settings), task.remedies[-1] if task.remedies else None), list(dict.fromkeys(symbols))
@@ -137,7 +137,9 @@ class VaspProgram(SinglePointProgram):
             incar["MAGMOM"] = [float(self.settings.moments.get(symbol, 0.0)) for symbol in symbols]
         inputs: dict[str, Any] = {
             "code": code,
-            "structure": call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result,
+            "structure": call(
+                f"structure_{index}", frame_structure, label=f"structure of frame {index}", **source
+            ).outputs.result,
             "kpoints": kpoints(atoms, self.vasp),
             "parameters": Dict({"incar": {tag.lower(): value for tag, value in incar.items()}}),
             "potential_family": Str(self.vasp.potential_family),
