@@ -2,6 +2,7 @@
 
 import json
 
+import commands
 import pytest
 from click.testing import CliRunner
 
@@ -23,15 +24,11 @@ from workchains.machines import session
 def typed(aiida_profile, monkeypatch):
     """Return a function that types a command in the profile of the tests, 80 columns wide, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile)
-    monkeypatch.setenv("COLUMNS", "80")
 
     def _typed(command, *arguments, code=0):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        if isinstance(result.exception, InputError):
-            raise result.exception
-        assert result.exit_code == code, result.output + repr(result.exception)
-        assert max(map(len, result.output.splitlines()), default=0) <= 80 or {"--json", "--wait", "-o"} & set(arguments)
-        return result.output
+        text = commands.typed(command, *arguments, code=code)
+        assert max(map(len, text.splitlines()), default=0) <= 80 or {"--json", "--wait", "-o"} & set(arguments)
+        return text
 
     return _typed
 

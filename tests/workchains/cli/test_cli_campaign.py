@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from commands import typed
 
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
@@ -62,14 +62,6 @@ def file(tmp_path):
         return path
 
     return _file
-
-
-def typed(command, *arguments, code=0):
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, [str(argument) for argument in arguments])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result.output
 
 
 # ------------------------------------------------------------------------------------------------ new

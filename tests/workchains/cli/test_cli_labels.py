@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.common import LinkType
 from ase.build import bulk
 from ase.io import write
-from click.testing import CliRunner
+from commands import typed
 from records import iteration
 
 from alworkflows.errors import InputError
@@ -24,15 +24,6 @@ from workchains.machines import session
 from workchains.processes.queueing import MARK, STOP, ask_to_stop, is_stopping
 
 EMT = {"engine": {"engine": "ase", "calculator": "emt"}}
-
-
-def typed(command, *arguments, code=0):
-    """Type a command 80 columns wide; return what it printed."""
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, [str(argument) for argument in arguments])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result.output
 
 
 @pytest.fixture

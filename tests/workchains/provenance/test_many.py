@@ -2,9 +2,9 @@
 
 import json
 
+import commands
 import pytest
 from aiida import orm
-from click.testing import CliRunner
 from pieces import copper, small_ensemble
 from records import begun, iteration, returned, store
 
@@ -60,14 +60,7 @@ def error_of(number):
 def typed(many, monkeypatch):
     """Return a function that types a command, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: None)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def _typed(command, *arguments):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        assert result.exit_code == 0, result.output + repr(result.exception)
-        return result.output
-
-    return _typed
+    return commands.typed
 
 
 def test_names_are_in_the_order_of_their_numbers():

@@ -1,10 +1,11 @@
 """What another selection would have chosen: the same as was chosen if nothing changes, and nothing is stored."""
 
+import functools
 import json
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from judged import frame_errors
 from records import begun, iteration, returned, store
 
@@ -174,16 +175,7 @@ def test_a_campaign_that_chose_nothing_yet(replayable):
 def typed(aiida_profile, monkeypatch):
     """Return a function that types the command, 80 columns wide, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def _typed(*arguments, code=0):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        if isinstance(result.exception, InputError):
-            raise result.exception
-        assert result.exit_code == code, result.output + repr(result.exception)
-        return result.output
-
-    return _typed
+    return functools.partial(commands.typed, command)
 
 
 def test_the_table_fits_a_terminal(typed, replayable):
