@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["chosen", "computer", "copper", "deviation", "noted", "small_ensemble", "tiny_model"]
+__all__ = ["assert_ends", "chosen", "computer", "copper", "deviation", "noted", "small_ensemble", "tiny_model"]
 
 
 def tiny_model() -> bytes:
@@ -81,3 +81,11 @@ def small_ensemble():
     node.base.repository.put_object_from_bytes(tiny_model(), EnsembleData.FILENAME)
     node.base.attributes.set_many({"members": 2, "terms": [10, 12], "reference_disagreement": 0.25, "species": ["Cu"]})
     return node
+
+
+def assert_ends(process, status, *words):
+    """Check the exit status that the results of a work chain come to, and words of its message."""
+    code = process.results()
+    assert code.status == status, code
+    for some in words:
+        assert some in code.message, code.message

@@ -60,8 +60,8 @@ class LabelParser(ComputeParser[LabelResult]):
         if path.exists():
             self.out("labelled", FramesData.from_file(path))
         if result is None:
-            found = {name.removesuffix(".json"): _read(folder / name) for name in (FAILURES, CURRENT)}
-            self.out("progress", Dict({"failures": found["failures"] or [], "current": found["current"]}))
+            files = {name.removesuffix(".json"): _read(folder / name) for name in (FAILURES, CURRENT)}
+            self.out("progress", Dict({"failures": files["failures"] or [], "current": files["current"]}))
         elif not path.exists() and result.failures and not result.unreached:
             failures = result.failures
             return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=len(failures), message=failures[0].reason)

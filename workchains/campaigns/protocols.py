@@ -130,14 +130,14 @@ def read_files(campaign: Campaign, base: Path, skip: Collection[str] = ()) -> di
     from alworkflows.structures import read_frames
 
     used = {name for stage in campaign.stages for name in stage.structures}
-    found = {}
+    frames = {}
     for name, spec in campaign.structures.items():
         if spec.file is not None and name in used and name not in skip:
             try:
-                found[name] = read_frames(base / spec.file, spec.frames)
+                frames[name] = read_frames(base / spec.file, spec.frames)
             except InputError as error:
                 raise InputError(f"structures.{name}: {error}") from error
-    return found
+    return frames
 
 
 # ------------------------------------------------------------------------------------------------ layers

@@ -67,13 +67,13 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
 
 
 def _list(as_json: bool) -> None:
-    found = _waiting()
+    waiting = _waiting()
     if as_json:
-        print_json({"waiting": found})
-    elif not found:
+        print_json({"waiting": waiting})
+    elif not waiting:
         click.echo("No campaign waits for approval.")
     else:
-        rows = [(item["pk"], item["name"], item["question"]["iteration"], item["question"]["text"]) for item in found]
+        rows = [(item["pk"], item["name"], item["question"]["iteration"], item["question"]["text"]) for item in waiting]
         print_table(("PK", "name", "iteration", "asks for"), rows, left=4)
         click.echo("\nNext: alworkflows approve PK, or alworkflows approve PK --refuse")
 

@@ -55,14 +55,14 @@ def new(material: str | None, protocol: str | None, show_list: bool, as_json: bo
 def _list(as_json: bool) -> None:
     from workchains import campaigns
 
-    found: dict[str, Any] = {
+    offered: dict[str, Any] = {
         name: {"title": title, "protocols": {key: item.description for key, item in campaigns.protocols(name).items()}}
         for name, title in campaigns.materials().items()
     }
     if as_json:
-        print_json(found)
+        print_json(offered)
         return
-    for name, entry in found.items():
+    for name, entry in offered.items():
         print_table((name, entry["title"]), entry["protocols"].items(), left=2)
     click.echo("The first protocol of each is its default. Next: alworkflows new zno > zno.yaml")
 

@@ -10,6 +10,7 @@ import click
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
     from aiida.orm import ProcessNode
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "short",
     "start_or_find_daemon",
     "state_of",
+    "submit",
 ]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -121,6 +123,22 @@ def start_or_find_daemon() -> tuple[bool, int]:
 
     running = session.daemon_status().running
     return not running, session.start_daemon().workers
+
+
+def submit(builder: ProcessBuilder, where: str) -> ProcessNode:
+    """Submit to the daemon; ``where``: what a person gave, with which the message begins if AiiDA refuses it.
+
+    Raises
+    ------
+    InputError
+        If the inputs do not pass AiiDA's validation, whose message names the port.
+    """
+    from aiida import engine
+
+    try:
+        return engine.submit(builder)
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def state_of(node: ProcessNode) -> str:

@@ -46,9 +46,9 @@ def costs(campaign: str, what: str, profile: str | None, as_json: bool) -> None:
     node = load_run(campaign)
     from workchains.provenance import costs as costs_of
 
-    found = costs_of(node)
+    spent = costs_of(node)
     if as_json:
-        print_json(found)
+        print_json(spent)
         return
     from rich.text import Text
 
@@ -57,17 +57,17 @@ def costs(campaign: str, what: str, profile: str | None, as_json: bool) -> None:
         Text(f"{'labels' if node.process_label == 'LabelWorkChain' else 'campaign'} {node.pk} {node.label}", style="bold")
     )
     if what == "step":
-        _by_step(found)
+        _by_step(spent)
     else:
-        _by_group(found, what)
-    if found.before:
-        screen.print(Text(f"Before, in the campaigns that it went on from: {core_hours(found.before)} core-hours."))
-    for line in label_sentences(found):
+        _by_group(spent, what)
+    if spent.before:
+        screen.print(Text(f"Before, in the campaigns that it went on from: {core_hours(spent.before)} core-hours."))
+    for line in label_sentences(spent):
         screen.print(Text(line))
 
 
-def _by_step(found: Costs) -> None:
-    whole = found.total.core_hours
+def _by_step(spent: Costs) -> None:
+    whole = spent.total.core_hours
     lines = [
         (
             name,
@@ -77,14 +77,14 @@ def _by_step(found: Costs) -> None:
             core_hours(cost.core_hours),
             f"{cost.core_hours / whole:.0%}" if whole else "",
         )
-        for name, cost in [*found.steps.items(), ("in all", found.total)]
+        for name, cost in [*spent.steps.items(), ("in all", spent.total)]
     ]
     print_table(("step", "jobs", "running", "time in jobs", "core-hours", "share"), lines)
 
 
-def _by_group(found: Costs, what: str) -> None:
-    groups = found.by(what)
-    names = list(found.steps)
+def _by_group(spent: Costs, what: str) -> None:
+    groups = spent.by(what)
+    names = list(spent.steps)
     lines = [
         (
             group,
@@ -93,13 +93,13 @@ def _by_group(found: Costs, what: str) -> None:
         )
         for group, row in groups.items()
     ]
-    lines.append(("in all", *(core_hours(found.steps[name].core_hours) for name in names), core_hours(found.total.core_hours)))
+    lines.append(("in all", *(core_hours(spent.steps[name].core_hours) for name in names), core_hours(spent.total.core_hours)))
     print_table((what, *names, "in all"), lines, title="core-hours")
 
 
-def label_sentences(found: Costs) -> list[str]:
+def label_sentences(spent: Costs) -> list[str]:
     """Return what labels cost, in sentences; none before a label was asked for."""
-    labels, said = found.labels, []
+    labels, said = spent.labels, []
     each, lost = core_hours(labels.per_label), core_hours(labels.failed_core_hours)
     if labels.new:
         said.append(f"{count(labels.new, 'new label')}: {each} core-hours each, failed attempts included.")
@@ -111,7 +111,7 @@ def label_sentences(found: Costs) -> list[str]:
     if labels.per_accepted is not None:
         all_steps = core_hours(labels.per_accepted)
         said.append(f"{count(labels.accepted, 'frame')} to train on: {all_steps} core-hours each, all steps included.")
-    if len(found.engines) > 1:
-        parts = (f"{name} {core_hours(cost.core_hours)}" for name, cost in found.engines.items())
+    if len(spent.engines) > 1:
+        parts = (f"{name} {core_hours(cost.core_hours)}" for name, cost in spent.engines.items())
         said.append(f"Core-hours of labels by what makes them: {', '.join(parts)}.")
     return said

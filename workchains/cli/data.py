@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -14,6 +13,8 @@ from alworkflows.cli.output import json_option, number, print_json, print_table
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
+    import datetime as dt
+
     from aiida.orm import Data
 
 __all__ = ["ensemble", "frames"]
@@ -21,6 +22,12 @@ __all__ = ["ensemble", "frames"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 limit_option = click.option("--limit", "-n", default=50, show_default=True, help="Most rows to print.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+
+
+def output_option(text: str) -> Callable[[Function], Function]:
+    """Return the option of a file to write, with its help."""
+    return click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(dir_okay=False), help=text)
 
 
 def command(function: Function) -> Function:
@@ -65,6 +72,10 @@ def _load(pk: str, kind: type[Data]) -> Any:
     return node
 
 
+def _time(created: dt.datetime) -> str:
+    return created.astimezone().strftime("%m-%d %H:%M")
+
+
 def _engine(node: Any) -> str:
     engine = node.engine
     if not engine:
@@ -88,7 +99,7 @@ def frames_list(limit: int, as_json: bool) -> None:
     """
     from workchains.data.frames import FramesData
 
-    found = [
+    rows = [
         {
             "pk": node.pk,
             "created": node.ctime,
@@ -103,19 +114,19 @@ def frames_list(limit: int, as_json: bool) -> None:
         for node in _nodes(FramesData, limit)
     ]
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
     lines = [
         (
             item["pk"],
-            item["created"].astimezone().strftime("%m-%d %H:%M"),
+            _time(item["created"]),
             item["frames"],
             item["atoms"],
             " ".join(item["species"]),
             item["labels"],
             item["label"] or ", ".join(item["origins"]),
         )
-        for item in found
+        for item in rows
     ]
     print_table(("PK", "created", "frames", "atoms", "species", "labels by", "what"), lines, left=7)
 
@@ -138,10 +149,10 @@ def frames_show(pk: str, limit: int, as_json: bool) -> None:
     from workchains.data.frames import FramesData
 
     node = _load(pk, FramesData)
-    found = []
+    shown = []
     for identity, frame in list(zip(node.ids, node.get_frames(), strict=True))[:limit]:
         stored = labels(frame)
-        found.append(
+        shown.append(
             {
                 "id": identity,
                 "formula": frame.get_chemical_formula(),
@@ -151,7 +162,7 @@ def frames_show(pk: str, limit: int, as_json: bool) -> None:
             }
         )
     if as_json:
-        print_json({"pk": node.pk, "uuid": node.uuid, "label": node.label, "engine": node.engine, "frames": found})
+        print_json({"pk": node.pk, "uuid": node.uuid, "label": node.label, "engine": node.engine, "frames": shown})
         return
     lines = [
         (
@@ -161,7 +172,7 @@ def frames_show(pk: str, limit: int, as_json: bool) -> None:
             number(item["largest_force"]),
             "{sampler} {structure} {step}".format_map({"sampler": "", "structure": "", "step": "", **item["origin"]}),
         )
-        for item in found
+        for item in shown
     ]
     print_table(("frame", "formula", "eV/atom", "max eV/A", "origin"), lines, left=2)
     if len(node) > limit:
@@ -170,8 +181,8 @@ def frames_show(pk: str, limit: int, as_json: bool) -> None:
 
 @frames.command("export")
 @click.argument("pk")
-@click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(dir_okay=False), help=".xyz, or .npz (exact).")
-@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@output_option(".xyz, or .npz (exact).")
+@overwrite_option
 @command
 def frames_export(pk: str, output: str, overwrite: bool) -> None:
     """Write the frames of a node: extended XYZ, or exactly as .npz.
@@ -180,23 +191,17 @@ def frames_export(pk: str, output: str, overwrite: bool) -> None:
     Example:
       verdi data alworkflows.frames export 1234 -o batch.xyz
     """
+    from alworkflows.cli.files import new_file
     from alworkflows.frames import write
     from workchains.data.frames import FramesData
 
     node = _load(pk, FramesData)
-    path = _new_file(output, overwrite)
+    path = new_file(output, overwrite)
     if path.suffix == ".npz":
         node.export_file(path)
     else:
         write(path, node.get_frames())
     click.echo(f"{path}: {len(node)} frames")
-
-
-def _new_file(output: str, overwrite: bool) -> Path:
-    path = Path(output)
-    if path.exists() and not overwrite:
-        raise InputError(f"{path}: expected a new file, got one that exists; add --overwrite to replace it")
-    return path
 
 
 # ------------------------------------------------------------------------------------------------ ensembles
@@ -215,21 +220,21 @@ def ensemble_list(limit: int, as_json: bool) -> None:
     """
     from workchains.data.ensemble import EnsembleData
 
-    found = [_ensemble(node) for node in _nodes(EnsembleData, limit)]
+    rows = [_ensemble(node) for node in _nodes(EnsembleData, limit)]
     if as_json:
-        print_json(found)
+        print_json(rows)
         return
     lines = [
         (
             item["pk"],
-            item["created"].astimezone().strftime("%m-%d %H:%M"),
+            _time(item["created"]),
             item.get("members"),
             "/".join(map(str, item.get("terms") or [])),
             number(item.get("reference_disagreement"), 4),
             " ".join(item.get("species") or []),
             item["label"],
         )
-        for item in found
+        for item in rows
     ]
     print_table(("PK", "created", "members", "terms", "eV/A", "species", "label"), lines, left=7)
     click.echo("eV/A: median disagreement on frames that members had not seen")
@@ -261,8 +266,8 @@ def ensemble_show(pk: str, as_json: bool) -> None:
 
 @ensemble.command("export")
 @click.argument("pk")
-@click.option("--output", "-o", required=True, metavar="FILE", type=click.Path(dir_okay=False), help="File to write (.npz).")
-@click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
+@output_option("File to write (.npz).")
+@overwrite_option
 @command
 def ensemble_export(pk: str, output: str, overwrite: bool) -> None:
     """Write an ensemble as the file that `alworkflows.models.Ensemble.load` reads.
@@ -271,9 +276,10 @@ def ensemble_export(pk: str, output: str, overwrite: bool) -> None:
     Example:
       verdi data alworkflows.ensemble export 1234 -o ensemble.npz
     """
+    from alworkflows.cli.files import new_file
     from workchains.data.ensemble import EnsembleData
 
     node = _load(pk, EnsembleData)
-    path = _new_file(output, overwrite)
+    path = new_file(output, overwrite)
     node.export_file(path)
     click.echo(str(path))

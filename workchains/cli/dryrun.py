@@ -152,9 +152,9 @@ class _Trial:
 
             def look() -> str:
                 codes.append(find())
-                found = codes[0]
-                same = found.code.pk == found.label_code.pk
-                return found.code.full_label + ("" if same else f"; labels by {found.label_code.full_label}")
+                pair = codes[0]
+                same = pair.code.pk == pair.label_code.pk
+                return pair.code.full_label + ("" if same else f"; labels by {pair.label_code.full_label}")
 
             self.attempt("machines", look)
         self.attempt("label settings", lambda: self._settings(codes[0].label_code if codes else None))
@@ -177,17 +177,17 @@ class _Trial:
             require_labels(self.campaign, frames, code)
         if code is not None and frames:
             self._price(frames, code)
-        told = "" if code is not None or settings.engine == "ase" else "; potentials not looked for, see above"
-        return f"suit {len(frames)} structures{told}"
+        note = "" if code is not None or settings.engine == "ase" else "; potentials not looked for, see above"
+        return f"suit {len(frames)} structures{note}"
 
     def _price(self, frames: list[Atoms], code: InstalledCode) -> None:
         """Ask the profile what labels of the same settings took."""
         from workchains.data.frames import FramesData
         from workchains.loop.approval import estimate
 
-        told = estimate(FramesData.from_frames(frames), self.campaign.label, code)
-        if told["core_hours"] is not None:
-            self.result.core_hours_per_atom = told["core_hours"] / told["atoms"]
+        price = estimate(FramesData.from_frames(frames), self.campaign.label, code)
+        if price["core_hours"] is not None:
+            self.result.core_hours_per_atom = price["core_hours"] / price["atoms"]
 
     def try_given(self) -> None:
         """See that the frames to begin with are there, with labels; an archive is not imported."""
@@ -202,9 +202,9 @@ class _Trial:
             return f"{path.name}: an archive, imported by launch"
         from workchains.loop.given_sources import find_given
 
-        found, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
+        nodes, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
         total: dict[str, int] = {}
-        for key, node in found.items():
+        for key, node in nodes.items():
             total[uses[key]["use"]] = total.get(uses[key]["use"], 0) + len(node)
         return ", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames)
 
@@ -248,11 +248,11 @@ class _Trial:
     def _labelled(self, frames: list[Atoms]) -> list[Atoms]:
         from alworkflows.labelling import label
 
-        found: list[Atoms] = []
-        failures = label(frames, self.campaign.label, found.append)
+        labelled: list[Atoms] = []
+        failures = label(frames, self.campaign.label, labelled.append)
         if failures:
             raise _TrialError(str(failures[0]["reason"]))
-        return found
+        return labelled
 
     # -------------------------------------------------------------------------------------------- samplers
 

@@ -145,9 +145,9 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
     key = keys[-1] if iteration is None else numbered("iteration", iteration)
     if key not in ensembles:
         raise InputError(f"campaign {node.pk} has no ensemble of {key}; it has: {', '.join(keys)}")
-    found = orm.load_node(ensembles[key])
-    assert isinstance(found, EnsembleData)  # what the port takes
-    return found
+    ensemble = orm.load_node(ensembles[key])
+    assert isinstance(ensemble, EnsembleData)  # what the port takes
+    return ensemble
 
 
 def export_ensemble(
@@ -197,30 +197,30 @@ def _provenance(node: EnsembleData) -> dict[str, Any]:
     def names(item: Node) -> dict[str, Any]:
         return {"pk": item.pk, "uuid": item.uuid, "label": item.label}
 
-    found: dict[str, Any] = {
+    record: dict[str, Any] = {
         "ensemble": names(node),
         "attributes": node.base.attributes.all,
         "nodes": {"batches": [], "tests": []},
     }
     job, campaign = node.creator, campaign_of(node)
     if campaign is not None:
-        found["campaign"] = names(campaign)
+        record["campaign"] = names(campaign)
         judged = evaluation(campaign)
         ensembles = outputs_in(pk_of(campaign), "ensembles")
         pks = [ensembles[key] for key in in_order(ensembles)]
         if judged is not None and node.pk in pks:
-            found["final_errors"] = judged["errors"][pks.index(node.pk)]
+            record["final_errors"] = judged["errors"][pks.index(node.pk)]
     if job is None or job.process_label != "FitJob":
-        return found
-    found["fit"] = {**names(job), "report": job.outputs.report.get_dict() if job.is_finished_ok else None}
+        return record
+    record["fit"] = {**names(job), "report": job.outputs.report.get_dict() if job.is_finished_ok else None}
     for kind in ("batches", "tests"):
         batches = dict(job.inputs[kind]) if kind in job.inputs else {}
         nodes = [batches[key] for key in in_order(batches)]
-        found["nodes"][kind] = nodes
-        found[kind] = [{**names(batch), "frames": len(batch)} for batch in nodes]
+        record["nodes"][kind] = nodes
+        record[kind] = [{**names(batch), "frames": len(batch)} for batch in nodes]
         for batch in nodes:
-            found["engine"] = batch.engine
-    return found
+            record["engine"] = batch.engine
+    return record
 
 
 def _readme(node: EnsembleData, known: dict[str, Any], lacking: str | None) -> str:

@@ -75,12 +75,12 @@ def queues(node: ProcessNode, steps: Sequence[Step]) -> tuple[Queue, ...]:
     own = {step.pk for step in steps if not step.ended}
     codes = [code for name in ("code", "label_code") if (code := input_of(node, name)) is not None]
     computers = {code.computer.pk: code.computer for code in codes}
-    found = []
+    per_machine = []
     for computer in computers.values():
         taken = in_flight(computer)
         name = machine_of(computer) or computer.label
-        found.append(Queue(name, sum(pk in own for pk in taken), len(taken), job_cap(computer), core_cap(computer)))
-    return tuple(found)
+        per_machine.append(Queue(name, sum(pk in own for pk in taken), len(taken), job_cap(computer), core_cap(computer)))
+    return tuple(per_machine)
 
 
 def paused(steps: Sequence[Step]) -> tuple[Paused, ...]:
@@ -94,8 +94,8 @@ def paused(steps: Sequence[Step]) -> tuple[Paused, ...]:
 
 def folders(steps: Sequence[Step]) -> tuple[Folders, ...]:
     """Return how many folders the jobs of a campaign left on each machine."""
-    found = _left(steps)
-    return tuple(Folders(_machine(label), len(paths)) for label, paths in found.items())
+    paths_by_computer = _left(steps)
+    return tuple(Folders(_machine(label), len(paths)) for label, paths in paths_by_computer.items())
 
 
 def disks(steps: Sequence[Step]) -> tuple[Folders, ...]:

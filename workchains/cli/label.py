@@ -10,7 +10,7 @@ import click
 
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError, suggest
-from workchains.cli.common import load_labelling, profile_option, start_or_find_daemon
+from workchains.cli.common import load_labelling, profile_option, start_or_find_daemon, submit
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -195,12 +195,7 @@ def _submit(
     names = ", ".join(Path(file).name for file in files)
     builder.metadata.label = f"label {names}"
     started, workers = start_or_find_daemon()
-    from aiida.engine import submit
-
-    try:
-        node = submit(builder)
-    except ValueError as error:  # AiiDA's validation of inputs; its message names the port
-        raise InputError(f"{names}: {error}") from error
+    node = submit(builder, names)
     if not as_json:
         if started:
             click.echo(f"started the daemon, {workers} worker{'s' if workers != 1 else ''}")

@@ -72,7 +72,7 @@ def conclude(node: ProcessNode, target: Path, as_json: bool) -> int:
     tally = label_tally(node)
     failures = node.outputs.failures["failures"] if "failures" in node.base.links.get_outgoing().all_link_labels() else []
     if as_json:
-        found = {
+        summary = {
             "pk": node.pk,
             "uuid": node.uuid,
             "state": state_of(node),
@@ -82,7 +82,7 @@ def conclude(node: ProcessNode, target: Path, as_json: bool) -> int:
             "failures": failures,
             "output": target if frames else None,
         }
-        print_json(found)
+        print_json(summary)
     else:
         _tell(node, tally, failures, target if frames else None)
     return 0 if len(frames) == tally.total else 1

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alworkflows.cli.output import json_option, print_json
-from alworkflows.errors import InputError
-from workchains.cli.common import profile_option
+from workchains.cli.common import profile_option, start_or_find_daemon, submit
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -48,28 +47,17 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
     session.activate(profile)
     builder = _builder(campaign, label, Path(file).resolve().parent)
     # a profile that cannot run it must be known before anything is stored
-    running = session.daemon_status().running
-    daemon = session.start_daemon()
-
-    from aiida.engine import submit
-
-    try:
-        node = submit(builder)
-    except ValueError as error:  # AiiDA's validation of inputs; its message names the port
-        raise InputError(f"{file}: {error}") from error
+    started, workers = start_or_find_daemon()
+    node = submit(builder, file)
     if as_json:
-        print_json({"pk": node.pk, "uuid": node.uuid, "name": campaign.name, "daemon_started": not running})
+        print_json({"pk": node.pk, "uuid": node.uuid, "name": campaign.name, "daemon_started": started})
     else:
-        if not running:
-            click.echo(f"started the daemon, {daemon.workers} worker{'s' if daemon.workers != 1 else ''}")
+        if started:
+            click.echo(f"started the daemon, {workers} worker{'s' if workers != 1 else ''}")
         click.echo(f"submitted campaign {campaign.name}, PK {node.pk}")
-    if not wait:
-        if not as_json:
-            click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
-        return
-    from workchains.cli.watch import follow
+    from workchains.cli.watch import follow_or_leave
 
-    follow(node, as_json)
+    follow_or_leave(node, wait, as_json)
 
 
 def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilder:
@@ -77,8 +65,8 @@ def _builder(campaign: Campaign, label: str | None, base: Path) -> ProcessBuilde
     from workchains.cli.ready import find_codes, require_labels, starting_frames
     from workchains.loop.active_learning import ActiveLearningWorkChain
 
-    found = find_codes(campaign, label)
-    require_labels(campaign, starting_frames(campaign, base), found.label_code)
-    builder = ActiveLearningWorkChain.get_builder_from_campaign(found.code, campaign, base=base)
-    builder.label_code = found.label_code
+    codes = find_codes(campaign, label)
+    require_labels(campaign, starting_frames(campaign, base), codes.label_code)
+    builder = ActiveLearningWorkChain.get_builder_from_campaign(codes.code, campaign, base=base)
+    builder.label_code = codes.label_code
     return builder

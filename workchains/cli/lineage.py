@@ -75,11 +75,11 @@ def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
         return
     from workchains.provenance import frame_lineage
 
-    found = frame_lineage(frame)
+    lineages = frame_lineage(frame)
     if as_json:
-        print_json(found)
+        print_json(lineages)
         return
-    for item in found:
+    for item in lineages:
         _show_frame(item)
 
 
@@ -105,23 +105,23 @@ def _resolve(what: str) -> tuple[Node | None, str]:
 # ------------------------------------------------------------------------------------------------ frames
 
 
-def _show_frame(found: FrameLineage) -> None:
+def _show_frame(lineage: FrameLineage) -> None:
     from rich.table import Table
     from rich.text import Text
 
     screen = console()
-    where = f", campaign {found.campaign} {found.campaign_label}" if found.campaign is not None else ", in no campaign"
-    screen.print(Text(f"frame {found.id}  {found.formula}{where}", style="bold"))
+    where = f", campaign {lineage.campaign} {lineage.campaign_label}" if lineage.campaign is not None else ", in no campaign"
+    screen.print(Text(f"frame {lineage.id}  {lineage.formula}{where}", style="bold"))
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for event in _shortened(found.events):
+    for event in _shortened(lineage.events):
         if isinstance(event, str):
             grid.add_row("", Text(event, style="dim"))
             continue
         title = "not labelled" if event.kind == "label" and "failed" in event.facts else TITLES[event.kind]
         grid.add_row(Text(title, style="bold"), Text(_sentence(event)))
-    nodes = ", ".join(f"{place.pk}[{place.index}]" for place in found.nodes)
+    nodes = ", ".join(f"{place.pk}[{place.index}]" for place in lineage.nodes)
     grid.add_row(Text("held by", style="bold"), Text(f"nodes {nodes} (PK and index)"))
     screen.print(grid)
     screen.print()
@@ -142,8 +142,8 @@ def _shortened(events: Sequence[Event]) -> list[Event | str]:
 def _sentence(event: Event) -> str:
     facts = dict(event.facts)
     by = f"{event.process} {event.pk}" if event.pk is not None else event.process
-    made = f" -> {event.node}" if event.node is not None else ""
-    return f"{SENTENCES[event.kind](facts)}\nby {by}{made}"
+    into = f" -> {event.node}" if event.node is not None else ""
+    return f"{SENTENCES[event.kind](facts)}\nby {by}{into}"
 
 
 def _pop_text(facts: dict[str, Any], *names: str) -> str:
@@ -198,9 +198,9 @@ def _label(facts: dict[str, Any]) -> str:
     engine = facts.get("engine") or {}
     named = short(engine)
     if "taken_over_from" in facts:
-        made = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
+        maker = f", computed by {facts['computed_by']}" if facts.get("computed_by") else ""
         campaign = f" in campaign {facts['in_campaign']}" if facts.get("in_campaign") else ""
-        named = f"taken over from frame {facts['of_frame']} of node {facts['taken_over_from']}{made}{campaign}; {named}"
+        named = f"taken over from frame {facts['of_frame']} of node {facts['taken_over_from']}{maker}{campaign}; {named}"
     elif facts.get("computed_by"):
         named = f"computed by {facts['computed_by']}; {named}"
     if facts.get("remedy"):

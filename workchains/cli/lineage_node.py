@@ -32,9 +32,9 @@ def show_node(node: Node, depth: int) -> None:
     owner = campaign_of(node)
     screen.print(Text(f"{describe(node)} <{node.pk}> {node.label}", style="bold"))
     screen.print(Text(f"UUID {node.uuid}" + (f", campaign {owner.pk} {owner.label}" if owner is not None else "")))
-    told = node_lineage(node)
-    if told is not None:
-        screen.print(_told(told))
+    lineage = node_lineage(node)
+    if lineage is not None:
+        screen.print(_told(lineage))
     tree = Tree("comes from")
     branches = {0: tree}
     for item in ancestry(node, depth):
@@ -47,7 +47,7 @@ def show_node(node: Node, depth: int) -> None:
     screen.print(below if used else Text("used by nothing yet"))
 
 
-def _told(told: Lineage) -> Table:
+def _told(lineage: Lineage) -> Table:
     """Return a model's, a batch's or a report's lineage as a grid of words and figures."""
     from rich.table import Table
     from rich.text import Text
@@ -59,13 +59,13 @@ def _told(told: Lineage) -> Table:
     def add(title: str, text: str) -> None:
         grid.add_row(Text(title, style="bold"), Text(text))
 
-    if told.iteration:
-        add("made in", f"{told.iteration}, stage {told.stage}")
-    if told.core_hours is not None:
-        add("cost", f"{core_hours(told.core_hours)} core-hours")
-    facts = {name: value for name, value in told.facts.items() if value is not None}
+    if lineage.iteration:
+        add("made in", f"{lineage.iteration}, stage {lineage.stage}")
+    if lineage.core_hours is not None:
+        add("cost", f"{core_hours(lineage.core_hours)} core-hours")
+    facts = {name: value for name, value in lineage.facts.items() if value is not None}
     add("known", ", ".join(f"{name} {short(value)}" for name, value in facts.items()))
-    for title, uses in (("made from", told.sources), ("used", told.uses)):
+    for title, uses in (("made from", lineage.sources), ("used", lineage.uses)):
         for use in uses:
             figures = ", ".join(f"{name} {short(value)}" for name, value in use.facts.items() if value is not None)
             add(title, f"{use.what} <{use.pk}>{': ' if figures else ''}{figures}")

@@ -68,23 +68,23 @@ def replay(
 
     changes = {"criterion": criterion, "diversity": diversity, "levels": levels, "budget": budget, "pool": pool, "seed": seed}
     changes = {name: value for name, value in changes.items() if value is not None}
-    found = run(node, changes)
+    replayed = run(node, changes)
     if picture is not None:
         from alworkflows.plotting import save
         from workchains.report.replay_plot import draw
 
         try:
-            save(draw(found), picture)
+            save(draw(replayed), picture)
         except (OSError, ValueError) as error:
             raise InputError(f"{picture}: cannot be written: {error}") from error
     if as_json:
-        print_json({"campaign": node.pk, "changes": changes, "iterations": [item.summary() for item in found]})
+        print_json({"campaign": node.pk, "changes": changes, "iterations": [item.summary() for item in replayed]})
         return
     from rich.text import Text
 
     said = ", ".join(f"{name} {_shown(value)}" for name, value in changes.items()) or "no change"
     console().print(Text(f"campaign {node.pk} {node.label}, replayed with {said}", style="bold"))
-    print_table(COLUMNS, _rows(found), left=2)
+    print_table(COLUMNS, _rows(replayed), left=2)
     console().print(Text("Two figures: then / in the replay. Core-hours: of its labels, test frames included.", style="dim"))
     if picture is not None:
         click.echo(f"{picture}: both selections")
@@ -98,10 +98,10 @@ def _levels(lower: float | None, upper: float | None, file: Path | None) -> dict
         raise click.UsageError("--levels and --lower or --upper: expected the levels from one place, got both")
     from alworkflows.schema import read_yaml
 
-    found = read_yaml(file)
-    if not isinstance(found, dict):
-        raise InputError(f"{file}: expected the keys of trust levels, such as kind, lower, upper, got {type(found).__name__}")
-    return found
+    levels = read_yaml(file)
+    if not isinstance(levels, dict):
+        raise InputError(f"{file}: expected the keys of trust levels, such as kind, lower, upper, got {type(levels).__name__}")
+    return levels
 
 
 def _shown(value: Any) -> str:
@@ -111,7 +111,7 @@ def _shown(value: Any) -> str:
 COLUMNS = ("#", "stage", "chosen", "common", "accurate", "mean disagr.", "labels", "core-hours")
 
 
-def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
+def _rows(replayed: Sequence[Replayed]) -> list[tuple[Any, ...]]:
     rows: list[tuple[Any, ...]] = [
         (
             item.number,
@@ -123,9 +123,9 @@ def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
             f"{item.then.labels} / {item.now.labels}",
             _two(item.then.core_hours, item.now.core_hours, _hours),
         )
-        for item in found
+        for item in replayed
     ]
-    sides = [[item.then for item in found], [item.now for item in found]]
+    sides = [[item.then for item in replayed], [item.now for item in replayed]]
     hours = [
         None if any(side.core_hours is None for side in own) else sum(side.core_hours or 0.0 for side in own) for own in sides
     ]
@@ -134,7 +134,7 @@ def _rows(found: Sequence[Replayed]) -> list[tuple[Any, ...]]:
             "all",
             "",
             " / ".join(str(sum(len(side.chosen) for side in own)) for own in sides),
-            sum(item.common for item in found),
+            sum(item.common for item in replayed),
             "",
             "",
             " / ".join(str(sum(side.labels for side in own)) for own in sides),

@@ -40,14 +40,14 @@ def report(campaign: str, folder: Path, profile: str | None, as_json: bool) -> N
     from workchains.report.collect import collect
     from workchains.report.page import render
 
-    found = collect(node)
+    data = collect(node)
     path = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(found), encoding="utf-8")
+        path.write_text(render(data), encoding="utf-8")
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     if as_json:
-        print_json({"page": path, **found.summary()})
+        print_json({"page": path, **data.summary()})
     else:
-        click.echo(f"{path}: {found.name} <{found.pk}>, {len(found.iterations)} iterations, {found.labels} labels")
+        click.echo(f"{path}: {data.name} <{data.pk}>, {len(data.iterations)} iterations, {data.labels} labels")

@@ -9,7 +9,7 @@ import click
 
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import load_campaign_node, profile_option, state_of
+from workchains.cli.common import load_campaign_node, profile_option, start_or_find_daemon, state_of, submit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,7 +97,6 @@ def _go_on(
 ) -> None:
     from alworkflows.settings import Campaign, parse
     from workchains.loop.resuming import earlier, resume_builder
-    from workchains.machines import session
     from workchains.processes.locks import profile_lock
 
     before = earlier(node)
@@ -108,26 +107,15 @@ def _go_on(
     with profile_lock("resume"):
         _not_yet_gone_on(node, branch)
         builder: Any = resume_builder(before, campaign, base, code, label_code)
-        running = session.daemon_status().running
-        session.start_daemon()
-
-        from aiida.engine import submit
-
-        try:
-            new = submit(builder)
-        except ValueError as error:  # AiiDA's validation of inputs; its message names the port
-            raise InputError(f"campaign {node.pk} with changes: {error}") from error
+        started, _ = start_or_find_daemon()
+        new = submit(builder, f"campaign {node.pk} with changes")
     if as_json:
-        print_json({"pk": new.pk, "uuid": new.uuid, "from": node.pk, "daemon_started": not running})
+        print_json({"pk": new.pk, "uuid": new.uuid, "from": node.pk, "daemon_started": started})
     else:
         click.echo(f"campaign {new.pk} {builder.resumed['sentence']}")
-    if not wait:
-        if not as_json:
-            click.echo(f"\nNext: alworkflows status {new.pk} --wait   watch it")
-        return
-    from workchains.cli.watch import follow
+    from workchains.cli.watch import follow_or_leave
 
-    follow(new, as_json)
+    follow_or_leave(new, wait, as_json)
 
 
 def _codes(node: ProcessNode, old: Campaign, new: Campaign) -> tuple[Any, Any]:
@@ -135,8 +123,8 @@ def _codes(node: ProcessNode, old: Campaign, new: Campaign) -> tuple[Any, Any]:
     from workchains.cli.ready import find_codes
 
     if (new.machine, new.label.machine, new.label.engine) != (old.machine, old.label.machine, old.label.engine):
-        found = find_codes(new)
-        return found.code, found.label_code
+        codes = find_codes(new)
+        return codes.code, codes.label_code
     return node.inputs.code, node.inputs.label_code if "label_code" in node.inputs else node.inputs.code
 
 
@@ -177,7 +165,6 @@ def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> No
     from alworkflows.cli.files import count
     from workchains.cli.control import play
     from workchains.loop.approval import open_question
-    from workchains.machines import session
     from workchains.processes.queueing import load_process
     from workchains.provenance import steps_below
 
@@ -187,19 +174,20 @@ def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> No
         )
     if open_question(node) is not None:
         raise InputError(f"campaign {node.pk} waits for approval: alworkflows approve {node.pk}")
-    running = session.daemon_status().running
-    session.start_daemon()
+    started, _ = start_or_find_daemon()
     # a job is paused when its machine did not take it, time after time: a full disk, a lost connection
     below = [load_process(step.pk) for step in steps_below(node) if step.paused and not step.ended]
     played = sum(play(process) for process in (node, *below) if process.paused)
     if as_json:
-        print_json({"pk": node.pk, "from": node.pk, "daemon_started": not running})
+        print_json({"pk": node.pk, "from": node.pk, "daemon_started": started})
         return
     did = ", ".join(
-        filter(None, ["" if running else "the daemon is started", f"{count(played, 'paused step')} played" if played else ""])
+        filter(None, ["the daemon is started" if started else "", f"{count(played, 'paused step')} played" if played else ""])
     )
     click.echo(f"campaign {node.pk} has not ended and goes on by itself{': ' + did if did else '; the daemon runs'}")
-    click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
+    from workchains.cli.watch import follow_or_leave
+
+    follow_or_leave(node, wait=False, as_json=False)
 
 
 # ------------------------------------------------------------------------------------------------ changed settings

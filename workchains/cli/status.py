@@ -59,10 +59,10 @@ def _list(as_json: bool) -> None:
     query = QueryBuilder()
     query.append(WorkChainNode, filters={"attributes.process_label": "ActiveLearningWorkChain"}, tag="campaign")
     query.order_by({"campaign": {"id": "desc"}})
-    found = []
+    campaigns = []
     for node in query.all(flat=True):
         begin, end = span(node)
-        found.append(
+        campaigns.append(
             {
                 "pk": node.pk,
                 "name": node.label,
@@ -75,8 +75,8 @@ def _list(as_json: bool) -> None:
             }
         )
     if as_json:
-        print_json({"campaigns": found})
-    elif not found:
+        print_json({"campaigns": campaigns})
+    elif not campaigns:
         click.echo("No campaigns yet. Next: alworkflows new zno > zno.yaml; alworkflows launch zno.yaml --wait")
     else:
         columns = ("PK", "name", "state", "started", "time", "")
@@ -89,7 +89,7 @@ def _list(as_json: bool) -> None:
                 duration(item["seconds"]),
                 item["exit_message"] or item["description"],
             )
-            for item in found
+            for item in campaigns
         ]
         print_table(columns, lines, left=6)
         click.echo("\nMore: alworkflows status PK")

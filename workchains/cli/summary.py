@@ -139,9 +139,9 @@ def _failures(labelling: LabelTally | None, steps: Sequence[Step]) -> tuple[Fail
     """Return failed labels by kind, and jobs that failed outside labelling, where the frames say what became of them."""
     from workchains.provenance.costs import steps_of_jobs
 
-    found = []
+    failed = []
     if labelling is not None:
-        found += [
+        failed += [
             Failed(f"label: {kind}", number, _short(labelling.examples.get(kind, ""))) for kind, number in labelling.kinds.items()
         ]
     died: Counter[str] = Counter()
@@ -151,7 +151,7 @@ def _failures(labelling: LabelTally | None, steps: Sequence[Step]) -> tuple[Fail
         if job.kind == "job" and job.ended and not job.ok and step_of[job.pk] != "label":
             died[job.process] += 1
             examples.setdefault(job.process, _short(f"{job.label}: {job.exit_message or job.state}"))
-    return (*found, *(Failed(f"job: {process}", number, examples[process]) for process, number in died.most_common()))
+    return (*failed, *(Failed(f"job: {process}", number, examples[process]) for process, number in died.most_common()))
 
 
 def _short(reason: str) -> str:

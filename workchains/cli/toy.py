@@ -59,11 +59,11 @@ def toy_labels(frames: list[Atoms], campaign: Campaign) -> list[Atoms]:
         calculator = CalculatorSettings(name="classical", parameters={"potential": melt.potential})
     else:
         calculator = CalculatorSettings(name="morse", parameters={"r0": 2.5, "epsilon": 0.5})
-    found: list[Atoms] = []
-    failures = label(frames, LabelSettings(calculator=calculator, largest_force=1e6), found.append)
-    if not found:
+    labelled: list[Atoms] = []
+    failures = label(frames, LabelSettings(calculator=calculator, largest_force=1e6), labelled.append)
+    if not labelled:
         raise SimulationError(f"no toy ensemble: {failures[0]['reason']}")
-    return found
+    return labelled
 
 
 def shorten(sampler: Any) -> Any:

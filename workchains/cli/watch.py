@@ -16,7 +16,7 @@ from workchains.processes.exit_statuses import is_warning
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
 
-__all__ = ["exit_code", "follow", "watch"]
+__all__ = ["exit_code", "follow", "follow_or_leave", "watch"]
 
 INTERVAL = 1.0
 #: looks at the database between two looks at the daemon
@@ -43,6 +43,14 @@ def follow(node: ProcessNode, as_json: bool) -> NoReturn:
     if ended is not None:
         show(ended, as_json)
     sys.exit(exit_code(ended))
+
+
+def follow_or_leave(node: ProcessNode, wait: bool, as_json: bool) -> None:
+    """End a command that submitted a campaign: watch it to its end, or say how to."""
+    if wait:
+        follow(node, as_json)
+    elif not as_json:
+        click.echo(f"\nNext: alworkflows status {node.pk} --wait   watch it")
 
 
 def exit_code(ended: CampaignSummary | None) -> int:

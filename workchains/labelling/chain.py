@@ -130,8 +130,8 @@ class LabelWorkChain(SharingWorkChain):
         for key in [key for key in self.ctx.waiting if key in self.ctx.running]:
             self.ctx.tasks[key] = self.ctx.waiting.pop(key)
         self.ctx.waiting = {key: task for key, task in self.ctx.waiting.items() if task["indices"]}
-        found = {pk for pks in self.ctx.deferred.values() for pk in pks} - elsewhere
-        awaited.update({f"others.pk_{pk}": load_process(pk) for pk in found})
+        others = {pk for pks in self.ctx.deferred.values() for pk in pks} - elsewhere
+        awaited.update({f"others.pk_{pk}": load_process(pk) for pk in others})
         return awaited
 
     def make(self, key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
@@ -153,19 +153,19 @@ class LabelWorkChain(SharingWorkChain):
                 task = Task.from_dict(self.ctx.tasks[key])
                 del self.ctx.running[key]
                 self.inspect(key, node, task)
-        made = [index for index, pks in self.ctx.deferred.items() if all(load_process(pk).is_terminated for pk in pks)]
-        for index in made:
+        came = [index for index, pks in self.ctx.deferred.items() if all(load_process(pk).is_terminated for pk in pks)]
+        for index in came:
             del self.ctx.deferred[index]
-        if made:
-            self.look_up([int(index) for index in made])
+        if came:
+            self.look_up([int(index) for index in came])
 
     def inspect(self, key: str, node: ProcessNode, task: Task) -> None:
         """Keep what a job made; queue anew what it did not reach, what the walltime stopped, and what has a remedy left."""
-        found = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
-        if found.labelled is not None:
-            self.ctx.parts[key] = found.labelled
-            self.drop_other_versions(found.labelled)
-        following = follow_up(node, task, found, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
+        outcome = with_progress(self.tool.outcome(node, self.inputs.frames, task, self.call_once), task)
+        if outcome.labelled is not None:
+            self.ctx.parts[key] = outcome.labelled
+            self.drop_other_versions(outcome.labelled)
+        following = follow_up(node, task, outcome, self.inputs.frames.ids, self.settings.restarts, self.next_remedy)
         for sentence in following.reports:
             self.report(f"{key}: {sentence}")
         self.log_failures(key, task, following.failures)
@@ -174,9 +174,9 @@ class LabelWorkChain(SharingWorkChain):
         if task.parent is not None:
             # what a job went on from is in its own folder by now
             self.tidy(load_process(task.parent))
-        if found.failures:
+        if outcome.failures:
             self.ctx.kept = {**self.ctx.kept, key: node.pk}
-        elif found.interrupted is None:
+        elif outcome.interrupted is None:
             self.tidy(node)
 
     def next_remedy(self, kind: str, used: Sequence[str]) -> str | None:
@@ -230,24 +230,24 @@ class LabelWorkChain(SharingWorkChain):
     def results(self) -> ExitCode | None:
         """Put all labels into one batch and all failures into one list."""
         frames, parts = self.inputs.frames, dict(self.ctx.parts)
-        told = self.call_once(
+        summary = self.call_once(
             "failures", tell_failures, frames=frames, log=Dict({"attempts": self.ctx.log}), **parts
         ).outputs.result
-        self.out("failures", told)
+        self.out("failures", summary)
         if parts:
             batch = next(iter(parts.values()))
             if len(parts) > 1 or batch.ids != [identity for identity in frames.ids if identity in set(batch.ids)]:
                 batch = self.call_once("batch", gather_labels, label="batch", frames=frames, **parts).outputs.result
             self.out("batch", batch)
-        lost = {item["index"] for item in told["failures"]}
+        lost = {item["index"] for item in summary["failures"]}
         for key, pk in self.ctx.kept.items():
             # of a frame without a label, the folders stay: a person may want to look into them
             if not lost & set(self.ctx.tasks[key]["indices"]):
                 self.tidy(load_process(pk))
-        total, failed = told["total"], told["failed"]
+        total, failed = summary["total"], summary["failed"]
         if not failed:
             return None
-        first = told["failures"][0]
+        first = summary["failures"][0]
         self.report(f"{failed} of {total} labels failed; first: {first['id']}: {first['reason']}")
         if not parts:
             return self.exit_codes.ERROR_ALL_LABELS_FAILED.format(total=total, message=first["reason"])

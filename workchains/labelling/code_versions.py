@@ -20,8 +20,8 @@ EXTRA = "alworkflows_labels"
 
 def known_versions(code: InstalledCode, program: str, settings: dict[str, Any]) -> dict[str, Any] | None:
     """Return how the last label that a code made with these settings described itself, or None."""
-    found: dict[str, Any] | None = code.base.extras.get(EXTRA, {}).get(_key(program, settings))
-    return found
+    versions: dict[str, Any] | None = code.base.extras.get(EXTRA, {}).get(_key(program, settings))
+    return versions
 
 
 def remember_versions(code: InstalledCode, program: str, settings: dict[str, Any], description: dict[str, Any] | None) -> None:

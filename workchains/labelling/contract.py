@@ -147,5 +147,5 @@ def label_program(name: str) -> type[LabelProgram]:
     if name not in LABEL_PROGRAMS:
         raise unknown("label engine", name, LABEL_PROGRAMS)
     module, attribute = LABEL_PROGRAMS[name].split(":")
-    found: type[LabelProgram] = getattr(importlib.import_module(module), attribute)
-    return found
+    program: type[LabelProgram] = getattr(importlib.import_module(module), attribute)
+    return program

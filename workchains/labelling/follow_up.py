@@ -43,17 +43,17 @@ class FollowUp:
     reports: list[str] = field(default_factory=list)
 
 
-def with_progress(found: Outcome, task: Task) -> Outcome:
+def with_progress(outcome: Outcome, task: Task) -> Outcome:
     """Return an outcome in which at least one frame was begun: a job of which nothing came must not be submitted for ever."""
-    if found.interrupted is not None or len(found.unreached) < len(task.indices):
-        return found
-    return replace(found, interrupted=found.unreached[0], unreached=found.unreached[1:])
+    if outcome.interrupted is not None or len(outcome.unreached) < len(task.indices):
+        return outcome
+    return replace(outcome, interrupted=outcome.unreached[0], unreached=outcome.unreached[1:])
 
 
 def follow_up(
     node: ProcessNode,
     task: Task,
-    found: Outcome,
+    outcome: Outcome,
     ids: Sequence[str],
     restarts: int,
     remedy: Callable[[str, Sequence[str]], str | None],
@@ -66,7 +66,7 @@ def follow_up(
         The process.
     task
         What it was to label.
-    found
+    outcome
         What became of that.
     ids
         Of all frames to label.
@@ -75,18 +75,18 @@ def follow_up(
     remedy
         Returns the next remedy for a kind of failure after those used, or None.
     """
-    made = FollowUp()
-    if found.unreached:
-        made.retries.append(Retry(found.unreached, Task((), task.remedies)))
-    if found.interrupted is not None:
-        _go_on(made, node, task, found.interrupted, ids, restarts)
-    made.failures += found.failures
-    retried = _once_more(made, task, found.died) if found.died else []
-    _remedy(made, task, [item for item in found.failures if item["index"] not in retried], remedy)
-    return made
+    follows = FollowUp()
+    if outcome.unreached:
+        follows.retries.append(Retry(outcome.unreached, Task((), task.remedies)))
+    if outcome.interrupted is not None:
+        _go_on(follows, node, task, outcome.interrupted, ids, restarts)
+    follows.failures += outcome.failures
+    retried = _once_more(follows, task, outcome.died) if outcome.died else []
+    _remedy(follows, task, [item for item in outcome.failures if item["index"] not in retried], remedy)
+    return follows
 
 
-def _go_on(made: FollowUp, node: ProcessNode, task: Task, index: int, ids: Sequence[str], restarts: int) -> None:
+def _go_on(follows: FollowUp, node: ProcessNode, task: Task, index: int, ids: Sequence[str], restarts: int) -> None:
     """Continue a frame whose job was stopped in the middle, in one that begins with its charge density or wave functions.
 
     That is the walltime, the failure of a node, or a result that cannot be read; each is told as what it is. None of them
@@ -97,31 +97,31 @@ def _go_on(made: FollowUp, node: ProcessNode, task: Task, index: int, ids: Seque
     folder = Folder.BROKEN if is_unreadable(node) else Folder.THERE
     decision = decide(End.INTERRUPTED, tries, restarts, folder)
     cause = f"its job died ({ending(node)}) before" if died(node) else "the walltime stopped"
-    made.reports.append(f"{cause} frame {index}. {decision.action}")
+    follows.reports.append(f"{cause} frame {index}. {decision.action}")
     if decision.again:
         parent = node.pk if decision.from_folder else None
-        made.retries.append(Retry([index], Task((), task.remedies, tries.restarts + 1, parent, tries.deaths), apart=True))
+        follows.retries.append(Retry([index], Task((), task.remedies, tries.restarts + 1, parent, tries.deaths), apart=True))
         return
     kind, reason = "walltime", "each to its walltime: raise walltime of label in the machine's options.yaml"
     if died(node):
         kind, reason = "lost", f"the last of which ended: {ending(node)}"
     reason = f"not finished after {tries.restarts + 1} jobs, {reason}"
-    made.failures.append({"index": index, "id": ids[index], "kind": kind, "reason": reason})
+    follows.failures.append({"index": index, "id": ids[index], "kind": kind, "reason": reason})
 
 
-def _once_more(made: FollowUp, task: Task, dead: Sequence[int]) -> Sequence[int]:
+def _once_more(follows: FollowUp, task: Task, dead: Sequence[int]) -> Sequence[int]:
     """Try frames on which a job died as they are, and return them: what ended it may have had nothing to do with them."""
     tries = Tries(task.restarts + task.deaths, task.deaths + 1)
     decision = decide(End.DIED, tries, None, Folder.GONE)
-    made.reports.append(f"the job died on {len(dead)} frames. {decision.action}")
+    follows.reports.append(f"the job died on {len(dead)} frames. {decision.action}")
     if not decision.again:
         return []
-    made.retries.append(Retry(dead, Task((), task.remedies, task.restarts, None, tries.deaths)))
+    follows.retries.append(Retry(dead, Task((), task.remedies, task.restarts, None, tries.deaths)))
     return dead
 
 
 def _remedy(
-    made: FollowUp, task: Task, failures: Sequence[dict[str, Any]], remedy: Callable[[str, Sequence[str]], str | None]
+    follows: FollowUp, task: Task, failures: Sequence[dict[str, Any]], remedy: Callable[[str, Sequence[str]], str | None]
 ) -> None:
     """Try each frame that failed with its next remedy, those of one remedy together."""
     groups: dict[str, list[int]] = {}
@@ -130,5 +130,5 @@ def _remedy(
         if following is not None:
             groups.setdefault(following, []).append(item["index"])
     for name, indices in groups.items():
-        made.reports.append(f"{len(indices)} frames failed and are tried again. Action taken: {name}")
-        made.retries.append(Retry(indices, Task((), (*task.remedies, name))))
+        follows.reports.append(f"{len(indices)} frames failed and are tried again. Action taken: {name}")
+        follows.retries.append(Retry(indices, Task((), (*task.remedies, name))))

@@ -19,10 +19,10 @@ __all__ = ["gather_labels", "tell_failures"]
 def gather_labels(frames: FramesData, **parts: FramesData) -> FramesData:
     """Return the labelled frames of all parts in the order of ``frames``, whatever the order in which they came."""
     engine = require_one_engine({key: parts[key].engine for key in sorted(parts)}, vouched=False)
-    found: dict[str, Atoms] = {}
+    labelled: dict[str, Atoms] = {}
     for key in sorted(parts):
-        found.update(zip(parts[key].ids, parts[key].get_frames(), strict=True))
-    return FramesData.from_frames([found[identity] for identity in frames.ids if identity in found], {"engine": engine})
+        labelled.update(zip(parts[key].ids, parts[key].get_frames(), strict=True))
+    return FramesData.from_frames([labelled[identity] for identity in frames.ids if identity in labelled], {"engine": engine})
 
 
 @calcfunction

@@ -60,16 +60,16 @@ def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float, since: in
         tag="frames",
     )
     query.order_by({"frames": {"id": "asc"}})
-    found = []
+    pks = []
     for pk, contents in query.iterall():
         held = set(contents or ())
         covered = {index for index in open_ if wanted[index] & held}
         if covered:
-            found.append(pk)
+            pks.append(pk)
             open_ -= covered
-    if not found:
+    if not pks:
         return []
-    nodes = QueryBuilder().append(FramesData, filters={"id": {"in": found}}, tag="frames").order_by({"frames": {"id": "asc"}})
+    nodes = QueryBuilder().append(FramesData, filters={"id": {"in": pks}}, tag="frames").order_by({"frames": {"id": "asc"}})
     return nodes.all(flat=True)
 
 
@@ -85,14 +85,14 @@ def find_underway(frames: Sequence[Atoms], key: str, tolerance: float, without: 
     filters = {f"extras.{MARK}.engine": key, "attributes.process_state": {"!in": ENDED}}
     query.append(ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
     underway = [(pk, set(contents or ())) for pk, contents in query.all() if pk not in without]
-    found: dict[int, list[int]] = {}
+    pks: dict[int, list[int]] = {}
     if underway:
         for index, frame in enumerate(frames):
             keys = coarse_keys(frame, tolerance)
             shared = [pk for pk, contents in underway if keys & contents]
             if shared:
-                found[index] = shared
-    return found
+                pks[index] = shared
+    return pks
 
 
 @calcfunction
@@ -109,7 +109,7 @@ def reuse_labels(frames: FramesData, wanted: Dict, **sources: FramesData) -> dic
     for name in sorted(sources):
         for frame in sources[name].get_frames():
             pool.setdefault(coarse_key(frame), []).append((sources[name].uuid, frame))
-    made, hits = [], {}
+    copies, hits = [], {}
     for index in values["indices"]:
         frame = given[index]
         near = [entry for key in sorted(coarse_keys(frame, tolerance)) for entry in pool.get(key, ())]
@@ -123,14 +123,14 @@ def reuse_labels(frames: FramesData, wanted: Dict, **sources: FramesData) -> dic
                 **frame.info.get("origin", {}),
                 "label": {**_earlier(other), "reused_from": {"node": uuid, "frame": frame_id(other)}},
             }
-            made.append(copy)
+            copies.append(copy)
             hits[str(index)] = {"node": uuid, "frame": frame_id(other)}
             break
     result: dict[str, Any] = {"hits": Dict({"hits": hits})}
-    if made:
+    if copies:
         engine = next(iter(sources.values())).engine
-        result["reused"] = FramesData.from_frames(made, {"engine": engine})
-        result["reused"].label = f"{len(made)} labels that were there"
+        result["reused"] = FramesData.from_frames(copies, {"engine": engine})
+        result["reused"].label = f"{len(copies)} labels that were there"
     return result
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from aiida.engine import ExitCode, calcfunction
-from aiida.orm import CalcJobNode, Dict, ProcessNode, StructureData, load_node
+from aiida.orm import CalcJobNode, Dict, InstalledCode, ProcessNode, StructureData, load_node
 from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind, LabelError
@@ -18,11 +19,12 @@ from alworkflows.errors import InputError
 from alworkflows.frames import frame_id
 from alworkflows.labelling.acceptance import SinglePoint, accept
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Outcome
+from workchains.labelling.contract import LabelProgram, Outcome, Task
 from workchains.processes.exit_statuses import ConversionStatus, SchedulerStatus
 
 __all__ = [
     "SCHEDULER_KINDS",
+    "SinglePointProgram",
     "converted",
     "cores",
     "cores_asked",
@@ -32,12 +34,15 @@ __all__ = [
     "labelled",
     "last_job",
     "refusal",
+    "remember_version",
     "require_box",
     "require_mesh",
     "sorted_atoms",
     "told_by_queue",
 ]
 
+#: extra of a code: the version of its program that its last job reported, which only a job can tell
+VERSION = "alworkflows_version"
 #: exit status of a conversion that finds no label to believe, by the kind of failure
 STATUS = {FailureKind[status.name]: status.value for status in ConversionStatus}
 #: kind of failure by the exit status that AiiDA gives any job
@@ -56,6 +61,51 @@ _TOLD = {
     FailureKind.MEMORY: r"oom[- _]?kill|out of memory|exceeded.{0,20}memory limit|TERM_MEMLIMIT|insufficient virtual memory|"
     r"cannot allocate memory|signal 9 \(killed\)",
 }
+
+
+class SinglePointProgram(LabelProgram):
+    """A program that labels one frame in one process, and tells its version in what it writes."""
+
+    @abstractmethod
+    def definition(self, used: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Return what defines the labels, the program's version apart; ``used``: potentials of a job, over those of today."""
+
+    def describe(self, code: InstalledCode) -> dict[str, Any] | None:
+        """Return what will define the labels; None until a job has told the program's version."""
+        version = code.base.extras.get(VERSION, None)
+        return None if version is None else {**self.definition(), "version": version}
+
+    def split(self, indices: Sequence[int]) -> list[list[int]]:
+        """Return each frame by itself."""
+        return [[index] for index in indices]
+
+    def about(self, task: Task, node: ProcessNode, job: CalcJobNode, used: Mapping[str, str]) -> Dict:
+        """Return what the conversion of a job's result takes (see :func:`labelled`); ``used``: the job's potentials."""
+        (index,) = task.indices
+        return Dict(
+            {
+                "index": index,
+                "limits": {
+                    "largest_force": self.settings.largest_force,
+                    "moments": dict(self.settings.moments),
+                    "largest_moment_change": self.settings.largest_moment_change,
+                },
+                "engine": self.definition(used),
+                "label": {
+                    "process": node.uuid,
+                    "remedy": task.remedies[-1] if task.remedies else None,
+                    "remedies": list(task.remedies),
+                    "restarts": task.restarts,
+                    "cores": cores(job),
+                },
+            }
+        )
+
+
+def remember_version(code: InstalledCode, version: str | None) -> None:
+    """Keep the version that a job reported with its code."""
+    if version is not None and code.base.extras.get(VERSION, None) != version:
+        code.base.extras.set(VERSION, version)
 
 
 @lru_cache(maxsize=2)
@@ -110,9 +160,9 @@ def cores_asked(resources: Mapping[str, Any] | None) -> int:
 def told_by_queue(text: str) -> tuple[FailureKind, str] | None:
     """Return what the error file of a job says about its end, if it does: walltime or memory, and the words."""
     for kind, words in _TOLD.items():
-        found = re.search(words, text, re.IGNORECASE)
-        if found:
-            return kind, found.group()
+        match = re.search(words, text, re.IGNORECASE)
+        if match:
+            return kind, match.group()
     return None
 
 
@@ -166,10 +216,10 @@ def labelled(frames: FramesData, about: Mapping[str, Any], point: SinglePoint, v
     LabelError
         If the result is no label to believe.
     """
-    made = accept(frame_of(frames, about["index"]), point, **about["limits"])
-    made.info["origin"] = {**made.info.get("origin", {}), "label": {**about["label"], **notes}}
-    node = FramesData.from_frames([made], {"engine": {**about["engine"], "version": version}})
-    node.label = f"label of {frame_id(made)}"
+    frame = accept(frame_of(frames, about["index"]), point, **about["limits"])
+    frame.info["origin"] = {**frame.info.get("origin", {}), "label": {**about["label"], **notes}}
+    node = FramesData.from_frames([frame], {"engine": {**about["engine"], "version": version}})
+    node.label = f"label of {frame_id(frame)}"
     return node
 
 

@@ -217,7 +217,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
 
     def submit_iteration(self, stage: str, allowance: dict[str, Any], more: dict[str, Any]) -> ToContext:
         """Submit an iteration, with all that the campaign has so far."""
-        told = {"name": stage, "iteration": self.ctx.iteration, "stage_iteration": self.ctx.stage_iteration}
+        place = {"name": stage, "iteration": self.ctx.iteration, "stage_iteration": self.ctx.stage_iteration}
         for name in ("batches", "tests", "transfers"):
             if self.has(name):
                 more[name] = self.products(name)
@@ -228,7 +228,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             self.key,
             IterationWorkChain,
             label=f"{self.key}: {stage}",
-            stage=Dict(told),
+            stage=Dict(place),
             groups=Dict(self.ctx.groups),
             allowance=Dict(allowance),
             seed=Int(self.campaign.seed),
@@ -249,15 +249,15 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
     def inspect_iteration(self) -> None:
         """Hand over what it made; go to the next stage if this one has ended."""
         node = self.ctx.current
-        made = {name: node.outputs[name] for name in PRODUCTS if name in node.outputs}
-        for output, data in made.items():
+        products = {name: node.outputs[name] for name in PRODUCTS if name in node.outputs}
+        for output, data in products.items():
             self.hand_over_of(PRODUCTS[output], self.key, data)
             if output in ("test_batch", "transfer_batch"):
                 self.ctx.groups = {**self.ctx.groups, self.key: node.inputs.stage["name"]}
         self.remember_children(node)
-        if "ensemble" in made:
+        if "ensemble" in products:
             self.ctx.unused = False  # it was fitted to all that had come
-        decision = made.get("decision")
+        decision = products.get("decision")
         if decision is not None and decision["ending"] is not None:
             if decision["ending"] not in (Ending.CONVERGED, Ending.FIXED):
                 self.ctx.unconverged = {**self.ctx.unconverged, decision["stage"]: decision["sentence"]}
@@ -283,8 +283,8 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         if node.exit_status == CampaignStatus.STOPPED:
             return  # that is told of the whole campaign when it takes stock
         if not node.is_finished or node.exit_status not in {int(status) for status in CampaignStatus}:
-            told = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
-            self.end_with(CampaignStatus.ITERATION_FAILED, what=told, message=ending(node))
+            what = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
+            self.end_with(CampaignStatus.ITERATION_FAILED, what=what, message=ending(node))
             return
         self.ctx.failure = (node.exit_status, node.exit_message)
         self.report(f"{self.key} has ended the campaign: {node.exit_message}")
@@ -305,14 +305,14 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             self.ctx.late = {key: uuid for key, uuid in self.ctx.late.items() if key != name}
             if "failures" in step.outputs and name not in self.ctx.products["failures"]:
                 self.hand_over_of("failures", name, step.outputs.failures)
-            told = iteration.inputs.stage
-            train = next(stage.train for stage in self.campaign.stages if stage.name == told["name"])
+            place = iteration.inputs.stage
+            train = next(stage.train for stage in self.campaign.stages if stage.name == place["name"])
             outputs = {use: output_of(use, train) for use in (TRAIN, TEST)}
             early = {f"early_{use}": iteration.outputs[output] for use, output in outputs.items() if output in iteration.outputs}
             parts = {f"part_{number:03d}": part for number, part in enumerate(labelled_parts(step))}
             if sum(map(len, parts.values())) <= sum(map(len, early.values())):
                 continue
-            about = Dict({"stage": told["name"], "iteration": told["iteration"]})
+            about = Dict({"stage": place["name"], "iteration": place["iteration"]})
             chosen: Any = iteration.outputs.chosen
             node = self.call_once(
                 f"{name}_late", late_labels, label="labels that came late", chosen=chosen, about=about, **early, **parts
@@ -323,7 +323,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
                 labelled = node.outputs[use]
                 self.hand_over_of(PRODUCTS[outputs[use]], key, labelled)
                 if use == TEST:
-                    self.ctx.groups = {**self.ctx.groups, key: told["name"]}
+                    self.ctx.groups = {**self.ctx.groups, key: place["name"]}
                 self.report(f"{len(labelled)} late labels of {name} are there, to {use} on")
             self.ctx.unused = True
 

@@ -42,9 +42,9 @@ def _core_seconds_per_atom(key: str) -> float | None:
     seconds = atoms = 0.0
     for node in query.limit(LOOKED_AT).all(flat=True):
         for frame in node.get_frames():
-            told = frame.info.get("origin", {}).get("label", {})
-            if "seconds" in told and "reused_from" not in told:
-                seconds += told["seconds"] * told.get("cores", 1)
+            label = frame.info.get("origin", {}).get("label", {})
+            if "seconds" in label and "reused_from" not in label:
+                seconds += label["seconds"] * label.get("cores", 1)
                 atoms += len(frame)
     return seconds / atoms if atoms else None
 

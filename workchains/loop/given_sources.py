@@ -31,22 +31,22 @@ def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], d
     InputError
         If a source is missing, holds no labels or other species, or its labels are those of another engine than another's.
     """
-    found: dict[str, FramesData] = {}
+    sources: dict[str, FramesData] = {}
     uses: dict[str, dict[str, Any]] = {}
     for number, source in enumerate(campaign.start):
         where = f"start.{number}"
         for part, (use, node) in enumerate(_read(source, base, where)):
             key = numbered(numbered(GIVEN, number), part)
-            found[key], uses[key] = node, {"use": use, "test_share": source.test_share}
+            sources[key], uses[key] = node, {"use": use, "test_share": source.test_share}
             _check(node, campaign, where)
     seen: dict[str, str] = {}
-    for key, node in found.items():
+    for key, node in sources.items():
         for identity in node.ids:
             if identity in seen:
                 raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
             seen[identity] = key
-    frames_io.require_one_engine({key: node.engine for key, node in found.items()}, "start")
-    return found, uses
+    frames_io.require_one_engine({key: node.engine for key, node in sources.items()}, "start")
+    return sources, uses
 
 
 def _read(source: GivenData, base: Path, where: str) -> list[tuple[str, FramesData]]:

@@ -243,11 +243,11 @@ class IterationWorkChain(LabelsFrames):
 
     def run_decide(self) -> None:
         """Decide whether the stage has converged."""
-        stage, told = self.stage, self.inputs.stage
+        stage, place = self.stage, self.inputs.stage
         reports = {"now": self.product("report"), "before": self.inputs.get("report")}
         groups = {**self.inputs.groups.get_dict(), self.key: stage.name}
         tests = [key for key in self.with_own("tests", "test_batch") if groups[key] == stage.name]
-        settings = of.decision(stage, told, tests, len(self.product("batch") or ()))
+        settings = of.decision(stage, place, tests, len(self.product("batch") or ()))
         earlier = self.given("decisions")
         outputs = self.call_or_end(
             "decide",

@@ -94,15 +94,17 @@ def earlier(node: ProcessNode) -> Earlier:
     InputError
         If it was made by a version whose settings this one does not know.
     """
-    campaign, made = _settings(node), _handed_over(node)
-    decisions = [data.get_dict() for data in made["decisions"].values() if isinstance(data, Dict)]
+    campaign, products = _settings(node), _handed_over(node)
+    decisions = [data.get_dict() for data in products["decisions"].values() if isinstance(data, Dict)]
     decisions.sort(key=lambda item: item["iteration"])
     last = decisions[-1]["iteration"] if decisions else 0
     own = _iterations(node)
     unfinished = {numbered("iteration", number) for number in own if number > last}
     # given frames that no fit has used yet are taken up anew
-    given = set() if last or numbered("iteration", 0) in made["ensembles"] else _given(node)
-    kept = {name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in made.items()}
+    given = set() if last or numbered("iteration", 0) in products["ensembles"] else _given(node)
+    kept = {
+        name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in products.items()
+    }
     return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own)
 
 
@@ -111,8 +113,8 @@ def _iterations(node: ProcessNode) -> dict[int, ProcessNode]:
     query = QueryBuilder().append(WorkChainNode, filters={"id": node.pk}, tag="campaign")
     named = {"attributes.process_label": "IterationWorkChain"}
     nodes = query.append(WorkChainNode, with_incoming="campaign", filters=named).all(flat=True)
-    told = told_of([int(iteration.pk or 0) for iteration in nodes])
-    return {told[iteration.pk]["iteration"]: iteration for iteration in sorted(nodes, key=lambda item: item.pk)}
+    places = told_of([int(iteration.pk or 0) for iteration in nodes])
+    return {places[iteration.pk]["iteration"]: iteration for iteration in sorted(nodes, key=lambda item: item.pk)}
 
 
 def _given(node: ProcessNode) -> set[str]:
@@ -133,16 +135,16 @@ def _settings(node: ProcessNode) -> Campaign:
 
 def _handed_over(node: ProcessNode) -> dict[str, dict[str, Data]]:
     """Return what a campaign was given by an earlier one, and what it made itself."""
-    found: dict[str, dict[str, Data]] = {name: {} for name in PRODUCTS.values()}
+    outputs: dict[str, dict[str, Data]] = {name: {} for name in PRODUCTS.values()}
     links = [
         *((link, f"previous__{link.link_label}") for link in node.base.links.get_outgoing(link_type=LinkType.RETURN).all()),
         *((link, link.link_label) for link in node.base.links.get_incoming(link_type=LinkType.INPUT_WORK).all()),
     ]
     for link, label in links:
         namespace, _, key = label.removeprefix("previous__").partition("__")
-        if label.startswith("previous__") and namespace in found and key and isinstance(link.node, Data):
-            found[namespace][key] = link.node
-    return found
+        if label.startswith("previous__") and namespace in outputs and key and isinstance(link.node, Data):
+            outputs[namespace][key] = link.node
+    return outputs
 
 
 def _unfinished(node: ProcessNode, iteration: ProcessNode | None, last: int) -> dict[str, Data]:
@@ -268,7 +270,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
     was = position(before, before.campaign)
     if before.unfinished and was[:2] == (stage, done) and before.campaign.stages[was[0]].name == at:
         builder.unfinished = before.unfinished
-    found = costs(before.node)
+    spent = costs(before.node)
     record = before.node.inputs.resumed.get_dict() if "resumed" in before.node.inputs else {}
     sentence = f"goes on from campaign {pk}, with {before.labels} labels, after iteration {before.iteration}: stage {at}"
     builder.resumed = Dict(
@@ -282,8 +284,8 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "late": _late(before),
             "late_batches": sum(_came_late(node) for name in SETS for node in before.kept[name].values()),
             "unconverged": unconverged,
-            "core_hours": record.get("core_hours", 0.0) + found.total.core_hours,
-            "per_label": found.labels.per_label or record.get("per_label"),
+            "core_hours": record.get("core_hours", 0.0) + spent.total.core_hours,
+            "per_label": spent.labels.per_label or record.get("per_label"),
             "sentence": sentence,
         }
     )
@@ -297,25 +299,25 @@ def _late(before: Earlier) -> dict[str, str]:
     from workchains.provenance.labels import labelled_parts
 
     kept = {identity for name in SETS for node in before.kept[name].values() for identity in node.ids}
-    found = {}
+    uuids = {}
     for number, iteration in before.iterations.items():
         key, chain = numbered("iteration", number), labelling_of(iteration)
         if chain is None or not any(key in before.kept[name] for name in SETS):
             continue
         if not chain.is_terminated or {identity for part in labelled_parts(chain) for identity in part.ids} - kept:
-            found[key] = iteration.uuid
-    return found
+            uuids[key] = iteration.uuid
+    return uuids
 
 
 def _groups(before: Earlier) -> dict[str, str]:
     """Return the stage of each set of test frames and each transfer set."""
     stages = {numbered("iteration", decision["iteration"]): decision["stage"] for decision in before.decisions}
-    found = {}
+    groups = {}
     for name in ("tests", "transfers"):
         for key, node in before.kept[name].items():
             otherwise = node.creator.inputs.about["stage"] if _came_late(node) else GIVEN
-            found[key] = stages.get(key, otherwise)
-    return found
+            groups[key] = stages.get(key, otherwise)
+    return groups
 
 
 def _came_late(node: Data) -> bool:

@@ -52,8 +52,8 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
     def products(self, namespace: str) -> dict[str, Any]:
         """Return all that stands in a namespace, by key, oldest first."""
         pks = self.ctx.products[namespace]
-        found = QueryBuilder().append(Data, filters={"id": {"in": list(pks.values())}}).all(flat=True) if pks else []
-        nodes = {node.pk: node for node in found}
+        stored = QueryBuilder().append(Data, filters={"id": {"in": list(pks.values())}}).all(flat=True) if pks else []
+        nodes = {node.pk: node for node in stored}
         return {key: nodes[pks[key]] for key in in_order(pks)}
 
     def last(self, namespace: str) -> Any:
@@ -63,8 +63,8 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
 
     def ensemble(self) -> EnsembleData | None:
         """Return the last ensemble."""
-        found: EnsembleData | None = self.last("ensembles")
-        return found
+        last: EnsembleData | None = self.last("ensembles")
+        return last
 
     def labels_paid(self) -> int:
         """Return how many labels there are, test frames and transfer sets included; given ones were not paid for."""
@@ -88,9 +88,9 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
         campaign = self.campaign
         core_hours, per_label = 0.0, None
         if campaign.budget.core_hours is not None or campaign.selection.core_hours is not None:
-            found, before = costs(self.node), self.inputs["resumed"].get_dict() if "resumed" in self.inputs else {}
-            core_hours = before.get("core_hours", 0.0) + found.total.core_hours
-            per_label = found.labels.per_label or before.get("per_label")
+            so_far, before = costs(self.node), self.inputs["resumed"].get_dict() if "resumed" in self.inputs else {}
+            core_hours = before.get("core_hours", 0.0) + so_far.total.core_hours
+            per_label = so_far.labels.per_label or before.get("per_label")
         return Spent(self.labels_paid(), core_hours, per_label, hours_since(self.node))
 
     def shared(self) -> dict[str, Any]:

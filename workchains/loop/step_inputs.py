@@ -99,12 +99,12 @@ def training(
     return inputs, note
 
 
-def decision(stage: Stage, told: Mapping[str, Any], tests: Iterable[str], labels: int) -> dict[str, Any]:
+def decision(stage: Stage, place: Mapping[str, Any], tests: Iterable[str], labels: int) -> dict[str, Any]:
     """Return the settings of :func:`~workchains.steps.convergence.decide_convergence`.
 
     Parameters
     ----------
-    told
+    place
         Which iteration it is: ``iteration``, ``stage_iteration``.
     tests
         Keys of the stage's own test sets.
@@ -115,8 +115,8 @@ def decision(stage: Stage, told: Mapping[str, Any], tests: Iterable[str], labels
         "convergence": stage.convergence.model_dump(mode="json"),
         "iterations": stage.iterations,
         "stage": stage.name,
-        "stage_iteration": told["stage_iteration"],
-        "iteration": told["iteration"],
+        "stage_iteration": place["stage_iteration"],
+        "iteration": place["iteration"],
         "tests": [f"test_{key}" for key in tests],
         "labels": labels,
     }

@@ -47,5 +47,5 @@ def _divide(chosen: FramesData, parts: Mapping[str, FramesData], without: Collec
     labelled: dict[str, Atoms] = {}
     for key in sorted(parts):
         labelled.update(zip(parts[key].ids, parts[key].get_frames(), strict=True))
-    found = {use: [i for i in ids if i in labelled and i not in without] for use, ids in ids_by_use(chosen).items()}
-    return {use: FramesData.from_frames([labelled[i] for i in ids], {"engine": engine}) for use, ids in found.items() if ids}
+    by_use = {use: [i for i in ids if i in labelled and i not in without] for use, ids in ids_by_use(chosen).items()}
+    return {use: FramesData.from_frames([labelled[i] for i in ids], {"engine": engine}) for use, ids in by_use.items() if ids}

@@ -122,12 +122,12 @@ class AwaitsFirst(WorkChain):
     def _on_one_finished(self, pk: int) -> None:
         """Go on when all are done that are awaited together, or the first of those in :attr:`first_of`."""
         self.__dict__["_heard"].discard(pk)
-        found = [awaitable for awaitable in self._awaitables if awaitable.pk == pk]
-        if not found:
+        awaited = [awaitable for awaitable in self._awaitables if awaitable.pk == pk]
+        if not awaited:
             return  # it ended between two steps; whoever awaits it now listens anew, and hears at once
-        for awaitable in found:
+        for awaitable in awaited:
             self._resolve_awaitable(awaitable, load_node(pk))
-        if any(awaitable.key.startswith(self.first_of) for awaitable in found):
+        if any(awaitable.key.startswith(self.first_of) for awaitable in awaited):
             self._awaitables = [awaitable for awaitable in self._awaitables if not awaitable.key.startswith(self.first_of)]
         if self.state == ProcessState.WAITING and not self._awaitables:
             self.resume()

@@ -12,8 +12,8 @@ __all__ = ["clean", "remote_folders"]
 def remote_folders(node: ProcessNode) -> list[RemoteData]:
     """Return the folders that a job, or the jobs below a work chain, left on their machines and that are still there."""
     jobs = [node] if isinstance(node, CalcJobNode) else [job for job in node.called_descendants if isinstance(job, CalcJobNode)]
-    found = [job.outputs.remote_folder for job in jobs if "remote_folder" in job.outputs]
-    return [folder for folder in found if not folder.is_cleaned]
+    folders = [job.outputs.remote_folder for job in jobs if "remote_folder" in job.outputs]
+    return [folder for folder in folders if not folder.is_cleaned]
 
 
 def clean(node: ProcessNode) -> str | None:

@@ -69,10 +69,10 @@ def is_stopping(node: ProcessNode) -> bool:
 @lru_cache(maxsize=256)
 def _with_callers(node: ProcessNode) -> tuple[ProcessNode, ...]:
     """Return a process and all above it, which stay the same: they are asked for at each step of each work chain."""
-    found = [node]
-    while (caller := found[-1].caller) is not None:
-        found.append(caller)
-    return tuple(found)
+    chain = [node]
+    while (caller := chain[-1].caller) is not None:
+        chain.append(caller)
+    return tuple(chain)
 
 
 def ask_to_stop(node: ProcessNode) -> list[int]:
@@ -137,10 +137,10 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
                     # whose end frees a slot
                     others.update(taken)
                     break
-                made = make(key)
-                if made is None:
+                job = make(key)
+                if job is None:
                     continue
-                process, inputs, about = made
+                process, inputs, about = job
                 # a job of more threads than there are cores runs alone
                 needed = cores_of_inputs(inputs) if cores is None else min(cores_of_inputs(inputs), cores)
                 # a child made before this step was interrupted is adopted, and has its slot
@@ -168,8 +168,8 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
         self.report(f"{key}: {existing.process_label}<{existing.pk}> died: {ending(existing)}. {decision.action}")
 
         def again(key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
-            made = make(key)
-            return made and (made[0], {**made[1], "again": True}, made[2])
+            job = make(key)
+            return job and (job[0], {**job[1], "again": True}, job[2])
 
         return self.submit_some(computer, [key], again, {})
 
@@ -180,8 +180,8 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
 
     def next_try(self, key: str) -> Decision:
         """Return whether the job with this key is run again: it has no checkpoint, so only a death is worth that."""
-        made = self.children(key)
-        if not made or not made[-1].is_terminated or is_stopping(self.node):
+        runs = self.children(key)
+        if not runs or not runs[-1].is_terminated or is_stopping(self.node):
             return Decision()
-        tries = Tries(restarts=len(made) - 1, deaths=sum(map(died, made)))
-        return decide(end_of(made[-1]), tries, allowed=None, folder=Folder.GONE)
+        tries = Tries(restarts=len(runs) - 1, deaths=sum(map(died, runs)))
+        return decide(end_of(runs[-1]), tries, allowed=None, folder=Folder.GONE)

@@ -57,14 +57,14 @@ class Mended:
 
     def __str__(self) -> str:
         """Say it in words; an empty text if there was nothing."""
-        told = (
+        counts = (
             (self.ended, "left by an earlier daemon ended", "left by an earlier daemon ended"),
             (self.queued, "lost its task and got it back", "lost their tasks and got them back"),
             (self.buried, "never began and is made anew", "never began and are made anew"),
         )
         one = [
             f"1 process {single}" if len(which) == 1 else f"{len(which)} processes {many}"
-            for which, single, many in told
+            for which, single, many in counts
             if which
         ]
         return "; ".join(one)
@@ -76,7 +76,7 @@ class Mended:
 def leftovers(profile: Profile) -> list[psutil.Process]:
     """Return what runs of a profile's daemon on this machine, whoever started it, but for the process that keeps the others."""
     sockets = keeper_sockets(profile)
-    found = []
+    left = []
     for process in psutil.process_iter():
         try:
             command = process.cmdline()
@@ -85,10 +85,10 @@ def leftovers(profile: Profile) -> list[psutil.Process]:
             if not counts and daemon_role(command, profile) is None:
                 continue
             if _belongs(process.environ().get("AIIDA_PATH", "")):
-                found.append(process)
+                left.append(process)
         except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
             continue
-    return found
+    return left
 
 
 def _belongs(where: str) -> bool:
@@ -99,14 +99,14 @@ def _belongs(where: str) -> bool:
 
 def end_leftovers(profile: Profile) -> list[int]:
     """End the workers and the broker that outlived their daemon; what they did goes on in those of the next one."""
-    found = leftovers(profile)
-    for process in found:
+    left = leftovers(profile)
+    for process in left:
         process.terminate()
-    _, alive = psutil.wait_procs(found, PATIENCE)
+    _, alive = psutil.wait_procs(left, PATIENCE)
     for process in alive:
         process.kill()
     psutil.wait_procs(alive, PATIENCE)
-    return [process.pid for process in found]
+    return [process.pid for process in left]
 
 
 # ------------------------------------------------------------------------------------------------ tasks

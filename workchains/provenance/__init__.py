@@ -13,7 +13,7 @@
 >>> [place.pk for place in provenance.find_frame("3fa2")]     # every node that holds the frame whose id begins so
 >>> for event in provenance.frame_lineage("3fa2")[0].events:
 ...     print(event.kind, event.pk, event.facts)
->>> found = provenance.model_lineage(campaign.outputs.ensemble)       # what it was trained on, what that cost, what used it
+>>> lineage = provenance.model_lineage(campaign.outputs.ensemble)     # what it was trained on, what that cost, what used it
 """
 
 from workchains.provenance.ancestry import Relative, ancestry, uses

@@ -43,7 +43,7 @@ def ancestry(node: orm.Node, depth: int = 8) -> list[Relative]:
 
     Settings and codes end a branch, as do nodes that were shown before (``repeated``) and those ``depth`` steps away.
     """
-    found: list[Relative] = []
+    relatives: list[Relative] = []
     seen: set[int] = set()
 
     def climb(current: orm.Node, level: int) -> None:
@@ -54,13 +54,13 @@ def ancestry(node: orm.Node, depth: int = 8) -> list[Relative]:
         for link in sorted(links, key=lambda item: item.link_label):
             source = link.node
             repeated = pk_of(source) in seen
-            found.append(Relative(level, link.link_label, pk_of(source), describe(source), source.label, repeated))
+            relatives.append(Relative(level, link.link_label, pk_of(source), describe(source), source.label, repeated))
             if not repeated:
                 seen.add(pk_of(source))
                 climb(source, level + 1)
 
     climb(node, 1)
-    return found
+    return relatives
 
 
 def uses(node: orm.Node) -> list[Relative]:

@@ -159,11 +159,11 @@ def costs(node: orm.ProcessNode, steps: list[Step] | None = None) -> Costs:
         return "label" if by_hand else named[job.pk]
 
     def group(key: Callable[[Interval], str]) -> dict[str, dict[str, Cost]]:
-        found: dict[str, dict[str, Cost]] = {}
+        rows: dict[str, dict[str, Cost]] = {}
         for job in sorted(jobs, key=lambda job: (key(job) == WHOLE, job.pk)):
-            row = found.setdefault(key(job), {})
+            row = rows.setdefault(key(job), {})
             row[step(job)] = row.get(step(job), Cost()) + _cost(job, alive)
-        return found
+        return rows
 
     by_step = group(step)
     total = sum((_cost(job, alive) for job in jobs), Cost())

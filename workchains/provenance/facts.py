@@ -9,7 +9,7 @@ from aiida import orm
 
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
-from workchains.provenance.tree import AT_ONCE
+from workchains.provenance.tree import portions
 
 __all__ = ["facts_of"]
 
@@ -40,11 +40,10 @@ READ: dict[type[orm.Data], dict[str, str]] = {
 def facts_of(nodes: Iterable[int]) -> dict[int, dict[str, Any]]:
     """Return what iterations are told by of nodes: {PK: {name: value}}; what a node does not have is None."""
     pks = sorted({pk for pk in nodes if pk})
-    found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(pks), AT_ONCE):
+    facts: dict[int, dict[str, Any]] = {}
+    for some in portions(pks):
         for kind, names in READ.items():
             query = orm.QueryBuilder()
-            filters = {"id": {"in": pks[start : start + AT_ONCE]}}
-            query.append(kind, filters=filters, project=["id", *(f"attributes.{name}" for name in names)])
-            found.update({pk: dict(zip(names.values(), values, strict=True)) for pk, *values in query.all()})
-    return found
+            query.append(kind, filters={"id": {"in": some}}, project=["id", *(f"attributes.{name}" for name in names)])
+            facts.update({pk: dict(zip(names.values(), values, strict=True)) for pk, *values in query.all()})
+    return facts

@@ -43,32 +43,21 @@ def resolve_frame(text: str) -> str:
     if not is_frame_id(text):
         raise InputError(f"expected a frame id of {LENGTH} hex digits, or 4 or more of its first, got '{text}'")
     if len(text) == LENGTH:
-        found = {text} if _holders(text) else set()
+        matches = {text} if _holders(text) else set()
     else:
         # JSON queries find a key, not its beginning: go through the ids of all nodes (0.1 s for 200 nodes of 500 frames)
         query = orm.QueryBuilder().append(FramesData, project="attributes.ids")
-        found = {identity for (ids,) in query.iterall() for identity in ids if identity.startswith(text)}
-    if not found:
+        matches = {identity for (ids,) in query.iterall() for identity in ids if identity.startswith(text)}
+    if not matches:
         raise InputError(f"no frame with the id '{text}' in this profile")
-    if len(found) > 1:
-        shown = ", ".join(sorted(found)[:4]) + (", ..." if len(found) > 4 else "")
-        raise InputError(f"'{text}' is the beginning of {len(found)} frame ids ({shown}); give more of it")
-    return found.pop()
+    if len(matches) > 1:
+        shown = ", ".join(sorted(matches)[:4]) + (", ..." if len(matches) > 4 else "")
+        raise InputError(f"'{text}' is the beginning of {len(matches)} frame ids ({shown}); give more of it")
+    return matches.pop()
 
 
 def find_frame(text: str) -> list[FrameLocation]:
-    """Return every node that holds a frame, oldest first.
-
-    Parameters
-    ----------
-    text
-        The frame's id, or a beginning of it that no other frame shares.
-
-    Raises
-    ------
-    InputError
-        As :func:`resolve_frame`.
-    """
+    """Return every node that holds a frame, oldest first; ``text`` and errors as those of :func:`resolve_frame`."""
     identity = resolve_frame(text)
     return [
         FrameLocation(

@@ -46,8 +46,8 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
     places = Places(node, steps)
     before, begun = _before(node)
     chains = [step for place in places.iterations for step in place.children.values() if is_labelling(step)]
-    made = outputs_of([place.step.pk for place in places.iterations])
-    nodes = {place.number: dict(made[place.step.pk]) for place in places.iterations}
+    outputs = outputs_of([place.step.pk for place in places.iterations])
+    nodes = {place.number: dict(outputs[place.step.pk]) for place in places.iterations}
     if begun is not None and begun.number in nodes:
         # its frames were chosen in the earlier campaign, and are labelled in this one
         given = {name: begun.nodes[name] for name in CHOICE if name in begun.nodes}
@@ -62,9 +62,9 @@ def iterations(node: orm.ProcessNode, steps: list[Step] | None = None) -> list[I
     records = list(before)
     for place in places.iterations:
         named = nodes[place.number]
-        told = {name: facts.get(pk, {}) for name, pk in named.items()}
+        known = {name: facts.get(pk, {}) for name, pk in named.items()}
         own = [tallies[step.pk] for step in place.children.values() if step.pk in tallies]
-        record = _record(place, samplers.get(place.stage, "none"), named, told, jobs[place.number], node)
+        record = _record(place, samplers.get(place.stage, "none"), named, known, jobs[place.number], node)
         records.append(replace(record, labelling=_together(own)))
     final = _final_errors(node)
     return [replace(record, final_error=final[record.key]) if record.key in final else record for record in records]
@@ -89,14 +89,14 @@ def _record(
     place: Place,
     sampler: str,
     nodes: dict[str, int],
-    made: Mapping[str, Mapping[str, Any]],
+    facts: Mapping[str, Mapping[str, Any]],
     jobs: list[Step],
     node: orm.ProcessNode,
 ) -> IterationRecord:
-    """Return the record of an iteration; ``made``: what is known of its ``nodes``, by their names."""
+    """Return the record of an iteration; ``facts``: what is known of its ``nodes``, by their names."""
 
     def of(name: str, fact: str) -> Any:
-        return made.get(name, {}).get(fact)
+        return facts.get(name, {}).get(fact)
 
     values: dict[str, Any] = {
         "stage": place.stage,
@@ -116,9 +116,9 @@ def _record(
         values.update({name: of("selection", name) for name in ("counts", "strategy", "accurate_share", "chosen", "test")})
         window = of("selection", "window")
         values["window"] = tuple(window) if window else None
-    told = of("failures", "failures") or []
-    reasons = Counter(_without_numbers(item["reason"]) for item in told)
-    values.update(failed_labels=len(told), failures=dict(reasons.most_common()))
+    failures = of("failures", "failures") or []
+    reasons = Counter(_without_numbers(item["reason"]) for item in failures)
+    values.update(failed_labels=len(failures), failures=dict(reasons.most_common()))
     if "report" in nodes:
         terms = of("ensemble", "terms") or []
         values.update(training_frames=of("report", "training_frames"), terms=sum(terms) / len(terms) if terms else None)
@@ -151,9 +151,9 @@ def _state(place: Place) -> str:
 
 def evaluation(node: orm.ProcessNode) -> dict[str, Any] | None:
     """Return the campaign's final judgement: ``groups``, ``errors`` (one an ensemble, oldest first); None before its end."""
-    made = outputs_of([pk_of(node)])[pk_of(node)].get("evaluation")
-    found = orm.load_node(made) if made is not None else None
-    return found.get_dict() if isinstance(found, orm.Dict) else None
+    pk = outputs_of([pk_of(node)])[pk_of(node)].get("evaluation")
+    stored = orm.load_node(pk) if pk is not None else None
+    return stored.get_dict() if isinstance(stored, orm.Dict) else None
 
 
 def _final_errors(node: orm.ProcessNode) -> dict[str, float]:

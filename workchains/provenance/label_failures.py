@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.common.links import LinkType
 
 from workchains.labelling.single_point import STATUS
-from workchains.provenance.tree import AT_ONCE, Step
+from workchains.provenance.tree import Step, created_by
 
 __all__ = ["failures_of", "single_failures"]
 
@@ -36,16 +35,5 @@ def single_failures(children: list[Step], marks: dict[int, list[str]], makers: s
 
 def failures_of(processes: list[int]) -> list[tuple[int, list[dict[str, Any]]]]:
     """Return the failures that jobs, and the screening before them, report."""
-    found = []
-    for start in range(0, len(processes), AT_ONCE):
-        query = orm.QueryBuilder()
-        some = processes[start : start + AT_ONCE]
-        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
-        query.append(
-            orm.Dict,
-            with_incoming="process",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "result"]}},
-            project=["attributes.failures", "attributes.refused"],
-        )
-        found += [(process, failures or refused) for process, failures, refused in query.all() if failures or refused]
-    return found
+    rows = created_by(processes, ["attributes.failures", "attributes.refused"], ["report", "progress", "result"], kind=orm.Dict)
+    return [(process, failures or refused) for process, failures, refused, _ in rows if failures or refused]

@@ -14,7 +14,7 @@ from ase import Atoms
 from workchains.data.frames import FramesData
 from workchains.processes.queueing import MARK
 from workchains.provenance.label_failures import failures_of, single_failures
-from workchains.provenance.tree import AT_ONCE, Step, pk_of, steps_below
+from workchains.provenance.tree import Step, created_by, pk_of, portions, steps_below
 from workchains.steps.select import TEST
 
 __all__ = [
@@ -101,14 +101,14 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
     steps
         All processes below them, as :func:`~workchains.provenance.steps_below` returns them.
     """
-    told = _told([chain.pk for chain in chains])
-    found = {}
+    summaries = _told([chain.pk for chain in chains])
+    tallies = {}
     for chain in chains:
-        if chain.pk in told:
-            values = told[chain.pk]
+        if chain.pk in summaries:
+            values = summaries[chain.pk]
             examples = {item["kind"]: item["reason"] for item in reversed(values["failures"])}
             failed, reused = values["failed"], values["reused"]
-            found[chain.pk] = LabelTally(
+            tallies[chain.pk] = LabelTally(
                 total=values["total"],
                 done=values["total"] - failed - reused,
                 reused=reused,
@@ -117,10 +117,10 @@ def label_tallies(chains: Sequence[Step], steps: Sequence[Step]) -> dict[int, La
                 kinds=dict(Counter(values["kinds"]).most_common()),
                 examples=examples,
             )
-    rest = {chain.pk: chain for chain in chains if chain.pk not in told}
+    rest = {chain.pk: chain for chain in chains if chain.pk not in summaries}
     if rest:
-        found.update(_counted(rest, [step for step in steps if step.parent in rest]))
-    return found
+        tallies.update(_counted(rest, [step for step in steps if step.parent in rest]))
+    return tallies
 
 
 def label_tally(node: orm.ProcessNode) -> LabelTally:
@@ -156,11 +156,11 @@ def labelled_frames(node: orm.ProcessNode) -> tuple[list[Atoms], dict[str, Any] 
     if "batch" in _returned(node):
         return node.outputs.batch.get_frames(), node.outputs.batch.engine
     parts = labelled_parts(node)
-    found: dict[str, Atoms] = {}
+    labelled: dict[str, Atoms] = {}
     for part in parts:
-        found.update(zip(part.ids, part.get_frames(), strict=True))
+        labelled.update(zip(part.ids, part.get_frames(), strict=True))
     engine = parts[-1].engine if parts else None
-    return [found[identity] for identity in node.inputs.frames.ids if identity in found], engine
+    return [labelled[identity] for identity in node.inputs.frames.ids if identity in labelled], engine
 
 
 def labelled_parts(node: orm.ProcessNode) -> list[FramesData]:
@@ -180,11 +180,11 @@ def test_labels(chains: list[int]) -> int:
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": {"in": chains}}, project="id", tag="chain")
     told_uses, wanted = {"attributes": {"has_key": "uses"}}, ["attributes.ids", "attributes.uses"]
     query.append(FramesData, with_outgoing="chain", edge_filters={"label": "frames"}, filters=told_uses, project=wanted)
-    told, number = _told(chains), 0
+    summaries, number = _told(chains), 0
     for pk, ids, uses in query.all() if chains else []:
         tests = {identity for identity, use in zip(ids, uses, strict=True) if use == TEST}
-        if pk in told:
-            number += len(tests - {item["id"] for item in told[pk]["failures"]})
+        if pk in summaries:
+            number += len(tests - {item["id"] for item in summaries[pk]["failures"]})
         else:
             chain: Any = orm.load_node(pk)
             number += len(tests & {identity for part in labelled_parts(chain) for identity in part.ids})
@@ -215,7 +215,7 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
     counts: dict[int, Counter[str]] = {pk: Counter() for pk in chains}
     labelled: dict[int, set[str]] = {pk: set() for pk in chains}
     makers = set()
-    for process, link, ids in _labels_of(ended):
+    for process, ids, link in created_by(ended, "attributes.ids", kind=FramesData):
         counts[parent[process]]["reused" if link == REUSED else "done"] += len(ids)
         labelled[parent[process]] |= set(ids)
         makers.add(process)
@@ -229,11 +229,11 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
                 failures[parent[process]][item["id"]] = (item["kind"], item["reason"])
     for child, key, kind in single_failures(children, marks, makers):
         failures[child.parent][key] = (kind, child.exit_message or f"{child.process} {child.pk} ended: {child.state}")
-    found = {}
+    tallies = {}
     for pk, chain in chains.items():
         kinds = Counter(kind for kind, _ in failures[pk].values())
         total, busy = totals.get(pk, 0), sum(counts[pk].values()) + len(failures[pk])
-        found[pk] = LabelTally(
+        tallies[pk] = LabelTally(
             total=total,
             failed=len(failures[pk]),
             queued=0 if chain.ended else max(total - busy, 0),
@@ -242,7 +242,7 @@ def _counted(chains: dict[int, Step], children: list[Step]) -> dict[int, LabelTa
             live=not chain.ended,
             **counts[pk],
         )
-    return found
+    return tallies
 
 
 def _totals(chains: list[int]) -> dict[int, int]:
@@ -252,29 +252,11 @@ def _totals(chains: list[int]) -> dict[int, int]:
     return dict(query.all())
 
 
-def _labels_of(processes: list[int]) -> list[tuple[int, str, dict[str, int]]]:
-    """Return what labels processes made: process, link label, ids of the frames."""
-    found = []
-    for start in range(0, len(processes), AT_ONCE):
-        query = orm.QueryBuilder()
-        some = processes[start : start + AT_ONCE]
-        query.append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
-        query.append(
-            FramesData,
-            with_incoming="process",
-            edge_filters={"type": LinkType.CREATE.value},
-            edge_project="label",
-            project="attributes.ids",
-        )
-        found += [(process, link, ids) for process, ids, link in query.all()]
-    return found
-
-
 def _marks(processes: list[int]) -> dict[int, list[str]]:
     """Return the keys of the frames that each process is to label."""
-    found = {}
-    for start in range(0, len(processes), AT_ONCE):
-        filters = {"id": {"in": processes[start : start + AT_ONCE]}}
-        query = orm.QueryBuilder().append(orm.ProcessNode, filters=filters, project=["id", f"extras.{MARK}.contents"])
-        found.update({pk: contents for pk, contents in query.all() if contents})
-    return found
+    marks = {}
+    for some in portions(processes):
+        wanted = ["id", f"extras.{MARK}.contents"]
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": some}}, project=wanted)
+        marks.update({pk: contents for pk, contents in query.all() if contents})
+    return marks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aiida import orm
 
 from alworkflows.errors import InputError
-from workchains.provenance.tree import AT_ONCE
+from workchains.provenance.tree import portions
 
 __all__ = ["Disk", "disk", "folders_left"]
 
@@ -37,10 +37,10 @@ class Disk:
 
 def folders_left(jobs: Sequence[int]) -> dict[str, list[str]]:
     """Return the folders that jobs left and that are not cleaned: paths by the label of their computer."""
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
+    folders: dict[str, list[str]] = {}
+    for some in portions(jobs):
         query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": list(jobs[start : start + AT_ONCE])}}, tag="job")
+        query.append(orm.CalcJobNode, filters={"id": {"in": some}}, tag="job")
         query.append(
             orm.RemoteData,
             with_incoming="job",
@@ -51,8 +51,8 @@ def folders_left(jobs: Sequence[int]) -> dict[str, list[str]]:
         query.append(orm.Computer, with_node="folder", project="label")
         for path, cleaned, computer in query.all():
             if not cleaned:
-                found.setdefault(computer, []).append(path)
-    return found
+                folders.setdefault(computer, []).append(path)
+    return folders
 
 
 def disk(computer: str, paths: Sequence[str]) -> Disk:

@@ -40,15 +40,7 @@ class FrameLineage:
 def frame_lineage(text: str) -> list[FrameLineage]:
     """Return the lineage of a frame, one for each campaign that knows it, oldest first; one that went on is told as one.
 
-    Parameters
-    ----------
-    text
-        The frame's id, or a beginning of it that no other frame shares.
-
-    Raises
-    ------
-    InputError
-        If there is no such frame, or several.
+    ``text`` and errors as those of :func:`~workchains.provenance.frames.resolve_frame`.
     """
     identity = resolve_frame(text)
     groups: dict[int | None, list[FrameLocation]] = {}
@@ -147,12 +139,12 @@ def _select(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Ev
 def _label(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> list[Event]:
     """Return the label of a frame; a conversion names the process whose result it read."""
     facts = _facts(node, frame)
-    told = frame.info.get("origin", {}).get("label", {})
-    if "process" in told:
-        facts["computed_by"] = pk_of_uuid(told["process"])
-    facts.update({name: told[name] for name in ("remedy", "remedies", "restarts", "seconds", "cores") if told.get(name)})
-    if told.get("seconds"):
-        facts["core_hours"] = _hours(told)
+    note = frame.info.get("origin", {}).get("label", {})
+    if "process" in note:
+        facts["computed_by"] = pk_of_uuid(note["process"])
+    facts.update({name: note[name] for name in ("remedy", "remedies", "restarts", "seconds", "cores") if note.get(name)})
+    if note.get("seconds"):
+        facts["core_hours"] = _hours(note)
     return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
@@ -174,8 +166,8 @@ def _taken_over(creator: orm.ProcessNode, node: FramesData, frame: Atoms) -> lis
     return [Event("label", creator.pk, str(creator.process_label), node.pk, facts)]
 
 
-def _hours(told: dict[str, Any]) -> float:
-    return float(told["seconds"] * (told.get("cores") or 1) / 3600.0)
+def _hours(note: dict[str, Any]) -> float:
+    return float(note["seconds"] * (note.get("cores") or 1) / 3600.0)
 
 
 def _facts(node: FramesData, frame: Atoms) -> dict[str, Any]:

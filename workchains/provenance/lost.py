@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiida import orm
-from aiida.common.links import LinkType
 
 from workchains.data.frames import FramesData
 from workchains.provenance.labels import LabelTally
 from workchains.provenance.timeline import Interval
-from workchains.provenance.tree import AT_ONCE, Step
+from workchains.provenance.tree import Step, created_by
 
 __all__ = ["failed_core_seconds", "saved_core_hours"]
 
@@ -19,16 +18,14 @@ __all__ = ["failed_core_seconds", "saved_core_hours"]
 def failed_core_seconds(jobs: Iterable[Interval], tasks: dict[int, Step], alive: set[int]) -> float:
     """Return the core-seconds of attempts that gave no label."""
     jobs = [job for job in jobs if job.pk not in alive]
-    told = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
-    refused = {
-        step.key.removeprefix("read_") for step in tasks.values() if step.kind == "function" and step.ended and not step.ok
-    }
+    by_job = _told_by_jobs([job.pk for job in jobs if job.process == "LabelJob"])
+    refused = {step.key.removeprefix("read_") for step in tasks.values() if _refused(step)}
     lost = 0.0
     for job in jobs:
         task = tasks.get(job.pk)
         if job.process == "LabelJob":
             # many frames share a job: those that failed say what they took; one without any label is lost as a whole
-            seconds, labelled = told.get(job.pk, (0.0, False))
+            seconds, labelled = by_job.get(job.pk, (0.0, False))
             lost += min(seconds * job.cores, job.core_seconds) if labelled else job.core_seconds
         elif task is not None and (not task.ok or str(task.pk) in refused):
             lost += job.core_seconds
@@ -42,22 +39,12 @@ def _refused(step: Step) -> bool:
 
 def _told_by_jobs(jobs: list[int]) -> dict[int, tuple[float, bool]]:
     """Return, for each job of many frames, the seconds of those that failed, and whether any has a label."""
-    found: dict[int, tuple[float, bool]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
-        query.append(
-            orm.Data,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["report", "progress", "labelled"]}},
-            edge_project="label",
-            project="attributes.failures",
-        )
-        for job, failures, link in query.all():
-            seconds, labelled = found.get(job, (0.0, False))
-            seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
-            found[job] = (seconds, labelled or link == "labelled")
-    return found
+    by_job: dict[int, tuple[float, bool]] = {}
+    for job, failures, link in created_by(jobs, "attributes.failures", ["report", "progress", "labelled"]):
+        seconds, labelled = by_job.get(job, (0.0, False))
+        seconds += sum(item.get("seconds") or 0.0 for item in failures or ())
+        by_job[job] = (seconds, labelled or link == "labelled")
+    return by_job
 
 
 def saved_core_hours(tally: LabelTally, per_label: float | None, chains: list[int]) -> float | None:

@@ -19,8 +19,8 @@ def maker_of_label(uuid: str, identity: str) -> orm.ProcessNode | None:
     if creator is None or node is None or creator.process_label not in (*GATHER, "reuse_labels"):
         return creator
     if creator.process_label == "reuse_labels":
-        told = next(frame for frame, own in zip(node.get_frames(), node.ids, strict=True) if own == identity)
-        source = told.info["origin"]["label"]["reused_from"]
+        reused = next(frame for frame, own in zip(node.get_frames(), node.ids, strict=True) if own == identity)
+        source = reused.info["origin"]["label"]["reused_from"]
         return maker_of_label(source["node"], source["frame"])
     parts = [link.node for link in creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()]
     held = (part for part in parts if isinstance(part, FramesData) and part.engine and identity in part.ids)
@@ -30,5 +30,5 @@ def maker_of_label(uuid: str, identity: str) -> orm.ProcessNode | None:
 
 def pk_of_uuid(uuid: str) -> int | None:
     """Return the PK of a node, or None if it is not in this profile, as after an import of a part."""
-    found: int | None = orm.QueryBuilder().append(orm.Node, filters={"uuid": uuid}, project="id").first(flat=True)
-    return found
+    pk: int | None = orm.QueryBuilder().append(orm.Node, filters={"uuid": uuid}, project="id").first(flat=True)
+    return pk

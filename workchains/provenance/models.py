@@ -146,8 +146,8 @@ def place_of(node: orm.Node) -> tuple[orm.ProcessNode | None, str | None, str | 
     key = stage = None
     while process is not None and not is_campaign(process):
         if process.process_label == "IterationWorkChain":
-            told = told_of([pk_of(process)])[pk_of(process)]
-            key, stage = numbered("iteration", told["iteration"]), told["name"]
+            place = told_of([pk_of(process)])[pk_of(process)]
+            key, stage = numbered("iteration", place["iteration"]), place["name"]
         process = process.caller
     if process is not None:
         check_version(process)
@@ -190,7 +190,7 @@ def _fitted(fit: orm.ProcessNode) -> dict[str, Any]:
 def _trained_on(job: orm.ProcessNode) -> list[Use]:
     """Return the frames, and of a judgement the ensembles, that went into a job."""
     words = {"batches": "trained on", "tests": "tested on", "transfers": "transfer set", "ensembles": "judged"}
-    found = []
+    uses = []
     links = {link.link_label: link.node for link in job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()}
     for label in in_order(links):
         what, node = words.get(label.partition("__")[0]), links[label]
@@ -199,15 +199,15 @@ def _trained_on(job: orm.ProcessNode) -> list[Use]:
             origins = node.get_origins()
             facts.update(frames=len(origins), **label_cost(origins))
         if what is not None:
-            found.append(Use(pk_of(node), what, facts))
-    return found
+            uses.append(Use(pk_of(node), what, facts))
+    return uses
 
 
 def label_cost(origins: Origins) -> dict[str, Any]:
     """Return core-hours of the labels that were made for a set, and how many were taken over; those were paid for before."""
-    told = [origin.get("label", {}) for origin in origins]
-    hours = [(label.get("seconds") or 0.0) * (label.get("cores") or 1) / 3600.0 for label in told]
-    taken = ["reused_from" in label for label in told]
+    labels = [origin.get("label", {}) for origin in origins]
+    hours = [(label.get("seconds") or 0.0) * (label.get("cores") or 1) / 3600.0 for label in labels]
+    taken = ["reused_from" in label for label in labels]
     return {
         "core_hours": sum(value for value, was in zip(hours, taken, strict=True) if not was),
         "taken_over": sum(taken),
@@ -265,7 +265,7 @@ def _inputs_to(node: orm.Data, labels: Iterable[str]) -> list[tuple[orm.ProcessN
 
 def _uses_of_model(node: EnsembleData) -> list[Use]:
     words = {"SampleJob": "drove sampling", "DescribeJob": "judged candidates", "EvaluateJob": "was judged"}
-    found = []
+    uses = []
     for process, link in _inputs_to(node, words):
         _, key, _ = place_of(process)
         facts: dict[str, Any] = {"iteration": key} if key else {}
@@ -274,35 +274,35 @@ def _uses_of_model(node: EnsembleData) -> list[Use]:
             names = in_order(process.inputs.ensembles)
             facts["force_rmse_eV_per_A"] = report["errors"][names.index(link.partition("__")[2])]["all"]["force_rmse"]
             facts["report"] = report.pk
-        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
-    return found
+        uses.append(Use(pk_of(process), words[str(process.process_label)], facts))
+    return uses
 
 
 def _uses_of_frames(node: FramesData) -> list[Use]:
     words = {"DescribeJob": "described", "select_frames": "chosen from", "LabelJob": "labelled", "FitJob": "trained on"}
-    found, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
+    uses, jobs = [], _inputs_to(node, (*words, "EvaluateJob"))
     outputs = outputs_of([pk_of(process) for process, _ in jobs if process.process_label == "FitJob"])
-    told = facts_of(made["report"] for made in outputs.values() if "report" in made)
+    figures = facts_of(links["report"] for links in outputs.values() if "report" in links)
     for process, link in jobs:
         role = link.partition("__")[0]
         what = {"tests": "tested on", "transfers": "transfer set"}.get(role) or words[str(process.process_label)]
         facts: dict[str, Any] = {}
         if process.process_label == "FitJob":
-            made = outputs[pk_of(process)]
-            fitted = told.get(made.get("report", 0), {})
-            facts = {"ensemble": made.get("ensemble"), "test_force_rmse_eV_per_A": fitted.get("test_rmse")}
+            links = outputs[pk_of(process)]
+            fitted = figures.get(links.get("report", 0), {})
+            facts = {"ensemble": links.get("ensemble"), "test_force_rmse_eV_per_A": fitted.get("test_rmse")}
         elif process.process_label == "EvaluateJob" and process.is_finished_ok:
             facts = {"report": process.outputs.report.pk, "ensembles": len(process.inputs.ensembles)}
-        found.append(Use(pk_of(process), what, facts))
-    return found
+        uses.append(Use(pk_of(process), what, facts))
+    return uses
 
 
 def _uses_of_figure(node: orm.Dict) -> list[Use]:
     words = {"find_trust_levels": "trust levels", "decide_convergence": "whether the stage has converged"}
-    found = []
+    uses = []
     for process, _ in _inputs_to(node, words):
         campaign, key, _ = place_of(process)
         said = process.outputs.result["sentence"] if process.is_finished_ok else None
         facts = {"iteration": key, "campaign": campaign.pk if campaign is not None else None, "sentence": said}
-        found.append(Use(pk_of(process), words[str(process.process_label)], facts))
-    return found
+        uses.append(Use(pk_of(process), words[str(process.process_label)], facts))
+    return uses

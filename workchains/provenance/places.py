@@ -9,7 +9,7 @@ from typing import Any
 
 from aiida import orm
 
-from workchains.provenance.tree import AT_ONCE, Step, is_campaign, outputs_of, pk_of
+from workchains.provenance.tree import Step, is_campaign, outputs_of, pk_of, portions
 from workchains.provenance.versions import check_version
 
 __all__ = ["Place", "Places", "is_iteration", "is_labelling", "labelling_below", "told_of"]
@@ -34,11 +34,11 @@ def is_labelling(step: Step) -> bool:
 
 def labelling_below(steps: Sequence[Step]) -> set[int]:
     """Return the PKs of the steps that label, and of all below them."""
-    found = {step.pk for step in steps if is_labelling(step)}
+    pks = {step.pk for step in steps if is_labelling(step)}
     for step in sorted(steps, key=lambda step: step.pk):
-        if step.parent in found:
-            found.add(step.pk)
-    return found
+        if step.parent in pks:
+            pks.add(step.pk)
+    return pks
 
 
 @dataclass(frozen=True)
@@ -95,14 +95,14 @@ class Places:
         ahead = {step.pk: step for place in self.iterations if (step := place.children.pop(SAMPLE_AHEAD, None)) is not None}
         if not ahead:
             return {}
-        made = {links["candidates"]: pk for pk, links in outputs_of(list(ahead)).items() if "candidates" in links}
-        found: dict[int, Place | None] = dict.fromkeys(ahead, None)
+        makers = {links["candidates"]: pk for pk, links in outputs_of(list(ahead)).items() if "candidates" in links}
+        places: dict[int, Place | None] = dict.fromkeys(ahead, None)
         for pk, candidates in inputs_named([place.step.pk for place in self.iterations], "candidates").items():
-            if candidates in made:
+            if candidates in makers:
                 place = next(place for place in self.iterations if place.step.pk == pk)
-                place.children["sample"] = ahead[made[candidates]]
-                found[made[candidates]] = place
-        return found
+                place.children["sample"] = ahead[makers[candidates]]
+                places[makers[candidates]] = place
+        return places
 
     def of(self, pk: int) -> Place | None:
         """Return the iteration that a process is, or is below of; None if it belongs to none."""
@@ -118,14 +118,13 @@ class Places:
 
 def told_of(iterations: Sequence[int]) -> dict[int, dict[str, Any]]:
     """Return what iterations were told of themselves, by PK: ``name`` (of the stage), ``iteration``, ``stage_iteration``."""
-    found: dict[int, dict[str, Any]] = {}
-    for start in range(0, len(iterations), AT_ONCE):
+    told: dict[int, dict[str, Any]] = {}
+    for some in portions(iterations):
         query = orm.QueryBuilder()
-        some = list(iterations[start : start + AT_ONCE])
         query.append(orm.WorkChainNode, filters={"id": {"in": some}}, project="id", tag="iteration")
         query.append(orm.Dict, with_outgoing="iteration", edge_filters={"label": "stage"}, project="attributes")
-        found.update(dict(query.all()))
-    return found
+        told.update(dict(query.all()))
+    return told
 
 
 def inputs_named(processes: Sequence[int], label: str) -> dict[int, int]:

@@ -96,7 +96,7 @@ class Replayed:
     def summary(self) -> dict[str, Any]:
         """Return the figures and the ids of the chosen frames as plain JSON types."""
         names = ("window", "accurate_share", "mean_disagreement", "labels", "core_hours")
-        told = {
+        figures = {
             name: {
                 **{key: getattr(side, key) for key in names},
                 "chosen": [self.ids[index] for index in side.chosen],
@@ -105,7 +105,14 @@ class Replayed:
             for name, side in (("then", self.then), ("now", self.now))
         }
         why = {self.ids[index]: reason for index, reason in self.reasons.items()}
-        return {"key": self.key, "stage": self.stage, "candidates": len(self.ids), "common": self.common, **told, "reasons": why}
+        return {
+            "key": self.key,
+            "stage": self.stage,
+            "candidates": len(self.ids),
+            "common": self.common,
+            **figures,
+            "reasons": why,
+        }
 
 
 def replay(node: orm.ProcessNode, changes: Mapping[str, Any] | None = None) -> list[Replayed]:
@@ -128,15 +135,15 @@ def replay(node: orm.ProcessNode, changes: Mapping[str, Any] | None = None) -> l
     """
     changed = _checked(changes or {})
     per_label = costs(node).labels.per_label
-    found: list[Replayed] = []
+    replayed: list[Replayed] = []
     marks: dict[int, tuple[np.ndarray, list[str]]] = {}  # what the replay chose, by the PK of the node of what was chosen
     for record in iterations(node):
         if "selection" not in record.nodes:
             continue
-        found.append(_one(record, changed, marks, per_label))
-    if not found:
+        replayed.append(_one(record, changed, marks, per_label))
+    if not replayed:
         raise InputError(f"campaign {node.pk} has not chosen any frames yet: nothing to replay")
-    return found
+    return replayed
 
 
 def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,15 +212,15 @@ def _settings(record: IterationRecord, stored: dict[str, Any], changes: Mapping[
 
 def _window(record: IterationRecord, levels: Mapping[str, Any]) -> list[float] | None:
     """Return the trust window of an iteration with changed levels, from the report that its own rest on; None: not changed."""
-    found = orm.load_node(record.nodes["trust_levels"]).creator if "trust_levels" in record.nodes else None
-    if found is None:
+    maker = orm.load_node(record.nodes["trust_levels"]).creator if "trust_levels" in record.nodes else None
+    if maker is None:
         raise InputError(f"{record.key}: the report that its trust levels rest on is not stored: they cannot be changed")
-    settings = found.inputs.settings.get_dict()
+    settings = maker.inputs.settings.get_dict()
     new = dict(levels) if "kind" in levels else {**settings["levels"], **levels}
     if parse(TrustLevels, new, "levels") == parse(TrustLevels, settings["levels"], "levels"):
         return None
     try:
-        window = window_of(found.inputs.report.get_dict(), {**settings, "levels": new})
+        window = window_of(maker.inputs.report.get_dict(), {**settings, "levels": new})
     except InputError as error:
         raise InputError(f"{record.key}: {error}") from error
     return [window.lower, window.upper]
@@ -236,11 +243,11 @@ def _why(record: IterationRecord, changes: Mapping[str, Any], deviation: orm.Arr
 
 def _then(chosen: orm.ProcessNode, candidates: FramesData, disagreement: np.ndarray | None, per_label: float | None) -> Outcome:
     """Return what was chosen."""
-    told = chosen.outputs.selection.get_dict()
+    selection = chosen.outputs.selection.get_dict()
     place = {identity: index for index, identity in enumerate(candidates.ids)}
     uses = ids_by_use(chosen.outputs.chosen) if "chosen" in chosen.outputs else {}
     train, test = ([place[identity] for identity in uses.get(use, ())] for use in (TRAIN, TEST))
-    window, counts = tuple(told["window"]) if told["window"] else None, told["counts"]
+    window, counts = tuple(selection["window"]) if selection["window"] else None, selection["counts"]
     # counted anew: the database keeps 14 digits of a number
     share = None if window is None else counts["accurate"] / counts["valid"] if counts["valid"] else 0.0
     return _outcome(train, test, window, share, disagreement, per_label)

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from aiida import orm
-from aiida.common.links import LinkType
 
 from workchains.labelling.single_point import cores_asked
-from workchains.provenance.tree import AT_ONCE, Kind, Step, steps_below
+from workchains.provenance.tree import Kind, Step, created_by, steps_below
 
 __all__ = ["IdleShare", "Interval", "idle_share", "intervals", "span", "timeline"]
 
@@ -91,8 +90,8 @@ def intervals(steps: Sequence[Step]) -> list[Interval]:
     steps = [step for step in steps if step.kind != "workchain"]
     marks = _marks([step.pk for step in steps if step.kind == "job"])
     now = dt.datetime.now(tz=dt.UTC)
-    found = [_interval(step, marks.get(step.pk, {}), now) for step in steps]
-    return sorted(found, key=lambda interval: (interval.start, interval.pk))
+    ran = (_interval(step, marks.get(step.pk, {}), now) for step in steps)
+    return sorted(ran, key=lambda interval: (interval.start, interval.pk))
 
 
 class Mark(NamedTuple):
@@ -105,20 +104,11 @@ class Mark(NamedTuple):
 
 def _marks(jobs: list[int]) -> dict[int, dict[str, Mark]]:
     """Return, for each job, when its folder, files and report were made, and what the report says."""
-    found: dict[int, dict[str, Mark]] = {}
-    for start in range(0, len(jobs), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.CalcJobNode, filters={"id": {"in": jobs[start : start + AT_ONCE]}}, project="id", tag="job")
-        query.append(
-            orm.Data,
-            with_incoming="job",
-            edge_filters={"type": LinkType.CREATE.value, "label": {"in": ["remote_folder", "retrieved", "report"]}},
-            edge_project="label",
-            project=["ctime", "attributes.seconds", "attributes.cores"],
-        )
-        for job, *told, link in query.all():
-            found.setdefault(job, {})[link] = Mark(*told)
-    return found
+    marks: dict[int, dict[str, Mark]] = {}
+    wanted = ["ctime", "attributes.seconds", "attributes.cores"]
+    for job, *values, link in created_by(jobs, wanted, ["remote_folder", "retrieved", "report"]):
+        marks.setdefault(job, {})[link] = Mark(*values)
+    return marks
 
 
 def _interval(step: Step, marks: dict[str, Mark], now: dt.datetime) -> Interval:
@@ -201,11 +191,11 @@ def _attribute(
     edges = np.unique(np.concatenate([pairs.ravel() for _, pairs in seconds] + [[0.0, length]]))
     middles, widths = (edges[1:] + edges[:-1]) / 2, np.diff(edges)
     free = np.ones(len(widths), dtype=bool)
-    found = {}
+    parts = {}
     for name, pairs in seconds:
         covered = np.zeros(len(widths), dtype=bool)
         for first, last in pairs:
             covered |= (middles > first) & (middles < last)
-        found[name] = float(widths[free & covered].sum())
+        parts[name] = float(widths[free & covered].sum())
         free &= ~covered
-    return found
+    return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,10 @@ from alworkflows.errors import InputError
 from workchains.processes.revival import ABANDONED
 
 __all__ = [
-    "AT_ONCE",
     "Kind",
     "Step",
     "campaign_of",
+    "created_by",
     "earlier_campaign",
     "ending",
     "input_of",
@@ -25,6 +26,7 @@ __all__ = [
     "outputs_in",
     "outputs_of",
     "pk_of",
+    "portions",
     "settings_of",
     "steps_below",
     "steps_of",
@@ -128,6 +130,12 @@ _FIELDS = {
 _COLUMNS = ["id", "node_type", "label", "ctime", "mtime", *_FIELDS]
 
 
+def portions(pks: Sequence[int]) -> Iterator[list[int]]:
+    """Return PKs by as many as go into one filter."""
+    for start in range(0, len(pks), AT_ONCE):
+        yield list(pks[start : start + AT_ONCE])
+
+
 def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
     """Return the processes called by a process and by those it called, in the order they were made.
 
@@ -138,7 +146,7 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
     depth
         How many levels down; None: all.
     """
-    found: list[Step] = []
+    steps: list[Step] = []
     paths = {pk_of(node): ""}
     level = 0
     while paths and (depth is None or level < depth):
@@ -147,17 +155,17 @@ def steps_below(node: orm.ProcessNode, depth: int | None = None) -> list[Step]:
         for parent, link, values in rows:
             path = f"{paths[parent]}/{link}".lstrip("/")
             step = Step(parent=parent, path=path, **values)
-            found.append(step)
+            steps.append(step)
             below[step.pk] = path
         paths = below
         level += 1
-    return sorted(found, key=lambda step: step.pk)
+    return sorted(steps, key=lambda step: step.pk)
 
 
 def _children(parents: list[int]) -> list[tuple[int, str, dict[str, Any]]]:
     rows: list[tuple[int, str, dict[str, Any]]] = []
-    for start in range(0, len(parents), AT_ONCE):
-        rows += _some_children(parents[start : start + AT_ONCE])
+    for some in portions(parents):
+        rows += _some_children(some)
     return rows
 
 
@@ -188,12 +196,11 @@ def _values(row: list[Any]) -> dict[str, Any]:
 
 def steps_of(pks: list[int]) -> list[Step]:
     """Return processes as steps, without a parent and a path."""
-    found: list[Step] = []
-    for start in range(0, len(pks), AT_ONCE):
-        query = orm.QueryBuilder()
-        query.append(orm.ProcessNode, filters={"id": {"in": pks[start : start + AT_ONCE]}}, project=_COLUMNS)
-        found += [Step(parent=0, path="", **_values(row)) for row in query.all()]
-    return found
+    steps: list[Step] = []
+    for some in portions(pks):
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": some}}, project=_COLUMNS)
+        steps += [Step(parent=0, path="", **_values(row)) for row in query.all()]
+    return steps
 
 
 def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
@@ -202,18 +209,34 @@ def outputs_of(pks: list[int]) -> dict[int, dict[str, int]]:
         return {}
     query = orm.QueryBuilder()
     query.append(orm.ProcessNode, filters={"id": {"in": pks}}, project="id", tag="process")
-    made = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
-    query.append(orm.Data, with_incoming="process", edge_filters=made, edge_project="label", project="id")
-    found: dict[int, dict[str, int]] = {pk: {} for pk in pks}
+    edges = {"type": {"in": [LinkType.CREATE.value, LinkType.RETURN.value]}}
+    query.append(orm.Data, with_incoming="process", edge_filters=edges, edge_project="label", project="id")
+    outputs: dict[int, dict[str, int]] = {pk: {} for pk in pks}
     for process, data, link in query.all():
-        found[process][link] = data
-    return found
+        outputs[process][link] = data
+    return outputs
+
+
+def created_by(
+    processes: Sequence[int], project: str | list[str], links: Sequence[str] | None = None, kind: type[orm.Data] = orm.Data
+) -> list[Any]:
+    """Return a row for each node that processes created: PK of the process, what is projected of the node, link label.
+
+    ``links``: the link labels of the nodes that are wanted; None: all.
+    """
+    rows: list[Any] = []
+    edge: dict[str, Any] = {"type": LinkType.CREATE.value, **({"label": {"in": list(links)}} if links else {})}
+    for some in portions(processes):
+        query = orm.QueryBuilder().append(orm.ProcessNode, filters={"id": {"in": some}}, project="id", tag="process")
+        query.append(kind, with_incoming="process", edge_filters=edge, edge_project="label", project=project)
+        rows += query.all()
+    return rows
 
 
 def outputs_in(pk: int, namespace: str) -> dict[str, int]:
     """Return what stands in a namespace of a process's outputs: {key: PK}."""
-    made, prefix = outputs_of([pk])[pk], f"{namespace}__"
-    return {label.removeprefix(prefix): node for label, node in made.items() if label.startswith(prefix)}
+    outputs, prefix = outputs_of([pk])[pk], f"{namespace}__"
+    return {label.removeprefix(prefix): node for label, node in outputs.items() if label.startswith(prefix)}
 
 
 def pk_of(node: orm.Node) -> int:
@@ -246,8 +269,8 @@ def earlier_campaign(node: orm.ProcessNode) -> orm.ProcessNode | None:
     if record is None:
         return None
     query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"uuid": record["campaign"]})
-    found: orm.ProcessNode | None = query.first(flat=True)
-    return found
+    campaign: orm.ProcessNode | None = query.first(flat=True)
+    return campaign
 
 
 def input_of(node: orm.ProcessNode, label: str) -> Any:

@@ -68,17 +68,17 @@ def _fits(used: dict[int, str]) -> list[Event]:
     for pk, link in used.items():
         kind = "test" if link.startswith("tests") else "train"
         facts: dict[str, Any] = {"batch": link.partition("__")[2]}
-        made = outputs[pk]
-        if "ensemble" in made:
-            told = facts_by.get(made.get("report", 0), {})
-            facts.update(training_frames=told.get("training_frames"), report=made.get("report"))
-            if told.get("test_rmse") is not None:
-                facts["test_force_error_eV_per_A"] = told["test_rmse"]
+        results = outputs[pk]
+        if "ensemble" in results:
+            figures = facts_by.get(results.get("report", 0), {})
+            facts.update(training_frames=figures.get("training_frames"), report=results.get("report"))
+            if figures.get("test_rmse") is not None:
+                facts["test_force_error_eV_per_A"] = figures["test_rmse"]
         else:
             process = orm.load_node(pk)
             assert isinstance(process, orm.ProcessNode)
             facts["failed" if process.is_terminated else "running"] = ending(process)
-        events.append(Event(kind, pk, "FitJob", made.get("ensemble"), facts))
+        events.append(Event(kind, pk, "FitJob", results.get("ensemble"), facts))
     return events
 
 

@@ -12,8 +12,8 @@ __all__ = ["check_version", "version_of"]
 
 def version_of(campaign: orm.Node) -> str | None:
     """Return the version of alworkflows that made a campaign; None if it was not told."""
-    told = campaign.base.attributes.get("version", None) or {}
-    version: str | None = told.get("plugin")
+    versions = campaign.base.attributes.get("version", None) or {}
+    version: str | None = versions.get("plugin")
     return version
 
 

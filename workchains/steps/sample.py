@@ -68,9 +68,9 @@ class SampleWorkChain(RestartingWorkChain):
         for run, name in names.items():
             jobs = self.jobs(run)
             # a job that goes on from a checkpoint begins with the frames of those before; one that died early has fewer
-            made = [job.outputs.candidates for job in jobs if "candidates" in job.outputs]
-            if made:
-                parts[run] = max(reversed(made), key=len)
+            candidates = [job.outputs.candidates for job in jobs if "candidates" in job.outputs]
+            if candidates:
+                parts[run] = max(reversed(candidates), key=len)
             message = self.why_stopped(run)
             if message:
                 first = first or f"{name}: {message}"

@@ -71,10 +71,10 @@ def select_frames(
 
 def ids_by_use(chosen: FramesData) -> dict[str, list[str]]:
     """Return the ids of the frames that :func:`select_frames` has chosen by what they are for, ``train`` or ``test``."""
-    found: dict[str, list[str]] = {}
+    ids: dict[str, list[str]] = {}
     for identity, use in zip(chosen.ids, chosen.base.attributes.get("uses"), strict=True):
-        found.setdefault(use, []).append(identity)
-    return found
+        ids.setdefault(use, []).append(identity)
+    return ids
 
 
 def marks_of(node: ArrayData) -> tuple[np.ndarray, list[str]]:

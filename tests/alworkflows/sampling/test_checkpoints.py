@@ -11,29 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from after import After
 from ase.build import bulk
 from standins import Committee
 from test_samplers import case
 
 from alworkflows import frames as frames_io
-from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError
 from alworkflows.models import train
 from alworkflows.sampling import OUT_OF_TIME, melt, sample
 from alworkflows.settings import LinearSettings, PlipSettings
 from alworkflows.structures import crystal
-
-
-class After(Deadline):
-    """Expires after a number of looks at it, not with the clock."""
-
-    def __init__(self, looks):
-        super().__init__()
-        self.left = looks
-
-    def remaining(self):
-        self.left -= 1
-        return 0.0 if self.left < 0 else 1e9
 
 
 def pieces(folder, looks, name="quench", driver=None, upper=None, seed=1, structure=None, **changes):

@@ -2,6 +2,7 @@
 
 import json
 
+import commands
 import pytest
 from click.testing import CliRunner
 
@@ -23,15 +24,11 @@ from workchains.machines import session
 def typed(aiida_profile, monkeypatch):
     """Return a function that types a command in the profile of the tests, 80 columns wide, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile)
-    monkeypatch.setenv("COLUMNS", "80")
 
     def _typed(command, *arguments, code=0):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        if isinstance(result.exception, InputError):
-            raise result.exception
-        assert result.exit_code == code, result.output + repr(result.exception)
-        assert max(map(len, result.output.splitlines()), default=0) <= 80 or {"--json", "--wait", "-o"} & set(arguments)
-        return result.output
+        text = commands.typed(command, *arguments, code=code)
+        assert max(map(len, text.splitlines()), default=0) <= 80 or {"--json", "--wait", "-o"} & set(arguments)
+        return text
 
     return _typed
 
@@ -52,8 +49,8 @@ def test_status_lists_campaigns(typed, finished):
     text = typed(status)
     assert "hand-made" in text
     assert str(finished.node.pk) in text
-    (found,) = json.loads(typed(status, "--json"))["campaigns"]
-    assert (found["pk"], found["state"], found["exit_status"], found["seconds"]) == (finished.node.pk, "done", 0, 106.0)
+    (row,) = json.loads(typed(status, "--json"))["campaigns"]
+    assert (row["pk"], row["state"], row["exit_status"], row["seconds"]) == (finished.node.pk, "done", 0, 106.0)
 
 
 def test_status_shows_iterations_failures_and_what_next(typed, finished):
@@ -69,9 +66,9 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
     assert f"Costs: 0.0117 core-hours; a new label 0.000556 (alworkflows costs {finished.node.pk})." in text
     assert "Folders of jobs left: 8 on nowhere" in text
     assert f"alworkflows export {finished.node.pk}" in text
-    found = json.loads(typed(status, finished.node.pk, "--json"))
-    assert [record["stage"] for record in found["iterations"]] == ["melt", "surface"]
-    assert (found["jobs_done"], found["jobs"], found["labels"]) == (8, 8, 5)
+    output = json.loads(typed(status, finished.node.pk, "--json"))
+    assert [record["stage"] for record in output["iterations"]] == ["melt", "surface"]
+    assert (output["jobs_done"], output["jobs"], output["labels"]) == (8, 8, 5)
 
 
 def test_status_of_a_campaign_that_ended_early_says_why_and_that_nothing_is_lost(typed, campaign):
@@ -159,9 +156,9 @@ def test_costs_by_iteration_and_stage(typed, finished, what, rows):
 
 
 def test_costs_as_json(typed, finished):
-    found = json.loads(typed(costs, finished.node.pk, "--json"))
-    assert found["steps"]["label"]["jobs"] == 2
-    assert found["labels"]["accepted"] == 3
+    output = json.loads(typed(costs, finished.node.pk, "--json"))
+    assert output["steps"]["label"]["jobs"] == 2
+    assert output["labels"]["accepted"] == 3
 
 
 # ------------------------------------------------------------------------------------------------ lineage
@@ -174,8 +171,8 @@ def test_lineage_of_a_frame_reads_as_a_chain(typed, finished):
     assert starts == [*steps, "trained on", "held by"]
     for fact in ("fcc-copper", "seed 7", "300 K", "farthest from all before", "energy -4.0000 eV", "calculator: emt"):
         assert fact in " ".join(text.split())
-    (found,) = json.loads(typed(lineage, frame_id(finished.pool[0]), "--json"))
-    assert [event["kind"] for event in found["events"]] == [
+    (output,) = json.loads(typed(lineage, frame_id(finished.pool[0]), "--json"))
+    assert [event["kind"] for event in output["events"]] == [
         "structure",
         "sample",
         "describe",
@@ -211,8 +208,8 @@ def test_lineage_of_a_node_shows_what_made_it_and_what_used_it(typed, finished):
     assert f"divide_labels [finished] <{finished.nodes['batch', 1].creator.pk}>" in text
     assert f"LabelJob [finished] <{finished.nodes['label', 1].pk}>" in text
     assert f"FitJob [finished] <{finished.nodes['fit', 2].pk}>" in text
-    found = json.loads(typed(lineage, finished.nodes["batch", 1].uuid, "--json"))
-    assert found["pk"] == finished.nodes["batch", 1].pk
+    output = json.loads(typed(lineage, finished.nodes["batch", 1].uuid, "--json"))
+    assert output["pk"] == finished.nodes["batch", 1].pk
 
 
 @pytest.mark.parametrize(
@@ -248,8 +245,8 @@ def test_export_writes_all_that_is_known_of_an_ensemble(typed, finished, tmp_pat
 
 
 def test_export_of_an_earlier_iteration(typed, finished, tmp_path):
-    found = json.loads(typed(export, finished.node.pk, "-o", tmp_path / "first", "--iteration", 1, "--json"))
-    assert "training.xyz" not in found["files"]
+    output = json.loads(typed(export, finished.node.pk, "-o", tmp_path / "first", "--iteration", 1, "--json"))
+    assert "training.xyz" not in output["files"]
     known = json.loads((tmp_path / "first" / "provenance.json").read_text())
     assert known["ensemble"]["pk"] == finished.nodes["ensemble", 1].pk
     assert known["final_errors"]["all"]["force_rmse"] == 0.3
@@ -259,9 +256,9 @@ def test_export_of_an_earlier_iteration(typed, finished, tmp_path):
 
 def test_export_of_a_model_file(typed, finished, tmp_path):
     typed(export, finished.node.pk, "-o", tmp_path / "first")
-    found = json.loads(typed(export, tmp_path / "first" / "ensemble.npz", "-o", tmp_path / "second", "--json"))
-    assert {"lammps/in.plip", "lammps/model.plip", "lammps/plugin/build.sh"} <= set(found["files"])
-    assert all((tmp_path / "second" / name).is_file() for name in found["files"])
+    output = json.loads(typed(export, tmp_path / "first" / "ensemble.npz", "-o", tmp_path / "second", "--json"))
+    assert {"lammps/in.plip", "lammps/model.plip", "lammps/plugin/build.sh"} <= set(output["files"])
+    assert all((tmp_path / "second" / name).is_file() for name in output["files"])
     with pytest.raises(InputError, match="--iteration and --frames are for a campaign"):
         typed(export, tmp_path / "first" / "ensemble.npz", "-o", tmp_path / "third", "--frames")
     with pytest.raises(InputError, match="no such file"):
@@ -296,7 +293,7 @@ def test_verdi_lists_shows_and_exports_frames(typed, finished, tmp_path):
     for name in ("batch.xyz", "batch.npz"):
         typed(frames, "export", pk, "-o", tmp_path / name)
         assert len(read(tmp_path / name)) == 2
-    assert "expected a new file" in typed(frames, "export", pk, "-o", tmp_path / "batch.npz", code=2)
+    assert "exists; add --overwrite" in typed(frames, "export", pk, "-o", tmp_path / "batch.npz", code=2)
 
 
 def test_verdi_lists_shows_and_exports_ensembles(typed, finished, tmp_path):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from commands import typed
 
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
@@ -62,14 +62,6 @@ def file(tmp_path):
         return path
 
     return _file
-
-
-def typed(command, *arguments, code=0):
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, [str(argument) for argument in arguments])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result.output
 
 
 # ------------------------------------------------------------------------------------------------ new
@@ -137,30 +129,30 @@ def test_check_tries_every_part_and_spends_nothing(file, monkeypatch):
 
 
 def test_check_as_json(file):
-    found = json.loads(typed(check, file(), "--json"))
-    assert found["ok"] is True
-    assert [item["what"] for item in found["items"]] == [
+    output = json.loads(typed(check, file(), "--json"))
+    assert output["ok"] is True
+    assert [item["what"] for item in output["items"]] == [
         "structure cell",
         "label settings",
         "calculator emt",
         "stage melt: melt",
         "stage amorphous: quench",
     ]
-    assert found["label_seconds"] == pytest.approx(found["seconds_per_label"] * 34)
+    assert output["label_seconds"] == pytest.approx(output["seconds_per_label"] * 34)
 
 
 def test_check_without_running_builds_structures_only(file):
-    found = json.loads(typed(check, file(), "--no-run", "--json"))
-    assert [item["what"] for item in found["items"]] == ["structure cell", "label settings"]
-    assert found["label_seconds"] is None
+    output = json.loads(typed(check, file(), "--no-run", "--json"))
+    assert [item["what"] for item in output["items"]] == ["structure cell", "label settings"]
+    assert output["label_seconds"] is None
 
 
 def test_check_goes_on_past_what_is_wrong_and_ends_with_2(file, tmp_path):
     (tmp_path / "fused.xyz").write_text('2\nLattice="8 0 0 0 8 0 0 0 8" pbc="T T T"\nCu 0 0 0\nCu 0.3 0 0\n')
     structures = {**COPPER["structures"], "fused": {"file": "fused.xyz"}}
     stages = [{**COPPER["stages"][0], "structures": ["fused", "cell"]}]
-    found = json.loads(typed(check, file(structures=structures, stages=stages), "--json", code=2))
-    verdicts = {item["what"]: item for item in found["items"]}
+    output = json.loads(typed(check, file(structures=structures, stages=stages), "--json", code=2))
+    verdicts = {item["what"]: item for item in output["items"]}
     assert verdicts["structure cell"]["ok"]
     assert not verdicts["structure fused"]["ok"]
     assert "0.3" in verdicts["structure fused"]["message"]
@@ -199,8 +191,8 @@ ESPRESSO = {"engine": "quantum-espresso", "espresso": {"pseudo_family": "SSSP/1.
 
 def test_check_of_a_program_that_runs_as_jobs_says_so_and_looks_for_it_in_the_profile(file, aiida_profile_clean, monkeypatch):
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
-    found = json.loads(typed(check, file(label=ESPRESSO), "--json", code=2))
-    verdicts = {item["what"]: item for item in found["items"]}
+    output = json.loads(typed(check, file(label=ESPRESSO), "--json", code=2))
+    verdicts = {item["what"]: item for item in output["items"]}
     assert "no machine is set up in this profile" in verdicts["machines"]["message"]
     assert verdicts["label settings"]["ok"]  # as far as they can be seen without a profile
     assert "not tried here: they run as jobs" in verdicts["labels by quantum-espresso"]["message"]
@@ -208,23 +200,23 @@ def test_check_of_a_program_that_runs_as_jobs_says_so_and_looks_for_it_in_the_pr
 
 
 def test_check_says_when_a_machine_lacks_the_program(file, machine):
-    found = json.loads(typed(check, file(label=ESPRESSO, machine="laptop"), "--no-run", "--json", code=2))
-    assert "machine 'laptop' has no program 'pw'" in found["items"][1]["message"]
+    output = json.loads(typed(check, file(label=ESPRESSO, machine="laptop"), "--no-run", "--json", code=2))
+    assert "machine 'laptop' has no program 'pw'" in output["items"][1]["message"]
 
 
 def test_check_says_when_pseudopotentials_are_missing(file, machine, aiida_code_installed):
     pw = aiida_code_installed(default_calc_job_plugin="quantumespresso.pw", filepath_executable="/bin/true", label="pw")
     pw.base.extras.set("alworkflows_program", "pw")
-    found = json.loads(typed(check, file(label=ESPRESSO), "--no-run", "--json", code=2))
-    verdicts = {item["what"]: item for item in found["items"]}
+    output = json.loads(typed(check, file(label=ESPRESSO), "--no-run", "--json", code=2))
+    verdicts = {item["what"]: item for item in output["items"]}
     assert verdicts["machines"]["message"] == "alworkflows@localhost; labels by pw@localhost"
     assert "SSSP/1.3/PBE/efficiency" in verdicts["label settings"]["message"]
 
 
 def test_check_says_which_structure_the_label_settings_do_not_suit(file):
-    found = json.loads(typed(check, file(label={**ESPRESSO, "espresso": {"pseudo_family": "x", "species": ["Au"]}}), "--no-run",
+    output = json.loads(typed(check, file(label={**ESPRESSO, "espresso": {"pseudo_family": "x", "species": ["Au"]}}), "--no-run",
                              "--json", code=2))  # fmt: skip
-    (item,) = [item for item in found["items"] if item["what"] == "label settings"]
+    (item,) = [item for item in output["items"] if item["what"] == "label settings"]
     assert "frame 0 has Cu too" in item["message"]
 
 
@@ -334,8 +326,8 @@ def test_launch_refuses_before_anything_is_stored(machine, file, changes, messag
 
 
 def test_launch_as_json(machine, file):
-    found = json.loads(typed(launch, file(), "--json"))
-    assert (found["name"], found["daemon_started"]) == ("copper", True)
+    output = json.loads(typed(launch, file(), "--json"))
+    assert (output["name"], output["daemon_started"]) == ("copper", True)
 
 
 def test_launch_without_a_code_says_how_to_make_one(aiida_profile_clean, file, monkeypatch):

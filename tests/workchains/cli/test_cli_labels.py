@@ -8,7 +8,7 @@ from aiida import orm
 from aiida.common import LinkType
 from ase.build import bulk
 from ase.io import write
-from click.testing import CliRunner
+from commands import typed
 from records import iteration
 
 from alworkflows.errors import InputError
@@ -24,15 +24,6 @@ from workchains.machines import session
 from workchains.processes.queueing import MARK, STOP, ask_to_stop, is_stopping
 
 EMT = {"engine": {"engine": "ase", "calculator": "emt"}}
-
-
-def typed(command, *arguments, code=0):
-    """Type a command 80 columns wide; return what it printed."""
-    result = CliRunner(env={"COLUMNS": "80"}).invoke(command, [str(argument) for argument in arguments])
-    if isinstance(result.exception, InputError):
-        raise result.exception
-    assert result.exit_code == code, result.output + repr(result.exception)
-    return result.output
 
 
 @pytest.fixture
@@ -242,9 +233,9 @@ def test_fetch_writes_the_labels_and_lists_failures_by_kind(labelling, tmp_path)
 
 def test_fetch_as_json_and_as_xyz(labelling, tmp_path):
     node = labelling("finished", [UNCONVERGED], first=5100)
-    found = json.loads(typed(label, "--fetch", node.pk, "-o", tmp_path / "out.xyz", "--json", code=1))
-    assert (found["labels"]["done"], found["labels"]["kinds"]) == (4, {"unconverged": 1})
-    assert found["failures"] == [UNCONVERGED]
+    output = json.loads(typed(label, "--fetch", node.pk, "-o", tmp_path / "out.xyz", "--json", code=1))
+    assert (output["labels"]["done"], output["labels"]["kinds"]) == (4, {"unconverged": 1})
+    assert output["failures"] == [UNCONVERGED]
     assert len(read(tmp_path / "out.xyz")) == 5
 
 
@@ -319,8 +310,8 @@ def test_cancel_asks_those_again_that_their_parent_left_behind(daemon, labelling
 
 
 def test_cancel_of_a_campaign_counts_the_labels_of_all_iterations(daemon, campaign):
-    found = json.loads(typed(cancel, campaign.node.pk, "--json"))
-    assert found == {"pk": campaign.node.pk, "ended": 0, "labels": 5}
+    output = json.loads(typed(cancel, campaign.node.pk, "--json"))
+    assert output == {"pk": campaign.node.pk, "ended": 0, "labels": 5}
 
 
 def test_cancel_that_leaves_jobs_asks_all_live_work_chains_to_stop(daemon, bare, store_process, make_frames):
@@ -491,9 +482,9 @@ def test_status_shows_jobs_in_flight_against_the_cap_what_is_paused_and_failures
     assert f"<{jobs[1].pk}>: {why}. Once the cause is gone: verdi process play {jobs[1].pk}" in text
     assert "label: unconverged 1 no convergence in 60 steps" in text
     assert "0 of 6" in text
-    found = json.loads(typed(status, node.pk, "--json"))
-    assert found["queues"] == [{"machine": "cluster", "own": 2, "all": 3, "cap": 4, "cores": None}]
-    assert found["labelling"]["kinds"] == {"unconverged": 1}
+    output = json.loads(typed(status, node.pk, "--json"))
+    assert output["queues"] == [{"machine": "cluster", "own": 2, "all": 3, "cap": 4, "cores": None}]
+    assert output["labelling"]["kinds"] == {"unconverged": 1}
 
 
 def test_status_asks_machines_what_folders_take(profile, aiida_localhost, bare, tmp_path):
@@ -509,8 +500,8 @@ def test_status_asks_machines_what_folders_take(profile, aiida_localhost, bare, 
     folder.base.links.add_incoming(job, LinkType.CREATE, "remote_folder")
     folder.store()
     assert "Folders of jobs left: 1 on" in typed(status, node.pk)
-    (found,) = json.loads(typed(status, node.pk, "--disk", "--json"))["folders"]
-    assert found["disk"]["used_inodes"] == 2
-    assert 50_000 <= found["disk"]["used_bytes"] < 100_000
+    (folders,) = json.loads(typed(status, node.pk, "--disk", "--json"))["folders"]
+    assert folders["disk"]["used_inodes"] == 2
+    assert 50_000 <= folders["disk"]["used_bytes"] < 100_000
     assert "kB" in typed(status, node.pk, "--disk")
     assert "--disk needs the PK" in typed(status, "--disk", code=2)

@@ -21,13 +21,13 @@ def test_its_attributes_are_those_of_each_member_and_need_nothing_installed(tmp_
     monkeypatch.setattr(chgnet, "find_spec", lambda name: None)
     Ensemble([*members(2), UniversalModel(SPECIES)], {"reference_disagreement": 0.2}).save(tmp_path / "model.npz")
     node = EnsembleData.from_file(tmp_path / "model.npz")
-    found = node.base.attributes.all
-    assert (found["format"], found["members"], found["species"]) == (3, 3, ["Zn", "O"])
-    assert found["classes"] == ["linear", "linear", "universal"]
-    assert found["names"] == ["linear (chebyshev) 1", "linear (chebyshev) 2", "universal (chgnet 0.3.0)"]
-    assert found["parameters"] == [17, 17, 412_525]
-    assert found["terms"] == [15, 15]
-    assert len(found["microseconds_per_atom"]) == 3
+    attributes = node.base.attributes.all
+    assert (attributes["format"], attributes["members"], attributes["species"]) == (3, 3, ["Zn", "O"])
+    assert attributes["classes"] == ["linear", "linear", "universal"]
+    assert attributes["names"] == ["linear (chebyshev) 1", "linear (chebyshev) 2", "universal (chgnet 0.3.0)"]
+    assert attributes["parameters"] == [17, 17, 412_525]
+    assert attributes["terms"] == [15, 15]
+    assert len(attributes["microseconds_per_atom"]) == 3
     assert node.reference_disagreement == 0.2
 
 

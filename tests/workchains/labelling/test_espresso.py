@@ -213,8 +213,8 @@ def test_what_defines_a_label(code):
     code.base.extras.set("alworkflows_version", None)
     assert tool().describe(code) is None
     code.base.extras.set("alworkflows_version", "7.2")
-    found = tool().describe(code)
-    assert found == {
+    definition = tool().describe(code)
+    assert definition == {
         "engine": "quantum-espresso",
         "energy": "free",
         "parameters": {
@@ -223,20 +223,20 @@ def test_what_defines_a_label(code):
         },
         "kpoints_spacing": None,
         "kpoints": None,
-        "pseudopotentials": found["pseudopotentials"],
+        "pseudopotentials": definition["pseudopotentials"],
         "moments": {},
         "version": "7.2",
     }
-    assert all(len(md5) == 32 for md5 in found["pseudopotentials"].values())
+    assert all(len(md5) == 32 for md5 in definition["pseudopotentials"].values())
     neutral = {"mixing_beta": 0.2, "mixing_mode": "TF", "diagonalization": "cg", "electron_maxstep": 7}
-    assert tool({"ecutwfc": 25.0}, neutral, {"max_seconds": 3, "disk_io": "high"}).describe(code) == found
+    assert tool({"ecutwfc": 25.0}, neutral, {"max_seconds": 3, "disk_io": "high"}).describe(code) == definition
     for other in (
         tool({"ecutwfc": 26}),
         tool(electrons={"conv_thr": 1e-9}),
         tool(espresso={"kpoints": [1, 1, 1]}),
         tool(SMEARED),
     ):
-        assert other.describe(code) != found
+        assert other.describe(code) != definition
 
 
 # --------------------------------------------------------------------------------------------------------------- spending
@@ -403,10 +403,10 @@ def call(key, function, label="", **inputs):
     ],
 )
 def test_why_there_is_no_label(ended, status, files, kind, reason):
-    found, node, job = ended(status, files)
-    (failure,) = found.failures
-    assert found.labelled is None
-    assert found.interrupted is None
+    outcome, node, job = ended(status, files)
+    (failure,) = outcome.failures
+    assert outcome.labelled is None
+    assert outcome.interrupted is None
     assert (failure["index"], failure["id"], failure["kind"]) == (0, frame_id(magnesia()), kind)
     assert reason in failure["reason"]
     assert f"job<{job.pk}> [{status}] told" in failure["reason"]
@@ -447,9 +447,9 @@ def test_too_few_bands_to_the_end(ended):
 
 
 def test_a_job_that_stopped_in_time_goes_on(ended, code):
-    found, node, job = ended(400)
-    assert found.interrupted == 0
-    assert not found.failures
+    outcome, node, job = ended(400)
+    assert outcome.interrupted == 0
+    assert not outcome.failures
     inputs = inputs_of(code, Task((0,), ("mixing",), 1, node.pk))
     assert inputs["pw"]["parent_folder"].uuid == job.outputs.remote_folder.uuid
     assert inputs["pw"]["parameters"]["CONTROL"]["restart_mode"] == "restart"
@@ -507,10 +507,10 @@ FORCES = np.random.default_rng(0).normal(size=(8, 3))
 
 def test_a_label(ended, code):
     outputs, files = answer(magnesia(), FORCES)
-    found, node, _ = ended(0, files, chain=0, outputs=outputs)
-    (frame,) = found.labelled.get_frames()
+    outcome, node, _ = ended(0, files, chain=0, outputs=outputs)
+    (frame,) = outcome.labelled.get_frames()
     label = labels(frame)
-    assert found.labelled.ids == [frame_id(magnesia())]
+    assert outcome.labelled.ids == [frame_id(magnesia())]
     assert label.energy == -100.0
     np.testing.assert_allclose(label.forces, FORCES)
     np.testing.assert_allclose(label.stress, -GPa * np.array([1.0, 2.0, 3.0, 0.3, 0.2, 0.1]))
@@ -527,8 +527,8 @@ def test_a_label(ended, code):
             "bands": 16,
         },
     }
-    assert found.labelled.engine == tool().describe(code)
-    assert found.labelled.engine["version"] == "7.2"
+    assert outcome.labelled.engine == tool().describe(code)
+    assert outcome.labelled.engine["version"] == "7.2"
 
 
 def test_an_answer_in_another_order_is_mapped_back(ended):
@@ -566,8 +566,8 @@ def with_moments(**changes):
 )
 def test_a_result_that_is_not_believed(ended, make, given, kind, reason):
     outputs, files = make()
-    found, *_ = ended(0, files, chain=0, outputs=outputs, given=given())
-    (failure,) = found.failures
+    outcome, *_ = ended(0, files, chain=0, outputs=outputs, given=given())
+    (failure,) = outcome.failures
     assert failure["kind"] == kind
     assert reason in failure["reason"]
 

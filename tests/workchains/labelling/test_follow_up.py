@@ -18,9 +18,9 @@ def job(status=JobStatus.OUT_OF_WALLTIME, message="its last words"):
     )
 
 
-def follow(found, task=ALL, node=None, restarts=2, remedies=()):
+def follow(outcome, task=ALL, node=None, restarts=2, remedies=()):
     return follow_up(
-        node or job(), task, found, IDS, restarts, lambda kind, used: next((r for r in remedies if r not in used), None)
+        node or job(), task, outcome, IDS, restarts, lambda kind, used: next((r for r in remedies if r not in used), None)
     )
 
 
@@ -29,8 +29,8 @@ def failed(index, kind="unconverged"):
 
 
 def test_a_job_of_which_nothing_came_was_at_its_first_frame():
-    found = with_progress(Outcome(unreached=[0, 1, 2, 3]), ALL)
-    assert (found.interrupted, found.unreached) == (0, [1, 2, 3])
+    rest = with_progress(Outcome(unreached=[0, 1, 2, 3]), ALL)
+    assert (rest.interrupted, rest.unreached) == (0, [1, 2, 3])
     for outcome in (Outcome(unreached=[1, 2, 3]), Outcome(unreached=[1, 2, 3], interrupted=0), Outcome()):
         assert with_progress(outcome, ALL) == outcome
 
@@ -77,24 +77,24 @@ def test_restarts_end_some_day(status, kind, reason):
 
 
 def test_a_frame_on_which_a_job_died_is_tried_once_more_and_then_blamed():
-    found = Outcome(failures=[failed(1, "crash")], died=[1])
-    made = follow(found, remedies=["mixing"])
+    outcome = Outcome(failures=[failed(1, "crash")], died=[1])
+    made = follow(outcome, remedies=["mixing"])
     assert made.retries == [Retry([1], Task((), deaths=1))]
-    assert made.failures == found.failures
-    again = follow(found, Task((1,), deaths=1), remedies=["mixing"])
+    assert made.failures == outcome.failures
+    again = follow(outcome, Task((1,), deaths=1), remedies=["mixing"])
     assert again.retries == [Retry([1], Task((), ("mixing",)))]
     assert again.reports[0] == "the job died on 1 frames. Action taken: given up after 2 jobs, 2 of which died"
-    assert follow(found, Task((1,), deaths=1)).retries == []
+    assert follow(outcome, Task((1,), deaths=1)).retries == []
 
 
 def test_remedies_follow_each_other_and_frames_of_one_go_together():
-    found = Outcome(failures=[failed(0), failed(2)])
-    first = follow(found, remedies=["mixing", "algorithm"])
+    outcome = Outcome(failures=[failed(0), failed(2)])
+    first = follow(outcome, remedies=["mixing", "algorithm"])
     assert first.retries == [Retry([0, 2], Task((), ("mixing",)))]
     assert first.reports == ["2 frames failed and are tried again. Action taken: mixing"]
-    second = follow(found, Task((0, 2), ("mixing",), restarts=1), remedies=["mixing", "algorithm"])
+    second = follow(outcome, Task((0, 2), ("mixing",), restarts=1), remedies=["mixing", "algorithm"])
     assert second.retries == [Retry([0, 2], Task((), ("mixing", "algorithm")))]
-    assert follow(found, Task((0, 2), ("mixing", "algorithm")), remedies=["mixing", "algorithm"]).retries == []
+    assert follow(outcome, Task((0, 2), ("mixing", "algorithm")), remedies=["mixing", "algorithm"]).retries == []
 
 
 def test_all_that_goes_well_is_followed_by_nothing():

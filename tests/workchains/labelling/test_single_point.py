@@ -92,9 +92,9 @@ def test_what_is_refused_before_spending():
 
 def test_a_label_in_the_order_of_the_frame():
     order = np.random.default_rng(5).permutation(8)
-    found = frame()[order]
-    found.positions[2] -= 3 * found.cell[0]
-    label = labels(accept(frame(), result(found, FORCES[order])))
+    reordered = frame()[order]
+    reordered.positions[2] -= 3 * reordered.cell[0]
+    label = labels(accept(frame(), result(reordered, FORCES[order])))
     np.testing.assert_array_equal(label.forces, FORCES)
     np.testing.assert_array_equal(label.stress, [1.0, 2.0, 3.0, 0.4, 0.5, 0.6])
     assert label.energy == -3.0
@@ -149,9 +149,9 @@ def test_the_sign_of_the_moment_is_free():
     ],
 )
 def test_what_queues_say(text, kind):
-    found = told_by_queue(f"module loaded\n{text}\n")
-    assert found is not None
-    assert found[0] == kind
+    end = told_by_queue(f"module loaded\n{text}\n")
+    assert end is not None
+    assert end[0] == kind
     assert told_by_queue("STOP 2") is None
 
 

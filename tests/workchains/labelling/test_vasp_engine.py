@@ -348,9 +348,9 @@ def outcome(tool, node, frame, task=None):
 def test_a_label_is_the_free_energy_in_the_frames_order_with_ase_s_stress(code, make_node):
     frame, tool = make_frame(), make_tool()
     assert tool.describe(code) is None
-    found = outcome(tool, make_node(frame), frame, Task((0,), ("mixing", "algorithm"), 1))
-    assert (found.failures, found.interrupted, found.unreached) == ([], None, [])
-    (made,) = found.labelled.get_frames()
+    result = outcome(tool, make_node(frame), frame, Task((0,), ("mixing", "algorithm"), 1))
+    assert (result.failures, result.interrupted, result.unreached) == ([], None, [])
+    (made,) = result.labelled.get_frames()
     assert frame_id(made) == frame_id(frame)
     assert labels(made).energy == -10.5
     np.testing.assert_allclose(labels(made).forces, np.arange(12).reshape(4, 3) / 10)
@@ -362,7 +362,7 @@ def test_a_label_is_the_free_energy_in_the_frames_order_with_ase_s_stress(code, 
         ["mixing", "algorithm"],
     )
     assert (origin["label"]["seconds"], origin["label"]["restarts"]) == (12.5, 1)
-    header = found.labelled.engine
+    header = result.labelled.engine
     assert (header["engine"], header["energy"], header["version"]) == ("vasp", "free", "6.4.2")
     assert header["potentials"]["Zn"].startswith("PAW_PBE Zn 01Jan2000 (")
     assert tool.describe(code) == header
@@ -397,10 +397,10 @@ def test_what_aiida_vasp_took_for_a_result_and_is_none(make_node, kind, match, m
         made["atoms"] = made["atoms"](frame)
     if "misc" in made:
         made["misc"] = results(frame, **made["misc"])
-    found = outcome(make_tool(), make_node(frame, **made), frame)
-    assert found.labelled is None
-    assert [item["kind"] for item in found.failures] == [kind]
-    assert match in found.failures[0]["reason"]
+    result = outcome(make_tool(), make_node(frame, **made), frame)
+    assert result.labelled is None
+    assert [item["kind"] for item in result.failures] == [kind]
+    assert match in result.failures[0]["reason"]
 
 
 @pytest.mark.parametrize(
@@ -450,8 +450,8 @@ def test_what_aiida_vasp_took_for_a_result_and_is_none(make_node, kind, match, m
 )
 def test_why_there_is_no_label(make_node, kind, match, made):
     frame = make_frame()
-    found = outcome(make_tool(), make_node(frame, **made), frame)
-    (failure,) = found.failures
+    result = outcome(make_tool(), make_node(frame, **made), frame)
+    (failure,) = result.failures
     assert failure["kind"] == kind
     assert match in failure["reason"]
     assert "VaspWorkChain<" in failure["reason"]
@@ -483,8 +483,8 @@ STOPPED = "hard stop encountered!  aborting job ...\n aborting loop because hard
 def test_a_job_that_was_stopped_goes_on_from_its_folder(code, make_node, store_process):
     frame, tool = make_frame(), make_tool()
     node = make_node(frame, files={"OUTCAR": STOPPED})
-    found = outcome(tool, node, frame)
-    assert (found.labelled, found.failures, found.interrupted) == (None, [], 0)
+    result = outcome(tool, node, frame)
+    assert (result.labelled, result.failures, result.interrupted) == (None, [], 0)
     (job,) = node.called
     folder = orm.RemoteData(remote_path="/scratch", computer=job.computer)
     from aiida.common import LinkType

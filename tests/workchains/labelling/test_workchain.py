@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from aiida.common import LinkType
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict
 from ase.build import bulk
+from records import store
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
@@ -76,17 +76,8 @@ def begin(made):
 
 def end(made, key, status=0, message=None, **outputs):
     """Put a finished job in the place of one in flight, and let the work chain see it."""
-    node = CalcJobNode()
-    for name, value in {"code": made.inputs.code}.items():
-        node.base.links.add_incoming(value, link_type=LinkType.INPUT_CALC, link_label=name)
-    node.set_exit_status(status)
-    node.set_process_state("finished")
-    if message:
-        node.set_exit_message(message)
-    node.store()
-    for name, value in outputs.items():
-        value.base.links.add_incoming(node, link_type=LinkType.CREATE, link_label=name)
-        value.store()
+    inputs = {"code": made.inputs.code}
+    node = store(CalcJobNode, "LabelJob", inputs=inputs, outputs=outputs, status=status, message=message)
     made.inspect(key, node, Task.from_dict(made.ctx.tasks[key]))
     made.ctx.running.pop(key)
     return node
@@ -443,9 +434,9 @@ def test_settings_that_do_not_suit_the_frames_end_before_anything_is_paid_for(co
     monkeypatch.setattr(AseProgram, "check", refuse)
     inputs = {"code": code, "frames": FramesData.from_frames(atoms(0, 2)), "settings": Dict({"calculator": EMT})}
     made = instantiate_process(get_manager().get_runner(), LabelWorkChain, **inputs)
-    found = made.setup()
-    assert found.status == 202
-    assert "k-points along vacuum" in found.message
+    refusal = made.setup()
+    assert refusal.status == 202
+    assert "k-points along vacuum" in refusal.message
 
 
 def test_no_frame_to_label_is_refused(code):
@@ -475,9 +466,9 @@ def test_inputs_are_checked(code, inputs, message):
 @pytest.fixture
 def tidied(monkeypatch):
     """Keep the PKs of the processes whose folders are removed."""
-    found = []
-    monkeypatch.setattr("workchains.labelling.chain.clean", lambda node: found.append(node.pk))
-    return found
+    pks = []
+    monkeypatch.setattr("workchains.labelling.chain.clean", lambda node: pks.append(node.pk))
+    return pks
 
 
 def test_folders_are_removed_once_their_labels_are_stored_and_those_of_lost_frames_stay(chain, with_remedies, tidied):

@@ -26,6 +26,13 @@ def settings(changes):
     return Dict({**copy.deepcopy(CAMPAIGN), **changes})
 
 
+def set_up(cls, inputs):
+    """Return a work chain that has not started, set up."""
+    process = cls(runner=get_manager().get_runner(), inputs=inputs)
+    process.setup()
+    return process
+
+
 @pytest.fixture
 def iterating(alworkflows_code, make_frames, monkeypatch):
     """Return a function that makes an iteration of a campaign, set up; ``changes`` are of the campaign's settings."""
@@ -42,9 +49,7 @@ def iterating(alworkflows_code, make_frames, monkeypatch):
         }
         caller = parent or begun("parent")
         monkeypatch.setattr(IterationWorkChain, "get_parent_calc", lambda _: caller)
-        made = IterationWorkChain(runner=get_manager().get_runner(), inputs=given)
-        made.setup()
-        return made
+        return set_up(IterationWorkChain, given)
 
     return _iterating
 
@@ -55,9 +60,7 @@ def starting(alworkflows_code):
 
     def _starting(inputs=None, **changes):
         given = {"code": alworkflows_code, "campaign": settings({"species": ["Zn", "O"], **changes}), **(inputs or {})}
-        made = ActiveLearningWorkChain(runner=get_manager().get_runner(), inputs=given)
-        made.setup()
-        return made
+        return set_up(ActiveLearningWorkChain, given)
 
     return _starting
 
@@ -68,9 +71,7 @@ def giving(alworkflows_code):
 
     def _giving(sources, uses, **changes):
         inputs = {"code": alworkflows_code, "campaign": settings(changes), "seed": Int(1), "sources": sources, "uses": Dict(uses)}
-        made = GivenDataWorkChain(runner=get_manager().get_runner(), inputs=inputs)
-        made.setup()
-        return made
+        return set_up(GivenDataWorkChain, inputs)
 
     return _giving
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from aiida.orm import Dict
 from ase.build import bulk
-from pieces import chosen
+from pieces import assert_ends, chosen
 from records import begun, iteration
 
 from alworkflows import frames as frames_io
@@ -59,9 +59,7 @@ def test_labels_that_are_refused_end_it(asking):
     process.inspect_answer()
     assert not process.should_label()
     assert not was_approved(process.node.caller)
-    code = process.results()
-    assert code.status == 703
-    assert "2 labels were not approved" in code.message
+    assert_ends(process, 703, "2 labels were not approved")
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict, WorkChainNode
-from pieces import copper, deviation, noted, small_ensemble
+from pieces import assert_ends, copper, deviation, noted, small_ensemble
 from records import iteration, returned, store
 
 from workchains.calculations.evaluate_job import EvaluateJob
@@ -42,9 +42,7 @@ def inspected(campaign, number, stage="melt", stage_iteration=None, children=(),
 def test_structures_that_cannot_be_built_end_the_campaign(starting):
     campaign = starting(species=["Cu"])
     assert not campaign.should_iterate()
-    code = campaign.results()
-    assert code.status == 201
-    assert "not one of the campaign's (Cu)" in code.message
+    assert_ends(campaign, 201, "not one of the campaign's (Cu)")
 
 
 def test_structures_are_built_once_and_handed_over(starting):
@@ -315,9 +313,7 @@ def test_the_budget_of_labels(starting):
     inspected(campaign, 1, outputs={"batch": copper(2, EMT)})
     campaign.take_stock()
     assert not campaign.should_iterate()
-    code = campaign.results()
-    assert code.status == 701
-    assert "stage melt: the budget is used up: 2 labels of 2" in code.message
+    assert_ends(campaign, 701, "stage melt: the budget is used up: 2 labels of 2")
 
 
 def test_given_labels_were_not_paid_for(starting, given):
@@ -331,9 +327,7 @@ def test_the_time(starting):
     campaign = starting(budget={"hours": 1e-6})
     campaign.take_stock()
     assert not campaign.should_iterate()
-    code = campaign.results()
-    assert code.status == 705
-    assert "1e-06 hours" in code.message
+    assert_ends(campaign, 705, "1e-06 hours")
 
 
 def test_core_hours_are_looked_up_only_where_they_are_limited(starting, monkeypatch):
@@ -352,9 +346,7 @@ def test_once_asked_to_stop_no_iteration_begins(starting):
     campaign.node.base.extras.set(STOP, True)
     campaign.take_stock()
     assert not campaign.should_iterate()
-    code = campaign.results()
-    assert code.status == 702
-    assert "stopped as asked, with 0 labels" in code.message
+    assert_ends(campaign, 702, "stopped as asked, with 0 labels")
 
 
 def test_an_iteration_that_stopped_as_asked_is_told_of_the_whole_campaign(starting):
@@ -363,9 +355,7 @@ def test_an_iteration_that_stopped_as_asked_is_told_of_the_whole_campaign(starti
     inspected(campaign, 1, outputs={"batch": copper(2, EMT), "decision": decided()})
     inspected(campaign, 2, status=702, message="stopped, with 3 labels", outputs={"batch": copper(3, EMT, first=20)})
     campaign.take_stock()
-    code = campaign.results()
-    assert code.status == 702
-    assert "with 5 labels" in code.message
+    assert_ends(campaign, 702, "with 5 labels")
 
 
 # ------------------------------------------------------------------------------------------------ labels that come late

@@ -36,8 +36,8 @@ def written(tmp_path, make_frames):
 
 
 def test_a_file_is_taken_at_its_word_and_the_record_says_so(aiida_profile_clean, written):
-    found, uses = find_given(campaign({"file": "labelled.xyz", "test_share": 0.3}), written)
-    ((key, node),) = found.items()
+    sources, uses = find_given(campaign({"file": "labelled.xyz", "test_share": 0.3}), written)
+    ((key, node),) = sources.items()
     assert key == "given_00_00"
     assert uses == {key: {"use": "divide", "test_share": 0.3}}
     assert len(node) == 10
@@ -60,12 +60,12 @@ def test_a_campaign_gives_its_batches_and_its_test_frames_as_what_they_are(
         for name, first in (("batches", 0), ("tests", 10))
     }
     other = store_process(WorkChainNode, "ActiveLearningWorkChain", outputs=made)
-    found, uses = find_given(campaign({"node": str(other.pk)}), tmp_path)
-    assert {uses[key]["use"]: node.pk for key, node in found.items()} == {
+    sources, uses = find_given(campaign({"node": str(other.pk)}), tmp_path)
+    assert {uses[key]["use"]: node.pk for key, node in sources.items()} == {
         "train": made["batches__iteration_01"].pk,
         "test": made["tests__iteration_01"].pk,
     }
-    assert list(found) == ["given_00_00", "given_00_01"]
+    assert list(sources) == ["given_00_00", "given_00_01"]
     empty = store_process(WorkChainNode, "ActiveLearningWorkChain")
     with pytest.raises(InputError, match="has no labelled frames"):
         find_given(campaign({"node": str(empty.pk)}), tmp_path)
@@ -99,8 +99,8 @@ def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile
     with pytest.raises(InputError, match="labels of two engines"):
         find_given(campaign(*({"node": node.uuid} for node in nodes)), written)
     # frames that a person vouches for go with any
-    found, _ = find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)
-    assert list(found) == ["given_00_00", "given_01_00"]
+    sources, _ = find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)
+    assert list(sources) == ["given_00_00", "given_01_00"]
 
 
 def test_a_node_of_another_kind_is_refused(aiida_profile_clean, tmp_path):
@@ -116,20 +116,20 @@ def divided(frames, **settings):
 
 def test_frames_are_divided_at_random_by_a_stored_seed(aiida_profile_clean, make_frames):
     frames = FramesData.from_frames(make_frames(10, labelled=True), {"engine": EMT})
-    found, again = divided(frames, use="divide"), divided(frames, use="divide")
-    assert (len(found["batch"]), len(found["test"])) == (7, 3)
-    assert found["test"].ids == again["test"].ids
-    assert not set(found["test"].ids) & set(found["batch"].ids)
+    parts, again = divided(frames, use="divide"), divided(frames, use="divide")
+    assert (len(parts["batch"]), len(parts["test"])) == (7, 3)
+    assert parts["test"].ids == again["test"].ids
+    assert not set(parts["test"].ids) & set(parts["batch"].ids)
     # all are known, and diversity begins from those to train on
-    assert sorted(found["fingerprints"].base.attributes.get("ids")) == sorted(frames.ids)
-    rows = [frames.ids.index(identity) for identity in found["batch"].ids]
-    np.testing.assert_array_equal(found["fingerprints"].get_array("fingerprints")[:, 0], 2.0 * np.array(rows))
-    assert found["batch"].engine == EMT
-    assert load_node(found["batch"].pk).creator.process_label == "divide_given"
+    assert sorted(parts["fingerprints"].base.attributes.get("ids")) == sorted(frames.ids)
+    rows = [frames.ids.index(identity) for identity in parts["batch"].ids]
+    np.testing.assert_array_equal(parts["fingerprints"].get_array("fingerprints")[:, 0], 2.0 * np.array(rows))
+    assert parts["batch"].engine == EMT
+    assert load_node(parts["batch"].pk).creator.process_label == "divide_given"
 
 
 @pytest.mark.parametrize(("use", "known"), [("train", 4), ("test", 0)])
 def test_frames_whose_use_is_known_are_only_marked(aiida_profile_clean, make_frames, use, known):
-    found = divided(FramesData.from_frames(make_frames(4, labelled=True), {"engine": EMT}), use=use)
-    assert set(found) == {"fingerprints"}
-    assert len(found["fingerprints"].get_array("fingerprints")) == known
+    parts = divided(FramesData.from_frames(make_frames(4, labelled=True), {"engine": EMT}), use=use)
+    assert set(parts) == {"fingerprints"}
+    assert len(parts["fingerprints"].get_array("fingerprints")) == known

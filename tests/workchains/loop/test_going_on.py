@@ -33,13 +33,13 @@ def test_iterations_of_both_are_told_each_with_its_campaign(campaign, goes_on):
     node = goes_on(2)
     assert [record.campaign for record in provenance.iterations(node)] == [campaign.node.pk] * 2
     sampling(node, 3)
-    found = provenance.iterations(node)
-    assert [(record.number, record.stage, record.campaign) for record in found] == [
+    records = provenance.iterations(node)
+    assert [(record.number, record.stage, record.campaign) for record in records] == [
         (1, "melt", campaign.node.pk),
         (2, "surface", campaign.node.pk),
         (3, "surface", node.pk),
     ]
-    assert (found[1].labels, found[1].test_labels, found[2].state) == (1, 1, "sampling")
+    assert (records[1].labels, records[1].test_labels, records[2].state) == (1, 1, "sampling")
     assert provenance.earlier_campaign(node).pk == campaign.node.pk
     assert provenance.earlier_campaign(campaign.node) is None
 
@@ -84,9 +84,9 @@ def test_two_stages_that_sample_the_same_are_told_apart(aiida_profile):
 
 def test_costs_before_are_told_apart(campaign, goes_on):
     node = goes_on(2)
-    found = provenance.costs(node)
-    assert found.total.jobs == 0
-    assert found.before == pytest.approx(42 / 3600)
+    costs = provenance.costs(node)
+    assert costs.total.jobs == 0
+    assert costs.before == pytest.approx(42 / 3600)
     assert provenance.costs(campaign.node).before == 0
     assert provenance.costs(begun("third", resumed=campaign.orm.Dict({"campaign": node.uuid, "iteration": 2}))).before > 0
 
@@ -101,8 +101,8 @@ def test_the_way_of_a_frame_through_both_is_one(campaign, goes_on, store_process
     own = iteration(node, 2, "surface")
     chain = store_process(campaign.orm.WorkChainNode, "LabelWorkChain", caller=own, key="label")
     job = store_process(campaign.orm.CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": batch})
-    (found,) = provenance.frame_lineage(frame_id(frame))
-    assert found.campaign == node.pk
-    assert [event.kind for event in found.events] == ["structure", "sample", "describe", "select", "label", "label"]
-    assert found.events[-2].facts["failed"] == "force 123.4 eV/A"
-    assert found.events[-1].pk == job.pk
+    (lineage,) = provenance.frame_lineage(frame_id(frame))
+    assert lineage.campaign == node.pk
+    assert [event.kind for event in lineage.events] == ["structure", "sample", "describe", "select", "label", "label"]
+    assert lineage.events[-2].facts["failed"] == "force 123.4 eV/A"
+    assert lineage.events[-1].pk == job.pk

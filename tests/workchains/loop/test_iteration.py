@@ -4,7 +4,7 @@ import pytest
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict, Int, WorkChainNode
-from pieces import chosen, copper, deviation, small_ensemble
+from pieces import assert_ends, chosen, copper, deviation, small_ensemble
 from records import store
 
 from alworkflows.settings import Criterion
@@ -78,9 +78,7 @@ def test_levels_that_make_no_sense_end_it(iterating):
         2, changes={"selection": {"levels": {"kind": "relative"}}}, ensemble=ensemble, report=Dict({"test_points": {}})
     )
     process.run_levels()
-    code = process.results()
-    assert code.status == 421
-    assert "need the ensemble's reference disagreement" in code.message
+    assert_ends(process, 421, "need the ensemble's reference disagreement")
 
 
 def test_it_samples_with_the_settings_of_its_stage(iterating, submitted):
@@ -124,9 +122,7 @@ def test_sampling_that_fails(iterating):
     process.inspect_sample()
     assert not process.is_going_on()
     assert not process.should_describe()
-    code = process.results()
-    assert code.status == 410
-    assert "stage melt: sampling failed: none of 1 runs gave a frame; first: exploded" in code.message
+    assert_ends(process, 410, "stage melt: sampling failed: none of 1 runs gave a frame; first: exploded")
 
 
 def test_sampling_that_fails_partly_goes_on(iterating):
@@ -184,27 +180,20 @@ def test_no_candidate_that_may_be_labelled(iterating):
     process = iterating()
     choosing(process, copper(2), ["fused", "fused"])
     assert not process.should_label()
-    code = process.results()
-    assert code.status == 411
-    assert "none of 2" in code.message
+    assert_ends(process, 411, "none of 2")
 
 
 def test_choosing_that_fails(iterating):
     process = iterating()
     choosing(process, copper(2), [None])  # two candidates, one description
-    code = process.results()
-    assert code.status == 416
-    assert "expected" in code.message
+    assert_ends(process, 416, "expected")
 
 
 def test_candidates_that_are_all_beyond_trust(iterating):
     process = iterating()
     process.hand_over("trust_levels", Dict({"lower": 0.1, "upper": 1.0}).store())
     choosing(process, copper(4), [None] * 4, disagreement=3.0)
-    code = process.results()
-    assert code.status == 417
-    assert "all 4 candidates" in code.message
-    assert "1 eV/A" in code.message
+    assert_ends(process, 417, "all 4 candidates", "1 eV/A")
 
 
 def test_selection_is_stored_with_its_reasons(iterating):
@@ -297,9 +286,7 @@ def test_test_frames_alone_are_nothing_to_fit_to(iterating):
     process.hand_over("chosen", chosen(2, 1))
     labels_made(process, batch=copper(1, EMT, first=2), failures=Dict({"failed": 2}))
     assert len(process.outputs["test_batch"]) == 1
-    code = process.results()
-    assert code.status == 413
-    assert "none of the 2 frames to train on has a label" in code.message
+    assert_ends(process, 413, "none of the 2 frames to train on has a label")
 
 
 def labels_made(process, status=0, message=None, **outputs):
@@ -319,9 +306,7 @@ def test_labels_that_fail_end_it_but_what_came_is_trained_on(iterating):
     # that there is no fit to the few that came is no other end
     process.ctx.train = ended(406, "too few members would come of the data: got 1 frames")
     process.inspect_train()
-    code = process.results()
-    assert code.status == 418
-    assert "8 of 10" in code.message
+    assert_ends(process, 418, "8 of 10")
 
 
 def test_no_label_at_all(iterating):
@@ -335,9 +320,7 @@ def test_no_label_at_all(iterating):
 def test_labelling_that_fails_as_a_whole(iterating):
     process = iterating()
     labels_failed(process, 202, "the label settings do not suit the frames: no cell")
-    code = process.results()
-    assert code.status == 420
-    assert "no cell" in code.message
+    assert_ends(process, 420, "no cell")
 
 
 def test_labels_of_test_frames_alone_that_fail_do_not_end_it(iterating):
@@ -393,18 +376,14 @@ def test_a_fit_that_fails(iterating):
     process = iterating()
     process.ctx.train = ended(404, "the fit failed: too few frames")
     process.inspect_train()
-    code = process.results()
-    assert code.status == 414
-    assert "stage melt: training failed: the fit failed: too few frames" in code.message
+    assert_ends(process, 414, "stage melt: training failed: the fit failed: too few frames")
 
 
 def test_a_committee_that_would_be_too_small(iterating):
     process = iterating()
     process.ctx.train = ended(406, "too few members would come of the data: got 1 frames")
     process.inspect_train()
-    code = process.results()
-    assert code.status == 419
-    assert "got 1 frames" in code.message
+    assert_ends(process, 419, "got 1 frames")
 
 
 def test_late_labels_alone_are_only_fitted_to(iterating, submitted):
@@ -476,10 +455,7 @@ def test_a_judgement_that_fails(iterating, monkeypatch):
     process = iterating()
     fitted(process)
     process.run_decide()
-    code = process.results()
-    assert code.status == 423
-    assert "stage melt: deciding whether it converged failed: " in code.message
-    assert "unknown key 'accurate'" in code.message
+    assert_ends(process, 423, "stage melt: deciding whether it converged failed: ", "unknown key 'accurate'")
 
 
 # ------------------------------------------------------------------------------------------------ a person's word
@@ -493,9 +469,7 @@ def test_labels_that_are_refused_are_not_paid_for(iterating):
     process.inspect_answer()
     assert not process.is_going_on()
     assert not process.should_label()
-    code = process.results()
-    assert code.status == 703
-    assert "2 labels were not approved" in code.message
+    assert_ends(process, 703, "2 labels were not approved")
 
 
 def test_once_its_campaign_was_asked_to_stop_it_begins_nothing_new(iterating):
@@ -514,9 +488,7 @@ def test_once_its_campaign_was_asked_to_stop_it_begins_nothing_new(iterating):
         "should_train",
     )
     assert not any(getattr(process, name)() for name in wanted)
-    code = process.results()
-    assert code.status == 702
-    assert "stopped as asked, with 0 labels" in code.message
+    assert_ends(process, 702, "stopped as asked, with 0 labels")
 
 
 def test_asked_to_begin_nothing_new_it_keeps_the_labels_that_came_and_ends_with_a_warning(iterating):
@@ -525,9 +497,7 @@ def test_asked_to_begin_nothing_new_it_keeps_the_labels_that_came_and_ends_with_
     labels_failed(process, 403, "8 of 10 labels failed", batch=copper(2, EMT))
     assert len(process.outputs["batch"]) == 2
     assert not process.should_train()
-    code = process.results()
-    assert code.status == 702
-    assert "with 2 labels" in code.message
+    assert_ends(process, 702, "with 2 labels")
 
 
 @pytest.mark.parametrize("step", ["sample", "train"])

@@ -43,8 +43,8 @@ def test_a_label_that_came_late_is_told_by_what_made_it(aiida_profile, make_fram
     store_process(orm.CalcFunctionNode, "divide_labels", inputs={"part_000": made}, outputs={"train": early})
     late = FramesData.from_frames(frames[2:], HEADER)
     store_process(orm.CalcFunctionNode, "late_labels", inputs={"early_train": early, "part_000": made}, outputs={"train": late})
-    (found,) = provenance.frame_lineage(frame_id(frames[2]))
-    assert [(event.kind, event.pk) for event in found.events] == [("label", job.pk)]
+    (lineage,) = provenance.frame_lineage(frame_id(frames[2]))
+    assert [(event.kind, event.pk) for event in lineage.events] == [("label", job.pk)]
 
 
 def test_a_fit_on_late_labels_alone_is_an_iteration_of_no_stage(aiida_profile):

@@ -18,16 +18,16 @@ EMT = {"name": "emt"}
 
 def predicates(cls):
     """Return the names of the conditions in an outline."""
-    found, todo = set(), [cls.spec().get_outline().get_description()]
+    names, todo = set(), [cls.spec().get_outline().get_description()]
     while todo:
         item = todo.pop()
         if isinstance(item, list | tuple):
             todo += item
         elif isinstance(item, dict):
             for key, inner in item.items():
-                found.add(key.partition("(")[2].rstrip(")") or key)
+                names.add(key.partition("(")[2].rstrip(")") or key)
                 todo.append(inner)
-    return sorted(name for name in found if hasattr(cls, name))
+    return sorted(name for name in names if hasattr(cls, name))
 
 
 def state(process):

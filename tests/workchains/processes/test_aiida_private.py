@@ -38,13 +38,13 @@ def find(part):
     """Return what a 'module:qualified name' stands for, a property by the function behind it."""
     module, _, name = part.partition(":")
     try:
-        found = importlib.import_module(module)
+        member = importlib.import_module(module)
         for word in name.split("."):
-            found = inspect.getattr_static(found, word)
+            member = inspect.getattr_static(member, word)
     except (ImportError, AttributeError) as error:
         raise GoneError(str(error)) from error
-    found = found.fget if isinstance(found, property) else found
-    return inspect.unwrap(found) if callable(found) else found
+    member = member.fget if isinstance(member, property) else member
+    return inspect.unwrap(member) if callable(member) else member
 
 
 def digest(source):
@@ -116,7 +116,7 @@ def test_no_other_module_uses_private_names_of_aiida():
     root = Path(aiida_private.__file__).parents[1]
     private = {part.rpartition(".")[2].rpartition(":")[2] for _, part in PARTS}
     private = {name for name in private if name.startswith("_")} | {"_awaitables", "_outputs"}
-    found = []
+    uses = []
     for path in sorted(root.rglob("*.py")):
         if path.name == "aiida_private.py":
             continue
@@ -126,8 +126,8 @@ def test_no_other_module_uses_private_names_of_aiida():
                 words = {alias.name for alias in node.names if alias.name.startswith("_")}
             elif isinstance(node, ast.Attribute):
                 words = {node.attr} & private
-            found += [f"{path.relative_to(root)}:{node.lineno}: {word}" for word in sorted(words)]
-    assert found == [], "move it to workchains/processes/aiida_private.py, and list what it rests on in RELIED_ON"
+            uses += [f"{path.relative_to(root)}:{node.lineno}: {word}" for word in sorted(words)]
+    assert uses == [], "move it to workchains/processes/aiida_private.py, and list what it rests on in RELIED_ON"
 
 
 # ------------------------------------------------------------------------------------------------------- what they are used for

@@ -45,7 +45,7 @@ POINTS = [
 def processes():
     """Every process class behind an entry point of ours."""
     loaded = [point.load() for point in POINTS]
-    return {found.__name__: found for found in loaded if isinstance(found, type) and issubclass(found, CalcJob | WorkChain)}
+    return {cls.__name__: cls for cls in loaded if isinstance(cls, type) and issubclass(cls, CalcJob | WorkChain)}
 
 
 def own(process):

@@ -12,17 +12,17 @@ HEADER = {"engine": {"engine": "ase", "calculator": "emt"}}
 
 def test_costs_by_step_iteration_and_stage(finished):
     """Each iteration samples 5 s, describes 1 s, labels 5 s and fits 10 s, on one core."""
-    found = provenance.costs(finished.node)
-    seconds = {name: (cost.jobs, cost.seconds) for name, cost in found.steps.items()}
+    costs = provenance.costs(finished.node)
+    seconds = {name: (cost.jobs, cost.seconds) for name, cost in costs.steps.items()}
     assert seconds == {"sample": (2, 10.0), "describe": (2, 2.0), "label": (2, 10.0), "fit": (2, 20.0)}
-    assert found.total.core_hours == pytest.approx(42 / 3600)
-    assert (found.total.jobs, found.total.running) == (8, 0)
-    assert list(found.iterations) == ["1", "2"]
-    assert found.iterations["2"]["label"] == provenance.Cost(1, 0, 5.0, 5 / 3600)
-    assert found.stages == {"melt": found.iterations["1"], "surface": found.iterations["2"]}
+    assert costs.total.core_hours == pytest.approx(42 / 3600)
+    assert (costs.total.jobs, costs.total.running) == (8, 0)
+    assert list(costs.iterations) == ["1", "2"]
+    assert costs.iterations["2"]["label"] == provenance.Cost(1, 0, 5.0, 5 / 3600)
+    assert costs.stages == {"melt": costs.iterations["1"], "surface": costs.iterations["2"]}
     for what in ("step", "iteration", "stage"):
-        parts = [cost for row in found.by(what).values() for cost in row.values()]
-        assert sum(cost.core_hours for cost in parts) == pytest.approx(found.total.core_hours)
+        parts = [cost for row in costs.by(what).values() for cost in row.values()]
+        assert sum(cost.core_hours for cost in parts) == pytest.approx(costs.total.core_hours)
 
 
 def test_what_a_label_costs(finished):
@@ -71,8 +71,8 @@ def test_a_job_in_flight_costs_what_it_ran_until_now_and_one_in_the_queue_nothin
     assert provenance.core_hours_spent(campaign.node) - before == pytest.approx(4, rel=0.01)
     in_flight(campaign, "label_b", 7200, scheduler_state="queued")
     assert provenance.core_hours_spent(campaign.node) - before == pytest.approx(4, rel=0.01)
-    found = provenance.costs(campaign.node)
-    assert found.total.running == found.iterations["2"]["label"].running == 2
+    costs = provenance.costs(campaign.node)
+    assert costs.total.running == costs.iterations["2"]["label"].running == 2
 
 
 @pytest.fixture
@@ -124,11 +124,11 @@ def test_failed_labels_cost_what_their_attempts_took(labelling, make_frames, sto
         job(outer, "iteration_01", "VaspCalculation", seconds=100.0)
         # the program ended well; whether its result is a label is what the reading says
         store_process(orm.CalcFunctionNode, "vasp_labels", caller=chain, key=f"read_{outer.pk}", status=status)
-    found = provenance.costs(chain)
-    assert found.steps == {"label": provenance.Cost(4, 0, 220.0, 220 / 3600)}
-    assert found.engines == {"emt": found.steps["label"]}
-    assert found.labels.failed_core_hours == pytest.approx((3 + 10 + 100) / 3600)
-    assert found.labels.per_label == pytest.approx(220 / 3600 / 2)
+    costs = provenance.costs(chain)
+    assert costs.steps == {"label": provenance.Cost(4, 0, 220.0, 220 / 3600)}
+    assert costs.engines == {"emt": costs.steps["label"]}
+    assert costs.labels.failed_core_hours == pytest.approx((3 + 10 + 100) / 3600)
+    assert costs.labels.per_label == pytest.approx(220 / 3600 / 2)
 
 
 def test_labels_taken_over_save_what_the_new_ones_cost(labelling, make_frames):
@@ -152,8 +152,8 @@ def test_labels_taken_over_alone_save_what_they_cost_elsewhere(labelling, make_f
 
 
 def test_a_campaign_that_has_not_begun_has_cost_nothing(bare):
-    found = provenance.costs(bare())
-    assert found == provenance.Costs()
+    costs = provenance.costs(bare())
+    assert costs == provenance.Costs()
     assert provenance.core_hours_spent(bare()) == 0
 
 

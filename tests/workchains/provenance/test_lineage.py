@@ -37,15 +37,15 @@ def judged(campaign):
 
 def test_lineage_of_a_model_tells_what_it_was_trained_on_and_what_used_it(judged):
     nodes = judged.nodes
-    found = provenance.model_lineage(nodes["ensemble", 1])
-    assert (found.kind, found.campaign, found.iteration, found.stage) == ("model", judged.node.pk, "iteration_01", "melt")
-    assert (found.made_by, found.core_hours) == (nodes["fit", 1].pk, pytest.approx(10 / 3600))
-    assert (found.facts["training_frames"], found.facts["test_force_rmse_eV_per_A"]) == (2, 0.4)
-    assert {(use.pk, use.what) for use in found.sources} == {
+    lineage = provenance.model_lineage(nodes["ensemble", 1])
+    assert (lineage.kind, lineage.campaign, lineage.iteration, lineage.stage) == ("model", judged.node.pk, "iteration_01", "melt")
+    assert (lineage.made_by, lineage.core_hours) == (nodes["fit", 1].pk, pytest.approx(10 / 3600))
+    assert (lineage.facts["training_frames"], lineage.facts["test_force_rmse_eV_per_A"]) == (2, 0.4)
+    assert {(use.pk, use.what) for use in lineage.sources} == {
         (nodes["batch", 1].pk, "trained on"),
         (nodes["tests", 1].pk, "tested on"),
     }
-    uses = {use.what: use for use in found.uses}
+    uses = {use.what: use for use in lineage.uses}
     assert set(uses) == {"drove sampling", "judged candidates", "was judged"}
     assert uses["drove sampling"].pk == nodes["sample", 2].pk
     assert uses["drove sampling"].facts == {"iteration": "iteration_02"}
@@ -68,10 +68,10 @@ def test_what_belongs_to_no_iteration_knows_its_campaign_alone(judged, make_fram
 
 def test_lineage_of_an_error_figure_names_models_and_frames(judged):
     nodes = judged.nodes
-    found = provenance.node_lineage(nodes["evaluate"].outputs.report)
-    assert (found.kind, found.made_by, found.iteration) == ("error", nodes["evaluate"].pk, None)
-    assert found.facts["force_rmse_eV_per_A"] == [0.4, 0.2]
-    assert {use.pk for use in found.sources} == {nodes[name, n].pk for name in ("ensemble", "tests") for n in (1, 2)}
+    lineage = provenance.node_lineage(nodes["evaluate"].outputs.report)
+    assert (lineage.kind, lineage.made_by, lineage.iteration) == ("error", nodes["evaluate"].pk, None)
+    assert lineage.facts["force_rmse_eV_per_A"] == [0.4, 0.2]
+    assert {use.pk for use in lineage.sources} == {nodes[name, n].pk for name in ("ensemble", "tests") for n in (1, 2)}
     report = nodes["fit", 2].outputs.report
     assert provenance.node_lineage(report).facts["held_out_force_rmse_eV_per_A"] == 0.35
     assert provenance.node_lineage(nodes["fit", 2].outputs.retrieved) is None
@@ -91,8 +91,8 @@ def test_what_was_decided_by_an_error_figure_is_told(judged, store_process):
 
 
 def test_lineage_of_test_frames_goes_on_to_the_final_errors(judged):
-    (found,) = provenance.frame_lineage(frame_id(judged.pool[3]))
-    (event,) = [event for event in found.events if event.kind == "evaluate"]
+    (lineage,) = provenance.frame_lineage(frame_id(judged.pool[3]))
+    (event,) = [event for event in lineage.events if event.kind == "evaluate"]
     assert (event.pk, event.node) == (judged.nodes["evaluate"].pk, judged.nodes["evaluate"].outputs.report.pk)
     assert event.facts == {"group": "melt", "force_rmse_eV_per_A": {"iteration_01": 0.4, "iteration_02": 0.2}}
 
@@ -112,13 +112,13 @@ def test_lineage_of_a_batch_tells_costs_and_from_whom_labels_were_taken_over(jud
         frame.info["origin"]["chosen"] = {"criterion": "grade", "level": level, "disagreement": 0.3}
     node = FramesData.from_frames(frames, HEADER)
     store_process(orm.CalcFunctionNode, "gather_labels", outputs={"result": node})
-    found = provenance.node_lineage(node)
-    assert (found.kind, found.campaign, found.core_hours) == ("labels", None, pytest.approx(2.0))
-    assert (found.facts["taken_over"], found.facts["paid_before_core_hours"]) == (1, pytest.approx(0.5))
-    assert found.facts["taken_over_from_campaigns"] == {str(judged.node.pk): 1}
-    assert found.facts["chosen_by"] == {"grade": 2}
-    assert found.facts["levels"] == {"candidate": 1, "accurate": 1}
-    assert found.facts["mean_disagreement_eV_per_A"] == pytest.approx(0.3)
+    lineage = provenance.node_lineage(node)
+    assert (lineage.kind, lineage.campaign, lineage.core_hours) == ("labels", None, pytest.approx(2.0))
+    assert (lineage.facts["taken_over"], lineage.facts["paid_before_core_hours"]) == (1, pytest.approx(0.5))
+    assert lineage.facts["taken_over_from_campaigns"] == {str(judged.node.pk): 1}
+    assert lineage.facts["chosen_by"] == {"grade": 2}
+    assert lineage.facts["levels"] == {"candidate": 1, "accurate": 1}
+    assert lineage.facts["mean_disagreement_eV_per_A"] == pytest.approx(0.3)
 
 
 def test_a_model_tells_what_its_labels_cost_and_what_was_paid_before(judged, make_frames, store_process):
@@ -157,8 +157,8 @@ def test_why_a_frame_was_chosen_names_criterion_score_rank_and_committee(judged,
     selected = FramesData.from_frames([chosen])
     inputs = {"candidates": candidates, "deviation": deviation, "settings": orm.Dict({}), "seed": orm.Int(3)}
     store_process(orm.CalcFunctionNode, "select_frames", inputs=inputs, outputs={"chosen": selected})
-    (found,) = provenance.frame_lineage(frame_id(frame))
-    (event,) = [event for event in found.events if event.kind == "select"]
+    (lineage,) = provenance.frame_lineage(frame_id(frame))
+    (event,) = [event for event in lineage.events if event.kind == "select"]
     assert event.facts == {**note, "as": "frame to train on", "seed": 3, "committee": committee.pk}
 
 
@@ -176,7 +176,7 @@ def test_a_label_tells_what_it_cost_and_a_label_taken_over_what_it_had_cost(make
     taken = attach_labels(taken, -4.0, np.zeros((4, 3)))
     second = FramesData.from_frames([taken], HEADER)
     reuse = store_process(orm.CalcFunctionNode, "reuse_labels", outputs={"reused": second})
-    facts = {event.pk: event.facts for found in provenance.frame_lineage(frame_id(frame)) for event in found.events}
+    facts = {event.pk: event.facts for lineage in provenance.frame_lineage(frame_id(frame)) for event in lineage.events}
     assert facts[job.pk]["core_hours"] == pytest.approx(16)
     assert "core_hours" not in facts[reuse.pk]
     assert facts[reuse.pk]["paid_before_core_hours"] == pytest.approx(16)

@@ -2,9 +2,9 @@
 
 import json
 
+import commands
 import pytest
 from aiida import orm
-from click.testing import CliRunner
 from pieces import copper, small_ensemble
 from records import begun, iteration, returned, store
 
@@ -60,14 +60,7 @@ def error_of(number):
 def typed(many, monkeypatch):
     """Return a function that types a command, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: None)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def _typed(command, *arguments):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        assert result.exit_code == 0, result.output + repr(result.exception)
-        return result.output
-
-    return _typed
+    return commands.typed
 
 
 def test_names_are_in_the_order_of_their_numbers():
@@ -104,9 +97,9 @@ def test_status_shows_them_in_order(many, typed):
     rows = [row for row in rows if len(row) > 3 and row[0].isdigit() and row[1] in ("melt", "surface")]
     assert [int(row[0]) for row in rows] == list(range(1, COUNT + 1))
     assert f"{error_of(COUNT):.3f}*" in rows[-1]
-    found = json.loads(typed(status, many.pk, "--json"))
-    assert [record["number"] for record in found["iterations"]] == list(range(1, COUNT + 1))
-    assert "force error 0.010 eV/A" in found["sentence"]
+    output = json.loads(typed(status, many.pk, "--json"))
+    assert [record["number"] for record in output["iterations"]] == list(range(1, COUNT + 1))
+    assert "force error 0.010 eV/A" in output["sentence"]
 
 
 def test_costs_are_told_in_order(many):
@@ -116,8 +109,8 @@ def test_costs_are_told_in_order(many):
 def test_a_model_is_told_its_own_error(many):
     uses = {use.what: use for use in provenance.model_lineage(many.ensembles[100]).uses}
     assert uses["was judged"].facts["force_rmse_eV_per_A"] == error_of(100)
-    found = provenance.model_lineage(many.ensembles[100])
-    assert (found.iteration, found.stage, found.campaign) == ("iteration_100", "surface", many.pk)
+    lineage = provenance.model_lineage(many.ensembles[100])
+    assert (lineage.iteration, lineage.stage, lineage.campaign) == ("iteration_100", "surface", many.pk)
 
 
 def test_the_sources_of_a_judgement_are_told_in_order(many):

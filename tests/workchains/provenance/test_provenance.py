@@ -124,9 +124,9 @@ def test_a_job_never_runs_longer_than_until_it_was_fetched(campaign):
     structures = campaign.structures
     campaign.job("SampleJob", "sample_00", 110, 120, {"structures": structures}, {}, chain, seconds=500.0)
     campaign.job("SampleJob", "sample_01", 110, 120, {"structures": structures}, {}, chain, status=310)
-    found = [item for item in provenance.timeline(campaign.node) if item.path.startswith("iteration_03")]
-    assert [(item.start, item.end) for item in found] == [(campaign.time(112), campaign.time(119))] * 2
-    assert [item.seconds for item in found] == [500.0, None]
+    jobs = [item for item in provenance.timeline(campaign.node) if item.path.startswith("iteration_03")]
+    assert [(item.start, item.end) for item in jobs] == [(campaign.time(112), campaign.time(119))] * 2
+    assert [item.seconds for item in jobs] == [500.0, None]
 
 
 def test_a_queue_counts_as_waiting(campaign):
@@ -134,8 +134,8 @@ def test_a_queue_counts_as_waiting(campaign):
     started = {"date": campaign.time(118).isoformat(), "timezone": "UTC"}
     job = {"last_job_info": {"dispatch_time": started}}
     campaign.job("SampleJob", "sample_00", 110, 130, {"structures": campaign.structures}, {}, chain, **job)
-    (found,) = [item for item in provenance.timeline(campaign.node) if item.path.startswith("iteration_03")]
-    assert (found.start, found.end) == (campaign.time(118), campaign.time(123))
+    (interval,) = [item for item in provenance.timeline(campaign.node) if item.path.startswith("iteration_03")]
+    assert (interval.start, interval.end) == (campaign.time(118), campaign.time(123))
 
 
 def test_idle_share_by_brute_force(finished):
@@ -203,10 +203,10 @@ def test_what_cannot_be_a_frame_id(aiida_profile):
 
 
 def test_lineage_tells_the_whole_way_of_a_frame(finished):
-    (found,) = provenance.frame_lineage(frame_id(finished.pool[0])[:10])
-    assert (found.campaign, found.campaign_label, found.formula) == (finished.node.pk, "hand-made", "Cu4")
+    (lineage,) = provenance.frame_lineage(frame_id(finished.pool[0])[:10])
+    assert (lineage.campaign, lineage.campaign_label, lineage.formula) == (finished.node.pk, "hand-made", "Cu4")
     events = {}
-    for event in found.events:
+    for event in lineage.events:
         events.setdefault(event.kind, []).append(event)
     assert list(events) == ["structure", "sample", "describe", "select", "label", "train"]
     assert events["structure"][0].facts["prototype"] == "fcc-copper"
@@ -231,11 +231,11 @@ def test_lineage_tells_the_whole_way_of_a_frame(finished):
 
 
 def test_lineage_of_a_frame_judged_by_an_ensemble(finished):
-    (found,) = provenance.frame_lineage(frame_id(finished.pool[5]))
-    events = {event.kind: event for event in found.events}
+    (lineage,) = provenance.frame_lineage(frame_id(finished.pool[5]))
+    events = {event.kind: event for event in lineage.events}
     ensemble = finished.nodes["ensemble", 1].pk
     assert events["sample"].facts["driven_by_ensemble"] == ensemble
-    deviation = [event for event in found.events if event.kind == "describe"][-1].facts
+    deviation = [event for event in lineage.events if event.kind == "describe"][-1].facts
     assert deviation == {"disagreement_eV_per_A": 0.7, "ensemble": ensemble, "reference_disagreement_eV_per_A": 0.25}
     assert events["select"].facts["as"] == "test frame, never trained on"
     assert "train" not in events
@@ -243,8 +243,8 @@ def test_lineage_of_a_frame_judged_by_an_ensemble(finished):
 
 
 def test_lineage_says_why_a_label_failed(finished):
-    (found,) = provenance.frame_lineage(frame_id(finished.pool[2]))
-    (label,) = [event for event in found.events if event.kind == "label"]
+    (lineage,) = provenance.frame_lineage(frame_id(finished.pool[2]))
+    (label,) = [event for event in lineage.events if event.kind == "label"]
     assert label.facts == {"failed": "force 123.4 eV/A", "kind": "force", "with_remedy": None}
     assert label.node is None
     assert label.process == "LabelJob"
@@ -267,7 +267,7 @@ def test_lineage_of_a_label_that_was_taken_over_goes_back_to_the_job_that_made_i
     store_process(orm.CalcFunctionNode, "gather_labels", inputs={"reuse_01": first}, outputs={"result": gathered})
     second = taken_over(gathered, identity)
     process = store_process(orm.CalcFunctionNode, "reuse_labels", outputs={"reused": second})
-    events = [event for found in provenance.frame_lineage(identity) for event in found.events if event.pk == process.pk]
+    events = [event for lineage in provenance.frame_lineage(identity) for event in lineage.events if event.pk == process.pk]
     facts = events[0].facts
     assert (facts["taken_over_from"], facts["of_frame"]) == (gathered.pk, identity)
     assert facts["computed_by"] == finished.nodes["label", 1].pk
@@ -285,17 +285,17 @@ def test_lineage_of_a_label_that_a_conversion_read_names_the_process_it_was_comp
     frame.info["origin"] = {"label": {"process": computed.uuid, "remedies": ["mixing"], "remedy": "mixing", "restarts": 1}}
     node = FramesData.from_frames([frame], {"engine": {"engine": "vasp"}})
     store_process(orm.CalcFunctionNode, "vasp_labels", outputs={"result": node})
-    (found,) = provenance.frame_lineage(frame_id(frame))
-    (event,) = found.events
+    (lineage,) = provenance.frame_lineage(frame_id(frame))
+    (event,) = lineage.events
     assert (event.kind, event.process, event.facts["computed_by"]) == ("label", "vasp_labels", computed.pk)
     assert (event.facts["remedies"], event.facts["restarts"]) == (["mixing"], 1)
 
 
 def test_a_frame_in_no_campaign(aiida_profile, make_frames):
     node = FramesData.from_frames(make_frames(1, first=9000)).store()
-    (found,) = provenance.frame_lineage(node.ids[0])
-    assert found.campaign is None
-    assert [(event.kind, event.process, event.node) for event in found.events] == [("structure", "stored by hand", node.pk)]
+    (lineage,) = provenance.frame_lineage(node.ids[0])
+    assert lineage.campaign is None
+    assert [(event.kind, event.process, event.node) for event in lineage.events] == [("structure", "stored by hand", node.pk)]
 
 
 # ------------------------------------------------------------------------------------------------ labels
@@ -440,10 +440,10 @@ def test_folders_that_jobs_left_are_counted_until_they_are_cleaned(campaign):
 def test_disk_counts_bytes_and_inodes_and_what_is_free(aiida_profile, aiida_localhost, tmp_path):
     (tmp_path / "job").mkdir()
     (tmp_path / "job" / "WAVECAR").write_bytes(b"x" * 100_000)
-    found = provenance.disk(aiida_localhost.label, [str(tmp_path / "job"), str(tmp_path / "gone")])
-    assert 100_000 <= found.used_bytes < 200_000
-    assert found.used_inodes == 2
-    assert found.free_bytes > 0
+    disk = provenance.disk(aiida_localhost.label, [str(tmp_path / "job"), str(tmp_path / "gone")])
+    assert 100_000 <= disk.used_bytes < 200_000
+    assert disk.used_inodes == 2
+    assert disk.free_bytes > 0
 
 
 def test_a_machine_that_cannot_be_asked_about_its_disk(aiida_profile):
@@ -458,18 +458,18 @@ def test_a_machine_that_cannot_be_asked_about_its_disk(aiida_profile):
 
 
 def test_ancestry_goes_back_to_the_structures(finished):
-    found = provenance.ancestry(finished.nodes["ensemble", 1])
-    pks = [item.pk for item in found]
+    relatives = provenance.ancestry(finished.nodes["ensemble", 1])
+    pks = [item.pk for item in relatives]
     assert pks[0] == finished.nodes["fit", 1].pk
     assert {finished.nodes["batch", 1].pk, finished.nodes["chosen", 1].pk, finished.structures.pk} <= set(pks)
     assert {item.depth for item in provenance.ancestry(finished.nodes["ensemble", 1], depth=2)} == {1, 2}
 
 
 def test_ancestry_shows_a_node_once(finished):
-    found = provenance.ancestry(finished.nodes["ensemble", 2], depth=20)
-    full = [item.pk for item in found if not item.repeated]
+    relatives = provenance.ancestry(finished.nodes["ensemble", 2], depth=20)
+    full = [item.pk for item in relatives if not item.repeated]
     assert len(full) == len(set(full))
-    assert any(item.repeated for item in found)
+    assert any(item.repeated for item in relatives)
 
 
 def test_uses_of_a_batch_are_the_fits(finished):

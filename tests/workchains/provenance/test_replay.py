@@ -1,10 +1,11 @@
 """What another selection would have chosen: the same as was chosen if nothing changes, and nothing is stored."""
 
+import functools
 import json
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from judged import frame_errors
 from records import begun, iteration, returned, store
 
@@ -68,19 +69,19 @@ def replayable(aiida_profile, make_frames):
 
 
 def test_without_a_change_the_same_frames_are_chosen(replayable):
-    found = replay(replayable)
-    assert [(item.key, item.stage) for item in found] == [
+    replayed = replay(replayable)
+    assert [(item.key, item.stage) for item in replayed] == [
         ("iteration_01", "melt"),
         ("iteration_02", "surface"),
         ("iteration_03", "surface"),
     ]
-    for item in found:
+    for item in replayed:
         assert item.now == item.then
         assert item.common == len(item.then.chosen) == 5
         assert item.then.test
-    assert found[0].disagreement is None
-    assert found[0].then.accurate_share is None
-    assert found[1].then.mean_disagreement == pytest.approx(found[1].disagreement[found[1].then.chosen].mean())
+    assert replayed[0].disagreement is None
+    assert replayed[0].then.accurate_share is None
+    assert replayed[1].then.mean_disagreement == pytest.approx(replayed[1].disagreement[replayed[1].then.chosen].mean())
 
 
 def test_the_same_settings_given_as_changes_change_nothing(replayable):
@@ -100,9 +101,9 @@ def test_the_replay_knows_what_it_chose_itself_and_not_what_was_chosen(replayabl
     """Each iteration equals a call of the pure function with the replay's own earlier picks."""
     from aiida import orm
 
-    found = replay(replayable, {"criterion": "distance"})
+    replayed = replay(replayable, {"criterion": "distance"})
     own = []
-    for item in found:
+    for item in replayed:
         query = orm.QueryBuilder().append(orm.WorkChainNode, filters={"id": replayable.pk}, tag="campaign")
         query.append(orm.WorkChainNode, with_incoming="campaign", edge_filters={"label": item.key}, tag="iteration")
         query.append(orm.CalcFunctionNode, with_incoming="iteration", edge_filters={"label": "select"})
@@ -114,7 +115,7 @@ def test_the_replay_knows_what_it_chose_itself_and_not_what_was_chosen(replayabl
         assert item.reasons[item.now.chosen[0]] == expected.chosen[0].reason
         picks = (given["fingerprints"][item.now.chosen], [item.ids[index] for index in (*item.now.chosen, *item.now.test)])
         own.append(picks)
-    assert any(item.now.chosen != item.then.chosen for item in found)
+    assert any(item.now.chosen != item.then.chosen for item in replayed)
 
 
 def test_another_criterion_without_diversity_takes_the_highest(replayable):
@@ -135,10 +136,10 @@ def test_levels_are_errors_turned_into_disagreements_as_the_campaign_did(replaya
 
 
 def test_budget_and_seed(replayable):
-    found = replay(replayable, {"budget": 8})
-    assert [len(item.now.chosen) for item in found] == [8, 8, 8]
-    assert found[0].now.labels == 8 + len(found[0].now.test)
-    assert [item.now.test for item in replay(replayable, {"seed": 9})] != [item.then.test for item in found]
+    replayed = replay(replayable, {"budget": 8})
+    assert [len(item.now.chosen) for item in replayed] == [8, 8, 8]
+    assert replayed[0].now.labels == 8 + len(replayed[0].now.test)
+    assert [item.now.test for item in replay(replayable, {"seed": 9})] != [item.then.test for item in replayed]
 
 
 def test_a_score_that_was_not_stored_is_told(replayable):
@@ -174,16 +175,7 @@ def test_a_campaign_that_chose_nothing_yet(replayable):
 def typed(aiida_profile, monkeypatch):
     """Return a function that types the command, 80 columns wide, and gives what it printed."""
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile)
-    monkeypatch.setenv("COLUMNS", "80")
-
-    def _typed(*arguments, code=0):
-        result = CliRunner().invoke(command, [str(argument) for argument in arguments])
-        if isinstance(result.exception, InputError):
-            raise result.exception
-        assert result.exit_code == code, result.output + repr(result.exception)
-        return result.output
-
-    return _typed
+    return functools.partial(commands.typed, command)
 
 
 def test_the_table_fits_a_terminal(typed, replayable):
@@ -196,18 +188,18 @@ def test_the_table_fits_a_terminal(typed, replayable):
 
 def test_the_figures_as_json_and_the_plot(typed, replayable, tmp_path):
     picture = tmp_path / "replay.png"
-    found = json.loads(typed(replayable.pk, "--lower", 0.4, "-o", picture, "--json"))
-    assert found["changes"] == {"levels": {"lower": 0.4}}
-    assert len(found["iterations"]) == 3
-    assert len(found["iterations"][1]["now"]["chosen"]) == len(found["iterations"][1]["reasons"])
+    output = json.loads(typed(replayable.pk, "--lower", 0.4, "-o", picture, "--json"))
+    assert output["changes"] == {"levels": {"lower": 0.4}}
+    assert len(output["iterations"]) == 3
+    assert len(output["iterations"][1]["now"]["chosen"]) == len(output["iterations"][1]["reasons"])
     assert picture.stat().st_size > 10_000
 
 
 def test_levels_from_a_file_or_as_numbers_but_not_both(typed, replayable, tmp_path):
     path = tmp_path / "levels.yaml"
     path.write_text("{kind: absolute, lower: 0.01, upper: 5.0}")
-    found = json.loads(typed(replayable.pk, "--levels", path, "--json"))
-    assert found["iterations"][1]["now"]["window"] == [0.01, 5.0]
+    output = json.loads(typed(replayable.pk, "--levels", path, "--json"))
+    assert output["iterations"][1]["now"]["window"] == [0.01, 5.0]
     assert "from one place" in typed(replayable.pk, "--levels", path, "--lower", 1, code=2)
 
 

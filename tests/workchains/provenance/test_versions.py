@@ -103,8 +103,8 @@ def test_the_list_of_campaigns_still_has_it(old, monkeypatch):
 
 
 def test_frames_are_data_and_tell_their_way_whatever_version_made_them(old):
-    (found,) = provenance.frame_lineage(frame_id(old.batch.get_frames()[0]))
-    assert {event.kind for event in found.events} == {"label", "train"}
+    (lineage,) = provenance.frame_lineage(frame_id(old.batch.get_frames()[0]))
+    assert {event.kind for event in lineage.events} == {"label", "train"}
 
 
 @pytest.mark.parametrize(

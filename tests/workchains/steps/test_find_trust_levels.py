@@ -21,21 +21,21 @@ POINTS = {
 
 
 @pytest.fixture
-def found(aiida_profile):
+def find_levels(aiida_profile):
     """Return a function that runs the step and returns its node."""
     from aiida.orm import Dict
 
     from workchains.steps.trust_levels import find_trust_levels
 
-    def _found(points=POINTS, stage="surface", stages=STAGES, reference=0.05, **levels):
+    def _find_levels(points=POINTS, stage="surface", stages=STAGES, reference=0.05, **levels):
         settings = {"levels": TrustLevels(**levels).model_dump(mode="json"), "stage": stage, "stages": stages}
         return find_trust_levels.run_get_node(Dict({"test_points": points}), Dict({**settings, "reference": reference}))[1]
 
-    return _found
+    return _find_levels
 
 
-def test_the_window_of_a_stage(found):
-    node = found()
+def test_the_window_of_a_stage(find_levels):
+    node = find_levels()
     result = node.outputs.result.get_dict()
     assert result["kind"] == "calibrated"
     assert result["lower"] == pytest.approx(0.025)
@@ -46,33 +46,33 @@ def test_the_window_of_a_stage(found):
     assert result["sentence"].startswith(node.outputs.result.description[:40])
 
 
-def test_batches_are_taken_in_the_order_they_are_told_in(found):
+def test_batches_are_taken_in_the_order_they_are_told_in(find_levels):
     rows = {f"test_iteration_{number}": POINTS["test_iteration_01"] for number in ("02", "09", "100")}
     far = columns([0.05] * 4, 50.0, force_rms=2.0, atoms=64, largest_force=9.0, name="n")
     points = {**rows, "test_iteration_101": far, "test_start_01": POINTS["test_iteration_01"]}
     ordered = [[name, "melt"] for name in ("test_start_01", *rows, "test_iteration_101")]
-    result = found(points=points, stage="melt", stages=ordered).outputs.result.get_dict()
+    result = find_levels(points=points, stage="melt", stages=ordered).outputs.result.get_dict()
     assert (result["calibration"]["coverage_n"], result["calibration"]["coverage"]) == (4, 0.0)
 
 
-def test_a_report_of_no_test_frames_gives_relative_levels(found):
-    assert found(points={}).outputs.result["kind"] == "relative"
+def test_a_report_of_no_test_frames_gives_relative_levels(find_levels):
+    assert find_levels(points={}).outputs.result["kind"] == "relative"
 
 
-def test_what_cannot_be_found_is_an_exit_code(found):
-    assert found(lower=30.0).exit_status == 210
-    assert "wrong way round" in found(lower=30.0).exit_message
-    assert "got none for test_iteration_02" in found(stages=STAGES[:1]).exit_message
-    assert "got None" in found(points={}, reference=None).exit_message
+def test_what_cannot_be_found_is_an_exit_code(find_levels):
+    assert find_levels(lower=30.0).exit_status == 210
+    assert "wrong way round" in find_levels(lower=30.0).exit_message
+    assert "got none for test_iteration_02" in find_levels(stages=STAGES[:1]).exit_message
+    assert "got None" in find_levels(points={}, reference=None).exit_message
 
 
-def test_status_tells_the_last_levels(campaign, found):
+def test_status_tells_the_last_levels(campaign, find_levels):
     from aiida.orm import CalcFunctionNode, Dict
 
     from workchains.cli.summary import campaign_summary, details
 
     assert campaign_summary(campaign.node).trust is None
-    result = found().outputs.result.get_dict()
+    result = find_levels().outputs.result.get_dict()
     levels = Dict(result)
     second = campaign.nodes["iteration", 2]
     campaign.child(CalcFunctionNode, "find_trust_levels", "trust_levels", 58, 59, {}, {"result": levels}, second)

@@ -7,6 +7,7 @@ from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, Dict, List
 from ase.build import bulk
+from records import store
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
@@ -32,19 +33,8 @@ def frames(count=4, engine=None, first=0):
     return FramesData.from_frames(made, {"engine": engine} if engine else None)
 
 
-def job(status=0, message=None, inputs=None, **outputs):
-    node = CalcJobNode()
-    for name, value in (inputs or {}).items():
-        node.base.links.add_incoming(value.store(), link_type=LinkType.INPUT_CALC, link_label=name)
-    node.set_exit_status(status)
-    node.set_process_state("finished")
-    if message:
-        node.set_exit_message(message)
-    node.store()
-    for name, value in outputs.items():
-        value.base.links.add_incoming(node, link_type=LinkType.CREATE, link_label=name)
-        value.store()
-    return node
+def job(status=0, message=None, **outputs):
+    return store(CalcJobNode, "Job", status=status, message=message, outputs=outputs)
 
 
 def make(cls, **inputs):

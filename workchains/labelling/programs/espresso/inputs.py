@@ -89,10 +89,10 @@ REMEDIES = {
 def merged(settings: LabelSettings) -> dict[str, dict[str, Any]]:
     """Return the namelists that all frames share: ours, under those of the settings."""
     assert settings.espresso is not None  # a check of the settings themselves
-    made: dict[str, dict[str, Any]] = merge(_OURS, settings.espresso.parameters)
+    namelists: dict[str, dict[str, Any]] = merge(_OURS, settings.espresso.parameters)
     if settings.moments:
-        made["SYSTEM"] = {**made["SYSTEM"], "nspin": 2}
-    return made
+        namelists["SYSTEM"] = {**namelists["SYSTEM"], "nspin": 2}
+    return namelists
 
 
 def check_parameters(settings: LabelSettings) -> None:
@@ -196,11 +196,11 @@ def family(label: str) -> PseudoPotentialFamily:
     InputError
         If the profile has none of that name.
     """
-    found = dict(QueryBuilder().append(PseudoPotentialFamily, project=["label", "*"]).all())
-    if label not in found:
-        error = unknown("family of pseudopotentials in label.espresso.pseudo_family", label, found)
-        raise InputError(f"{error}{'' if found else 'none'}; `aiida-pseudo install` makes one")
-    return found[label]
+    families = dict(QueryBuilder().append(PseudoPotentialFamily, project=["label", "*"]).all())
+    if label not in families:
+        error = unknown("family of pseudopotentials in label.espresso.pseudo_family", label, families)
+        raise InputError(f"{error}{'' if families else 'none'}; `aiida-pseudo install` makes one")
+    return families[label]
 
 
 def pseudos(settings: EspressoSettings) -> dict[str, UpfData]:
@@ -241,9 +241,9 @@ def with_cutoffs(namelists: Mapping[str, dict[str, Any]], settings: EspressoSett
     return {**namelists, "SYSTEM": {**namelists["SYSTEM"], "ecutwfc": wave, "ecutrho": density}}
 
 
-def check_pseudos(settings: LabelSettings, frames: Sequence[Atoms], found: Mapping[str, UpfData]) -> None:
+def check_pseudos(settings: LabelSettings, frames: Sequence[Atoms], pseudos: Mapping[str, UpfData]) -> None:
     """Raise an ``InputError`` if moments or occupations do not suit the valence electrons."""
-    valence = {symbol: node.z_valence for symbol, node in found.items()}
+    valence = {symbol: node.z_valence for symbol, node in pseudos.items()}
     for symbol, moment in settings.moments.items():
         if abs(moment) > valence[symbol]:
             raise InputError(

@@ -18,14 +18,15 @@ from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
+from workchains.labelling.contract import Call, Outcome, Task
 from workchains.labelling.single_point import (
+    SinglePointProgram,
     converted,
-    cores,
     failed,
     frame_of,
     frame_structure,
     last_job,
+    remember_version,
     require_box,
     require_mesh,
 )
@@ -40,10 +41,7 @@ except ModuleNotFoundError as error:
         raise
     raise MissingExtraError("the label engine 'quantum-espresso'", "aiida-quantumespresso", "espresso") from error
 
-__all__ = ["VERSION", "EspressoProgram"]
-
-#: extra of a code: the version of pw.x that its last job reported, which only a job can tell
-VERSION = "alworkflows_version"
+__all__ = ["EspressoProgram"]
 
 PLUGIN = "quantumespresso.pw"
 
@@ -52,7 +50,7 @@ RUNS = 3
 _STAYS = "sanity_check_insufficient_bands"
 
 
-class EspressoProgram(LabelProgram):
+class EspressoProgram(SinglePointProgram):
     """One frame is one ``PwBaseWorkChain``."""
 
     @property
@@ -87,11 +85,6 @@ class EspressoProgram(LabelProgram):
         given.check_pseudos(self.settings, frames, given.pseudos(self.espresso))
         given.with_cutoffs(given.merged(self.settings), self.espresso)
 
-    def describe(self, code: InstalledCode) -> dict[str, Any] | None:
-        """Return what will define the labels; None until a job has told the version of pw.x."""
-        version = code.base.extras.get(VERSION, None)
-        return None if version is None else {**self.definition(), "version": version}
-
     def definition(self, used: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return what defines the labels, the version of pw.x apart.
 
@@ -111,10 +104,6 @@ class EspressoProgram(LabelProgram):
 
     # -------------------------------------------------------------------------------------------------------- spending
 
-    def split(self, indices: Sequence[int]) -> list[list[int]]:
-        """Return each frame by itself."""
-        return [[index] for index in indices]
-
     def process(
         self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
     ) -> tuple[type, dict[str, Any]]:
@@ -122,7 +111,7 @@ class EspressoProgram(LabelProgram):
         (index,) = task.indices
         frame, identity = frame_of(frames, index), frames.ids[index]
         atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-        found = given.pseudos(self.espresso)
+        pseudos = given.pseudos(self.espresso)
         before = self.job_before(task)
         namelists = given.remedied(
             given.with_cutoffs(given.merged(self.settings), self.espresso), task.remedies[-1] if task.remedies else None
@@ -131,7 +120,7 @@ class EspressoProgram(LabelProgram):
         parameters = given.parameters(
             namelists,
             n_atoms=len(atoms),
-            magnetization={symbol: self.settings.moments.get(symbol, 0.0) / found[symbol].z_valence for symbol in present}
+            magnetization={symbol: self.settings.moments.get(symbol, 0.0) / pseudos[symbol].z_valence for symbol in present}
             if self.settings.moments
             else {},
             walltime=options.get("max_wallclock_seconds"),
@@ -141,14 +130,14 @@ class EspressoProgram(LabelProgram):
         bands = before.inputs.parameters.get_dict()["SYSTEM"].get("nbnd") if before is not None else None
         if bands is not None:
             parameters["SYSTEM"]["nbnd"] = bands
-        made = {"frames": frames, "choice": Dict({"index": index, "sorted": False})}
-        structure = call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result
+        source = {"frames": frames, "choice": Dict({"index": index, "sorted": False})}
+        structure = call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **source).outputs.result
         kpoints, plugin_settings = given.kpoints(atoms, self.espresso, bool(namelists["SYSTEM"].get("noncolin")))
         job: dict[str, Any] = {
             "code": code,
             "structure": structure,
             "parameters": Dict(parameters),
-            "pseudos": {symbol: found[symbol] for symbol in present},
+            "pseudos": {symbol: pseudos[symbol] for symbol in present},
             "metadata": {"options": options},
         }
         if plugin_settings:
@@ -189,33 +178,15 @@ class EspressoProgram(LabelProgram):
         missing = [name for name in outputs.values() if name not in node.outputs]
         if missing:
             return failed(frames, index, FailureKind.TRUNCATED, f"PwBaseWorkChain<{node.pk}> has no {', '.join(missing)}")
-        about = {
-            "index": index,
-            "limits": {
-                "largest_force": self.settings.largest_force,
-                "moments": dict(self.settings.moments),
-                "largest_moment_change": self.settings.largest_moment_change,
-            },
-            "engine": self.definition({symbol: used.md5 for symbol, used in job.inputs.pseudos.items()}),
-            "label": {
-                "process": node.uuid,
-                "remedy": task.remedies[-1] if task.remedies else None,
-                "remedies": list(task.remedies),
-                "restarts": task.restarts,
-                "cores": cores(job),
-            },
-        }
         conversion = call(
             f"read_{node.pk}",
             label_from_pw,
             label=f"label of frame {index}",
             frames=frames,
-            about=Dict(about),
+            about=self.about(task, node, job, {symbol: used.md5 for symbol, used in job.inputs.pseudos.items()}),
             **{name: getattr(node.outputs, output) for name, output in outputs.items()},
         )
-        version, code = node.outputs.output_parameters.get_dict().get("creator_version"), job.inputs.code
-        if version is not None and code.base.extras.get(VERSION, None) != version:
-            code.base.extras.set(VERSION, version)
+        remember_version(job.inputs.code, node.outputs.output_parameters.get_dict().get("creator_version"))
         return converted(conversion, frames, index)
 
     def remedy(self, kind: str, used: Sequence[str]) -> str | None:

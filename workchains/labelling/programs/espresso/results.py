@@ -70,9 +70,9 @@ def _of_job(job: CalcJobNode) -> tuple[FailureKind, str]:
     if job.is_finished_ok:
         return FailureKind.REFUSED, "the highest band is occupied, with more and more bands: raise SYSTEM.nbnd"
     status = int(job.exit_status or 0)
-    told = told_by_queue(_read(job, "_scheduler-stderr.txt"))
-    if told and status != STOPPED:
-        return told[0], f"{_WORDS[told[0]]} ({told[1]})"
+    cause = told_by_queue(_read(job, "_scheduler-stderr.txt"))
+    if cause and status != STOPPED:
+        return cause[0], f"{_WORDS[cause[0]]} ({cause[1]})"
     words = _ERROR.search(_read(job, "CRASH")) or _ERROR.search(_read(job, job.get_option("output_filename") or "aiida.out"))
     said = f"pw.x gave up in {words.group(1)}: {words.group(2).strip()}" if words else ""
     if status in _STATUS:
@@ -139,14 +139,14 @@ def read_point(parameters: Mapping[str, Any], trajectory: TrajectoryData, xml: s
 def _structure(xml: str) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Return symbols, positions (N, 3) and cell (3, 3), both in A, of the output part of pw.x's file."""
     try:
-        found = ElementTree.fromstring(xml).find("output/atomic_structure")
+        structure = ElementTree.fromstring(xml).find("output/atomic_structure")
     except ElementTree.ParseError as error:
         raise LabelError(FailureKind.TRUNCATED, f"{XML} is not whole: {error}") from error
-    if found is None:
+    if structure is None:
         raise LabelError(FailureKind.TRUNCATED, f"{XML} has no atoms")
-    atoms = found.findall("atomic_positions/atom")
+    atoms = structure.findall("atomic_positions/atom")
     rows = [(atom.text or "").split() for atom in atoms]
-    vectors = [(found.findtext(f"cell/{name}") or "").split() for name in ("a1", "a2", "a3")]
+    vectors = [(structure.findtext(f"cell/{name}") or "").split() for name in ("a1", "a2", "a3")]
     # a kind of atoms may be called Fe1
     symbols = [re.sub(r"[^A-Za-z].*$", "", atom.get("name", "")) for atom in atoms]
     return symbols, Bohr * np.array(rows, dtype=float).reshape(-1, 3), Bohr * np.array(vectors, dtype=float).reshape(3, 3)

@@ -50,7 +50,7 @@ def potentials(settings: VaspSettings, gga: Any = None) -> dict[str, str]:
             f"{', '.join(known) or 'none'}. To add it: aiida-vasp potcar uploadfamily --path FOLDER --name {family} "
             "--description TEXT"
         )
-    found = {}
+    described = {}
     for symbol, name in sorted(mapping.items()):
         nodes = PotcarData.query_by_attrs(family_name=family, full_name=name).all(flat=True)
         if not nodes:
@@ -59,9 +59,9 @@ def potentials(settings: VaspSettings, gga: Any = None) -> dict[str, str]:
             if not options:
                 raise InputError(f"{where}: the POTCAR family '{family}' has nothing for {symbol}, expected '{name}'")
             raise unknown(f"POTCAR of {symbol} in family '{family}' ({where})", name, options)
-        found[symbol] = describe_potential(nodes[0])
+        described[symbol] = describe_potential(nodes[0])
         _check_potential(nodes[0], symbol, gga)
-    return found
+    return described
 
 
 def describe_potential(node: Any) -> str:

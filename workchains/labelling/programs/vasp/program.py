@@ -6,7 +6,7 @@ is tried after a failure, and what goes on after the walltime, is decided once, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida.orm import Bool, Dict, InstalledCode, Int, ProcessNode, Str, load_node
@@ -17,7 +17,7 @@ from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, unknown
 from alworkflows.settings import VaspSettings
 from workchains.data.frames import FramesData
-from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
+from workchains.labelling.contract import Call, Outcome, Task
 from workchains.labelling.programs.vasp.incar import REMEDIES, by_species, defining, merged, remedied
 from workchains.labelling.programs.vasp.inputs import (
     describe_potential,
@@ -27,21 +27,19 @@ from workchains.labelling.programs.vasp.inputs import (
 )
 from workchains.labelling.programs.vasp.results import diagnose, read_run, vasp_labels
 from workchains.labelling.single_point import (
+    SinglePointProgram,
     converted,
-    cores,
     failed,
     frame_of,
     frame_structure,
     last_job,
+    remember_version,
     require_box,
     require_mesh,
     sorted_atoms,
 )
 
-__all__ = ["VERSION", "VaspProgram"]
-
-#: extra of a code: the version of VASP that its last job reported, which only a job can tell
-VERSION = "alworkflows_version"
+__all__ = ["VaspProgram"]
 
 #: handlers of aiida-vasp that run a job again, or let pass what did not converge
 _SWITCHED_OFF = (
@@ -65,7 +63,7 @@ _SETTINGS = {
 }
 
 
-class VaspProgram(LabelProgram):
+class VaspProgram(SinglePointProgram):
     """One frame is one ``VaspWorkChain`` with one job."""
 
     @property
@@ -103,15 +101,11 @@ class VaspProgram(LabelProgram):
         if code is not None:
             potentials(self.vasp, incar.get("GGA"))
 
-    def describe(self, code: InstalledCode) -> dict[str, Any] | None:
-        """Return what will define the labels; None until a job has told the version of VASP."""
-        version = code.base.extras.get(VERSION, None)
-        return None if version is None else {**self.definition(potentials(self.vasp)), "version": version}
-
-    def definition(self, found: dict[str, str]) -> dict[str, Any]:
+    def definition(self, used: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return what defines the labels, the version of VASP apart.
 
         Tags that only say how a label is reached (mixing, algorithm, steps, cores, files) are left out, and so are remedies.
+        ``used``: the potentials of a job, over those that the family holds now.
         """
         return {
             "engine": "vasp",
@@ -119,15 +113,11 @@ class VaspProgram(LabelProgram):
             "incar": defining(merged(self.settings)),
             "kpoints_spacing": self.vasp.kpoints_spacing,
             "kpoints": list(self.vasp.kpoints) if self.vasp.kpoints else None,
-            "potentials": found,
+            "potentials": {**potentials(self.vasp), **(used or {})},
             "moments": dict(self.settings.moments),
         }
 
     # -------------------------------------------------------------------------------------------------------- spending
-
-    def split(self, indices: Sequence[int]) -> list[list[int]]:
-        """Return each frame by itself."""
-        return [[index] for index in indices]
 
     def process(
         self, frames: FramesData, task: Task, settings: Dict, code: InstalledCode, options: dict[str, Any], call: Call
@@ -138,7 +128,7 @@ class VaspProgram(LabelProgram):
         (index,) = task.indices
         identity = frames.ids[index]
         atoms = sorted_atoms(frame_of(frames, index))
-        made = {"frames": frames, "choice": Dict({"index": index, "sorted": True})}
+        source = {"frames": frames, "choice": Dict({"index": index, "sorted": True})}
         symbols = atoms.get_chemical_symbols()
         incar = by_species(
             remedied(merged(self.settings), task.remedies[-1] if task.remedies else None), list(dict.fromkeys(symbols))
@@ -147,7 +137,9 @@ class VaspProgram(LabelProgram):
             incar["MAGMOM"] = [float(self.settings.moments.get(symbol, 0.0)) for symbol in symbols]
         inputs: dict[str, Any] = {
             "code": code,
-            "structure": call(f"structure_{index}", frame_structure, label=f"structure of frame {index}", **made).outputs.result,
+            "structure": call(
+                f"structure_{index}", frame_structure, label=f"structure of frame {index}", **source
+            ).outputs.result,
             "kpoints": kpoints(atoms, self.vasp),
             "parameters": Dict({"incar": {tag.lower(): value for tag, value in incar.items()}}),
             "potential_family": Str(self.vasp.potential_family),
@@ -185,30 +177,10 @@ class VaspProgram(LabelProgram):
         outputs = {name: job.outputs[name] for name in ("misc", "structure", "retrieved") if name in job.outputs}
         if len(outputs) < 3:
             return failed(frames, index, FailureKind.TRUNCATED, "aiida-vasp could not read what VASP wrote")
-        found = potentials(self.vasp)
-        found.update({name: describe_potential(used) for name, used in job.inputs.potential.items()})
-        about = {
-            "index": index,
-            "limits": {
-                "largest_force": self.settings.largest_force,
-                "moments": dict(self.settings.moments),
-                "largest_moment_change": self.settings.largest_moment_change,
-            },
-            "engine": self.definition(found),
-            "label": {
-                "process": node.uuid,
-                "remedy": task.remedies[-1] if task.remedies else None,
-                "remedies": list(task.remedies),
-                "restarts": task.restarts,
-                "cores": cores(job),
-            },
-        }
-        conversion = call(
-            f"read_{node.pk}", vasp_labels, label=f"label of frame {index}", frames=frames, about=Dict(about), **outputs
-        )
-        version = outputs["misc"].get_dict().get("version")
-        if version is not None and node.inputs.code.base.extras.get(VERSION, None) != version:
-            node.inputs.code.base.extras.set(VERSION, version)
+        used = {name: describe_potential(potential) for name, potential in job.inputs.potential.items()}
+        about = self.about(task, node, job, used)
+        conversion = call(f"read_{node.pk}", vasp_labels, label=f"label of frame {index}", frames=frames, about=about, **outputs)
+        remember_version(node.inputs.code, outputs["misc"].get_dict().get("version"))
         return converted(conversion, frames, index)
 
     def remedy(self, kind: str, used: Sequence[str]) -> str | None:

@@ -83,8 +83,8 @@ def read_run(retrieved: FolderData) -> Run:
         stopped |= "hard stop" in line
         finished |= "timing and accounting informations" in line
     names = ("vasp_output", "_scheduler-stdout.txt", "_scheduler-stderr.txt")
-    told = "\n".join(_tail(retrieved, name).decode(errors="replace").strip() for name in names)
-    return Run(converged, stopped, finished, b"</modeling>" in _tail(retrieved, "vasprun.xml", 200), told)
+    words = "\n".join(_tail(retrieved, name).decode(errors="replace").strip() for name in names)
+    return Run(converged, stopped, finished, b"</modeling>" in _tail(retrieved, "vasprun.xml", 200), words)
 
 
 def _lines(folder: FolderData, name: str) -> Iterator[str]:
@@ -131,10 +131,10 @@ def _of_job(job: CalcJobNode, run: Run | None) -> tuple[FailureKind, str]:
         return FailureKind.FORCE, "VASP wrote NaN or infinity"
     if not job.is_finished or run is None:
         return FailureKind.LOST, "the job was killed" if job.is_killed else "the job left nothing behind"
-    told = told_by_queue(run.told)
-    kind = told[0] if told else _STATUS.get(job.exit_status or 0)
+    cause = told_by_queue(run.told)
+    kind = cause[0] if cause else _STATUS.get(job.exit_status or 0)
     if kind is FailureKind.MEMORY:
-        return kind, f"no memory left ({told[1]})" if told else "no memory left"
+        return kind, f"no memory left ({cause[1]})" if cause else "no memory left"
     if kind is FailureKind.WALLTIME:
         limit = job.get_option("max_wallclock_seconds")
         return kind, (
@@ -174,7 +174,7 @@ def read_point(misc: Mapping[str, Any], seen: StructureData, run: Run) -> Single
     """
     missing = [
         name
-        for name, found in (
+        for name, value in (
             ("the end of vasprun.xml", run.whole),
             ("the end of OUTCAR", run.finished),
             ("the energy", misc.get("total_energies", {}).get("energy_free")),
@@ -182,7 +182,7 @@ def read_point(misc: Mapping[str, Any], seen: StructureData, run: Run) -> Single
             ("the stress", misc.get("stress")),
             ("the version", misc.get("version")),
         )
-        if found is None or found is False
+        if value is None or value is False
     ]
     if missing:
         raise LabelError(FailureKind.TRUNCATED, f"the output lacks {', '.join(missing)}")
