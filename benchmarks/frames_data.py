@@ -37,7 +37,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AIIDA_PATH"] = folder
         from workchains.machines import setup
-        from workchains.machines.session import activate, stop_daemon
+        from workchains.machines.daemon import stop_daemon
+        from workchains.machines.session import activate
 
         setup("laptop")
         activate()

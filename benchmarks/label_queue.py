@@ -124,7 +124,7 @@ def killed(folder):
     from services import slurm
     from services.machines import write_machine
 
-    from workchains.machines.session import daemon_status
+    from workchains.machines.daemon import daemon_status
 
     with slurm(folder / "slurm", cpus=2, accounting=False) as cluster:
         machine = write_machine(folder / "machine", computer={"max_jobs": 6})

@@ -80,7 +80,7 @@ def worker_memory():
     """Return the bytes that the daemon's largest process holds."""
     import psutil
 
-    from workchains.machines.session import daemon_status
+    from workchains.machines.daemon import daemon_status
 
     daemon = psutil.Process(daemon_status().pid)
     return max(process.memory_info().rss for process in [daemon, *daemon.children(recursive=True)])

@@ -33,7 +33,7 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
       alworkflows approve 1234            yes
       alworkflows approve 1234 --refuse   no
     """
-    from workchains.machines import session
+    from workchains.machines import daemon, session
 
     session.activate(profile)
     if campaign is None:
@@ -46,7 +46,7 @@ def approve(campaign: str | None, refuse: bool, by: str | None, profile: str | N
 
     if open_question(node) is not None:
         # an answer that nobody hears must not be taken for one
-        session.require_daemon()
+        daemon.require_daemon()
     name = by or _user()
     question = give_answer(node, not refuse, name)
     from workchains.cli.control import play

@@ -42,13 +42,13 @@ def cancel(run: str, leave_jobs: bool, profile: str | None, as_json: bool) -> No
       alworkflows cancel 1234                 now; waits until all jobs are gone
       alworkflows cancel 1234 --leave-jobs    returns at once
     """
-    from workchains.machines import session
+    from workchains.machines import daemon, session
 
     session.activate(profile)
     node = load_run(run)
     if node.is_terminated:
         raise InputError(f"{_what(node)} {node.pk} has ended already: {state_of(node)}")
-    session.require_daemon()
+    daemon.require_daemon()
     if leave_jobs:
         _stop(node, as_json)
     else:

@@ -119,10 +119,10 @@ def load_run(text: str) -> ProcessNode:
 
 def start_or_find_daemon() -> tuple[bool, int]:
     """Return whether the daemon had to be started, and how many workers it has."""
-    from workchains.machines import session
+    from workchains.machines import daemon
 
-    running = session.daemon_status().running
-    return not running, session.start_daemon().workers
+    running = daemon.daemon_status().running
+    return not running, daemon.start_daemon().workers
 
 
 def submit(builder: ProcessBuilder, where: str) -> ProcessNode:

@@ -39,7 +39,7 @@ def now(tally: LabelTally) -> str:
 
 def watch_labels(node: ProcessNode, quiet: bool = False) -> bool:
     """Show a line whenever something changed until all labels are there; return whether they are, or the user left (Ctrl-C)."""
-    from workchains.machines.session import daemon_status
+    from workchains.machines.daemon import daemon_status
     from workchains.provenance import label_tally
 
     looks, said = 0, ""

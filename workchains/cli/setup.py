@@ -65,7 +65,7 @@ def setup(
       alworkflows setup --aiida-path ~          into the AiiDA directory you have
     """
     from workchains import machines
-    from workchains.machines import session
+    from workchains.machines.daemon import daemon_status, start_daemon
 
     if show_list:
         names = {name: str(folder) for name, folder in machines.machines().items()}
@@ -81,8 +81,8 @@ def setup(
         raise InputError("--test runs jobs through the daemon; expected it without --no-daemon")
     report = machines.setup(machine or "laptop", profile, aiida_path)
     if daemon:
-        known = session.daemon_status()
-        status = session.start_daemon()
+        known = daemon_status()
+        status = start_daemon()
         line = f"daemon with {status.workers} worker{'s' if status.workers != 1 else ''}"
         (report.found if status.pid == known.pid else report.created).append(line)
         if status.mended:

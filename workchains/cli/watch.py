@@ -144,7 +144,7 @@ def _lines(node: ProcessNode) -> CampaignSummary:
 
 def _trouble() -> str:
     """Say what is wrong with the daemon, and what to type."""
-    from workchains.machines.session import daemon_status, lost_broker
+    from workchains.machines.daemon import daemon_status, lost_broker
 
     status = daemon_status()
     if not status.running:

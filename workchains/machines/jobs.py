@@ -187,9 +187,9 @@ def _transport_problem(node: CalcJobNode) -> str:
 
 def _waiting(node: CalcJobNode) -> str:
     """Say where a job is that has not ended in time."""
-    from workchains.machines import session
+    from workchains.machines import daemon
 
-    if not session.daemon_status().running:
+    if not daemon.daemon_status().running:
         return "the daemon does not run (any more); its log: verdi daemon logshow"
     job, info = node.get_job_id(), node.get_last_job_info()
     if job is None:

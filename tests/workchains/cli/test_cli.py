@@ -17,7 +17,7 @@ from workchains.cli.lineage import lineage
 from workchains.cli.setup import setup
 from workchains.cli.status import status
 from workchains.cli.summary import campaign_summary
-from workchains.machines import session
+from workchains.machines import daemon, session
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_waiting_says_when_nothing_moves_because_the_daemon_is_off(typed, campai
             campaign.finish()
 
     monkeypatch.setattr(watch.time, "sleep", look)
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
+    monkeypatch.setattr(daemon, "daemon_status", lambda: daemon.DaemonStatus(False))
     assert "The daemon does not run" in typed(status, campaign.node.pk, "--wait")
 
 

@@ -14,7 +14,7 @@ from workchains.cli.dryrun import dry_run
 from workchains.cli.forecast import forecast
 from workchains.cli.launch import launch
 from workchains.cli.toy import shorten
-from workchains.machines import session
+from workchains.machines import daemon, session
 
 COPPER = {
     "name": "copper",
@@ -261,8 +261,8 @@ def machine(aiida_profile_clean, alworkflows_code, monkeypatch):
     alworkflows_code.computer.set_property(machines.OPTIONS_KEY, {"label": {"max_wallclock_seconds": 60}})
     alworkflows_code.computer.set_property(machines.MACHINE_KEY, "laptop")
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile_clean)
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
-    monkeypatch.setattr(session, "start_daemon", lambda: session.DaemonStatus(True, 1, 2))
+    monkeypatch.setattr(daemon, "daemon_status", lambda: daemon.DaemonStatus(False))
+    monkeypatch.setattr(daemon, "start_daemon", lambda: daemon.DaemonStatus(True, 1, 2))
     submitted = []
 
     def submit(builder):

@@ -20,6 +20,7 @@ from workchains.cli.label import label
 from workchains.cli.status import status
 from workchains.data.frames import FramesData
 from workchains.loop import approval
+from workchains.machines import daemon as daemons
 from workchains.machines import session
 from workchains.processes.queueing import MARK, STOP, ask_to_stop, is_stopping
 
@@ -30,8 +31,8 @@ EMT = {"engine": {"engine": "ase", "calculator": "emt"}}
 def profile(aiida_profile, monkeypatch):
     """Let commands use the profile of the tests, whose daemon is said to run."""
     monkeypatch.setattr(session, "activate", lambda profile=None: aiida_profile)
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(True, 1, 2))
-    monkeypatch.setattr(session, "start_daemon", lambda: session.DaemonStatus(True, 1, 2))
+    monkeypatch.setattr(daemons, "daemon_status", lambda: daemons.DaemonStatus(True, 1, 2))
+    monkeypatch.setattr(daemons, "start_daemon", lambda: daemons.DaemonStatus(True, 1, 2))
     return aiida_profile
 
 
@@ -358,7 +359,7 @@ def test_cancel_refuses(daemon, bare, store_process, labelling):
 
 
 def test_cancel_needs_the_daemon(daemon, asking, monkeypatch):
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
+    monkeypatch.setattr(daemons, "daemon_status", lambda: daemons.DaemonStatus(False))
     with pytest.raises(InputError, match=r"does not run, .*start it with: alworkflows setup"):
         typed(cancel, asking.pk)
 
@@ -427,7 +428,7 @@ def test_approve_says_if_the_campaign_does_not_hear(daemon, asking, monkeypatch)
 
 
 def test_approve_without_the_daemon_is_no_answer(daemon, asking, monkeypatch):
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
+    monkeypatch.setattr(daemons, "daemon_status", lambda: daemons.DaemonStatus(False))
     with pytest.raises(InputError, match="does not run"):
         typed(approve, asking.pk)
     assert approval.answer(asks(asking)) is None

@@ -69,7 +69,7 @@ def run(tmp_path: Path) -> Any:
         }
         environment = {key: value for key, value in environment.items() if value}
         head = "import json, os, sys\nfrom alworkflows.errors import InputError\n"
-        head += "from workchains import machines\nfrom workchains.machines import session\n"
+        head += "from workchains import machines\nfrom workchains.machines import daemon, session\n"
         head += "def error(action):\n    try:\n        action()\n    except InputError as error:\n        return str(error)\n"
         done = subprocess.run(
             [sys.executable, "-c", head + text], env=environment, cwd=Path(__file__).parents[3], capture_output=True, text=True

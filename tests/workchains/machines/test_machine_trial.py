@@ -147,9 +147,9 @@ def test_a_job_that_never_starts(job: Any, monkeypatch: pytest.MonkeyPatch) -> N
     from aiida.common.datastructures import CalcJobState
     from aiida.schedulers.datastructures import JobInfo, JobState
 
-    from workchains.machines import session
+    from workchains.machines import daemon
 
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(True, 1, 1))
+    monkeypatch.setattr(daemon, "daemon_status", lambda: daemon.DaemonStatus(True, 1, 1))
     assert _waiting(job).startswith("the job was not handed to the scheduler in time")
     job.set_job_id("77")
     job.set_state(CalcJobState.WITHSCHEDULER)
@@ -160,7 +160,7 @@ def test_a_job_that_never_starts(job: Any, monkeypatch: pytest.MonkeyPatch) -> N
     )
     job.set_scheduler_state(JobState.RUNNING)
     assert _waiting(job) == "the job 77 started, and runs longer than --timeout; stopped"
-    monkeypatch.setattr(session, "daemon_status", lambda: session.DaemonStatus(False))
+    monkeypatch.setattr(daemon, "daemon_status", lambda: daemon.DaemonStatus(False))
     assert _waiting(job).startswith("the daemon does not run")
 
 
@@ -236,7 +236,7 @@ try:
     second = type({str(well)!r}, "--test")
 finally:
     session.activate()
-    session.stop_daemon()
+    daemon.stop_daemon()
 print(json.dumps([first.returncode, first.stdout, first.stderr, second.returncode, second.stdout]))
 """)
     status, output, errors, good, text = found

@@ -93,16 +93,16 @@ class TestLeftovers:
 import os, signal, time
 import psutil
 machines.setup("laptop")
-first = session.start_daemon(1)
+first = daemon.start_daemon(1)
 left = [child.pid for child in psutil.Process(first.pid).children(recursive=True)]
 os.kill(first.pid, signal.SIGKILL)
 time.sleep(1)
 try:
-    second = session.start_daemon(1)
+    second = daemon.start_daemon(1)
     alive = [pid for pid in left if psutil.pid_exists(pid)]
     print(json.dumps([second.mended, second.running, second.workers, len(left) >= 2, alive]))
 finally:
-    session.stop_daemon()
+    daemon.stop_daemon()
 """)
         told, running, workers, several, alive = found
         assert "left by an earlier daemon" in told

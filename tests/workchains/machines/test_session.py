@@ -36,7 +36,7 @@ except InputError as error:
         found = run(f"""
 machines.setup({str(folder)!r})
 try:
-    session.require_daemon()
+    daemon.require_daemon()
 except InputError as error:
     print(json.dumps(str(error)))
 """)
@@ -48,16 +48,16 @@ except InputError as error:
 machines.setup("laptop")
 told = ""
 try:
-    session.require_daemon()
+    daemon.require_daemon()
 except InputError as error:
     told = str(error)
 try:
-    first, second = session.start_daemon(1), session.start_daemon(1)
-    required = session.require_daemon()
+    first, second = daemon.start_daemon(1), daemon.start_daemon(1)
+    required = daemon.require_daemon()
 finally:
-    session.stop_daemon()
-after = session.daemon_status()
-session.stop_daemon()
+    daemon.stop_daemon()
+after = daemon.daemon_status()
+daemon.stop_daemon()
 print(json.dumps([told, first.pid == second.pid == required.pid, first.workers, required.workers, after.running]))
 """)
         told, same, first, workers, after = found
@@ -68,8 +68,8 @@ print(json.dumps([told, first.pid == second.pid == required.pid, first.workers, 
     def test_a_daemon_that_died_is_not_running(self, run: Any) -> None:
         found = run("""
 machines.setup("laptop")
-client = session._client()
+client = daemon._client()
 open(client.circus_pid_file, "w").write("999999999")
-print(json.dumps(session.daemon_status().running))
+print(json.dumps(daemon.daemon_status().running))
 """)
         assert found is False
