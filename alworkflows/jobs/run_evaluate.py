@@ -6,6 +6,7 @@ and the group of each.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,17 @@ def run(spec: EvaluateSpec, folder: Path) -> EvaluateResult:
     groups = {group: [frame for name in files for frame in frames[name]] for group, files in spec.tests.items()}
     groups = {group: members for group, members in groups.items() if members}
     everything = [frame for members in groups.values() for frame in members]
+    ends = np.cumsum([0, *map(len, groups.values())]).tolist()
     errors = []
     for file in spec.ensembles:
         ensemble = Ensemble.load(folder / file)
-        errors.append({group: force_errors(ensemble, members)["summary"] for group, members in groups.items()})
-        last = force_errors(ensemble, everything)
-        errors[-1]["all"] = last["summary"]
+        predictions = ensemble.predict(everything)
+        summaries = {
+            group: force_errors(ensemble, groups[group], predictions[start:stop])["summary"]
+            for group, (start, stop) in zip(groups, pairwise(ends), strict=True)
+        }
+        last = force_errors(ensemble, everything, predictions)
+        errors.append({**summaries, "all": last["summary"]})
     np.savez(
         folder / "evaluation.npz",
         **{name: last[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement")},

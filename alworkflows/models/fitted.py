@@ -52,10 +52,13 @@ def ensemble_of(groups: Sequence[FittedGroup], frames: int, sample: Sequence[Ato
     first = 0
     for group in groups:
         own = {"class": group.class_name, "members": len(group.models), **group.report}
-        if "held_out_rmse" not in own and chosen:
+        if "held_out_rmse" not in own:
             members = slice(first, first + len(group.models))
-            errors = [p.members[members] - labels(atoms).forces for p, atoms in zip(predictions, chosen, strict=True)]
-            own["held_out_rmse"] = float(np.sqrt(np.mean(np.concatenate([error.ravel() for error in errors]) ** 2)))
+            known = [(p.members[members], labels(atoms).forces) for p, atoms in zip(predictions, chosen, strict=True)]
+            # a fit to energies alone needs no forces of its frames
+            errors = [(predicted - forces).ravel() for predicted, forces in known if forces is not None]
+            if errors:
+                own["held_out_rmse"] = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
         first += len(group.models)
         reports.append(own)
     fitted = [own for group, own in zip(groups, reports, strict=True) if "held_out_frames" in group.report] or reports

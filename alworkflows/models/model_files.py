@@ -57,6 +57,13 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
         If the file is missing, corrupt, not ours, of a newer version, or of a class that is not known.
     """
     header, arrays = _upgraded(*_read(path), str(path))
+    try:
+        return _unpacked(header, arrays, path), header["report"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a sound model file: its header lacks, or has in another form, {error}") from error
+
+
+def _unpacked(header: dict[str, Any], arrays: Arrays, path: str | os.PathLike[str]) -> list[Model]:
     models: list[Model] = []
     species = tuple(header["species"])
     for number, group in enumerate(header["groups"]):
@@ -70,7 +77,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
         for member in range(group["members"]):
             part = {name: array[member] for name, array in own.items()}
             models.append(MODELS[group["class"]].model.unpack(group["model"], part, species, str(path)))
-    return models, header["report"]
+    return models
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
@@ -94,7 +101,10 @@ def _upgraded(header: dict[str, Any], arrays: Arrays, where: str) -> tuple[dict[
         newer = "; it was written by a newer program" if version > VERSION else ""
         raise InputError(f"{where}: model format version {version}, but this program knows {known}{newer}")
     while version < VERSION:
-        header, arrays = UPGRADES[version](header, arrays)
+        try:
+            header, arrays = UPGRADES[version](header, arrays)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{where}: not a sound model file of version {version}: it lacks {error}") from error
         version += 1
     return header, arrays
 

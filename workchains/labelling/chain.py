@@ -116,15 +116,20 @@ class LabelWorkChain(SharingWorkChain):
     # ------------------------------------------------------------------------------------------------------------- the queue
 
     def has_work(self) -> bool:
-        """Something waits, runs, or is made elsewhere; once asked to stop, what waits is let go of."""
-        if is_stopping(self.node) and (self.ctx.waiting or self.ctx.deferred):
-            let_go = [index for task in self.ctx.waiting.values() for index in task["indices"]] + list(self.ctx.deferred)
-            self.log_failures("queue", None, [self.failure(int(index), "cancelled", "not begun: cancelled") for index in let_go])
-            self.ctx.waiting, self.ctx.deferred = {}, {}
+        """Something waits, runs, or is made elsewhere."""
         return bool(self.ctx.waiting or self.ctx.running or self.ctx.deferred)
+
+    def let_go(self) -> None:
+        """Begin nothing of what waits, here or for others, once asked to stop."""
+        if is_stopping(self.node) and (self.ctx.waiting or self.ctx.deferred):
+            indices = [index for task in self.ctx.waiting.values() for index in task["indices"]] + list(self.ctx.deferred)
+            failures = [self.failure(int(index), "cancelled", "not begun: cancelled") for index in indices]
+            self.log_failures("queue", None, failures)
+            self.ctx.waiting, self.ctx.deferred = {}, {}
 
     def run_jobs(self) -> ToContext:
         """Submit what fits; go on when the first job ends."""
+        self.let_go()
         elsewhere = {pk for pks in self.ctx.deferred.values() for pk in pks}
         awaited = self.submit_some(self.inputs.code.computer, list(self.ctx.waiting), self.make, self.ctx.running, elsewhere)
         for key in [key for key in self.ctx.waiting if key in self.ctx.running]:

@@ -17,32 +17,27 @@ from workchains.loop.approval import was_approved
 from workchains.loop.budget import most_labels, what_is_used_up
 from workchains.loop.given import GIVEN, GivenDataWorkChain
 from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
-from workchains.loop.late import LATE, labelling_of
+from workchains.loop.late_batches import LateBatches
 from workchains.loop.ports import declare
 from workchains.loop.products import OF_GIVEN, PRODUCTS
-from workchains.loop.state import CampaignStateWorkChain
-from workchains.loop.uses import late_labels, output_of
 from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
-from workchains.processes.naming import link_key, numbered
+from workchains.processes.naming import link_key
 from workchains.processes.queueing import is_stopping, load_process
-from workchains.provenance.labels import labelled_parts
 from workchains.provenance.places import LABEL_EARLY, SAMPLE_AHEAD
-from workchains.steps.select import TEST, TRAIN
 from workchains.steps.structures import build_structures
 
 __all__ = ["ActiveLearningWorkChain"]
 
 
-class ActiveLearningWorkChain(CampaignStateWorkChain):
+class ActiveLearningWorkChain(LateBatches):
     """Iterations of stage after stage, until each ensemble agrees on what its sampler visits; then the last judgement.
 
     The campaign keeps the stages, the budget and late labels; an iteration does the rest. What a run has is attached as it comes,
     so one that stops - for whatever reason - hands over all it has, and another one can go on from there: see
     :mod:`workchains.loop.resuming`.
 
-    Its context also holds ``late`` (UUIDs of the iterations whose labelling goes on after them, by their keys), ``unused``
-    (whether labels came after the last fit), and ``ahead`` (sampling that was begun before its turn).
+    Its context also holds ``ahead`` (sampling that was begun before its turn).
     """
 
     @classmethod
@@ -108,7 +103,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
     def setup(self) -> None:
         """Start with nothing, or with what the campaign had that this one goes on from; build the structures."""
         self.begin_state()
-        self.ctx.late, self.ctx.late_batches, self.ctx.unused, self.ctx.ahead = {}, 0, False, None
+        self.ctx.late, self.ctx.late_batches, self.ctx.ahead = {}, 0, None
         if "resumed" in self.inputs:
             self.take_over()
         campaign = self.campaign
@@ -152,19 +147,26 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
     # ------------------------------------------------------------------------------------------------ may it go on
 
     def take_stock(self) -> None:
-        """End the campaign if a person asked to begin nothing new, or if its budget or its time is used up."""
+        """Take what came late; end the campaign if it was asked to begin nothing new, or if its budget or time is used up."""
+        self.collect_late()
         if self.ctx.failure is not None or self.ctx.stage >= len(self.campaign.stages):
             return
         stage, budget = self.campaign.stages[self.ctx.stage].name, self.campaign.budget
         if is_stopping(self.node):
             self.end_with(CampaignStatus.STOPPED, labels=self.labels_paid(), stage=stage)
-        elif any(limit is not None for limit in (budget.labels, budget.core_hours, budget.hours)):
+        elif self.is_limited():
             spent = self.spent()
-            used = what_is_used_up(budget, spent)
+            used = what_is_used_up(budget, spent, self.campaign.selection.core_hours)
             if used is not None:
                 self.end_with(CampaignStatus.BUDGET_EXHAUSTED, used=used, stage=stage)
             elif budget.hours is not None and spent.hours >= budget.hours:
                 self.end_with(CampaignStatus.TIME_USED_UP, hours=f"{budget.hours:g}", labels=spent.labels, stage=stage)
+
+    def is_limited(self) -> bool:
+        """There is a limit to what may be spent."""
+        budget = self.campaign.budget
+        limits = (budget.labels, budget.core_hours, budget.hours, self.campaign.selection.core_hours)
+        return any(limit is not None for limit in limits)
 
     def should_iterate(self) -> bool:
         """There is a stage to go on with, and nothing has ended the campaign."""
@@ -190,7 +192,6 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
 
     def run_iteration(self) -> ToContext:
         """Begin the next iteration of the stage."""
-        self.collect_late()
         ahead = self.candidates_ahead()
         self.ctx.iteration += 1
         self.ctx.stage_iteration += 1
@@ -255,8 +256,6 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
             if output in ("test_batch", "transfer_batch"):
                 self.ctx.groups = {**self.ctx.groups, self.key: node.inputs.stage["name"]}
         self.remember_children(node)
-        if "ensemble" in products:
-            self.ctx.unused = False  # it was fitted to all that had come
         decision = products.get("decision")
         if decision is not None and decision["ending"] is not None:
             if decision["ending"] not in (Ending.CONVERGED, Ending.FIXED):
@@ -289,62 +288,12 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         self.ctx.failure = (node.exit_status, node.exit_message)
         self.report(f"{self.key} has ended the campaign: {node.exit_message}")
 
-    # ------------------------------------------------------------------------------------------------ labels that come late
-
-    def labelling_late(self) -> dict[str, ProcessNode]:
-        """Return the labelling steps that went on after their iterations, by the key of the iteration."""
-        steps = {key: labelling_of(load_process(uuid)) for key, uuid in self.ctx.late.items()}
-        return {key: step for key, step in steps.items() if step is not None}
-
-    def collect_late(self) -> None:
-        """Take the late labels of steps that have come to their end, each set as a batch of its own."""
-        for name, step in self.labelling_late().items():
-            if not step.is_terminated:
-                continue
-            iteration = load_process(self.ctx.late[name])
-            self.ctx.late = {key: uuid for key, uuid in self.ctx.late.items() if key != name}
-            if "failures" in step.outputs and name not in self.ctx.products["failures"]:
-                self.hand_over_of("failures", name, step.outputs.failures)
-            place = iteration.inputs.stage
-            train = next(stage.train for stage in self.campaign.stages if stage.name == place["name"])
-            outputs = {use: output_of(use, train) for use in (TRAIN, TEST)}
-            early = {f"early_{use}": iteration.outputs[output] for use, output in outputs.items() if output in iteration.outputs}
-            parts = {f"part_{number:03d}": part for number, part in enumerate(labelled_parts(step))}
-            if sum(map(len, parts.values())) <= sum(map(len, early.values())):
-                continue
-            about = Dict({"stage": place["name"], "iteration": place["iteration"]})
-            chosen: Any = iteration.outputs.chosen
-            node = self.call_once(
-                f"{name}_late", late_labels, label="labels that came late", chosen=chosen, about=about, **early, **parts
-            )
-            self.ctx.late_batches += 1
-            key = numbered(LATE, self.ctx.late_batches)
-            for use in node.outputs:
-                labelled = node.outputs[use]
-                self.hand_over_of(PRODUCTS[outputs[use]], key, labelled)
-                if use == TEST:
-                    self.ctx.groups = {**self.ctx.groups, key: place["name"]}
-                self.report(f"{len(labelled)} late labels of {name} are there, to {use} on")
-            self.ctx.unused = True
-
-    def should_await_late(self) -> bool:
-        """Labels of earlier iterations are still being made."""
-        return any(not step.is_terminated for step in self.labelling_late().values())
-
-    def await_late(self) -> ToContext:
-        """Wait for the next of them."""
-        return self.await_first(list(self.labelling_late().values()))
-
-    def should_train_late(self) -> bool:
-        """Late labels came after the last fit: they were paid for, and shall be used."""
-        return self.ctx.unused and self.ctx.failure is None
+    # ------------------------------------------------------------------------------------------------ end
 
     def run_train_late(self) -> ToContext:
         """Fit once more, in an iteration of its own."""
         self.ctx.iteration += 1
         return self.submit_iteration(LATE_LABELS, {"labels": 0, "ask": False}, {"structures": self.ctx.structures})
-
-    # ------------------------------------------------------------------------------------------------ end
 
     def should_evaluate(self) -> bool:
         """There are ensembles, and test frames, and they are not evaluated yet."""
@@ -352,7 +301,7 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
 
     def run_evaluate(self) -> ToContext:
         """Evaluate every iteration's ensemble on the final test set."""
-        return self.run_one("evaluate", self.computer, self.make_evaluate)
+        return self.run_each(["evaluate"], self.computer, self.make_evaluate)
 
     def make_evaluate(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that evaluates."""
@@ -386,6 +335,8 @@ class ActiveLearningWorkChain(CampaignStateWorkChain):
         ensemble = self.ensemble()
         if ensemble is not None:
             self.out("ensemble", ensemble)
+        if self.ctx.failure is None and is_stopping(self.node) and self.has_unused():
+            self.end_with(CampaignStatus.STOPPED, labels=self.labels_paid(), stage=self.campaign.stages[-1].name)
         if self.ctx.failure is None and self.ctx.unconverged:
             stages = "; ".join(f"{name}: {sentence}" for name, sentence in self.ctx.unconverged.items())
             self.end_with(CampaignStatus.NOT_CONVERGED, labels=self.labels_paid(), stages=stages)

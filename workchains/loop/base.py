@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida.engine import ExitCode, ToContext
@@ -21,7 +21,7 @@ from workchains.processes.keyed import ending
 from workchains.processes.queueing import QueueingWorkChain, is_stopping
 from workchains.steps.train import TrainWorkChain
 
-__all__ = ["STEPS", "LoopWorkChain"]
+__all__ = ["STEPS", "LoopWorkChain", "jobs_in_flight"]
 
 #: steps that run jobs, each with options of its own
 STEPS = ("sample", "describe", "label", "fit", "evaluate")
@@ -116,8 +116,7 @@ class LoopWorkChain(QueueingWorkChain):
     def await_first(self, chains: list[ProcessNode]) -> ToContext:
         """Wait for the first of some labelling steps, or of their jobs, to end."""
         living = [chain for chain in chains if not chain.is_terminated]
-        jobs = [child for chain in living for child in chain.called if not child.is_terminated]
-        return ToContext(**{f"others.pk_{node.pk}": node for node in (*living, *jobs)})
+        return self.await_any([*living, *jobs_in_flight(living)])
 
     def end_with(self, status: CampaignStatus, **values: Any) -> None:
         """Remember how this ends; what is there is still handed over."""
@@ -140,8 +139,13 @@ class LoopWorkChain(QueueingWorkChain):
             self.report(f"a folder stays on the machine: {message}")
 
 
+def jobs_in_flight(chains: Iterable[ProcessNode]) -> list[ProcessNode]:
+    """Return the children of work chains that have not ended."""
+    return [child for chain in chains for child in chain.called if not child.is_terminated]
+
+
 def validate_campaign(value: Dict, _: Any) -> str | None:
-    """Refuse a campaign that the schema does not know, or that names a sampler or an engine that does not exist."""
+    """Refuse a campaign that the schema does not know, or whose engine does not exist or cannot be so."""
     try:
         settings = parse(Campaign, value.get_dict(), "campaign").label
         label_program(settings.engine)(settings).check([])

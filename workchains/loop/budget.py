@@ -31,12 +31,18 @@ def hours_since(node: ProcessNode) -> float:
     return (dt.datetime.now(tz=dt.UTC) - node.ctime).total_seconds() / 3600
 
 
-def what_is_used_up(budget: Budget, spent: Spent) -> str | None:
-    """Return in words which part of the budget is used up, None if all may go on; wall time is told apart, see the exit codes."""
+def what_is_used_up(budget: Budget, spent: Spent, each_iteration: float | None = None) -> str | None:
+    """Return in words which part of the budget is used up, None if a label more may be bought.
+
+    Wall time is told apart, see the exit codes; ``each_iteration`` as of :func:`most_labels`.
+    """
     if budget.labels is not None and spent.labels >= budget.labels:
         return f"{spent.labels} labels of {budget.labels}"
     if budget.core_hours is not None and spent.core_hours >= budget.core_hours:
         return f"{spent.core_hours:.3g} core-hours of {budget.core_hours:g}"
+    if most_labels(budget, spent, each_iteration) == 0:
+        least = [hours for hours in (budget.core_hours and budget.core_hours - spent.core_hours, each_iteration) if hours]
+        return f"a label takes {spent.per_label:.3g} core-hours, and {min(least):.3g} are left for it"
     return None
 
 

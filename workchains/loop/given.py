@@ -14,10 +14,10 @@ from workchains.data.frames import FramesData
 from workchains.loop import step_inputs as of
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
-from workchains.processes.exit_statuses import CampaignStatus
+from workchains.processes.exit_statuses import CampaignStatus, FunctionStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order
-from workchains.processes.queueing import is_stopping, load_process
+from workchains.processes.queueing import is_stopping
 from workchains.steps.train import TrainWorkChain
 
 __all__ = ["GIVEN", "GivenDataWorkChain", "divide_given"]
@@ -37,7 +37,7 @@ def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed:
     ids, total = frames.ids, len(frames)
     prints = deviation.get_array("fingerprints")
     if len(prints) != total:
-        return ExitCode(210, f"expected fingerprints of {total} frames, got {len(prints)}")
+        return ExitCode(FunctionStatus.INPUT_REFUSED.value, f"expected fingerprints of {total} frames, got {len(prints)}")
     order = np.random.default_rng(seed.value).permutation(np.argsort(np.array(ids)))
     size = {"train": 0, "test": total}.get(use, round(share * total) if total > 1 else 0)
     tests, training = np.sort(order[:size]), np.sort(order[size:])
@@ -92,11 +92,8 @@ class GivenDataWorkChain(LoopWorkChain):
 
     def run_describe(self) -> ToContext:
         """Describe each source."""
-        children = {f"{key}_describe": self.child(f"{key}_describe") for key in in_order(self.inputs.sources)}
-        running = {key: int(node.pk or 0) for key, node in children.items() if node is not None}
-        waiting = [key for key, node in children.items() if node is None]
-        living = {key: pk for key, pk in running.items() if not load_process(pk).is_terminated}
-        return self.submit_some(self.computer, waiting, self.make_describe, living)
+        keys = [f"{key}_describe" for key in in_order(self.inputs.sources)]
+        return self.run_each([key for key in keys if self.ended(key) is None], self.computer, self.make_describe)
 
     def make_describe(self, child: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes a source."""
@@ -115,7 +112,7 @@ class GivenDataWorkChain(LoopWorkChain):
         """Add each source to the data set or to the test frames."""
         for number, key in enumerate(in_order(self.inputs.sources)):
             node = self.ended(f"{key}_describe")
-            if node is None:
+            if node is None or (not node.is_finished_ok and is_stopping(self.node)):
                 return  # a person asked to begin nothing new
             if not node.is_finished_ok:
                 self.end_with(CampaignStatus.GIVEN_DATA_REFUSED, source=key, message=ending(node))

@@ -140,7 +140,7 @@ class IterationWorkChain(LabelsFrames):
 
     def run_describe(self) -> ToContext:
         """Measure what selection needs to know of each candidate."""
-        return self.run_one("describe", self.computer, self.make_describe)
+        return self.run_each(["describe"], self.computer, self.make_describe)
 
     def make_describe(self, _: str) -> tuple[type, dict[str, Any], dict[str, Any]]:
         """Return the job that describes the candidates."""
@@ -160,7 +160,8 @@ class IterationWorkChain(LabelsFrames):
         if node is None or self.ctx.failure is not None:
             return
         if not node.is_finished_ok:
-            self.end_with(CampaignStatus.DEVIATION_FAILED, stage=self.stage.name, message=ending(node))
+            if not is_stopping(self.node):
+                self.end_with(CampaignStatus.DEVIATION_FAILED, stage=self.stage.name, message=ending(node))
             return
         self.hand_over("deviation", node.outputs.deviation)
         self.tidy(node)

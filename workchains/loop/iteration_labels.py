@@ -13,7 +13,8 @@ from workchains.data.frames import FramesData
 from workchains.labelling import LabelWorkChain
 from workchains.loop import step_inputs as of
 from workchains.loop.approval import answer, estimate, put_question
-from workchains.loop.base import LoopWorkChain
+from workchains.loop.base import LoopWorkChain, jobs_in_flight
+from workchains.loop.budget import hours_since
 from workchains.loop.late import has_enough
 from workchains.loop.uses import divide_labels, output_of
 from workchains.processes.exit_statuses import CampaignStatus, LabelStatus
@@ -26,6 +27,9 @@ from workchains.steps.sample import SampleWorkChain
 from workchains.steps.select import TEST, TRAIN, ids_by_use
 
 __all__ = ["SETS", "LabelsFrames"]
+
+#: s after which a labelling step that was just begun is looked at again, to hear of its jobs
+LOOK_AGAIN = 3.0
 
 #: sets of labelled frames: the namespace of those before, and what an iteration adds
 SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
@@ -134,12 +138,18 @@ class LabelsFrames(LoopWorkChain):
         return chain is not None and not chain.is_terminated and not has_enough(chain, self.campaign.overlap)
 
     def await_labels(self) -> ToContext:
-        """Wait for the end of the next job that labels."""
-        return self.await_first([self.ctx.label])
+        """Wait for the next job that labels to end; look again before if none is in flight, or when it took too long."""
+        chain, after = self.ctx.label, self.campaign.overlap.after
+        hours = hours_since(chain)
+        times = [] if after is None else [max(3600 * (after - hours), 1.0)]
+        if not jobs_in_flight([chain]):
+            times.append(LOOK_AGAIN if 3600 * hours < 60 else 60.0)
+        self.ctx.wake_after = min(times, default=None)
+        return self.await_first([chain])
 
     def inspect_label(self) -> None:
         """Hand over the labels that are there, the failures with their reasons; which labels come later, the campaign finds."""
-        chain = self.ctx.label
+        chain, self.ctx.wake_after = self.ctx.label, None
         if not chain.is_terminated:
             self.hand_over_labels(LABEL_EARLY, labelled_parts(chain))
             there = sum(len(self.product(output) or ()) for output in SETS.values())
@@ -155,13 +165,13 @@ class LabelsFrames(LoopWorkChain):
         if is_stopping(self.node):
             return  # labels that were let go of are no failure
         to_train_on = uses.get(TRAIN, ())
-        if not to_train_on:
+        if not to_train_on and self.stage.train:
             if not chain.is_finished_ok:
-                self.report(f"labelling the frames failed: {ending(chain)}")
+                self.report(f"labelling the test frames failed: {ending(chain)}")
         elif not chain.is_finished_ok:
             status = LABELLING.get(chain.exit_status, CampaignStatus.LABELLING_FAILED)
             self.end_with(status, stage=self.stage.name, message=ending(chain))
-        elif self.product("batch") is None:
+        elif to_train_on and self.product("batch") is None:
             message = f"none of the {len(to_train_on)} frames to train on has a label, only test frames have"
             self.end_with(CampaignStatus.ALL_LABELS_FAILED, stage=self.stage.name, message=message)
 

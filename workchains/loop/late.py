@@ -15,10 +15,7 @@ from workchains.provenance.labels import labelled_parts
 from workchains.provenance.places import LABEL
 from workchains.steps.select import ids_by_use
 
-__all__ = ["LATE", "has_enough", "labelling_of"]
-
-#: what keys of late batches begin with
-LATE = "late"
+__all__ = ["has_enough", "labelling_of"]
 
 
 def has_enough(chain: ProcessNode, rule: Overlap) -> bool:

@@ -24,6 +24,7 @@ from workchains.loop.given import GIVEN
 from workchains.loop.late import labelling_of
 from workchains.loop.products import PRODUCTS, SETS
 from workchains.processes.naming import in_order, link_key, numbered
+from workchains.processes.queueing import load_process
 from workchains.provenance.places import CHOICE, told_of
 from workchains.provenance.versions import check_version, version_of
 
@@ -65,6 +66,8 @@ class Earlier:
         Of the iteration that was begun, once labels were: see :data:`~workchains.provenance.places.CHOICE`.
     iterations
         Its own iterations, by number.
+    late_batches
+        How many batches came late, those too that are not kept.
     """
 
     node: ProcessNode
@@ -73,6 +76,7 @@ class Earlier:
     decisions: list[dict[str, Any]]
     unfinished: dict[str, Data] = field(default_factory=dict)
     iterations: dict[int, ProcessNode] = field(default_factory=dict)
+    late_batches: int = 0
 
     @property
     def iteration(self) -> int:
@@ -102,10 +106,11 @@ def earlier(node: ProcessNode) -> Earlier:
     unfinished = {numbered("iteration", number) for number in own if number > last}
     # given frames that no fit has used yet are taken up anew
     given = set() if last or numbered("iteration", 0) in products["ensembles"] else _given(node)
-    kept = {
-        name: {key: nodes[key] for key in in_order(nodes) if key not in unfinished | given} for name, nodes in products.items()
-    }
-    return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own)
+    # what came late of an iteration that is done again comes again with its frames
+    late = {key: told["iteration"] for name in SETS for key, data in products[name].items() if (told := _late_of(data))}
+    left_out = unfinished | given | {key for key, iteration in late.items() if iteration > last}
+    kept = {name: {key: nodes[key] for key in in_order(nodes) if key not in left_out} for name, nodes in products.items()}
+    return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own, len(late))
 
 
 def _iterations(node: ProcessNode) -> dict[int, ProcessNode]:
@@ -282,7 +287,7 @@ def resume_builder(before: Earlier, campaign: Campaign, base: Path, code: Any, l
             "iteration": before.iteration,
             "groups": _groups(before),
             "late": _late(before),
-            "late_batches": sum(_came_late(node) for name in SETS for node in before.kept[name].values()),
+            "late_batches": before.late_batches,
             "unconverged": unconverged,
             "core_hours": record.get("core_hours", 0.0) + spent.total.core_hours,
             "per_label": spent.labels.per_label or record.get("per_label"),
@@ -299,12 +304,15 @@ def _late(before: Earlier) -> dict[str, str]:
     from workchains.provenance.labels import labelled_parts
 
     kept = {identity for name in SETS for node in before.kept[name].values() for identity in node.ids}
+    resumed = before.node.inputs.resumed.get_dict() if "resumed" in before.node.inputs else {}
+    iterations = {key: load_process(uuid) for key, uuid in resumed.get("late", {}).items()}
+    iterations.update({numbered("iteration", number): iteration for number, iteration in before.iterations.items()})
     uuids = {}
-    for number, iteration in before.iterations.items():
-        key, chain = numbered("iteration", number), labelling_of(iteration)
-        if chain is None or not any(key in before.kept[name] for name in SETS):
+    for key, iteration in iterations.items():
+        step = labelling_of(iteration)
+        if step is None or not any(key in before.kept[name] for name in SETS):
             continue
-        if not chain.is_terminated or {identity for part in labelled_parts(chain) for identity in part.ids} - kept:
+        if not step.is_terminated or {identity for part in labelled_parts(step) for identity in part.ids} - kept:
             uuids[key] = iteration.uuid
     return uuids
 
@@ -315,11 +323,14 @@ def _groups(before: Earlier) -> dict[str, str]:
     groups = {}
     for name in ("tests", "transfers"):
         for key, node in before.kept[name].items():
-            otherwise = node.creator.inputs.about["stage"] if _came_late(node) else GIVEN
-            groups[key] = stages.get(key, otherwise)
+            late = _late_of(node)
+            groups[key] = stages.get(key, late["stage"] if late else GIVEN)
     return groups
 
 
-def _came_late(node: Data) -> bool:
-    """Whether labels came after the fit that they were asked for."""
-    return node.creator is not None and node.creator.process_label == "late_labels"
+def _late_of(node: Data) -> dict[str, Any] | None:
+    """Return which ``stage`` and ``iteration`` asked for labels that came late; None for what did not."""
+    if node.creator is None or node.creator.process_label != "late_labels":
+        return None
+    about: dict[str, Any] = node.creator.inputs.about.get_dict()
+    return about

@@ -102,7 +102,7 @@ ZEROMQ = "core.zeromq"
 
 
 class AwaitsFirst(WorkChain):
-    """A work chain that goes on when the first of some processes ends.
+    """A work chain that goes on when the first of some processes ends, or after a time (``ctx.wake_after``, s; None: no time).
 
     AiiDA's waits for all that it awaits; there is no other way to be woken by the first than to let go of the rest.
     """
@@ -111,13 +111,28 @@ class AwaitsFirst(WorkChain):
     first_of: ClassVar[tuple[str, ...]] = ()
 
     def _action_awaitables(self) -> None:
-        """Listen to each awaited process once, however often it is awaited."""
+        """Listen to each awaited process once, however often it is awaited; see to it that this is woken in time."""
         heard: set[int] = self.__dict__.setdefault("_heard", set())
         for awaitable in self._awaitables:
             if awaitable.pk not in heard:
                 heard.add(awaitable.pk)
                 callback = functools.partial(self.call_soon, self._on_one_finished, awaitable.pk)
                 self.runner.call_on_process_finish(awaitable.pk, callback)
+        self.__dict__["_wait"] = wait = self.__dict__.get("_wait", 0) + 1
+        if self.ctx.get("wake_after") is not None:
+            self.runner.loop.call_later(self.ctx.wake_after, self._ring, wait)
+
+    def _ring(self, wait: int) -> None:
+        """Go on although none of :attr:`first_of` has ended, if this still waits as it did when the time was set."""
+        if not self.has_terminated() and wait == self.__dict__["_wait"]:
+            self.call_soon(self._on_time, wait)
+
+    def _on_time(self, wait: int) -> None:
+        if wait != self.__dict__["_wait"]:
+            return
+        self._awaitables = [awaitable for awaitable in self._awaitables if not awaitable.key.startswith(self.first_of)]
+        if self.state == ProcessState.WAITING and not self._awaitables:
+            self.resume()
 
     def _on_one_finished(self, pk: int) -> None:
         """Go on when all are done that are awaited together, or the first of those in :attr:`first_of`."""

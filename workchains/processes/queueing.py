@@ -9,7 +9,7 @@ workers are all on one machine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -153,25 +153,40 @@ class QueueingWorkChain(AwaitsFirst, KeyedWorkChain):
                 node.base.extras.set(MARK, {"queue": computer.uuid, "cores": needed, **about})
                 running[key] = int(node.pk or 0)
                 taken[int(node.pk or 0)] = needed
-        awaited = {f"jobs.{key}": load_node(pk) for key, pk in running.items()}
-        awaited.update({f"others.pk_{pk}": load_node(pk) for pk in others - set(running.values())})
-        return ToContext(**awaited)
+        return self.await_any(
+            [load_process(pk) for pk in others - set(running.values())],
+            {key: load_process(pk) for key, pk in running.items()},
+        )
 
-    def run_one(self, key: str, computer: Computer, make: Make) -> ToContext:
-        """Submit a single job as soon as there is a slot, and once again if it dies; to be called until :meth:`ended` has it."""
-        existing = self.child(key)
-        if existing is None or never_began(existing):
-            return self.submit_some(computer, [key], make, {})
-        decision = self.next_try(key)
-        if not decision.again:
-            return ToContext(**{f"jobs.{key}": existing})
-        self.report(f"{key}: {existing.process_label}<{existing.pk}> died: {ending(existing)}. {decision.action}")
+    def await_any(self, others: Iterable[ProcessNode], jobs: Mapping[str, ProcessNode] | None = None) -> ToContext:
+        """Wait for the first end of any of these processes; those that were awaited before are forgotten."""
+        # the context is written at each step, and a node in it read from the database again
+        for name in ("jobs", "others"):
+            self.ctx.pop(name, None)
+        named = {f"jobs.{key}": node for key, node in (jobs or {}).items()}
+        return ToContext(**named, **{f"others.pk_{node.pk}": node for node in others})
 
-        def again(key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
-            job = make(key)
-            return job and (job[0], {**job[1], "again": True}, job[2])
+    def run_each(self, keys: Iterable[str], computer: Computer, make: Make) -> ToContext:
+        """Submit single jobs as there are slots, and once again one that dies; to be called until :meth:`ended` has all."""
+        waiting: list[str] = []
+        running: dict[str, int] = {}
+        dead: set[str] = set()
+        for key in keys:
+            existing = self.child(key)
+            if existing is None or never_began(existing):
+                waiting.append(key)
+            elif not existing.is_terminated:
+                running[key] = int(existing.pk or 0)
+            elif (decision := self.next_try(key)).again:
+                self.report(f"{key}: {existing.process_label}<{existing.pk}> died: {ending(existing)}. {decision.action}")
+                waiting.append(key)
+                dead.add(key)
 
-        return self.submit_some(computer, [key], again, {})
+        def make_or_again(key: str) -> tuple[type, dict[str, Any], dict[str, Any]] | None:
+            task = make(key)
+            return (task[0], {**task[1], "again": True}, task[2]) if task and key in dead else task
+
+        return self.submit_some(computer, waiting, make_or_again, running)
 
     def ended(self, key: str) -> ProcessNode | None:
         """Return the child with this key if it has ended, and is not to be run again."""

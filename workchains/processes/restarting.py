@@ -64,14 +64,14 @@ class RestartingWorkChain(QueueingWorkChain):
         self.ctx.run_of = {run: run for run in self.ctx.waiting}
 
     def has_work(self) -> bool:
-        """Something waits or runs; once asked to begin nothing new, what waits is let go of."""
-        if self.ctx.waiting and is_stopping(self.node):
-            self.ctx.let_go += self.ctx.waiting
-            self.ctx.waiting = []
+        """Something waits or runs."""
         return bool(self.ctx.waiting or self.ctx.running)
 
     def run_jobs(self) -> ToContext:
-        """Submit what fits; go on when the first job ends."""
+        """Submit what fits; go on when the first job ends. Once asked to begin nothing new, let go of what waits."""
+        if self.ctx.waiting and is_stopping(self.node):
+            self.ctx.let_go = [*self.ctx.let_go, *self.ctx.waiting]
+            self.ctx.waiting = []
         awaited = self.submit_some(self.inputs.code.computer, self.ctx.waiting, self.make, self.ctx.running)
         self.ctx.waiting = [key for key in self.ctx.waiting if key not in self.ctx.running]
         return awaited

@@ -31,7 +31,7 @@ __all__ = [
 #: link label under which a calcfunction of a labelling step hands over labels that were there before
 REUSED = "reused"
 #: calcfunctions that only put together, or divide, what others made
-GATHER = ("gather_labels", "divide_labels", "merge_frames", "late_labels")
+GATHER = ("gather_labels", "divide_labels", "divide_given", "merge_frames", "late_labels")
 
 
 @dataclass(frozen=True)

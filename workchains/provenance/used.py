@@ -66,7 +66,7 @@ def _fits(used: dict[int, str]) -> list[Event]:
     facts_by = facts_of(links["report"] for links in outputs.values() if "report" in links)
     events = []
     for pk, link in used.items():
-        kind = "test" if link.startswith("tests") else "train"
+        kind = "train" if link.startswith("batches") else "test"  # a transfer set is never trained on either
         facts: dict[str, Any] = {"batch": link.partition("__")[2]}
         results = outputs[pk]
         if "ensemble" in results:

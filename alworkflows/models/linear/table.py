@@ -82,7 +82,7 @@ class PathTable:
 
         ``one-standard-error``: the fewest terms whose error exceeds the smallest by no more than the standard error of that
         difference over members: folds differ in difficulty, but a size that is worse is worse on most of them (Hastie,
-        Tibshirani, Friedman, "The Elements of Statistical Learning", 7.10).
+        Tibshirani, Friedman, "The Elements of Statistical Learning", 7.10). Of one member alone it is ``best``.
 
         Raises
         ------
@@ -95,8 +95,8 @@ class PathTable:
             return int(np.argmin([np.mean(list(row.errors.transfers.values())) for row in self.rows]))
         errors = np.array([[error for error in row.errors.held_out if error is not None] for row in self.rows])
         best = int(np.argmin(errors.mean(axis=1)))
-        if rule is TermsRule.BEST:
-            return best
+        if rule is TermsRule.BEST or errors.shape[1] < 2:
+            return best  # one member's error has no spread to compare with
         excess = errors - errors[best]
         spread = excess.std(axis=1, ddof=1) / np.sqrt(errors.shape[1])
         return int(np.argmax(excess.mean(axis=1) <= spread + 1e-12))

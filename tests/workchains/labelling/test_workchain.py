@@ -416,6 +416,7 @@ def test_once_asked_to_stop_nothing_new_is_begun(chain):
     made.ctx.running[key] = None
     made.node.base.extras.set(STOP, True)
     assert made.has_work()
+    made.let_go()
     assert made.ctx.waiting == {}
     end(made, key, labelled=labelled(share(made, key)), report=report())
     assert not made.has_work()

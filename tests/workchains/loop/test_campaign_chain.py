@@ -361,6 +361,14 @@ def test_an_iteration_that_stopped_as_asked_is_told_of_the_whole_campaign(starti
 # ------------------------------------------------------------------------------------------------ labels that come late
 
 
+def fitted(*batches):
+    """Return an ensemble that was fitted to some batches."""
+    ensemble = small_ensemble()
+    inputs = {f"batches__batch_{number}": batch for number, batch in enumerate(batches)}
+    store(CalcJobNode, "FitJob", inputs=inputs, outputs={"ensemble": ensemble})
+    return ensemble
+
+
 @pytest.fixture
 def late(starting, make_frames):
     """Return a campaign whose first iteration went on with six of ten labels; ``chain`` is what labels."""
@@ -375,7 +383,7 @@ def late(starting, make_frames):
     store(CalcJobNode, "LabelJob", caller=chain, key="label_000", outputs={"labelled": part})
     early = FramesData.from_frames(make_frames(6, labelled=True), {"engine": EMT})
     store(WorkChainNode, "divide_labels", caller=node, key="label_early", outputs={"train": early})
-    returned(node, chosen=chosen, batch=early)
+    returned(node, chosen=chosen, batch=early, ensemble=fitted(early))
     node.set_exit_status(0)
     node.set_process_state("finished")
     campaign.ctx.update(iteration=1, stage_iteration=1, current=node)
@@ -425,16 +433,39 @@ def test_no_label_more_is_no_batch_more(late):
 
 
 def test_late_labels_are_fitted_to_in_an_iteration_of_their_own(late, submitted):
+    from workchains.data.frames import FramesData
+
+    part = FramesData.from_frames(late.frames[6:], {"engine": EMT})
+    store(CalcJobNode, "LabelJob", caller=late.chain, key="label_001", outputs={"labelled": part})
     late.chain.set_process_state("killed")
-    late.ctx.unused = True
+    late.collect_late()
     late.run_train_late()
     ((key, chain, inputs),) = submitted
     assert (key, chain) == ("iteration_02", IterationWorkChain)
     assert inputs["stage"].get_dict() == {"name": LATE_LABELS, "iteration": 2, "stage_iteration": 1}
     assert inputs["allowance"].get_dict() == {"labels": 0, "ask": False}
-    inspected(late, 2, LATE_LABELS, outputs={"ensemble": small_ensemble(), "report": Dict({})})
+    batches = late.products("batches").values()
+    inspected(late, 2, LATE_LABELS, outputs={"ensemble": fitted(*batches), "report": Dict({})})
     assert not late.should_train_late()
     assert late.results() is None
+
+
+def test_a_stop_while_late_labels_are_fitted_to_is_told(late):
+    from workchains.data.frames import FramesData
+
+    part = FramesData.from_frames(late.frames[6:], {"engine": EMT})
+    store(CalcJobNode, "LabelJob", caller=late.chain, key="label_001", outputs={"labelled": part})
+    late.chain.set_process_state("killed")
+    late.collect_late()
+    late.node.base.extras.set(STOP, True)
+    inspected(late, 2, LATE_LABELS, status=702, message="stopped")
+    assert late.results().status == 702
+
+
+def test_labels_that_are_still_made_count_as_bought(late):
+    assert late.spent().labels == 10
+    late.chain.set_process_state("killed")
+    assert late.spent().labels == 6
 
 
 def test_late_test_frames_are_of_the_stage_they_were_drawn_in(starting, make_frames):

@@ -124,7 +124,6 @@ def late(process):
     node = iteration(process.node, 1)
     store(WorkChainNode, "LabelWorkChain", caller=node, key="label", state="running")
     process.ctx.late = {"iteration_01": node.uuid}
-    process.ctx.unused = True
 
 
 def evaluated(process):

@@ -92,7 +92,7 @@ def test_a_single_job_that_never_began_is_not_waited_for(aiida_profile_clean, st
     chain = instantiate_process(get_manager().get_runner(), QueueingWorkChain)
     store_process(CalcJobNode, "Job", caller=chain.node, key="job", state="created")
     monkeypatch.setattr(chain, "submit_some", lambda computer, waiting, make, running: waiting)
-    assert chain.run_one("job", None, None) == ["job"]
+    assert chain.run_each(["job"], None, None) == ["job"]
 
 
 def test_what_was_buried_is_no_step_of_a_campaign(chain, submitted, store_process):
