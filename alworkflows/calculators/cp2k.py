@@ -192,12 +192,12 @@ def _data(file: str) -> Path | None:
 @functools.cache
 def _names(path: Path, symbol: str) -> frozenset[str]:
     """Return the names under which a data file has something for a species: lines of symbol and names."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in path.read_text().splitlines():
         words = line.split()
         if len(words) > 1 and words[0] == symbol:
-            found.update(words[1:])
-    return frozenset(found)
+            names.update(words[1:])
+    return frozenset(names)
 
 
 @functools.cache

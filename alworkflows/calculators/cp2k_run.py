@@ -85,12 +85,12 @@ class Cp2kSinglePoint(Calculator):
             raise self._death(output, error) from error
         said = output.read_text(errors="replace")
         check_output(said)
-        found = self._program.results
+        results = self._program.results
         self.results = {
-            "energy": found["energy"],
-            "free_energy": found["free_energy"],
+            "energy": results["energy"],
+            "free_energy": results["free_energy"],
             "forces": forces,
-            "stress": found["stress"],
+            "stress": results["stress"],
         }
         self.converged = True
         self.end()
@@ -113,8 +113,8 @@ class Cp2kSinglePoint(Calculator):
         self.end()
         try:
             check_output(said)
-        except LabelError as found:
-            return found
+        except LabelError as reason:
+            return reason
         return LabelError(FailureKind.CRASH, f"CP2K ended without a result: {type(error).__name__} {error}".strip())
 
 

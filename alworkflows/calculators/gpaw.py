@@ -177,8 +177,8 @@ class Gpaw(CalculatorParameters):
 
 def _packaged() -> Path | None:
     """Return the folder of the data sets that come with GPAW, found without importing it."""
-    found = importlib.util.find_spec("gpaw_data")
-    return Path(found.origin).parent / "setups" if found is not None and found.origin else None
+    spec = importlib.util.find_spec("gpaw_data")
+    return Path(spec.origin).parent / "setups" if spec is not None and spec.origin else None
 
 
 def _data_folders() -> list[Path]:

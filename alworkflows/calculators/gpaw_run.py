@@ -111,9 +111,9 @@ class GpawSinglePoint(Calculator):
         self.results = {"energy": program.get_potential_energy(frame), "forces": program.get_forces(frame)}
         if frame.pbc.all():
             self.results["stress"] = program.get_stress(frame)
-        found = program.results
-        self.results["free_energy"] = float(found["free_energy"])
-        self.results["magmom"], self.results["magmoms"] = float(found["magmom"]), found["magmoms"]
+        results = program.results
+        self.results["free_energy"] = float(results["free_energy"])
+        self.results["magmom"], self.results["magmoms"] = float(results["magmom"]), results["magmoms"]
         if self.work is not None and self._before:
             self.work.notes["seconds_before"] = round(self._before, 3)
 

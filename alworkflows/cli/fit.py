@@ -134,8 +134,8 @@ def _quantities(settings: ModelSettings) -> tuple[str, ...]:
     """Return what any group is fitted to; forces where none is fitted."""
     from alworkflows.settings import LinearSettings
 
-    found = [name for group in settings.groups if isinstance(group, LinearSettings) for name in group.fit.quantities]
-    return tuple(dict.fromkeys(found or ["forces"]))
+    names = [name for group in settings.groups if isinstance(group, LinearSettings) for name in group.fit.quantities]
+    return tuple(dict.fromkeys(names or ["forces"]))
 
 
 def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> None:
@@ -163,7 +163,7 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
         click.echo(f"all members disagree by {apart:.4f} eV/A (median) on frames that some have not seen")
 
 
-def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder: Path) -> list[str]:
+def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
@@ -173,9 +173,9 @@ def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder
         if "path" in group:
             written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
             save(plot_path(*path_rows(group)), folder / written[-1])
-    if found is not None:
+    if errors is not None:
         written.append("parity.png")
-        arrays = (found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+        arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
         save(plot_parity(*arrays), folder / "parity.png")
     return [str(folder / name) for name in written]
 

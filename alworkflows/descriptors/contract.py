@@ -147,10 +147,10 @@ class Descriptors(ABC):
             raise InputError("strain: expected none, as the frame is not periodic along all three directions")
         xx, yy, zz, yz, xz, xy = strains.reshape(-1, 6).T * np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])[:, None]
         matrices = np.moveaxis(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]), 2, 0)
-        found = self._push(
+        changes = self._push(
             atoms, np.ascontiguousarray(moves.reshape(_members(moves), *moves.shape[-2:])), np.ascontiguousarray(matrices)
         )
-        return found if moves.ndim == 3 else found[0]
+        return changes if moves.ndim == 3 else changes[0]
 
     def kinds(self, atoms: Atoms) -> np.ndarray:
         """Return the index of each atom's species, (N,); another species is an InputError."""

@@ -74,8 +74,8 @@ def ensemble_of(groups: Sequence[FittedGroup], frames: int, sample: Sequence[Ato
 
 def _left_out(groups: Sequence[FittedGroup]) -> list[Atoms]:
     """Return frames that members of any group left out, each once, and no more than one group keeps."""
-    found = {frame_id(atoms): atoms for group in groups for atoms in group.left_out}
-    return list(found.values())[:SAMPLE]
+    by_id = {frame_id(atoms): atoms for group in groups for atoms in group.left_out}
+    return list(by_id.values())[:SAMPLE]
 
 
 def _together(reports: Sequence[dict[str, Any]]) -> float | None:

@@ -218,12 +218,12 @@ class Refitter:
         sums = Sums(self._groups[: settings.members], total)
         if sum(part.frames > 0 for part in sums.held) < 2:
             raise InputError(f"expected labels enough that two members leave some out, got {total.frames}: start with more")
-        found = regression(sums, settings.fit, lambda message: None)
+        models = regression(sums, settings.fit, lambda message: None)
         if settings.fit.terms is not None:
-            return PoolModel(found.with_terms(settings.fit.terms).weights)
+            return PoolModel(models.with_terms(settings.fit.terms).weights)
         if settings.fit.alpha is not None:
-            return PoolModel(found.at(settings.fit.alpha).weights)
-        candidates = [found.at(alpha) for alpha in found.alphas]
+            return PoolModel(models.at(settings.fit.alpha).weights)
+        candidates = [models.at(alpha) for alpha in models.alphas]
         rows = [PathRow(each.alpha, each.terms, _held_out(sums, each.weights), None) for each in candidates]
         return PoolModel(candidates[PathTable(rows).choose(settings.fit.rule)].weights)
 
@@ -231,8 +231,8 @@ class Refitter:
 def _held_out(sums: Sums, weights: np.ndarray) -> Errors:
     """Return the errors of members on what each left out."""
     none = np.zeros(len(sums.total.nn))
-    found = []
+    member_errors = []
     for held, row in zip(sums.held, weights, strict=True):
         support = np.flatnonzero(row)
-        found.append(held.restricted(support).error(row[support], none))
-    return Errors(0.0, found, {}, {})
+        member_errors.append(held.restricted(support).error(row[support], none))
+    return Errors(0.0, member_errors, {}, {})

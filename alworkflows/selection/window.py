@@ -230,7 +230,7 @@ def _plain(levels: TrustLevels, reference: float | None) -> tuple[LevelKind, flo
 def _record(
     calibration: Calibration | None,
     scope: str,
-    found: Quality,
+    quality: Quality,
     batches: Sequence[TestBatch],
     window: tuple[float, float],
     coverage: float,
@@ -246,12 +246,12 @@ def _record(
     return {
         "n": 0 if calibration is None else calibration.n,
         "scope": scope,
-        "rank_correlation": found.rank_correlation,
-        "coverage": found.coverage,
-        "coverage_n": found.coverage_n,
-        "checked_on": found.checked_on,
+        "rank_correlation": quality.rank_correlation,
+        "coverage": quality.coverage,
+        "coverage_n": quality.coverage_n,
+        "checked_on": quality.checked_on,
         "stated_coverage": coverage,
-        "factor": found.factor,
+        "factor": quality.factor,
         "points": {
             "disagreement": _short(disagreement[sound]),
             "error": _short(error[sound]),
@@ -262,7 +262,7 @@ def _record(
             "expected": _short(at if calibration is None else calibration.expected(at)),
             "bound": _short(at if calibration is None else calibration.bound(at)),
         },
-        "sentence": describe(calibration, found),
+        "sentence": describe(calibration, quality),
     }
 
 

@@ -80,13 +80,13 @@ def _translations(bulk: Atoms) -> np.ndarray:
     fractional = bulk.get_scaled_positions()
     rarest = min(np.unique(bulk.numbers), key=lambda number: int(np.sum(bulk.numbers == number)))
     anchors = fractional[bulk.numbers == rarest]
-    found = []
+    translations = []
     for shift in anchors - anchors[0]:
         delta = (fractional + shift)[:, None] - fractional[None]
         near = np.linalg.norm((delta - np.round(delta)) @ np.asarray(bulk.cell), axis=2) < _SAME
         if np.all((near & (bulk.numbers[:, None] == bulk.numbers[None])).any(axis=1)):
-            found.append(shift % 1.0)
-    return np.array(found)
+            translations.append(shift % 1.0)
+    return np.array(translations)
 
 
 def _surface_lattice(bulk: Atoms, miller: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -194,15 +194,15 @@ class Plip(Descriptors):
         """What each column is, (P,)."""
         species = self.species
         pairs = [(s, t) for index, s in enumerate(species) for t in species[index:]]
-        found, function = [], 0
+        terms, function = [], 0
         for shape in self.shapes:
             blocks: list[tuple[str, tuple[str, ...], int | None]] = [("2B", pair, None) for pair in pairs]
             blocks += [("3B", (c, *pair), int(l)) for c in species for pair in pairs for l in shape.l]  # noqa: E741
             blocks += [("NB", (c, s), int(m)) for c in species for s in species for m in shape.m]
             functions = self.radial[function : function + shape.radial]
-            found += [Term(body, which, each, power) for body, which, power in blocks for each in functions]
+            terms += [Term(body, which, each, power) for body, which, power in blocks for each in functions]
             function += shape.radial
-        return found
+        return terms
 
     @cached_property
     def names(self) -> list[str]:

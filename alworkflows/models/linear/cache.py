@@ -102,14 +102,14 @@ class Cache:
 
     def _make_room(self, newest: str, instead_of: str | None) -> None:
         """Remove what was used least recently until all fits, the newest last."""
-        found = []
+        files = []
         for file in self.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):  # another process may have removed it
                 state = file.stat()
                 rank = {newest: 1, instead_of: -1}.get(file.name.removesuffix(SUFFIX), 0)
-                found.append((rank, state.st_mtime, state.st_size, file))
-        excess = sum(size for _, _, size, _ in found) - self.limit
-        for _, _, size, file in sorted(found):
+                files.append((rank, state.st_mtime, state.st_size, file))
+        excess = sum(size for _, _, size, _ in files) - self.limit
+        for _, _, size, file in sorted(files):
             if excess <= 0:
                 return
             with contextlib.suppress(OSError):

@@ -154,10 +154,10 @@ class Fit:
         """Return sums over the forces of a set to judge on, each counted once."""
         fit = FitSettings(quantities=("forces",))
         checked = Checked(Batches(source, where), ("forces",))
-        found = self._sum(checked, fit, lambda atoms: 0, 1, {"set": True})[0]
+        sums = self._sum(checked, fit, lambda atoms: 0, 1, {"set": True})[0]
         if not checked.frames:
             raise InputError(f"{where}: expected at least one frame, got none")
-        return found
+        return sums
 
     def _sum(
         self, batches: Batches, fit: FitSettings, group: Callable[[Atoms], int], groups: int, more: dict[str, Any]
