@@ -151,8 +151,8 @@ def compare_compiled(descriptors, atoms, reference, fast):
         print("compiled double sum: numba is not installed")
         return
     body = np.array([term.body == "3B" for term in descriptors.terms])
-    found = compiled_three_body(descriptors, atoms, three)  # compiles
-    difference = np.abs(found - reference)[:, body].max() / np.abs(reference[:, body]).max()
+    values = compiled_three_body(descriptors, atoms, three)  # compiles
+    difference = np.abs(values - reference)[:, body].max() / np.abs(reference[:, body]).max()
     slow = best(lambda: compiled_three_body(descriptors, atoms, three), 3)
     print(f"compiled double sum, three-body terms alone: {slow * 1e3:.0f} ms, {slow / fast:.1f} times all of the moments")
     print(f"its largest difference from the loop: {difference:.0e} of the largest row entry")

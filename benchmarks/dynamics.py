@@ -158,11 +158,11 @@ def force_times(ensemble, atoms, repeats=5):
     atoms.rattle(0.1, seed=1)
     pairs, deform = VerletList(CUTOFF, 0.6).update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
     kinds = kinds_of(atoms, SPECIES)
-    found = []
+    times = []
     for committee in (one, every.mean(), every):
         committee.follow(atoms, kinds, atoms.positions, pairs, deform)
-        found.append(best(lambda c=committee: c.follow(atoms, kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
-    return found
+        times.append(best(lambda c=committee: c.follow(atoms, kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
+    return times
 
 
 def drift(calculator, atoms, duration):
@@ -189,7 +189,7 @@ def compare(ensemble, repeat, folder, quick, work=60_000):
     """Return the times of one cell in microseconds per atom and step, by name; ``work``: atoms times steps."""
     atoms = cell(repeat)
     steps = max(4, work // len(atoms))
-    found = {f"ours, mean of {MEMBERS}": our_time(ensemble.calculator(), atoms, steps)}
+    times = {f"ours, mean of {MEMBERS}": our_time(ensemble.calculator(), atoms, steps)}
     peers = {
         "buck/coul/long, 6 A": ions(6.0),
         "buck/coul/long, 10 A": ions(10.0),
@@ -200,11 +200,11 @@ def compare(ensemble, repeat, folder, quick, work=60_000):
         peers["snap 8"] = snap(folder, 8, 55)
     for name, style in peers.items():
         slow = name.startswith(("snap", "pod"))
-        found[name] = lammps_time(style, atoms, max(2, steps // 10) if slow else steps, 2 if slow else 3)
-    found["forces alone: one member"], found["forces alone: mean"], found["forces alone: all members"] = force_times(
+        times[name] = lammps_time(style, atoms, max(2, steps // 10) if slow else steps, 2 if slow else 3)
+    times["forces alone: one member"], times["forces alone: mean"], times["forces alone: all members"] = force_times(
         ensemble, atoms
     )
-    return {name: seconds * 1e6 for name, seconds in found.items()}
+    return {name: seconds * 1e6 for name, seconds in times.items()}
 
 
 def main():

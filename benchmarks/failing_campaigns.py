@@ -42,8 +42,8 @@ def main():
     rates, text = (RATES[:1], yaml.safe_dump(tiny_campaign())) if smoke else (RATES, SMALL)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as name:
-        found = [run(Path(name) / f"{rate:g}", rate, text) for rate in rates]
-    kept, came = (sum(numbers) for numbers in zip(*found, strict=True))
+        tallies = [run(Path(name) / f"{rate:g}", rate, text) for rate in rates]
+    kept, came = (sum(numbers) for numbers in zip(*tallies, strict=True))
     last_line("failing_campaigns", kept / came, 2)
 
 

@@ -48,11 +48,11 @@ def small_set():
 
 def energy_error(ensemble, frames):
     """Return the RMS error of energies, meV an atom."""
-    found = [
+    errors = [
         (prediction.energy - labels(frame).energy) / len(frame)
         for prediction, frame in zip(ensemble.predict(frames), frames, strict=True)
     ]
-    return 1e3 * float(np.sqrt(np.mean(np.square(found))))
+    return 1e3 * float(np.sqrt(np.mean(np.square(errors))))
 
 
 def main():

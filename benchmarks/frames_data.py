@@ -54,9 +54,9 @@ def main():
         loaded, load = timed(node.get_frames)
         wanted = frames_io.frame_id(frames[len(frames) // 2])
         filters = {"attributes.ids": {"has_key": wanted}}
-        found, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
+        rows, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
         stop_daemon()
-        assert found == [[node.pk]]
+        assert rows == [[node.pk]]
         assert [frames_io.frame_id(frame) for frame in loaded] == node.ids
     atoms = sum(len(frame) for frame in frames)
     print(f"{len(frames)} frames, {atoms} atoms")

@@ -15,11 +15,11 @@ from common import arguments, last_line, tiny_campaign, with_tests
 
 def labelled_frames(node):
     """Return the frames of the campaign by output and stage."""
-    found = []
+    frames = []
     for name in ("batches", "tests"):
         for key, batch in sorted(dict(node.outputs[name]).items()):
-            found += [(name, key, frame) for frame in batch.get_frames()]
-    return found
+            frames += [(name, key, frame) for frame in batch.get_frames()]
+    return frames
 
 
 def made(folder):

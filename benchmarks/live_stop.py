@@ -57,12 +57,12 @@ def fitted(campaign, frames):
     """Return an ensemble, and the calibrated window of the surface stage; a fifth of the frames is set apart."""
     apart = len(frames) // 5
     ensemble = train([frames[apart:]], campaign.model, campaign.species, campaign.seed)[0]
-    found = force_errors(ensemble, frames[:apart])
+    by_frame = force_errors(ensemble, frames[:apart])
     names = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms")
     errors = FrameErrors(
         id=tuple(map(frame_id, frames[:apart])),
         atoms=tuple(map(len, frames[:apart])),
-        **{name: found[name].tolist() for name in names},
+        **{name: by_frame[name].tolist() for name in names},
     )
     batch = TestBatch(campaign.stages[0].name, errors)
     return ensemble, find_window(TrustLevels(), ensemble.reference_disagreement, [batch], campaign.stages[1].name)
@@ -70,13 +70,13 @@ def fitted(campaign, frames):
 
 def cpu(function, count, repeats=5):
     """Return the least CPU time of a call, s."""
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.process_time()
         for _ in range(count):
             function()
-        found.append((time.process_time() - start) / count)
-    return min(found)
+        times.append((time.process_time() - start) / count)
+    return min(times)
 
 
 def cost(ensemble, atoms, settings):

@@ -121,9 +121,9 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="name the modules")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found, processes = executed(Path(folder), 1 if given.smoke else 2)
-    everything = set().union(*found.values())
-    for where, names in found.items():
+        modules, processes = executed(Path(folder), 1 if given.smoke else 2)
+    everything = set().union(*modules.values())
+    for where, names in modules.items():
         print(f"executed in {where}: {len(names)}")
     for package in PACKAGES:
         own = sorted(name for name in everything if name.split(os.sep)[0] == package)

@@ -219,12 +219,12 @@ def _folder(machine: str | Path) -> Path:
 
 def _refuse_placeholders(files: dict[str, Any], folder: Path) -> None:
     """Say what is still to be filled in."""
-    found = [f"{name}: {key}: {text}" for name, data in files.items() for key, text in _placeholders(data)]
-    if not found:
+    unfilled = [f"{name}: {key}: {text}" for name, data in files.items() for key, text in _placeholders(data)]
+    if not unfilled:
         return
     built_in = folder.parent == BUILTIN
     how = f"; copy it first: alworkflows setup --copy {folder.name} my-cluster/" if built_in else ""
-    raise InputError(f"{folder}: {len(found)} values are yours to fill in{how}\n  " + "\n  ".join(found))
+    raise InputError(f"{folder}: {len(unfilled)} values are yours to fill in{how}\n  " + "\n  ".join(unfilled))
 
 
 def _placeholders(data: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -232,8 +232,8 @@ def _resources(words: Table, given: Table, scheduler: str, where: str) -> Table:
         raise InputError(f"{where}: parallel_env: is for SGE alone; the scheduler is {scheduler}")
     if scheduler == "core.lsf":
         return {"tot_num_mpiprocs": nodes * tasks}
-    found = {"num_machines": nodes, "num_mpiprocs_per_machine": tasks}
-    return {**found, "num_cores_per_mpiproc": cores} if "cores_per_task" in words else found
+    resources = {"num_machines": nodes, "num_mpiprocs_per_machine": tasks}
+    return {**resources, "num_cores_per_mpiproc": cores} if "cores_per_task" in words else resources
 
 
 def _lines(words: Table, options: Table, scheduler: str, where: str) -> list[str]:

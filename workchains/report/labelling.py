@@ -73,11 +73,11 @@ class Labelling:
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain JSON types."""
         names = ("total", "new", "reused", "recovered", "failed")
-        found: dict[str, Any] = {name: self.sum(name) for name in names}
+        sums: dict[str, Any] = {name: self.sum(name) for name in names}
         costs = self.costs
         known = costs is not None and len(costs.seconds) > 0
         return {
-            **found,
+            **sums,
             "kinds": dict(self.kinds),
             "examples": dict(self.examples),
             "seconds_per_label": float(costs.seconds.mean()) if known and costs is not None else None,
@@ -90,14 +90,14 @@ def labelling(node: orm.ProcessNode, records: Sequence[IterationRecord], stages:
     from workchains.machines import job_cap
     from workchains.provenance import together
 
-    found = [(record, record.labelling) for record in records if record.labelling is not None]
-    if not found:
+    tallied = [(record, record.labelling) for record in records if record.labelling is not None]
+    if not tallied:
         return None
     rows = tuple(
         LabelRow(record.number, record.stage, tally.total, tally.done, tally.reused, tally.recovered, tally.failed)
-        for record, tally in found
+        for record, tally in tallied
     )
-    whole = together([tally for _, tally in found])
+    whole = together([tally for _, tally in tallied])
     code = node.inputs.label_code if "label_code" in node.inputs else node.inputs.code if "code" in node.inputs else None
     cap = job_cap(code.computer) if code is not None else None
     return Labelling(rows, whole.kinds, whole.examples, _costs(records, stages), cap)

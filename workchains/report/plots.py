@@ -119,15 +119,15 @@ def parity(evaluation: Evaluation) -> Figure:
 def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[float, float] | None) -> Figure:
     """Disagreement against the true largest error of each test frame, with the trust levels."""
     made, (axis,) = figure(4.8, width=8.2)
-    found, truth = evaluation.disagreement, evaluation.largest_error
-    seen = (found > 0) & (truth > 0)
+    disagreement, truth = evaluation.disagreement, evaluation.largest_error
+    seen = (disagreement > 0) & (truth > 0)
     for index, name in enumerate(evaluation.groups):
         own = seen & (evaluation.group == index)
-        rank = rank_correlation(found[own], truth[own])
+        rank = rank_correlation(disagreement[own], truth[own])
         text = f"{name} ({plural(int(own.sum()), 'frame')}" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
         look = stage_style(stages.index(name))
         axis.scatter(
-            found[own],
+            disagreement[own],
             truth[own],
             s=34,
             alpha=0.75,
@@ -140,7 +140,7 @@ def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[flo
     axis.set(xscale="log", yscale="log", xlabel="disagreement of the members (eV/Å)", ylabel="largest true force error (eV/Å)")
     for side in (axis.xaxis, axis.yaxis):
         _plain_decades(side)
-    both = np.concatenate([found[seen], truth[seen]])
+    both = np.concatenate([disagreement[seen], truth[seen]])
     if len(both):
         ends = np.array([both.min() * 0.8, both.max() * 1.25])
         axis.plot(ends, ends, color=FAINT, linewidth=1, label="error = disagreement", zorder=0)

@@ -22,21 +22,21 @@ __all__ = ["calibrations", "drawn"]
 PANELS = 6
 
 
-def drawn(found: Sequence[Trust]) -> list[Trust]:
+def drawn(trusts: Sequence[Trust]) -> list[Trust]:
     """Return the iterations that get a panel: all, or the last of each stage and then the newest others."""
-    usable = [trust for trust in found if len(trust.curve["disagreement"])]
+    usable = [trust for trust in trusts if len(trust.curve["disagreement"])]
     last = {trust.stage: trust.number for trust in usable}
     wanted = sorted(usable, key=lambda trust: (trust.number != last[trust.stage], -trust.number))[:PANELS]
     return sorted(wanted, key=lambda trust: trust.number)
 
 
 @styled
-def calibrations(found: Sequence[Trust], stages: Sequence[str]) -> Figure:
+def calibrations(trusts: Sequence[Trust], stages: Sequence[str]) -> Figure:
     """Disagreement against the largest true error of each test frame, the fit, its bound, and both levels; a panel an iteration.
 
     Frames that the fit does not rest on, those of other stages where the stage has enough of its own, are faint.
     """
-    shown = drawn(found)
+    shown = drawn(trusts)
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
     made, axes = figure(3.5 * rows + 0.9, (1.0,) * columns, rows, width=10.8 if columns > 1 else 6.4)
