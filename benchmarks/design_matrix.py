@@ -177,10 +177,10 @@ def compare_products(descriptors, atoms):
 
 
 def main():
-    given = arguments(__doc__, full="go to 4096 atoms").parse_args()
-    sizes = ((2, 1, 1),) if given.smoke else (*SIZES, *LARGE) if given.full else SIZES
+    options = arguments(__doc__, full="go to 4096 atoms").parse_args()
+    sizes = ((2, 1, 1),) if options.smoke else (*SIZES, *LARGE) if options.full else SIZES
     descriptors = build(PlipSettings(), ("Zn", "O"))
-    atoms = crystal("zno-zincblende").repeat(1 if given.smoke else 2)
+    atoms = crystal("zno-zincblende").repeat(1 if options.smoke else 2)
     atoms.rattle(0.1, seed=1)
     single = threadpool_limits(1)
     slow = time.perf_counter()

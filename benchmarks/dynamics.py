@@ -208,20 +208,20 @@ def compare(ensemble, repeat, folder, quick, work=60_000):
 
 
 def main():
-    given = arguments(__doc__, full="larger cells and 50 ps for the drift (some minutes)").parse_args()
+    options = arguments(__doc__, full="larger cells and 50 ps for the drift (some minutes)").parse_args()
     console = Console(width=120)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        ensemble = fitted(400.0, 4, 20) if given.smoke else fitted()
+        ensemble = fitted(400.0, 4, 20) if options.smoke else fitted()
         counts, union = [len(member.support) for member in ensemble.members], len(ensemble.groups[0].committee.columns)
         console.print(f"{MEMBERS} members of {counts} terms, {union} in all; one thread")
-        sizes, work = ((2,), 1000) if given.smoke else ((4, 8, 16) if given.full else (4,), 60_000)
+        sizes, work = ((2,), 1000) if options.smoke else ((4, 8, 16) if options.full else (4,), 60_000)
         results = {8 * repeat**3: compare(ensemble, repeat, Path(folder), repeat > 8, work) for repeat in sizes}
         table = Table("microseconds per atom and step", *(f"{count} atoms" for count in results))
         first = next(iter(results.values()))
         for name in first:
             table.add_row(name, *(f"{times[name]:.2f}" if name in times else "-" for times in results.values()))
         console.print(table)
-        duration = 50.0 if given.smoke else 50e3 if given.full else 2e3
+        duration = 50.0 if options.smoke else 50e3 if options.full else 2e3
         slope, scatter, temperature = drift(ensemble.calculator(), cell(2), duration)
         console.print(
             f"constant energy, 64 atoms, {temperature:.0f} K, {TIMESTEP:g} fs: {slope * 1e6:+.2f} ueV an atom "

@@ -26,13 +26,13 @@ def run(folder, rate, text):
     with bench(folder, [fault]) as machine:
         start = time.perf_counter()
         pk = machine.submit(text)
-        told = machine.wait(pk)
+        ending = machine.wait(pk)
         came = {identity for identity in machine.labelled() if draw(fault["seed"], identity) >= rate}
         tried = len(set(machine.labelled()))
-        print(f"{rate:.0%} of the labels fail: exit {told['status']}, {time.perf_counter() - start:.0f} s: {told['message']}")
-        kept = f"{len(told['ids'])} kept, in {len(told['hashes'])} sets"
+        print(f"{rate:.0%} of the labels fail: exit {ending['status']}, {time.perf_counter() - start:.0f} s: {ending['message']}")
+        kept = f"{len(ending['ids'])} kept, in {len(ending['hashes'])} sets"
         print(f"  {tried} frames tried, {tried - len(came)} failed, {len(came)} labels came, {kept}")
-    return len(came & set(told["ids"])), len(came)
+    return len(came & set(ending["ids"])), len(came)
 
 
 def main():

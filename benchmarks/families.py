@@ -34,7 +34,7 @@ def small_set():
 
     from alworkflows.frames import attach_labels
 
-    made = []
+    labelled = []
     for number in range(30):
         atoms = bulk("Cu", cubic=True)
         if number % 5:
@@ -42,8 +42,8 @@ def small_set():
         else:
             atoms.set_cell(atoms.cell * (0.95 + 0.003 * number), scale_atoms=True)
         atoms.calc = EMT()
-        made.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
-    return made
+        labelled.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
+    return labelled
 
 
 def energy_error(ensemble, frames):

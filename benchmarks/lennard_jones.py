@@ -87,8 +87,8 @@ def draw(coefficients, truth, path):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("plot", nargs="?", metavar="FILE.png", help="of the coefficients")
-    given = parser.parse_args()
-    frames, truth = liquid(10 if given.smoke else 50), true_weights()
+    options = parser.parse_args()
+    frames, truth = liquid(10 if options.smoke else 50), true_weights()
     spread = np.sqrt(np.mean([(frame.get_forces() ** 2).mean() for frame in frames]))
     print(f"{len(frames)} frames of {len(frames[0])} atoms, {len(truth)} candidate functions, {np.count_nonzero(truth)} true")
     unit = TRUE["Ar-Kr"][0] / TRUE["Ar-Kr"][1]
@@ -103,8 +103,8 @@ def main():
                 f"{method:>14}: {np.count_nonzero(coefficients[method]):2d} terms, true ones missed by {100 * apart:.2g} % "
                 f"of the largest, others up to {100 * others:.2g} %, force error {error / spread:.1e} of the forces"
             )
-        if penalty == 1e-5 and given.plot:
-            draw(coefficients, truth, given.plot)
+        if penalty == 1e-5 and options.plot:
+            draw(coefficients, truth, options.plot)
     miss = {method: np.abs(weights - truth).max() for method, weights in coefficients.items()}
     last_line("lennard_jones", min(miss["ridge"], miss["lasso"]) / miss["lasso-lars"])
 

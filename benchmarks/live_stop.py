@@ -137,12 +137,12 @@ def worst(ensemble, campaign, frames):
 
 
 def main():
-    options = arguments(__doc__)
-    options.add_argument("--seeds", type=int, default=3, help="runs of each of the two slabs")
-    given = options.parse_args()
-    seeds, count, coldest = (1, 10, 6) if given.smoke else (given.seeds, ALL, COLD)
+    parser = arguments(__doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each of the two slabs")
+    options = parser.parse_args()
+    seeds, count, coldest = (1, 10, 6) if options.smoke else (options.seeds, ALL, COLD)
     console = Console(width=150)
-    campaign = resolve("zno", "quick", SMOKE if given.smoke else {})
+    campaign = resolve("zno", "quick", SMOKE if options.smoke else {})
     with threadpool_limits(1):
         sets = {kind: fitted(campaign, frames) for kind, frames in melt(campaign, count, coldest).items()}
         share = costs(campaign, sets["melt"][0], console)

@@ -190,7 +190,7 @@ def draw(looks, path):
 
     @styled
     def picture():
-        made, axes = figure(3.2, (1, 1, 1), width=12)
+        fig, axes = figure(3.2, (1, 1, 1), width=12)
         at = [item["iteration"] for item in looks]
         for axis, names, label in (
             (axes[0], ("each", "status", "frame", "model", "costs"), "time (s)"),
@@ -201,7 +201,7 @@ def draw(looks, path):
                 axis.plot(at, [item[name] for item in looks], marker="o", label=COLUMNS[name].rpartition(" (")[0])
             axis.set(xlabel="iterations", ylabel=label, ylim=(0, None))
             axis.legend()
-        return made
+        return fig
 
     save(picture(), path)
     print(f"plot: {path}")
@@ -212,11 +212,11 @@ def main():
     parser.add_argument("--iterations", type=int, help="[10, with --full 50]")
     parser.add_argument("--frames", type=int, help="labels of an iteration [20, with --full 200]")
     parser.add_argument("--plot", type=Path, metavar="FILE")
-    given = parser.parse_args()
-    iterations, frames = (2, 8) if given.smoke else (50, 200) if given.full else (10, 20)
-    plot = given.plot and given.plot.absolute()
+    options = parser.parse_args()
+    iterations, frames = (2, 8) if options.smoke else (50, 200) if options.full else (10, 20)
+    plot = options.plot and options.plot.absolute()
     with tempfile.TemporaryDirectory() as name:
-        looks = run(Path(name), given.iterations or iterations, given.frames or frames)
+        looks = run(Path(name), options.iterations or iterations, options.frames or frames)
     ratio = show(looks)
     if plot:
         draw(looks, plot)

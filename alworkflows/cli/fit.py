@@ -123,8 +123,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}"
     if len(settings.groups) > 1:
         click.echo(head)
-    for number, (own, group) in enumerate(zip(report["groups"], settings.groups, strict=True), start=1):
-        _print_group(f"\ngroup {number}, {own['class']}" if len(settings.groups) > 1 else head, own, group)
+    for number, (group_report, group) in enumerate(zip(report["groups"], settings.groups, strict=True), start=1):
+        _print_group(f"\ngroup {number}, {group_report['class']}" if len(settings.groups) > 1 else head, group_report, group)
     if len(settings.groups) > 1:
         _print_members(ensemble, report)
     _say_what_next(result, ensemble, frames, options["tests"], quantities)
@@ -155,7 +155,10 @@ def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> N
 def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
     """Print what each group is made of, and how far all are apart."""
     click.echo("")
-    errors = ["-" if own.get("held_out_rmse") is None else f"{own['held_out_rmse']:.4f}" for own in report["groups"]]
+    errors = [
+        "-" if group_report.get("held_out_rmse") is None else f"{group_report['held_out_rmse']:.4f}"
+        for group_report in report["groups"]
+    ]
     rows = [[group.committee.make, len(group.places), error] for group, error in zip(ensemble.groups, errors, strict=True)]
     print_table(["members", "number", "RMSE on unseen"], rows)
     apart = report["reference_disagreement"]

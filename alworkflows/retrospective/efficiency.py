@@ -229,12 +229,12 @@ def compare(
     half = len(pool) // 2
     for criterion, diversity in pairs:
         rule = name_of(criterion, diversity)
-        given = settings.model_copy(update={"criterion": criterion, "diversity": diversity})
+        selection = settings.model_copy(update={"criterion": criterion, "diversity": diversity})
         for seed in seeds:
 
-            def told(message: str, rule: str = rule, seed: int = seed) -> None:
+            def say_of_run(message: str, rule: str = rule, seed: int = seed) -> None:
                 say(f"{rule}, seed {seed}: {message}")
 
             end = max(most, half) if criterion is Criterion.RANDOM else most
-            curves.setdefault(rule, []).append(spend(pool, held, given, seed, start, step, end, told))
+            curves.setdefault(rule, []).append(spend(pool, held, selection, seed, start, step, end, say_of_run))
     return Comparison(curves, half)

@@ -97,8 +97,8 @@ class ActiveSet:
         values, symbols = self.descriptors.values(frame)[:, self.columns], np.array(frame.get_chemical_symbols())
         grades = np.full(len(frame), np.inf)
         for symbol, inverse in self.inverses.items():
-            own = symbols == symbol
-            grades[own] = np.abs(values[own] @ inverse).max(axis=1, initial=0.0)
+            mask = symbols == symbol
+            grades[mask] = np.abs(values[mask] @ inverse).max(axis=1, initial=0.0)
         return grades
 
     def grades(self, frames: Sequence[Atoms]) -> np.ndarray:

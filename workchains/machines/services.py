@@ -123,8 +123,8 @@ def check_broker(broker: str | None, config: dict[str, Any]) -> None:
     try:
         # in a thread of its own: it starts an event loop, and there may be one here
         with ThreadPoolExecutor(1) as pool:
-            given = {key.removeprefix("broker_"): value for key, value in config.items() if key != "broker_heartbeat"}
-            pool.submit(detect_rabbitmq_config, **given).result()
+            parameters = {key.removeprefix("broker_"): value for key, value in config.items() if key != "broker_heartbeat"}
+            pool.submit(detect_rabbitmq_config, **parameters).result()
     except ConnectionError as error:
         text = f"{type(error.__cause__).__name__}: {error.__cause__}"
         where = f"RabbitMQ at {host}:{port}"
@@ -149,8 +149,8 @@ def _address(computer: ComputerFile) -> str:
     host = str(config.get("host", computer.hostname))
     parts = {"user": config.get("username"), "hostname": host, "port": config.get("port")}
     if shutil.which("ssh"):
-        done = subprocess.run(["ssh", "-G", host], capture_output=True, text=True)
-        for line in done.stdout.splitlines():
+        answer = subprocess.run(["ssh", "-G", host], capture_output=True, text=True)
+        for line in answer.stdout.splitlines():
             key, _, value = line.partition(" ")
             if key == "hostname" or (key in parts and parts[key] is None):
                 parts[key] = value
@@ -169,12 +169,12 @@ def check_transport(computer: ComputerFile) -> None:
     from aiida.plugins import TransportFactory
 
     try:
-        known = TransportFactory(computer.transport).get_valid_auth_params()
+        keys = TransportFactory(computer.transport).get_valid_auth_params()
     except EntryPointError as error:
         raise InputError(f"computer.yaml: transport: AiiDA has no '{computer.transport}': {error}") from error
     for key in computer.transport_config:
-        if key not in known:
-            raise unknown(f"key for {computer.transport} (computer.yaml, transport_config)", key, known)
+        if key not in keys:
+            raise unknown(f"key for {computer.transport} (computer.yaml, transport_config)", key, keys)
 
 
 def check_connection(computer: ComputerFile) -> str:

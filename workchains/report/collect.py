@@ -109,17 +109,17 @@ def _ending(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Se
 
 def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
     """Return, in a sentence, why each stage ended."""
-    said = []
+    sentences = []
     for stage in node.inputs.campaign["stages"]:
-        own = [record for record in records if record.stage == stage["name"]]
-        if not own:
+        of_stage = [record for record in records if record.stage == stage["name"]]
+        if not of_stage:
             continue
-        share = own[-1].accurate_share
+        share = of_stage[-1].accurate_share
         if share is not None and share >= (parse(Stage, stage, "stage").convergence.accurate_share or 2.0):
-            said.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
+            sentences.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
         else:
-            said.append(f"{stage['name']} used its {plural(len(own), 'iteration')}")
-    return "Stages: " + "; ".join(said) + "." if said else ""
+            sentences.append(f"{stage['name']} used its {plural(len(of_stage), 'iteration')}")
+    return "Stages: " + "; ".join(sentences) + "." if sentences else ""
 
 
 def _versions(node: orm.ProcessNode) -> dict[str, str]:
@@ -199,10 +199,10 @@ def _iteration(record: IterationRecord) -> Iteration:
 
 def _evaluation(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Sequence[Step]) -> Evaluation | None:
     """Return the judgement on the final test set, from the job that made it."""
-    done = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
-    if not done:
+    judged_by = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
+    if not judged_by:
         return None
-    job = orm.load_node(done[-1].pk)
+    job = orm.load_node(judged_by[-1].pk)
     report, arrays = job.outputs.report.get_dict(), job.outputs.evaluation
     number_of = {record.key: record.number for record in records}
     numbers = [number_of.get(key, 0) for key in in_order(job.inputs.ensembles)]  # 0: fitted to given data

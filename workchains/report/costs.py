@@ -25,15 +25,15 @@ def costs(report: Report) -> Section:
     costs = report.costs
     if costs is None or not costs.total.jobs:
         return Section(anchor, title, missing=report.missing.get("jobs", "No job has run yet."))
-    said = ", ".join(f"{name} {significant(cost.core_hours)}" for name, cost in costs.steps.items())
-    alt = f"{significant(costs.total.core_hours)} core-hours in {plural(costs.total.jobs, 'job')}: {said}"
+    by_step = ", ".join(f"{name} {significant(cost.core_hours)}" for name, cost in costs.steps.items())
+    alt = f"{significant(costs.total.core_hours)} core-hours in {plural(costs.total.jobs, 'job')}: {by_step}"
     return Section(anchor, title, CAPTIONS["costs"], svg(bars(costs), "costs"), alt, [_steps(costs), _labels(costs)])
 
 
 @styled
 def bars(costs: Costs) -> Figure:
     """Draw the core-hours of each iteration, stacked by step; beside it the sums by step."""
-    made, (left, right) = figure(3.4, (2.2, 1))
+    fig, (left, right) = figure(3.4, (2.2, 1))
     groups = list(costs.iterations)
     names = [name for name in STEP_COLOURS if name in costs.steps] + sorted(set(costs.steps) - set(STEP_COLOURS))
     base = [0.0] * len(groups)
@@ -55,7 +55,7 @@ def bars(costs: Costs) -> Figure:
     right.margins(x=0.3)
     right.set(xlabel="core-hours in all")
     right.grid(axis="y", visible=False)
-    return made
+    return fig
 
 
 def _short(group: str) -> str:

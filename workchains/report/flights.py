@@ -49,7 +49,7 @@ def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, labelling
     from matplotlib.ticker import MaxNLocator
 
     costs = labelling.costs
-    made, axes = figure(3.6, (2.4, 1) if costs is not None else (1,))
+    fig, axes = figure(3.6, (2.4, 1) if costs is not None else (1,))
     scale, unit = unit_of_time((ended - started).total_seconds())
     axis = axes[0]
     running = [(job.start, job.end or ended) for job in jobs]
@@ -71,15 +71,17 @@ def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, labelling
     axis.legend(loc="upper left", ncols=3)
     if costs is not None:
         _times(axes[1], costs)
-    return made
+    return fig
 
 
 def _times(axis: Axes, costs: Costs) -> None:
     """Draw the seconds of each label against the atoms of its frame."""
     for stage in np.unique(costs.stage):
-        own = costs.stage == stage
+        mask = costs.stage == stage
         look = stage_style(int(stage))
-        axis.scatter(costs.atoms[own], costs.seconds[own], s=22, alpha=0.6, linewidths=0, c=look["color"], marker=look["marker"])
+        axis.scatter(
+            costs.atoms[mask], costs.seconds[mask], s=22, alpha=0.6, linewidths=0, c=look["color"], marker=look["marker"]
+        )
     axis.set_ylim(0, 1.15 * costs.seconds.max())
     # frames of one size would stand on a spine
     middle, reach = (costs.atoms.max() + costs.atoms.min()) / 2, max(np.ptp(costs.atoms), 0.2 * costs.atoms.max(), 2)

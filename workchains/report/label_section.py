@@ -25,15 +25,15 @@ def labels(report: Report) -> Section:
         tables.append(_kinds(labelling))
     if labelling.costs is not None:
         tables.append(_costs(labelling, report.stages))
-    said = (
+    summary = (
         f"{plural(labelling.sum('total'), 'frame')} to label: {labelling.sum('new')} new labels, "
         f"{labelling.sum('reused')} taken over, {labelling.sum('failed')} without a label"
     )
     jobs = [job for job in report.jobs if job.step == "label"]
     if not jobs:
-        return Section(anchor, title, said + ".", tables=tables)
+        return Section(anchor, title, summary + ".", tables=tables)
     cap = f", at most {labelling.cap} allowed over all campaigns" if labelling.cap is not None else ""
-    alt = f"{said}; {plural(len(jobs), 'job')}, at most {peak(jobs, report.ended)} in flight at once{cap}"
+    alt = f"{summary}; {plural(len(jobs), 'job')}, at most {peak(jobs, report.ended)} in flight at once{cap}"
     picture = svg(in_flight(jobs, report.started, report.ended, labelling), "labels")
     return Section(anchor, title, CAPTIONS["labels"], picture, alt, tables)
 
@@ -56,13 +56,13 @@ def _costs(labelling: Labelling, stages: tuple[str, ...]) -> Table:
     costs = labelling.costs
     assert costs is not None
     rows = []
-    for name, own in [(stage, costs.stage == index) for index, stage in enumerate(stages)] + [("all", costs.stage >= 0)]:
-        if not own.any():
+    for name, mask in [(stage, costs.stage == index) for index, stage in enumerate(stages)] + [("all", costs.stage >= 0)]:
+        if not mask.any():
             continue
-        seconds, cores = costs.seconds[own], costs.cores[own]
-        per_atom = (seconds * cores).sum() / costs.atoms[own].sum()
+        seconds, cores = costs.seconds[mask], costs.cores[mask]
+        per_atom = (seconds * cores).sum() / costs.atoms[mask].sum()
         rows.append(
-            (name, str(int(own.sum())), f"{seconds.mean():.3g}", f"{seconds.min():.3g}–{seconds.max():.3g}",
+            (name, str(int(mask.sum())), f"{seconds.mean():.3g}", f"{seconds.min():.3g}–{seconds.max():.3g}",
              f"{cores.mean():g}", f"{per_atom:.3g}", number((seconds * cores).sum() / 3600.0))
         )  # fmt: skip
     heads = ("stage", "labels", "mean time (s)", "span (s)", "cores", "core-s per atom", "core-hours")

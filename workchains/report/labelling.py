@@ -40,8 +40,8 @@ class Costs:
 
     def core_hours(self, stage: int | None = None) -> float:
         """Return those of all labels, or of a stage's."""
-        own = slice(None) if stage is None else self.stage == stage
-        return float((self.seconds * self.cores)[own].sum() / 3600.0)
+        part = slice(None) if stage is None else self.stage == stage
+        return float((self.seconds * self.cores)[part].sum() / 3600.0)
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,13 @@ class Labelling:
         names = ("total", "new", "reused", "recovered", "failed")
         sums: dict[str, Any] = {name: self.sum(name) for name in names}
         costs = self.costs
-        known = costs is not None and len(costs.seconds) > 0
+        has_times = costs is not None and len(costs.seconds) > 0
         return {
             **sums,
             "kinds": dict(self.kinds),
             "examples": dict(self.examples),
-            "seconds_per_label": float(costs.seconds.mean()) if known and costs is not None else None,
-            "core_hours": costs.core_hours() if known and costs is not None else None,
+            "seconds_per_label": float(costs.seconds.mean()) if has_times and costs is not None else None,
+            "core_hours": costs.core_hours() if has_times and costs is not None else None,
         }
 
 
@@ -112,9 +112,9 @@ def _costs(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> Costs
             if name not in record.nodes:
                 continue
             for frame in orm.load_node(record.nodes[name]).get_frames():
-                told = frame.info.get("origin", {}).get("label", {})
-                if told.get("seconds") is not None and "reused_from" not in told:
-                    rows.append((told["seconds"], told.get("cores") or 1, len(frame), stages.index(record.stage)))
+                note = frame.info.get("origin", {}).get("label", {})
+                if note.get("seconds") is not None and "reused_from" not in note:
+                    rows.append((note["seconds"], note.get("cores") or 1, len(frame), stages.index(record.stage)))
     if not rows:
         return None
     seconds, cores, atoms, stage = (np.array(column) for column in zip(*rows, strict=True))

@@ -30,7 +30,7 @@ LOOKS = (
 @styled
 def draw(replayed: Sequence[Replayed]) -> Figure:
     """Draw the candidates on the plane where their fingerprints differ most, and their disagreement as they were sampled."""
-    made, (left, right) = figure(4.4, (1, 1.3), width=11)
+    fig, (left, right) = figure(4.4, (1, 1.3), width=11)
     uses = np.concatenate([_uses(item) for item in replayed])
     points = np.concatenate([item.fingerprints for item in replayed])
     sound = np.isfinite(points).all(axis=1)
@@ -60,8 +60,8 @@ def draw(replayed: Sequence[Replayed]) -> Figure:
                     )
         start = stop
     right.set(xlabel="candidates in the order of sampling (dotted: iterations)", ylabel="disagreement (eV/Å)")
-    made.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return made
+    fig.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return fig
 
 
 def _uses(item: Replayed) -> np.ndarray:
@@ -73,6 +73,6 @@ def _uses(item: Replayed) -> np.ndarray:
 
 def _scatter(axis: Axes, x: np.ndarray, y: np.ndarray, uses: np.ndarray) -> None:
     for index, (label, colour, marker, size) in enumerate(LOOKS):
-        own = uses == index
-        axis.scatter(x[own], y[own], s=size, c=colour, marker=marker, linewidths=0, alpha=0.5 if index == 0 else 0.85,
-                     label=f"{label}: {own.sum()}")  # fmt: skip
+        mask = uses == index
+        axis.scatter(x[mask], y[mask], s=size, c=colour, marker=marker, linewidths=0, alpha=0.5 if index == 0 else 0.85,
+                     label=f"{label}: {mask.sum()}")  # fmt: skip

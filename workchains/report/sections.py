@@ -33,13 +33,13 @@ def learning(report: Report) -> Section:
     rows = [row for row in report.iterations if row.trained_on]
     if judged is not None and judged.errors:
         first, last = min(judged.errors), max(judged.errors)
-        said = []
+        sentences = []
         for name in judged.names():
             before, after = (number(judged.errors[key].get(name)) for key in (first, last))
             share = percent(judged.share(last, name))
-            said.append(f"{name}: {before} eV/Å after iteration {first}, {after} after {last} ({share} of std)")
+            sentences.append(f"{name}: {before} eV/Å after iteration {first}, {after} after {last} ({share} of std)")
         return Section(
-            anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows, report.stages), "errors"), "; ".join(said)
+            anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows, report.stages), "errors"), "; ".join(sentences)
         )
     missing = report.missing.get("evaluation", "No ensemble has been judged on the final test set yet.")
     fitted = [row for row in rows if row.test_error is not None]
@@ -165,8 +165,8 @@ def shares(report: Report) -> Section:
 
 
 def _no_insight(report: Report) -> str:
-    known = report.missing
-    return known.get("insight") or known.get("terms", "No ensemble has been fitted yet.")
+    missing = report.missing
+    return missing.get("insight") or missing.get("terms", "No ensemble has been fitted yet.")
 
 
 def pairs(report: Report) -> Section:

@@ -57,7 +57,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
     """Draw every job over wall time, coloured by step, the spans without any below; beside it the sums by step."""
     rows = lanes(jobs, ended)
     depth = max(rows, default=0) + 1
-    made, (left, right) = figure(max(3.0, 1.7 + 0.26 * depth), (2.6, 1))
+    fig, (left, right) = figure(max(3.0, 1.7 + 0.26 * depth), (2.6, 1))
     scale, unit = unit_of_time((ended - started).total_seconds())
 
     def at(moment: datetime) -> float:
@@ -97,7 +97,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
     right.margins(x=0.45)
     right.set(xlabel=f"time in jobs ({unit}), jobs in ( )")
     right.grid(axis="y", visible=False)
-    return made
+    return fig
 
 
 def _iteration_starts(jobs: Sequence[Job]) -> dict[int, datetime]:

@@ -43,12 +43,12 @@ def trust(report: Report) -> Section:
         Table("How good their calibration was", CALIBRATION, [_calibration(trust) for trust in report.trust], frozenset({1, 3})),
     ]
     caption, last = " ".join(CAPTION.split()), report.trust[-1]
-    said = f"iteration {last.number}: {last.sentence}"
+    sentence = f"iteration {last.number}: {last.sentence}"
     if not drawn(report.trust):
-        return Section(anchor, title, f"{caption} Last: {said}.", tables=tables)
+        return Section(anchor, title, f"{caption} Last: {sentence}.", tables=tables)
     alt = "; ".join(f"iteration {trust.number} ({trust.stage}): {trust.calibration['sentence']}" for trust in drawn(report.trust))
     picture = svg(calibrations(report.trust, report.stages), "trust")
-    return Section(anchor, title, f"{caption} Last, {said}.", picture, alt, tables)
+    return Section(anchor, title, f"{caption} Last, {sentence}.", picture, alt, tables)
 
 
 def _levels(trust: Trust) -> tuple[str, ...]:

@@ -185,8 +185,8 @@ def _add(work: _Work) -> None:
 
 def _processors() -> int:
     """Return the number of threads to use: ``OMP_NUM_THREADS``, else the processors that this process may run on."""
-    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, int(given)) if given.isdigit() else len(os.sched_getaffinity(0))
+    value = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, int(value)) if value.isdigit() else len(os.sched_getaffinity(0))
 
 
 def _mirror(xx: np.ndarray, width: int = 128) -> None:

@@ -46,14 +46,14 @@ class Cache:
         InputError
             If the limit is not a number of bytes.
         """
-        given = os.environ.get("ALWORKFLOWS_CACHE", "")
-        if given.lower() == "off":
+        folder = os.environ.get("ALWORKFLOWS_CACHE", "")
+        if folder.lower() == "off":
             return None
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         limit = os.environ.get("ALWORKFLOWS_CACHE_LIMIT", str(LIMIT))
         if not limit.isdigit():
             raise InputError(f"ALWORKFLOWS_CACHE_LIMIT: expected a number of bytes, got '{limit}'")
-        return cls(Path(given) if given else Path(home) / "alworkflows", int(limit))
+        return cls(Path(folder) if folder else Path(home) / "alworkflows", int(limit))
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"

@@ -231,13 +231,13 @@ class Fit:
             energies = self._reference_energies(member, weights)
             models.append(LinearModel(settings.descriptors, self.species, weights, energies, settings.baseline))
         row = self._row(candidate)
-        held = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
+        held_out = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
         report = {
             "frames": self._sums.total.frames,
             "rows": self._sums.total.rows,
             "alpha": candidate.alpha,
             "terms": candidate.terms,
-            "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held) / sum(rows for _, rows in held))),
+            "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held_out) / sum(rows for _, rows in held_out))),
             "held_out_frames": sum(part.frames for part in self._sums.held),
             "path": [each.as_dict() for each in self.path],
         }

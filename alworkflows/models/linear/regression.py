@@ -85,13 +85,13 @@ class Regression(ABC):
 
 def regression(sums: Sums, settings: FitSettings, say: Callable[[str], None]) -> Regression:
     """Return the regression that the settings name."""
-    made: dict[FitMethod, type[LassoLars] | type[Lasso] | type[Ridge] | type[LeastSquares]] = {
+    classes: dict[FitMethod, type[LassoLars] | type[Lasso] | type[Ridge] | type[LeastSquares]] = {
         FitMethod.LASSO_LARS: LassoLars,
         FitMethod.LASSO: Lasso,
         FitMethod.RIDGE: Ridge,
         FitMethod.LEAST_SQUARES: LeastSquares,
     }
-    return made[settings.method](sums, settings, say)
+    return classes[settings.method](sums, settings, say)
 
 
 class _Sparse(Regression):
