@@ -159,7 +159,7 @@ class Lasso(_Sparse):
         largest = _largest_alpha(sums)
         self._grid = _falling(largest, 1e-4 * largest, settings.rows)
         self.alphas = self._grid
-        self._found: dict[float, np.ndarray] = {}
+        self._models: dict[float, np.ndarray] = {}
         self._solve(self._grid)
         say(f"lasso: {len(self.alphas)} penalties by coordinate descent")
 
@@ -168,14 +168,14 @@ class Lasso(_Sparse):
         for member in range(len(self._sums.held)):
             xx, xy, rows = self._sums.problem(member)
             members.append(coordinate_lasso(xx, xy, np.array(alphas) * rows))
-        self._found.update({alpha: np.array(rows) for alpha, rows in zip(alphas, zip(*members, strict=True), strict=True)})
+        self._models.update({alpha: np.array(rows) for alpha, rows in zip(alphas, zip(*members, strict=True), strict=True)})
 
     def at(self, alpha: float | None) -> Candidate:
         """Return the models at a penalty; one that is not among ``alphas`` is reached from the larger ones of them."""
         wanted = float(alpha or 0.0)
-        if wanted not in self._found:
+        if wanted not in self._models:
             self._solve([*(larger for larger in self._grid if larger > wanted), wanted])
-        return self._candidate(alpha, self._found[wanted])
+        return self._candidate(alpha, self._models[wanted])
 
 
 class Ridge(Regression):
