@@ -65,9 +65,9 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'alworkflows' has no attribute '{name}'{suggest(name, _HOMES)}")
     from importlib import import_module
 
-    found = getattr(import_module(f"alworkflows.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
+    value = getattr(import_module(f"alworkflows.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:

@@ -153,14 +153,14 @@ def _explain(item: Any, model: object, data: Any) -> str:
         "model_type": "expected a mapping of keys",
         "model_attributes_type": "expected a mapping of keys",
     }.get(item["type"], item["msg"].removeprefix("Value error, ").replace("Input should be", "expected"))
-    given = item.get("input")
+    value = item.get("input")
     if item["type"] in ("literal_error", "enum"):
-        message += suggest(given, re.findall(r"'([^']+)'", context["expected"]))
-    told = item["type"] in ("missing", "union_tag_not_found") or "got " in message or message.startswith("unknown")
-    if told or (isinstance(given, dict) and item["type"] == "value_error"):
+        message += suggest(value, re.findall(r"'([^']+)'", context["expected"]))
+    names_input = item["type"] in ("missing", "union_tag_not_found") or "got " in message or message.startswith("unknown")
+    if names_input or (isinstance(value, dict) and item["type"] == "value_error"):
         shown = ""  # a check of a whole mapping says itself what it met
     else:
-        shown = f", got {'a mapping' if isinstance(given, dict) else repr(given)}"
+        shown = f", got {'a mapping' if isinstance(value, dict) else repr(value)}"
     return f"{before}{message}{shown}"
 
 
@@ -203,7 +203,7 @@ def _models_in(annotation: Any, tag: Any = None) -> Iterator[tuple[type[BaseMode
         yield from _models_in(annotation.model_fields["root"].annotation)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation, tag if isinstance(tag, str) else None
-    tags = [known.discriminator for known in getattr(annotation, "__metadata__", ()) if isinstance(known, FieldInfo)]
+    tags = [item.discriminator for item in getattr(annotation, "__metadata__", ()) if isinstance(item, FieldInfo)]
     for part in getattr(annotation, "__args__", ()):
         yield from _models_in(part, next(filter(None, tags), tag))
 

@@ -23,12 +23,12 @@ def arguments(doc, full=None):
 
 def best(function, repeats):
     """Return the least wall time of some calls, s."""
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.perf_counter()
         function()
-        found.append(time.perf_counter() - start)
-    return min(found)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def last_line(name, ratio, digits=1):

@@ -46,8 +46,8 @@ def run(folder, text, moments):
             if machine.ended(pk):
                 break
             machine.killer.kill("daemon")
-            told = machine.revive()
-            revived += [line.split("daemon: ")[1] for line in told.splitlines() if "of an earlier daemon" in line]
+            output = machine.revive()
+            revived += [line.split("daemon: ")[1] for line in output.splitlines() if "of an earlier daemon" in line]
         data = machine.wait(pk, seconds=3600)
         begun = [(job["verb"], job["content"]) for job in machine.begun()]
         return {
@@ -68,14 +68,14 @@ def main():
     parser.add_argument("--campaign", choices=("zno", "small"), default="small", help="[small]")
     parser.add_argument("--kills", type=int, default=10, help="[10]")
     parser.add_argument("--seed", type=int, default=0, help="of the moments [0]")
-    given = parser.parse_args()
+    options = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    text, kills = (campaign("tiny"), 1) if given.smoke else (campaign(given.campaign), given.kills)
+    text, kills = (campaign("tiny"), 1) if options.smoke else (campaign(options.campaign), options.kills)
     with tempfile.TemporaryDirectory() as name:
         alone = run(Path(name) / "alone", text, [])
         # as many as asked for within the time it takes when left alone, though each kill makes it longer
         longest = 2 * alone["seconds"] / (kills + 1)
-        moments = np.random.default_rng(given.seed).uniform(0, longest, size=kills)
+        moments = np.random.default_rng(options.seed).uniform(0, longest, size=kills)
         killed = run(Path(name) / "killed", text, moments)
     tell(alone, killed)
 

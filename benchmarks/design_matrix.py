@@ -151,8 +151,8 @@ def compare_compiled(descriptors, atoms, reference, fast):
         print("compiled double sum: numba is not installed")
         return
     body = np.array([term.body == "3B" for term in descriptors.terms])
-    found = compiled_three_body(descriptors, atoms, three)  # compiles
-    difference = np.abs(found - reference)[:, body].max() / np.abs(reference[:, body]).max()
+    values = compiled_three_body(descriptors, atoms, three)  # compiles
+    difference = np.abs(values - reference)[:, body].max() / np.abs(reference[:, body]).max()
     slow = best(lambda: compiled_three_body(descriptors, atoms, three), 3)
     print(f"compiled double sum, three-body terms alone: {slow * 1e3:.0f} ms, {slow / fast:.1f} times all of the moments")
     print(f"its largest difference from the loop: {difference:.0e} of the largest row entry")
@@ -177,10 +177,10 @@ def compare_products(descriptors, atoms):
 
 
 def main():
-    given = arguments(__doc__, full="go to 4096 atoms").parse_args()
-    sizes = ((2, 1, 1),) if given.smoke else (*SIZES, *LARGE) if given.full else SIZES
+    options = arguments(__doc__, full="go to 4096 atoms").parse_args()
+    sizes = ((2, 1, 1),) if options.smoke else (*SIZES, *LARGE) if options.full else SIZES
     descriptors = build(PlipSettings(), ("Zn", "O"))
-    atoms = crystal("zno-zincblende").repeat(1 if given.smoke else 2)
+    atoms = crystal("zno-zincblende").repeat(1 if options.smoke else 2)
     atoms.rattle(0.1, seed=1)
     single = threadpool_limits(1)
     slow = time.perf_counter()

@@ -158,11 +158,11 @@ def force_times(ensemble, atoms, repeats=5):
     atoms.rattle(0.1, seed=1)
     pairs, deform = VerletList(CUTOFF, 0.6).update(atoms.positions, np.asarray(atoms.cell), atoms.pbc)
     kinds = kinds_of(atoms, SPECIES)
-    found = []
+    times = []
     for committee in (one, every.mean(), every):
         committee.follow(atoms, kinds, atoms.positions, pairs, deform)
-        found.append(best(lambda c=committee: c.follow(atoms, kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
-    return found
+        times.append(best(lambda c=committee: c.follow(atoms, kinds, atoms.positions, pairs, deform), repeats) / len(atoms))
+    return times
 
 
 def drift(calculator, atoms, duration):
@@ -189,7 +189,7 @@ def compare(ensemble, repeat, folder, quick, work=60_000):
     """Return the times of one cell in microseconds per atom and step, by name; ``work``: atoms times steps."""
     atoms = cell(repeat)
     steps = max(4, work // len(atoms))
-    found = {f"ours, mean of {MEMBERS}": our_time(ensemble.calculator(), atoms, steps)}
+    times = {f"ours, mean of {MEMBERS}": our_time(ensemble.calculator(), atoms, steps)}
     peers = {
         "buck/coul/long, 6 A": ions(6.0),
         "buck/coul/long, 10 A": ions(10.0),
@@ -200,28 +200,28 @@ def compare(ensemble, repeat, folder, quick, work=60_000):
         peers["snap 8"] = snap(folder, 8, 55)
     for name, style in peers.items():
         slow = name.startswith(("snap", "pod"))
-        found[name] = lammps_time(style, atoms, max(2, steps // 10) if slow else steps, 2 if slow else 3)
-    found["forces alone: one member"], found["forces alone: mean"], found["forces alone: all members"] = force_times(
+        times[name] = lammps_time(style, atoms, max(2, steps // 10) if slow else steps, 2 if slow else 3)
+    times["forces alone: one member"], times["forces alone: mean"], times["forces alone: all members"] = force_times(
         ensemble, atoms
     )
-    return {name: seconds * 1e6 for name, seconds in found.items()}
+    return {name: seconds * 1e6 for name, seconds in times.items()}
 
 
 def main():
-    given = arguments(__doc__, full="larger cells and 50 ps for the drift (some minutes)").parse_args()
+    options = arguments(__doc__, full="larger cells and 50 ps for the drift (some minutes)").parse_args()
     console = Console(width=120)
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        ensemble = fitted(400.0, 4, 20) if given.smoke else fitted()
+        ensemble = fitted(400.0, 4, 20) if options.smoke else fitted()
         counts, union = [len(member.support) for member in ensemble.members], len(ensemble.groups[0].committee.columns)
         console.print(f"{MEMBERS} members of {counts} terms, {union} in all; one thread")
-        sizes, work = ((2,), 1000) if given.smoke else ((4, 8, 16) if given.full else (4,), 60_000)
+        sizes, work = ((2,), 1000) if options.smoke else ((4, 8, 16) if options.full else (4,), 60_000)
         results = {8 * repeat**3: compare(ensemble, repeat, Path(folder), repeat > 8, work) for repeat in sizes}
         table = Table("microseconds per atom and step", *(f"{count} atoms" for count in results))
         first = next(iter(results.values()))
         for name in first:
             table.add_row(name, *(f"{times[name]:.2f}" if name in times else "-" for times in results.values()))
         console.print(table)
-        duration = 50.0 if given.smoke else 50e3 if given.full else 2e3
+        duration = 50.0 if options.smoke else 50e3 if options.full else 2e3
         slope, scatter, temperature = drift(ensemble.calculator(), cell(2), duration)
         console.print(
             f"constant energy, 64 atoms, {temperature:.0f} K, {TIMESTEP:g} fs: {slope * 1e6:+.2f} ueV an atom "

@@ -26,13 +26,13 @@ def run(folder, rate, text):
     with bench(folder, [fault]) as machine:
         start = time.perf_counter()
         pk = machine.submit(text)
-        told = machine.wait(pk)
+        ending = machine.wait(pk)
         came = {identity for identity in machine.labelled() if draw(fault["seed"], identity) >= rate}
         tried = len(set(machine.labelled()))
-        print(f"{rate:.0%} of the labels fail: exit {told['status']}, {time.perf_counter() - start:.0f} s: {told['message']}")
-        kept = f"{len(told['ids'])} kept, in {len(told['hashes'])} sets"
+        print(f"{rate:.0%} of the labels fail: exit {ending['status']}, {time.perf_counter() - start:.0f} s: {ending['message']}")
+        kept = f"{len(ending['ids'])} kept, in {len(ending['hashes'])} sets"
         print(f"  {tried} frames tried, {tried - len(came)} failed, {len(came)} labels came, {kept}")
-    return len(came & set(told["ids"])), len(came)
+    return len(came & set(ending["ids"])), len(came)
 
 
 def main():
@@ -42,8 +42,8 @@ def main():
     rates, text = (RATES[:1], yaml.safe_dump(tiny_campaign())) if smoke else (RATES, SMALL)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as name:
-        found = [run(Path(name) / f"{rate:g}", rate, text) for rate in rates]
-    kept, came = (sum(numbers) for numbers in zip(*found, strict=True))
+        tallies = [run(Path(name) / f"{rate:g}", rate, text) for rate in rates]
+    kept, came = (sum(numbers) for numbers in zip(*tallies, strict=True))
     last_line("failing_campaigns", kept / came, 2)
 
 

@@ -35,12 +35,12 @@ HOPELESS = ("never", "truncated", "crash")
 def frames(count):
     from ase.build import bulk
 
-    made = []
+    rattled = []
     for seed in range(count):
         atoms = bulk("MgO", "rocksalt", a=4.21, cubic=True)
         atoms.rattle(0.08, seed=seed)
-        made.append(atoms[np.random.default_rng(seed).permutation(len(atoms))])
-    return made
+        rattled.append(atoms[np.random.default_rng(seed).permutation(len(atoms))])
+    return rattled
 
 
 def main():
@@ -51,9 +51,9 @@ def main():
     from workchains.machines.session import activate
 
     count, ways, each = (4, ("mixing", "crash"), 1) if arguments(__doc__).parse_args().smoke else (50, WAYS, 2)
-    given, apart = frames(count), count // (2 * len(ways))
+    configurations, apart = frames(count), count // (2 * len(ways))
     failing = {apart * index + number: way for index, way in enumerate(ways) for number in range(each)}
-    modes = {way: [given[index] for index, one in failing.items() if one == way] for way in ways}
+    modes = {way: [configurations[index] for index, one in failing.items() if one == way] for way in ways}
     sound = count - sum(way in HOPELESS for way in failing.values())
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -71,13 +71,13 @@ def main():
             os.environ.update(shell.environment)
             activate()
             upload_potcars(["Mg", "O"])
-            node, seconds = run(given)
+            node, seconds = run(configurations)
             tell(node, seconds, failing)
             last_line("failing_labels", len(node.outputs.batch) / sound, 2)
             os.chdir("/")
 
 
-def run(given):
+def run(configurations):
     from aiida.engine import submit
     from aiida.orm import Dict
 
@@ -88,21 +88,25 @@ def run(given):
 
     settings = Dict(parse(LabelSettings, SETTINGS).model_dump(mode="json"))
     start = time.perf_counter()
-    node = submit(LabelWorkChain, code=load_code(program="vasp"), frames=FramesData.from_frames(given), settings=settings)
+    node = submit(
+        LabelWorkChain, code=load_code(program="vasp"), frames=FramesData.from_frames(configurations), settings=settings
+    )
     while not node.is_terminated:
         time.sleep(1)
     return node, time.perf_counter() - start
 
 
 def tell(node, seconds, ways):
-    told = node.outputs.failures.get_dict()
+    tally = node.outputs.failures.get_dict()
     jobs = Counter(child.exit_status for child in node.called if child.process_label == "VaspWorkChain")
     count = len(node.inputs.frames)
     print(
         f"{count} frames, {len(ways)} of them failing: {seconds:.0f} s, exit {node.exit_status}, {len(node.outputs.batch)} labels"
     )
-    print(f"  work chains by exit status: {dict(sorted(jobs.items()))}; recovered {told['recovered']}, given up {told['failed']}")
-    failed = {item["index"]: item for item in told["failures"]}
+    print(
+        f"  work chains by exit status: {dict(sorted(jobs.items()))}; recovered {tally['recovered']}, given up {tally['failed']}"
+    )
+    failed = {item["index"]: item for item in tally["failures"]}
     for index, way in sorted(ways.items()):
         if index in failed:
             tries = " -> ".join(item["remedy"] or "as set" for item in failed[index]["attempts"])

@@ -34,7 +34,7 @@ def small_set():
 
     from alworkflows.frames import attach_labels
 
-    made = []
+    labelled = []
     for number in range(30):
         atoms = bulk("Cu", cubic=True)
         if number % 5:
@@ -42,17 +42,17 @@ def small_set():
         else:
             atoms.set_cell(atoms.cell * (0.95 + 0.003 * number), scale_atoms=True)
         atoms.calc = EMT()
-        made.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
-    return made
+        labelled.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()))
+    return labelled
 
 
 def energy_error(ensemble, frames):
     """Return the RMS error of energies, meV an atom."""
-    found = [
+    errors = [
         (prediction.energy - labels(frame).energy) / len(frame)
         for prediction, frame in zip(ensemble.predict(frames), frames, strict=True)
     ]
-    return 1e3 * float(np.sqrt(np.mean(np.square(found))))
+    return 1e3 * float(np.sqrt(np.mean(np.square(errors))))
 
 
 def main():

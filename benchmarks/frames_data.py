@@ -48,24 +48,24 @@ def main():
         from workchains.data.frames import FramesData
 
         _, plain = timed(lambda: np.savez(Path(folder) / "plain.npz", **frames_io.pack(frames)))
-        node, made = timed(lambda: FramesData.from_frames(frames))
-        _, stored = timed(node.store)
+        node, packing = timed(lambda: FramesData.from_frames(frames))
+        _, storing = timed(node.store)
         repository = [path for path in Path(folder).rglob("*") if path.is_file() and "container" in str(path)]
         size = sum(path.stat().st_size for path in repository)
-        loaded, load = timed(node.get_frames)
+        loaded, loading = timed(node.get_frames)
         wanted = frames_io.frame_id(frames[len(frames) // 2])
         filters = {"attributes.ids": {"has_key": wanted}}
-        found, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
+        rows, query = timed(lambda: QueryBuilder().append(FramesData, filters=filters, project="id").all())
         stop_daemon()
-        assert found == [[node.pk]]
+        assert rows == [[node.pk]]
         assert [frames_io.frame_id(frame) for frame in loaded] == node.ids
     atoms = sum(len(frame) for frame in frames)
     print(f"{len(frames)} frames, {atoms} atoms")
-    print(f"pack and describe {made * 1e3:.0f} ms, store {stored * 1e3:.0f} ms, load {load * 1e3:.0f} ms")
+    print(f"pack and describe {packing * 1e3:.0f} ms, store {storing * 1e3:.0f} ms, load {loading * 1e3:.0f} ms")
     print(f"find the node that holds a frame by its id {query * 1e3:.1f} ms")
     print(f"on disk {size / 1e6:.2f} MB ({size / atoms:.0f} bytes an atom)")
     print(f"plain file of the same arrays written in {plain * 1e3:.0f} ms")
-    last_line("frames_data", (made + stored) / plain)
+    last_line("frames_data", (packing + storing) / plain)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ from common import arguments, last_line, tiny_campaign, with_tests
 
 def labelled_frames(node):
     """Return the frames of the campaign by output and stage."""
-    found = []
+    frames = []
     for name in ("batches", "tests"):
         for key, batch in sorted(dict(node.outputs[name]).items()):
-            found += [(name, key, frame) for frame in batch.get_frames()]
-    return found
+            frames += [(name, key, frame) for frame in batch.get_frames()]
+    return frames
 
 
-def made(folder):
+def campaign_pk(folder):
     """Run a tiny campaign in this process, its frames those of zinc oxide labelled by a pair potential; return its PK."""
     with_tests()
     from aiida.engine import run_get_node
@@ -43,15 +43,15 @@ def rms(values):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("pk", nargs="?", help="of a campaign that has ended; --smoke makes one, labelled by something cheap")
-    given = parser.parse_args()
-    if given.smoke:
+    options = parser.parse_args()
+    if options.smoke:
         with tempfile.TemporaryDirectory() as folder:
-            compare(made(folder))
+            compare(campaign_pk(folder))
             os.chdir("/")
-    elif given.pk is None:
+    elif options.pk is None:
         parser.error("expected the PK of a campaign")
     else:
-        compare(given.pk)
+        compare(options.pk)
 
 
 def compare(pk):

@@ -73,33 +73,33 @@ def zno_pool(folder):
     start = time.perf_counter()
     stages = {name: {"sampler": {"snapshots": number}} for name, number in SNAPSHOTS.items()}
     campaign = resolve("zno", "balanced", {"stages": stages})
-    found = []
+    labelled = []
     for stage in campaign.stages:
         driver = None
         if stage.sampler.needs_ensemble:
             model = campaign.model.linear("the pool of frames")
-            driver = Fit(found, model, campaign.species, campaign.seed).ensemble(terms=TERMS).calculator()
-        made = []
+            driver = Fit(labelled, model, campaign.species, campaign.seed).ensemble(terms=TERMS).calculator()
+        sampled = []
         for name in stage.structures:
             atoms = build(campaign.structures[name], name)
-            sample(stage.sampler, atoms, name, campaign.seed, made.append, driver, None, None)
-        reasons = geometry_flags(made, campaign.limits(stage))
-        known = len(found)
-        label([frame for frame, reason in zip(made, reasons, strict=True) if reason is None], campaign.label, found.append)
+            sample(stage.sampler, atoms, name, campaign.seed, sampled.append, driver, None, None)
+        reasons = geometry_flags(sampled, campaign.limits(stage))
+        before = len(labelled)
+        label([frame for frame, reason in zip(sampled, reasons, strict=True) if reason is None], campaign.label, labelled.append)
         seconds = time.perf_counter() - start
-        say(f"{stage.name}: {len(found) - known} of {len(made)} frames labelled, {seconds:.0f} s since the start")
+        say(f"{stage.name}: {len(labelled) - before} of {len(sampled)} frames labelled, {seconds:.0f} s since the start")
     file.parent.mkdir(parents=True, exist_ok=True)
-    frames_io.save(file, found, {"engine": describe(campaign.label.calculator)})
-    return found
+    frames_io.save(file, labelled, {"engine": describe(campaign.label.calculator)})
+    return labelled
 
 
 def small_pool():
     """Return some labelled frames of one melting crystal, under the potential that melted it."""
-    labeller, made = LammpsCalculator(resolve_potential("zno-binks-grimes")), []
-    sample(MeltSettings(duration=300.0, snapshots=40), crystal("zno-zincblende"), "zincblende", 1, made.append)
-    for atoms in made:
+    labeller, snapshots = LammpsCalculator(resolve_potential("zno-binks-grimes")), []
+    sample(MeltSettings(duration=300.0, snapshots=40), crystal("zno-zincblende"), "zincblende", 1, snapshots.append)
+    for atoms in snapshots:
         atoms.calc = labeller
-    return [frames_io.attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()) for atoms in made]
+    return [frames_io.attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces()) for atoms in snapshots]
 
 
 def apart(frames, share, seed=0):
@@ -137,44 +137,44 @@ def main():
     parser.add_argument("--pool", type=float, help="diversity picks among this times the budget; default: as in a campaign")
     parser.add_argument("--plot")
     parser.add_argument("--json")
-    given = parser.parse_args()
+    options = parser.parse_args()
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        if given.smoke:
-            frames, given.seeds, given.start, given.step, given.most = small_pool(), 1, 10, 5, 15
-            given.set += ["fit.max_terms=5", "members=2", "folds=2"]
+        if options.smoke:
+            frames, options.seeds, options.start, options.step, options.most = small_pool(), 1, 10, 5, 15
+            options.set += ["fit.max_terms=5", "members=2", "folds=2"]
         else:
-            frames = frames_io.read(given.vasp) if given.vasp else zno_pool(given.cache or folder)
-    if given.hot:
+            frames = frames_io.read(options.vasp) if options.vasp else zno_pool(options.cache or folder)
+    if options.hot:
         frames = [frame for frame in frames if largest_force(frame) > HOT]
-    pool, held = sets(frames, 0.25, given.set)
-    defaults = SelectionSettings() if given.pool is None else SelectionSettings(pool=given.pool)
+    pool, held = sets(frames, 0.25, options.set)
+    defaults = SelectionSettings() if options.pool is None else SelectionSettings(pool=options.pool)
     default = (defaults.criterion, defaults.diversity)
-    if given.full:
+    if options.full:
         others = [(one, defaults.diversity) for one in Criterion] + [(defaults.criterion, one) for one in Diversity]
         pairs = rules([], []) + [pair for pair in dict.fromkeys([default, *others]) if pair[0] is not Criterion.RANDOM]
     else:
         pairs = rules([default[0]], [default[1]])
-    most = given.most or len(pool) // 2
-    seeds = range(1, given.seeds + 1)
-    found = compare(pool, held, pairs, defaults, seeds, given.start, given.step, most, say)
-    print_comparison(found, len(pool), len(held))
-    if given.vasp and not given.hot:
+    most = options.most or len(pool) // 2
+    seeds = range(1, options.seeds + 1)
+    comparison = compare(pool, held, pairs, defaults, seeds, options.start, options.step, most, say)
+    print_comparison(comparison, len(pool), len(held))
+    if options.vasp and not options.hot:
         hot = [index for index, frame in enumerate(held.frames) if largest_force(frame) > HOT]
         rest = [index for index in range(len(held)) if index not in hot]
         for name, some in (("hot frames", hot), ("the others (volume scans)", rest)):
             print(f"\njudged on {name} alone:")
-            print_comparison(found.evaluated_on(held, some), len(pool), len(some))
-    if given.plot:
-        save(plot_efficiency(found), Path(given.plot))
-    if given.json:
-        Path(given.json).write_text(json.dumps(found.as_dict()))
-    refits = sum(len(curve.labels) for curves in found.curves.values() for curve in curves)
+            print_comparison(comparison.evaluated_on(held, some), len(pool), len(some))
+    if options.plot:
+        save(plot_efficiency(comparison), Path(options.plot))
+    if options.json:
+        Path(options.json).write_text(json.dumps(comparison.as_dict()))
+    refits = sum(len(curve.labels) for curves in comparison.curves.values() for curve in curves)
     print(f"{refits} refits, {time.perf_counter() - began:.0f} s")
     rule, ratios = name_of(*default), {}
     for name in ("force_rmse", "force_q999"):
-        reached = found.ratio(rule, name)
-        ratios[name] = found.control(name) / most if reached is None else reached
+        reached = comparison.ratio(rule, name)
+        ratios[name] = comparison.control(name) / most if reached is None else reached
         if reached is None:
             print(f"{name}: most seeds of {rule} do not get there for good with {most} labels; the ratio is at most what is told")
     print(f"{rule}: random's labels over its own by RMSE {ratios['force_rmse']:.1f}")

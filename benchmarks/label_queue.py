@@ -41,15 +41,15 @@ def profile(folder, machine, environment=None):
 def frames(count, seed=0):
     from ase.build import bulk
 
-    made = []
+    rattled = []
     for index in range(count):
         atoms = bulk("Cu", cubic=True).repeat(2)
         atoms.rattle(0.1, seed=seed + index)
-        made.append(atoms)
-    return made
+        rattled.append(atoms)
+    return rattled
 
 
-def submit_labels(given, **settings):
+def submit_labels(configurations, **settings):
     from aiida.engine import submit
     from aiida.orm import Dict
 
@@ -57,7 +57,9 @@ def submit_labels(given, **settings):
     from workchains.labelling import LabelWorkChain
     from workchains.machines import load_code
 
-    return submit(LabelWorkChain, code=load_code(), frames=FramesData.from_frames(given), settings=Dict({**LABEL, **settings}))
+    return submit(
+        LabelWorkChain, code=load_code(), frames=FramesData.from_frames(configurations), settings=Dict({**LABEL, **settings})
+    )
 
 
 def wait(node, look=None, every=0.3, limit=3600):
@@ -74,13 +76,13 @@ def wait(node, look=None, every=0.3, limit=3600):
 
 def states(cluster):
     """Return how many jobs Slurm runs, and how many wait in it."""
-    told = cluster.run("squeue", "--noheader", "--format=%t").split()
-    return told.count("R") + told.count("CG"), told.count("PD")
+    codes = cluster.run("squeue", "--noheader", "--format=%t").split()
+    return codes.count("R") + codes.count("CG"), codes.count("PD")
 
 
 def outcome(node):
-    told = node.outputs.failures.get_dict()
-    return f"exit {node.exit_status}, {len(node.outputs.batch)} labels, {told['failed']} failed, {told['reused']} taken over"
+    tally = node.outputs.failures.get_dict()
+    return f"exit {node.exit_status}, {len(node.outputs.batch)} labels, {tally['failed']} failed, {tally['reused']} taken over"
 
 
 def capped(folder, plot):
@@ -130,8 +132,8 @@ def killed(folder):
         machine = write_machine(folder / "machine", computer={"max_jobs": 6})
         with profile(folder, machine, cluster.environment) as shell:
             node = submit_labels(frames(20))
-            known = QueryBuilder().append(CalcJobNode, project="attributes.job_id")
-            while sum(job is not None for job in known.all(flat=True)) < 4:
+            job_ids = QueryBuilder().append(CalcJobNode, project="attributes.job_id")
+            while sum(job is not None for job in job_ids.all(flat=True)) < 4:
                 time.sleep(0.2)
             daemon = psutil.Process(daemon_status().pid)
             family = [*daemon.children(recursive=True), daemon]
@@ -165,12 +167,12 @@ def plain(folder, count):
 
     with profile(folder, "laptop"):
         code = load_code()
-        given = FramesData.from_frames(frames(count)).store()
+        stored = FramesData.from_frames(frames(count)).store()
         settings, options = Dict(LABEL).store(), options_for(code.computer, "label", 32)
         start = time.perf_counter()
         jobs = []
         for index in range(count):
-            inputs = {"code": code, "frames": given, "settings": settings, "run": Dict({"indices": [index], "remedy": None})}
+            inputs = {"code": code, "frames": stored, "settings": settings, "run": Dict({"indices": [index], "remedy": None})}
             jobs.append(submit(LabelJob, **inputs, metadata={"options": options}).pk)
         while not all(load_node(pk).is_terminated for pk in jobs):
             time.sleep(0.3)
@@ -185,27 +187,27 @@ def main():
     parser = arguments(__doc__)
     parser.add_argument("--parts", default="34", help="which of the four, such as 1234 [34]")
     parser.add_argument("--plot", metavar="FILE", help="jobs in flight over time, of part 1")
-    given = parser.parse_args()
-    plot = given.plot and Path(given.plot).absolute()
+    options = parser.parse_args()
+    plot = options.plot and Path(options.plot).absolute()
     # a profile cannot be exchanged for another within a process
-    if len(given.parts) > 1:
+    if len(options.parts) > 1:
         import subprocess
 
-        for part in given.parts:
-            more = [*(["--plot", str(plot)] if plot else []), *(["--smoke"] if given.smoke else [])]
+        for part in options.parts:
+            more = [*(["--plot", str(plot)] if plot else []), *(["--smoke"] if options.smoke else [])]
             subprocess.run([sys.executable, __file__, "--parts", part, *more], check=True)
         return
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        if given.parts == "1":
+        if options.parts == "1":
             capped(folder, plot)
-        elif given.parts == "2":
+        elif options.parts == "2":
             killed(folder)
-        elif given.parts == "3":
-            chunked(folder, *((20, 10) if given.smoke else (1000, 50)))
+        elif options.parts == "3":
+            chunked(folder, *((20, 10) if options.smoke else (1000, 50)))
         else:
-            last_line("label_queue", plain(folder, 3 if given.smoke else 40), 2)
+            last_line("label_queue", plain(folder, 3 if options.smoke else 40), 2)
         os.chdir("/")
 
 

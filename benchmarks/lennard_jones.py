@@ -40,9 +40,9 @@ def liquid(count):
         timestep=2.0,
         snapshots=count,
     )
-    found, descriptors, weights = [], build(DESCRIPTORS, SPECIES), true_weights()
-    sample(settings, atoms, "liquid", 1, found.append, None, None, None)
-    return [attach_labels(frame, forces=descriptors.design(frame, stress=False).forces @ weights) for frame in found]
+    snapshots, descriptors, weights = [], build(DESCRIPTORS, SPECIES), true_weights()
+    sample(settings, atoms, "liquid", 1, snapshots.append, None, None, None)
+    return [attach_labels(frame, forces=descriptors.design(frame, stress=False).forces @ weights) for frame in snapshots]
 
 
 def true_weights():
@@ -63,15 +63,15 @@ def fitted(frames, method, alpha):
     return ensemble.members[0].weights, ensemble.report["held_out_rmse"]
 
 
-def draw(found, truth, path):
+def draw(coefficients, truth, path):
     """Coefficients of each method by sigma, the true ones ringed."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(found), figsize=(3.2 * len(found), 3.2), sharex=True, layout="constrained")
-    for axis, (method, weights) in zip(axes, found.items(), strict=True):
+    figure, axes = plt.subplots(1, len(coefficients), figsize=(3.2 * len(coefficients), 3.2), sharex=True, layout="constrained")
+    for axis, (method, weights) in zip(axes, coefficients.items(), strict=True):
         for row, pair in enumerate(TRUE):
             part = slice(row * len(SIGMAS), (row + 1) * len(SIGMAS))
             axis.plot(SIGMAS, weights[part], marker="o^s"[row], ms=4, lw=0.8, label=pair)
@@ -87,25 +87,25 @@ def draw(found, truth, path):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("plot", nargs="?", metavar="FILE.png", help="of the coefficients")
-    given = parser.parse_args()
-    frames, truth = liquid(10 if given.smoke else 50), true_weights()
+    options = parser.parse_args()
+    frames, truth = liquid(10 if options.smoke else 50), true_weights()
     spread = np.sqrt(np.mean([(frame.get_forces() ** 2).mean() for frame in frames]))
     print(f"{len(frames)} frames of {len(frames[0])} atoms, {len(truth)} candidate functions, {np.count_nonzero(truth)} true")
     unit = TRUE["Ar-Kr"][0] / TRUE["Ar-Kr"][1]
     for penalty in (1e-5, 1e-8):
         print(f"penalty {penalty:g} epsilon / sigma")
-        found = {}
+        coefficients = {}
         for method in METHODS:
-            found[method], error = fitted(frames, method, penalty * (1.0 if method == "ridge" else unit))
-            others = np.abs(found[method][truth == 0]).max() / truth.max()
-            apart = np.abs(found[method] - truth)[truth != 0].max() / truth.max()
+            coefficients[method], error = fitted(frames, method, penalty * (1.0 if method == "ridge" else unit))
+            others = np.abs(coefficients[method][truth == 0]).max() / truth.max()
+            apart = np.abs(coefficients[method] - truth)[truth != 0].max() / truth.max()
             print(
-                f"{method:>14}: {np.count_nonzero(found[method]):2d} terms, true ones missed by {100 * apart:.2g} % "
+                f"{method:>14}: {np.count_nonzero(coefficients[method]):2d} terms, true ones missed by {100 * apart:.2g} % "
                 f"of the largest, others up to {100 * others:.2g} %, force error {error / spread:.1e} of the forces"
             )
-        if penalty == 1e-5 and given.plot:
-            draw(found, truth, given.plot)
-    miss = {method: np.abs(weights - truth).max() for method, weights in found.items()}
+        if penalty == 1e-5 and options.plot:
+            draw(coefficients, truth, options.plot)
+    miss = {method: np.abs(weights - truth).max() for method, weights in coefficients.items()}
     last_line("lennard_jones", min(miss["ridge"], miss["lasso"]) / miss["lasso-lars"])
 
 

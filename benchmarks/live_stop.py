@@ -57,12 +57,12 @@ def fitted(campaign, frames):
     """Return an ensemble, and the calibrated window of the surface stage; a fifth of the frames is set apart."""
     apart = len(frames) // 5
     ensemble = train([frames[apart:]], campaign.model, campaign.species, campaign.seed)[0]
-    found = force_errors(ensemble, frames[:apart])
+    by_frame = force_errors(ensemble, frames[:apart])
     names = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms")
     errors = FrameErrors(
         id=tuple(map(frame_id, frames[:apart])),
         atoms=tuple(map(len, frames[:apart])),
-        **{name: found[name].tolist() for name in names},
+        **{name: by_frame[name].tolist() for name in names},
     )
     batch = TestBatch(campaign.stages[0].name, errors)
     return ensemble, find_window(TrustLevels(), ensemble.reference_disagreement, [batch], campaign.stages[1].name)
@@ -70,13 +70,13 @@ def fitted(campaign, frames):
 
 def cpu(function, count, repeats=5):
     """Return the least CPU time of a call, s."""
-    found = []
+    times = []
     for _ in range(repeats):
         start = time.process_time()
         for _ in range(count):
             function()
-        found.append((time.process_time() - start) / count)
-    return min(found)
+        times.append((time.process_time() - start) / count)
+    return min(times)
 
 
 def cost(ensemble, atoms, settings):
@@ -137,12 +137,12 @@ def worst(ensemble, campaign, frames):
 
 
 def main():
-    options = arguments(__doc__)
-    options.add_argument("--seeds", type=int, default=3, help="runs of each of the two slabs")
-    given = options.parse_args()
-    seeds, count, coldest = (1, 10, 6) if given.smoke else (given.seeds, ALL, COLD)
+    parser = arguments(__doc__)
+    parser.add_argument("--seeds", type=int, default=3, help="runs of each of the two slabs")
+    options = parser.parse_args()
+    seeds, count, coldest = (1, 10, 6) if options.smoke else (options.seeds, ALL, COLD)
     console = Console(width=150)
-    campaign = resolve("zno", "quick", SMOKE if given.smoke else {})
+    campaign = resolve("zno", "quick", SMOKE if options.smoke else {})
     with threadpool_limits(1):
         sets = {kind: fitted(campaign, frames) for kind, frames in melt(campaign, count, coldest).items()}
         share = costs(campaign, sets["melt"][0], console)

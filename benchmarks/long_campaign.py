@@ -106,7 +106,7 @@ def look(node, number):
     record = next(item for item in provenance.iterations(node) if item.number == number)
     batch, ensemble = (orm.load_node(record.nodes[name]) for name in ("batch", "ensemble"))
     idle = provenance.idle_share(node)
-    found = {
+    figures = {
         "iteration": number,
         "idle": idle.total - idle.running,
         "parts": idle.parts,
@@ -121,9 +121,9 @@ def look(node, number):
         "costs": timed(lambda: provenance.costs(node)),
     }
     print(
-        f"  after {number}: " + ", ".join(f"{name} {value:.4g}" for name, value in found.items() if name != "parts"), flush=True
+        f"  after {number}: " + ", ".join(f"{name} {value:.4g}" for name, value in figures.items() if name != "parts"), flush=True
     )
-    return found
+    return figures
 
 
 def run(folder, iterations, frames):
@@ -144,19 +144,19 @@ def run(folder, iterations, frames):
         os.chdir(folder)
         activate()
         pk = json.loads(shell("launch", "long.yaml", "--json"))["pk"]
-        node, found = load_node(pk), []
+        node, looks = load_node(pk), []
         marks = sorted({max(round(iterations * part / LOOKS), 1) for part in range(1, LOOKS + 1)})
         while not node.is_terminated:
             done = finished(node)
             if marks and done >= marks[0]:
-                found.append(look(node, marks[0]))
+                looks.append(look(node, marks[0]))
                 marks = [mark for mark in marks if mark > done]
             time.sleep(2)
-        found += [look(node, mark) for mark in marks[-1:] if finished(node) >= mark]
+        looks += [look(node, mark) for mark in marks[-1:] if finished(node) >= mark]
         print(f"campaign {pk}: exit {node.exit_status} {node.exit_message or ''}, {finished(node)} iterations")
         print(shell("costs", pk))
         os.chdir("/")
-    return found
+    return looks
 
 
 def finished(node):
@@ -169,39 +169,39 @@ def finished(node):
     return query.count()
 
 
-def show(found):
+def show(looks):
     """Print the table, and return the growth of an iteration."""
     before = {"iteration": 0, "idle": 0.0}
     rows = []
-    for item in found:
+    for item in looks:
         item["each"] = (item["idle"] - before["idle"]) / (item["iteration"] - before["iteration"])
         rows.append([f"{item[name]:.3g}" if isinstance(item[name], float) else str(item[name]) for name in COLUMNS])
         before = item
     width = max(map(len, COLUMNS.values()))
     for index, title in enumerate(COLUMNS.values()):
         print(f"{title:{width}s}" + "".join(f"{row[index]:>10s}" for row in rows))
-    for name in found[-1]["parts"]:
-        print(f"{'  no job: ' + name:{width}s}" + "".join(f"{item['parts'][name]:10.3g}" for item in found))
-    return found[-1]["each"] / found[0]["each"]
+    for name in looks[-1]["parts"]:
+        print(f"{'  no job: ' + name:{width}s}" + "".join(f"{item['parts'][name]:10.3g}" for item in looks))
+    return looks[-1]["each"] / looks[0]["each"]
 
 
-def draw(found, path):
+def draw(looks, path):
     from alworkflows.plotting import figure, save, styled
 
     @styled
     def picture():
-        made, axes = figure(3.2, (1, 1, 1), width=12)
-        at = [item["iteration"] for item in found]
+        fig, axes = figure(3.2, (1, 1, 1), width=12)
+        at = [item["iteration"] for item in looks]
         for axis, names, label in (
             (axes[0], ("each", "status", "frame", "model", "costs"), "time (s)"),
             (axes[1], ("database", "repository"), "size (MB)"),
             (axes[2], ("worker",), "memory (MB)"),
         ):
             for name in names:
-                axis.plot(at, [item[name] for item in found], marker="o", label=COLUMNS[name].rpartition(" (")[0])
+                axis.plot(at, [item[name] for item in looks], marker="o", label=COLUMNS[name].rpartition(" (")[0])
             axis.set(xlabel="iterations", ylabel=label, ylim=(0, None))
             axis.legend()
-        return made
+        return fig
 
     save(picture(), path)
     print(f"plot: {path}")
@@ -212,14 +212,14 @@ def main():
     parser.add_argument("--iterations", type=int, help="[10, with --full 50]")
     parser.add_argument("--frames", type=int, help="labels of an iteration [20, with --full 200]")
     parser.add_argument("--plot", type=Path, metavar="FILE")
-    given = parser.parse_args()
-    iterations, frames = (2, 8) if given.smoke else (50, 200) if given.full else (10, 20)
-    plot = given.plot and given.plot.absolute()
+    options = parser.parse_args()
+    iterations, frames = (2, 8) if options.smoke else (50, 200) if options.full else (10, 20)
+    plot = options.plot and options.plot.absolute()
     with tempfile.TemporaryDirectory() as name:
-        found = run(Path(name), given.iterations or iterations, given.frames or frames)
-    ratio = show(found)
+        looks = run(Path(name), options.iterations or iterations, options.frames or frames)
+    ratio = show(looks)
     if plot:
-        draw(found, plot)
+        draw(looks, plot)
     last_line("long_campaign", ratio, 2)
 
 

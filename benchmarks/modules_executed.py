@@ -75,9 +75,9 @@ def executed(folder: Path, iterations: int) -> tuple[dict[str, set[str]], int]:
     environment = {**os.environ, "AIIDA_PATH": str(folder / "aiida")}
     (folder / "aiida").mkdir()
     program = Path(sys.executable).with_name("alworkflows")
-    done = subprocess.run([program, "setup", "laptop"], env=environment, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(done.stdout + done.stderr)
+    setup = subprocess.run([program, "setup", "laptop"], env=environment, capture_output=True, text=True)
+    if setup.returncode:
+        raise RuntimeError(setup.stdout + setup.stderr)
     verdi = Path(sys.executable).with_name("verdi")
     subprocess.run([verdi, "daemon", "stop"], env=environment, capture_output=True)
     write(folder / "copper.xyz", bulk("Cu", cubic=True))
@@ -119,18 +119,18 @@ def _ours(names: set[str]) -> set[str]:
 def main() -> None:
     parser = arguments(__doc__)
     parser.add_argument("--list", action="store_true", help="name the modules")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        found, processes = executed(Path(folder), 1 if given.smoke else 2)
-    everything = set().union(*found.values())
-    for where, names in found.items():
+        modules, processes = executed(Path(folder), 1 if options.smoke else 2)
+    everything = set().union(*modules.values())
+    for where, names in modules.items():
         print(f"executed in {where}: {len(names)}")
     for package in PACKAGES:
-        own = sorted(name for name in everything if name.split(os.sep)[0] == package)
-        lines = [len((ROOT / name).read_text().splitlines()) for name in own]
-        print(f"{package}: {len(own)} modules, {sum(lines)} lines, longest {max(lines)}")
-        if given.list:
-            print("\n".join(f"  {count:4d} {name}" for name, count in zip(own, lines, strict=True)))
+        package_modules = sorted(name for name in everything if name.split(os.sep)[0] == package)
+        lines = [len((ROOT / name).read_text().splitlines()) for name in package_modules]
+        print(f"{package}: {len(package_modules)} modules, {sum(lines)} lines, longest {max(lines)}")
+        if options.list:
+            print("\n".join(f"  {count:4d} {name}" for name, count in zip(package_modules, lines, strict=True)))
     last_line("modules_executed", len(everything) / processes)
 
 

@@ -48,12 +48,12 @@ def run(folder, overlap, seconds, smoke):
 def main():
     parser = arguments(__doc__)
     parser.add_argument("--seconds", type=float, default=40.0, help="longest time of a label, s [default: 40]")
-    given = parser.parse_args()
-    seconds = 1.0 if given.smoke else given.seconds
+    options = parser.parse_args()
+    seconds = 1.0 if options.smoke else options.seconds
     with tempfile.TemporaryDirectory() as folder:
-        waited, labels, batches = run(Path(folder) / "waiting", {}, seconds, given.smoke)
+        waited, labels, batches = run(Path(folder) / "waiting", {}, seconds, options.smoke)
         print(f"waiting for all labels: {waited:.0f} s, {labels} labels, {len(batches)} sets")
-        went_on, labels, batches = run(Path(folder) / "overlap", OVERLAP, seconds, given.smoke)
+        went_on, labels, batches = run(Path(folder) / "overlap", OVERLAP, seconds, options.smoke)
         late = [name for name in batches if "late" in name]
         print(f"going on at {OVERLAP['share']:.0%}:     {went_on:.0f} s, {labels} labels, {len(batches)} sets, {len(late)} late")
     last_line("overlap", waited / went_on, 2)

@@ -49,9 +49,9 @@ def fitted(data, cache, settings):
 
 
 def main():
-    given = arguments(__doc__, full="88 000 environments: some minutes").parse_args()
-    sizes, each = ((6, 12), 6) if given.smoke else ((700, 1375) if given.full else (100, 200), BATCH)
-    settings = LinearSettings(fit=FitSettings(max_terms=20), members=2, folds=2) if given.smoke else LinearSettings()
+    options = arguments(__doc__, full="88 000 environments: some minutes").parse_args()
+    sizes, each = ((6, 12), 6) if options.smoke else ((700, 1375) if options.full else (100, 200), BATCH)
+    settings = LinearSettings(fit=FitSettings(max_terms=20), members=2, folds=2) if options.smoke else LinearSettings()
     data = batches(max(sizes) + each, each)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     again = {}

@@ -63,7 +63,7 @@ def main():
         scale = np.linalg.norm(x, axis=0)
         scale[scale == 0] = 1.0
         unit = x / scale
-        path, sums, knots = min((ours(x, y, steps) for _ in range(3)), key=lambda found: found[1] + found[2])
+        path, sums, knots = min((ours(x, y, steps) for _ in range(3)), key=lambda run: run[1] + run[2])
         start = time.perf_counter()
         alphas, _, coefficients = lars_path(unit, y, method="lasso", max_iter=steps)
         theirs = time.perf_counter() - start

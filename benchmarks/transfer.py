@@ -68,11 +68,11 @@ def particles(system, atoms):
 
 
 def labelled(frames, reference):
-    found = []
+    labelled = []
     settings = LabelSettings(calculator=CalculatorSettings(name=reference), largest_force=1e4)
-    failures = label(frames, settings, found.append)
+    failures = label(frames, settings, labelled.append)
     assert not failures, failures
-    return found
+    return labelled
 
 
 def data(system, reference, atoms, count):
@@ -134,7 +134,7 @@ def main():
         fit = path(frames, transfers, families, system["species"], terms)
         rows = [(np.mean(row.terms), row.errors) for row in fit.path]
         for name in ("held-out", *transfers):
-            errors = [found.held_out_mean if name == "held-out" else found.transfers[name] for _, found in rows]
+            errors = [row_errors.held_out_mean if name == "held-out" else row_errors.transfers[name] for _, row_errors in rows]
             lowest = int(np.argmin(errors))
             rises[families, name] = errors[-1] / errors[lowest]
             curves[families, name] = [size for size, _ in rows], errors

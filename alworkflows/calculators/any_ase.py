@@ -77,10 +77,10 @@ class AnyAse(CalculatorParameters):
             If the module has no such class, or the class does not take the arguments.
         """
         module, _, name = self.path.partition(":")
-        found = getattr(importlib.import_module(module), name, None)
-        if not callable(found):
+        calculator_class = getattr(importlib.import_module(module), name, None)
+        if not callable(calculator_class):
             raise InputError(f"calculator ase: class: the module '{module}' has no class '{name}'")
         try:
-            return found(**self.arguments)
+            return calculator_class(**self.arguments)
         except TypeError as error:
             raise InputError(f"calculator ase: arguments: {self.path} refuses them: {error}") from error

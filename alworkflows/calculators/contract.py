@@ -112,8 +112,8 @@ class CalculatorParameters(Settings):
 
     def converged(self, calculator: Calculator) -> bool | None:
         """Return whether the last label is converged; None if the calculator has no notion of it."""
-        found = getattr(calculator, "converged", None)
-        return bool(found) if isinstance(found, bool | np.bool_) else None
+        state = getattr(calculator, "converged", None)
+        return bool(state) if isinstance(state, bool | np.bool_) else None
 
     def cores(self) -> int:
         """Return the cores that a label keeps busy."""

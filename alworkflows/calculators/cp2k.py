@@ -39,18 +39,20 @@ class Cp2k(CalculatorParameters):
     energy_kind: ClassVar[EnergyKind] = "free"
     reusable: ClassVar[bool] = False
     remedies: ClassVar[dict[str, Remedy]] = {
-        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda given: {"maxiter": 3 * given.maxiter}),
+        "more-steps": Remedy(
+            "three times the steps", (FailureKind.UNCONVERGED,), lambda settings: {"maxiter": 3 * settings.maxiter}
+        ),
         "mixing": Remedy(
             "a quarter of the share of new density, three times the steps",
             (FailureKind.UNCONVERGED,),
-            lambda given: {"mixing": 0.25 * given.mixing, "maxiter": 3 * given.maxiter},
+            lambda settings: {"mixing": 0.25 * settings.mixing, "maxiter": 3 * settings.maxiter},
         ),
         "algorithm": Remedy(
             "Pulay mixing in place of Broyden's, three times the steps",
             (FailureKind.UNCONVERGED,),
-            lambda given: {
-                "algorithm": "broyden" if given.algorithm == "pulay" else "pulay",
-                "maxiter": 3 * given.maxiter,
+            lambda settings: {
+                "algorithm": "broyden" if settings.algorithm == "pulay" else "pulay",
+                "maxiter": 3 * settings.maxiter,
             },
         ),
     }
@@ -192,12 +194,12 @@ def _data(file: str) -> Path | None:
 @functools.cache
 def _names(path: Path, symbol: str) -> frozenset[str]:
     """Return the names under which a data file has something for a species: lines of symbol and names."""
-    found: set[str] = set()
+    names: set[str] = set()
     for line in path.read_text().splitlines():
         words = line.split()
         if len(words) > 1 and words[0] == symbol:
-            found.update(words[1:])
-    return frozenset(found)
+            names.update(words[1:])
+    return frozenset(names)
 
 
 @functools.cache
@@ -205,8 +207,8 @@ def _version(command: str) -> str:
     """Return what the program says its version is."""
     program = shlex.split(command)[0]
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
+        output = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False).stdout
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
-    first = next((line.strip() for line in said.splitlines() if line.strip()), "unknown")
+    first = next((line.strip() for line in output.splitlines() if line.strip()), "unknown")
     return first.removeprefix("CP2K version").strip()

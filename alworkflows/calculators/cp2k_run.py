@@ -83,14 +83,14 @@ class Cp2kSinglePoint(Calculator):
             forces = frame.get_forces()
         except (AssertionError, OSError, ValueError, RuntimeError) as error:
             raise self._death(output, error) from error
-        said = output.read_text(errors="replace")
-        check_output(said)
-        found = self._program.results
+        text = output.read_text(errors="replace")
+        check_output(text)
+        results = self._program.results
         self.results = {
-            "energy": found["energy"],
-            "free_energy": found["free_energy"],
+            "energy": results["energy"],
+            "free_energy": results["free_energy"],
             "forces": forces,
-            "stress": found["stress"],
+            "stress": results["stress"],
         }
         self.converged = True
         self.end()
@@ -109,22 +109,22 @@ class Cp2kSinglePoint(Calculator):
 
     def _death(self, output: Path, error: BaseException) -> LabelError:
         """Return why CP2K is gone, from its last words if there are any."""
-        said = output.read_text(errors="replace") if output.exists() else ""
+        text = output.read_text(errors="replace") if output.exists() else ""
         self.end()
         try:
-            check_output(said)
-        except LabelError as found:
-            return found
+            check_output(text)
+        except LabelError as reason:
+            return reason
         return LabelError(FailureKind.CRASH, f"CP2K ended without a result: {type(error).__name__} {error}".strip())
 
 
-def check_output(said: str) -> None:
+def check_output(text: str) -> None:
     """Raise a :class:`LabelError` if CP2K's output says that there is no label to believe."""
-    if "SCF run NOT converged" in said:
-        steps = re.findall(r"Leaving inner SCF loop after reaching\s+(\d+) steps", said)
+    if "SCF run NOT converged" in text:
+        steps = re.findall(r"Leaving inner SCF loop after reaching\s+(\d+) steps", text)
         after = f" after {steps[-1]} steps" if steps else ""
         raise LabelError(FailureKind.UNCONVERGED, f"CP2K: SCF run not converged{after}")
-    aborted = re.search(r"\[ABORT\](.*?)(?:===== |\Z)", said, re.S)
+    aborted = re.search(r"\[ABORT\](.*?)(?:===== |\Z)", text, re.S)
     if aborted:
         # the message stands in a box of asterisks with the drawing of a broken kettle
         lines = [re.sub(r"^[\s*]*[\\_/|oO0() ]*", "", line).rstrip(" *") for line in aborted.group(1).splitlines()]

@@ -31,17 +31,17 @@ def parameters(settings: CalculatorSettings) -> CalculatorParameters:
     """
     if settings.name not in CALCULATORS:
         raise unknown("calculator", settings.name, CALCULATORS)
-    given = parse(CALCULATORS[settings.name], settings.parameters, f"calculator {settings.name}")
-    for key in given.files:
-        path = Path(getattr(given, key))
+    calculator = parse(CALCULATORS[settings.name], settings.parameters, f"calculator {settings.name}")
+    for key in calculator.files:
+        path = Path(getattr(calculator, key))
         if not path.is_file():
             raise InputError(f"calculator {settings.name}: {key}: no such file: {path}")
-    return given
+    return calculator
 
 
 def available() -> dict[str, tuple[str, bool]]:
     """Return for every calculator its title, and whether the package or program it needs is installed."""
-    return {name: (given.title, given.found()) for name, given in CALCULATORS.items()}
+    return {name: (calculator.title, calculator.found()) for name, calculator in CALCULATORS.items()}
 
 
 def remedies(settings: CalculatorSettings, kind: FailureKind | str) -> list[str]:
@@ -59,10 +59,10 @@ def configured(settings: LabelSettings, remedy: str | None = None) -> Calculator
     MissingExtraError
         As :func:`create`.
     """
-    given = _installed(settings.calculator)
-    if settings.moments and not given.magnetic:
+    calculator = _installed(settings.calculator)
+    if settings.moments and not calculator.magnetic:
         raise InputError(f"label: moments: the calculator '{settings.calculator.name}' has no magnetic moments; leave them out")
-    return given.with_remedy(remedy) if remedy else given
+    return calculator.with_remedy(remedy) if remedy else calculator
 
 
 def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
@@ -76,7 +76,7 @@ def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
 
 
 def check_frames(
-    given: CalculatorParameters, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None
+    parameters: CalculatorParameters, frames: Sequence[Atoms], settings: LabelSettings, indices: Sequence[int] | None = None
 ) -> None:
     """Raise if settings contradict a frame, before any frame is paid for.
 
@@ -88,7 +88,7 @@ def check_frames(
     problems = []
     for number, frame in enumerate(frames):
         try:
-            given.check(bare(frame, settings.moments))
+            parameters.check(bare(frame, settings.moments))
         except InputError as error:
             problems.append((indices[number] if indices is not None else number, str(error)))
     if problems:
@@ -110,7 +110,7 @@ def create(settings: CalculatorSettings, frame: Atoms | None = None, work: Work 
     return make(_installed(settings), frame, work)
 
 
-def make(given: CalculatorParameters, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
+def make(parameters: CalculatorParameters, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
     """Return the calculator of checked parameters.
 
     Raises
@@ -119,9 +119,9 @@ def make(given: CalculatorParameters, frame: Atoms | None = None, work: Work | N
         If a package that its package needs is not installed.
     """
     try:
-        return given.make(frame, work)
+        return parameters.make(frame, work)
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"the calculator '{type(given).__name__}'", error.name or given.packages[0]) from error
+        raise MissingExtraError(f"the calculator '{type(parameters).__name__}'", error.name or parameters.packages[0]) from error
 
 
 def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None = None) -> dict[str, Any]:
@@ -135,28 +135,28 @@ def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None =
     InputError, MissingExtraError
         As :func:`create`.
     """
-    given = _installed(settings)
-    values = given.model_dump(mode="json", exclude=set(given.neutral))
-    for key in given.files:
+    calculator = _installed(settings)
+    values = calculator.model_dump(mode="json", exclude=set(calculator.neutral))
+    for key in calculator.files:
         values[key] = "sha256:" + hashlib.sha256(Path(values[key]).read_bytes()).hexdigest()
-    told = {
+    definition = {
         "engine": "ase",
         "calculator": settings.name,
-        "energy": given.which_energy(),
+        "energy": calculator.which_energy(),
         "parameters": values,
-        "packages": {package: _version(package) for package in given.distributions()},
-        **given.identity(),
+        "packages": {package: _version(package) for package in calculator.distributions()},
+        **calculator.identity(),
     }
     if moments:
-        told["moments"] = dict(sorted(moments.items()))
-    return told
+        definition["moments"] = dict(sorted(moments.items()))
+    return definition
 
 
 def _installed(settings: CalculatorSettings) -> CalculatorParameters:
-    given = parameters(settings)
-    if not given.installed():
-        raise given.missing(settings.name)
-    return given
+    calculator = parameters(settings)
+    if not calculator.installed():
+        raise calculator.missing(settings.name)
+    return calculator
 
 
 def _version(package: str) -> str:

@@ -55,18 +55,20 @@ class Gpaw(CalculatorParameters):
     magnetic: ClassVar[bool] = True
     reusable: ClassVar[bool] = False
     remedies: ClassVar[dict[str, Remedy]] = {
-        "more-steps": Remedy("three times the steps", (FailureKind.UNCONVERGED,), lambda given: {"maxiter": 3 * given.maxiter}),
+        "more-steps": Remedy(
+            "three times the steps", (FailureKind.UNCONVERGED,), lambda settings: {"maxiter": 3 * settings.maxiter}
+        ),
         "mixing": Remedy(
             "Pulay mixing of 2 % of the new density and 12 old ones, three times the steps",
             (FailureKind.UNCONVERGED, FailureKind.SPIN),
-            lambda given: {"mixer": "pulay", "mixing": 0.02, "history": 12, "maxiter": 3 * given.maxiter},
+            lambda settings: {"mixer": "pulay", "mixing": 0.02, "history": 12, "maxiter": 3 * settings.maxiter},
         ),
         "algorithm": Remedy(
             "projected conjugate gradients in place of Davidson, three times the steps",
             (FailureKind.UNCONVERGED, FailureKind.CRASH),
-            lambda given: {
-                "eigensolver": "davidson" if given.eigensolver == "ppcg" else "ppcg",
-                "maxiter": 3 * given.maxiter,
+            lambda settings: {
+                "eigensolver": "davidson" if settings.eigensolver == "ppcg" else "ppcg",
+                "maxiter": 3 * settings.maxiter,
             },
         ),
     }
@@ -112,11 +114,11 @@ class Gpaw(CalculatorParameters):
 
     def identity(self) -> dict[str, Any]:
         """Return the content of PAW data sets that are not those of ``gpaw-data``, if there are any."""
-        own = [folder for folder in _data_folders() if folder != _packaged()]
-        if not own:
+        folders = [folder for folder in _data_folders() if folder != _packaged()]
+        if not folders:
             return {}
         digest = hashlib.sha256()
-        for path in sorted(path for folder in own for path in folder.iterdir() if path.is_file()):
+        for path in sorted(path for folder in folders for path in folder.iterdir() if path.is_file()):
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
         return {"setups": "sha256:" + digest.hexdigest()}
 
@@ -177,12 +179,12 @@ class Gpaw(CalculatorParameters):
 
 def _packaged() -> Path | None:
     """Return the folder of the data sets that come with GPAW, found without importing it."""
-    found = importlib.util.find_spec("gpaw_data")
-    return Path(found.origin).parent / "setups" if found is not None and found.origin else None
+    spec = importlib.util.find_spec("gpaw_data")
+    return Path(spec.origin).parent / "setups" if spec is not None and spec.origin else None
 
 
 def _data_folders() -> list[Path]:
     """Return the folders in which GPAW looks for PAW data sets, in its order."""
-    own = [Path(part) for part in os.environ.get("GPAW_SETUP_PATH", "").split(os.pathsep) if part]
+    listed = [Path(part) for part in os.environ.get("GPAW_SETUP_PATH", "").split(os.pathsep) if part]
     packaged = _packaged()
-    return [folder for folder in [*own, *([packaged] if packaged else [])] if folder.is_dir()]
+    return [folder for folder in [*listed, *([packaged] if packaged else [])] if folder.is_dir()]

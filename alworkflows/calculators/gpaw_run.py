@@ -77,17 +77,17 @@ class GpawSinglePoint(Calculator):
         from gpaw.dft import GPAW
 
         text = None if self.work is None else str(self.work.folder / f"{self.work.name}.gpaw.txt")
-        state, told = self._state()
-        if self.work is not None and state is not None and told is not None and state.exists() and told.exists():
-            known = json.loads(told.read_text())
-            if known["settings"] == self._fingerprint(frame):
+        state, note = self._state()
+        if self.work is not None and state is not None and note is not None and state.exists() and note.exists():
+            stored = json.loads(note.read_text())
+            if stored["settings"] == self._fingerprint(frame):
                 try:
                     program = GPAW(state, txt=text)
                 except (OSError, ValueError, KeyError, zipfile.BadZipFile):
                     pass  # cut off while it was written: from the beginning then
                 else:
                     self.work.notes["resumed"] = True
-                    self._before = float(known["seconds"])
+                    self._before = float(stored["seconds"])
                     return program
         self._before = 0.0
         return GPAW(txt=text, **self.settings.keywords(frame))
@@ -111,23 +111,23 @@ class GpawSinglePoint(Calculator):
         self.results = {"energy": program.get_potential_energy(frame), "forces": program.get_forces(frame)}
         if frame.pbc.all():
             self.results["stress"] = program.get_stress(frame)
-        found = program.results
-        self.results["free_energy"] = float(found["free_energy"])
-        self.results["magmom"], self.results["magmoms"] = float(found["magmom"]), found["magmoms"]
+        results = program.results
+        self.results["free_energy"] = float(results["free_energy"])
+        self.results["magmom"], self.results["magmoms"] = float(results["magmom"]), results["magmoms"]
         if self.work is not None and self._before:
             self.work.notes["seconds_before"] = round(self._before, 3)
 
     def _keep(self, program: Any, frame: Atoms, seconds: float) -> None:
         """Write density and wave functions, whole or not at all."""
-        state, told = self._state()
-        if state is None or told is None:
+        state, note = self._state()
+        if state is None or note is None:
             return
         state.parent.mkdir(exist_ok=True)
         partial = state.with_suffix(".part")
         program.write(partial, mode="all")
         os.replace(partial, state)
         # the state without its settings is no use, and the other way round: the order does not matter
-        told.write_text(json.dumps({"settings": self._fingerprint(frame), "seconds": self._before + seconds}))
+        note.write_text(json.dumps({"settings": self._fingerprint(frame), "seconds": self._before + seconds}))
 
     def _state(self) -> tuple[Path | None, Path | None]:
         """Return the places of the state and of what it belongs to."""
@@ -139,6 +139,6 @@ class GpawSinglePoint(Calculator):
         """Return what a state must have been made with: all keywords, and GPAW's version."""
         import gpaw
 
-        told = {"gpaw": gpaw.__version__, "moments": frame.get_initial_magnetic_moments().tolist()}
-        text = json.dumps({**told, **self.settings.keywords(frame)}, sort_keys=True)
+        moments = frame.get_initial_magnetic_moments().tolist()
+        text = json.dumps({"gpaw": gpaw.__version__, "moments": moments, **self.settings.keywords(frame)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

@@ -18,8 +18,8 @@ ROUNDING = 1e-6
 
 def open_directions(frame: Atoms) -> np.ndarray:
     """Return along which lattice vectors (3,) there is nothing to disperse: not periodic, or at least 6 A of vacuum."""
-    found: np.ndarray = ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM - ROUNDING)
-    return found
+    is_open: np.ndarray = ~np.asarray(frame.pbc, dtype=bool) | (gaps(frame) >= MIN_VACUUM - ROUNDING)
+    return is_open
 
 
 def mesh(frame: Atoms, spacing: float | None) -> tuple[int, int, int]:

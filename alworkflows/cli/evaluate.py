@@ -65,16 +65,16 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
     errors = force_errors(ensemble, frames_of_all, predictions)
     rows = []
     for name, indices in groups.items():
-        own = ([frames_of_all[index] for index in indices], [predictions[index] for index in indices])
-        rows.append({by: name, **_reduced(force_errors(ensemble, *own))})
+        part = ([frames_of_all[index] for index in indices], [predictions[index] for index in indices])
+        rows.append({by: name, **_reduced(force_errors(ensemble, *part))})
     everything = {by: "all", **_reduced(errors)}
     worst_frame = _worst(files, errors)
     if picture is not None:
         _draw(errors, picture)
     if as_json:
-        said: dict[str, Any] = {"calibration": _calibration(errors), "plot": plot}
-        said["members"] = errors["member_rmse"]
-        print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **said})
+        extras: dict[str, Any] = {"calibration": _calibration(errors), "plot": plot}
+        extras["members"] = errors["member_rmse"]
+        print_json({"model": model, "groups": rows, "all": everything, "worst_frame": worst_frame, **extras})
         return
     _print([*rows, everything] if len(rows) > 1 else rows, by)
     if len(ensemble.groups) > 1:

@@ -108,10 +108,10 @@ def read_model_settings(path: str) -> Any:
     """
     from alworkflows.settings import read_yaml
 
-    found: Any = read_yaml(path, list_too=True)
-    if isinstance(found, dict) and not found.keys().isdisjoint(("stages", "material", "model")):
-        return found.get("model", {})
-    return found
+    settings: Any = read_yaml(path, list_too=True)
+    if isinstance(settings, dict) and not settings.keys().isdisjoint(("stages", "material", "model")):
+        return settings.get("model", {})
+    return settings
 
 
 def species_of(files: Sequence[FrameFile]) -> tuple[str, ...]:
@@ -184,7 +184,7 @@ def assign(pairs: Sequence[str], option: str) -> dict[str, Any]:
     """
     import yaml
 
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
@@ -194,10 +194,10 @@ def assign(pairs: Sequence[str], option: str) -> dict[str, Any]:
         except yaml.YAMLError:
             raise InputError(f"{option} {key}: expected a YAML value, got '{text}'") from None
         *path, last = key.strip().split(".")
-        inner = found
+        inner = settings
         for part in path:
             inner = inner.setdefault(part, {})
             if not isinstance(inner, dict):
                 raise InputError(f"{option} {pair}: '{part}' was given a value already")
         inner[last] = value
-    return found
+    return settings

@@ -123,8 +123,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     head = f"{count(len(data.training), 'frame')} of {', '.join(data.species)}"
     if len(settings.groups) > 1:
         click.echo(head)
-    for number, (own, group) in enumerate(zip(report["groups"], settings.groups, strict=True), start=1):
-        _print_group(f"\ngroup {number}, {own['class']}" if len(settings.groups) > 1 else head, own, group)
+    for number, (group_report, group) in enumerate(zip(report["groups"], settings.groups, strict=True), start=1):
+        _print_group(f"\ngroup {number}, {group_report['class']}" if len(settings.groups) > 1 else head, group_report, group)
     if len(settings.groups) > 1:
         _print_members(ensemble, report)
     _say_what_next(result, ensemble, frames, options["tests"], quantities)
@@ -134,8 +134,8 @@ def _quantities(settings: ModelSettings) -> tuple[str, ...]:
     """Return what any group is fitted to; forces where none is fitted."""
     from alworkflows.settings import LinearSettings
 
-    found = [name for group in settings.groups if isinstance(group, LinearSettings) for name in group.fit.quantities]
-    return tuple(dict.fromkeys(found or ["forces"]))
+    names = [name for group in settings.groups if isinstance(group, LinearSettings) for name in group.fit.quantities]
+    return tuple(dict.fromkeys(names or ["forces"]))
 
 
 def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> None:
@@ -155,7 +155,10 @@ def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> N
 def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
     """Print what each group is made of, and how far all are apart."""
     click.echo("")
-    errors = ["-" if own.get("held_out_rmse") is None else f"{own['held_out_rmse']:.4f}" for own in report["groups"]]
+    errors = [
+        "-" if group_report.get("held_out_rmse") is None else f"{group_report['held_out_rmse']:.4f}"
+        for group_report in report["groups"]
+    ]
     rows = [[group.committee.make, len(group.places), error] for group, error in zip(ensemble.groups, errors, strict=True)]
     print_table(["members", "number", "RMSE on unseen"], rows)
     apart = report["reference_disagreement"]
@@ -163,7 +166,7 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
         click.echo(f"all members disagree by {apart:.4f} eV/A (median) on frames that some have not seen")
 
 
-def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder: Path) -> list[str]:
+def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
@@ -173,9 +176,9 @@ def _draw(groups: Sequence[dict[str, Any]], found: dict[str, Any] | None, folder
         if "path" in group:
             written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
             save(plot_path(*path_rows(group)), folder / written[-1])
-    if found is not None:
+    if errors is not None:
         written.append("parity.png")
-        arrays = (found[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+        arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
         save(plot_parity(*arrays), folder / "parity.png")
     return [str(folder / name) for name in written]
 

@@ -86,8 +86,8 @@ def model_settings(options: dict[str, Any]) -> ModelSettings:
     base = read_model_settings(options["settings_file"]) if options["settings_file"] else {}
     if isinstance(base, list):
         single = ("changes", "method", "rule", "terms", "alpha", "quantities", "families", "zbl", "members")
-        if given := [name for name in single if options.get(name)]:
-            option = "--set" if given[0] == "changes" else f"--{given[0]}"
+        if conflicting := [name for name in single if options.get(name)]:
+            option = "--set" if conflicting[0] == "changes" else f"--{conflicting[0]}"
             raise InputError(
                 f"{option}: changes the settings of one group, and {options['settings_file']} has {len(base)}: change them there"
             )

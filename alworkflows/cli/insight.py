@@ -53,24 +53,24 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     files = read_frames(frames)
     check_species(files, ensemble.species)
     with progress(as_json) as say:
-        found = look_into(ensemble, together(files), say)
+        insight = look_into(ensemble, together(files), say)
         say("drawing")
-        written = write(found, folder) + _paths(ensemble.report, folder)
+        written = write(insight, folder) + _paths(ensemble.report, folder)
     if as_json:
         print_json(
             {
                 "folder": str(folder),
                 "files": written,
-                "shares": [asdict(share) for share in found.shares],
-                "notes": warnings(found),
+                "shares": [asdict(share) for share in insight.shares],
+                "notes": warnings(insight),
             }
         )
         return
     others = ensemble.having(Insightful, "insight")[1]
     if others:
         click.echo(f"Of the members that have terms, without {', '.join(map(str, others))}.")
-    print_shares(found.shares)
-    for line in warnings(found):
+    print_shares(insight.shares)
+    for line in warnings(insight):
         click.echo(line)
     click.echo(f"written to {folder}: {', '.join(written)}")
 
@@ -92,10 +92,10 @@ def _paths(report: dict[str, Any], folder: Path) -> list[str]:
     return written
 
 
-def warnings(found: Insight) -> list[str]:
+def warnings(insight: Insight) -> list[str]:
     """Return a line for each pair of species that attracts where there are no data."""
     lines = []
-    for curve, shortest in zip(found.pairs, found.distances.shortest.tolist(), strict=True):
+    for curve, shortest in zip(insight.pairs, insight.distances.shortest.tolist(), strict=True):
         hole = curve.hole(shortest)
         if hole is not None:
             first, second = curve.pair.split("-")
@@ -112,9 +112,9 @@ def print_shares(shares: Sequence[Share]) -> None:
         groups = list(dict.fromkeys(share.group for share in shares if share.kind == kind))
         if len(groups) < 2:
             continue
-        found = {(share.interaction, share.group): share for share in shares if share.kind == kind}
+        by_cell = {(share.interaction, share.group): share for share in shares if share.kind == kind}
         rows = [
-            [name, *(f"{found[name, group].share:.1%}" if (name, group) in found else "-" for group in groups)]
+            [name, *(f"{by_cell[name, group].share:.1%}" if (name, group) in by_cell else "-" for group in groups)]
             for name in interactions
         ]
         click.echo(f"Force share by {kind}:")

@@ -38,12 +38,12 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return our own command, or load the module or the entry point."""
-        found = super().get_command(ctx, cmd_name)
-        if found is None and cmd_name in BY_HAND:
-            found = getattr(import_module(f"alworkflows.cli.{cmd_name}"), cmd_name)
-        if found is None and cmd_name in (plugins := _plugins()):
-            found = plugins[cmd_name].load()
-        return found
+        command = super().get_command(ctx, cmd_name)
+        if command is None and cmd_name in BY_HAND:
+            command = getattr(import_module(f"alworkflows.cli.{cmd_name}"), cmd_name)
+        if command is None and cmd_name in (plugins := _plugins()):
+            command = plugins[cmd_name].load()
+        return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands by what they work on."""
@@ -56,12 +56,12 @@ class LazyGroup(click.Group):
         }
         width = max(len(name) for names in sections.values() for name in names)
         for title, names in sections.items():
-            found = {name: command for name in names if (command := self.get_command(ctx, name)) is not None}
+            commands = {name: command for name in names if (command := self.get_command(ctx, name)) is not None}
             limit = formatter.width - 6 - width
-            if not found:
+            if not commands:
                 continue
             with formatter.section(title):
-                formatter.write_dl([(name.ljust(width), command.get_short_help_str(limit)) for name, command in found.items()])
+                formatter.write_dl([(name.ljust(width), command.get_short_help_str(limit)) for name, command in commands.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Suggest the nearest command when one is unknown."""
@@ -124,11 +124,11 @@ def calculators(as_json: bool) -> None:
 
     from alworkflows.calculators import available
 
-    found = available()
+    installed = available()
     if as_json:
-        click.echo(json.dumps({name: {"title": title, "installed": here} for name, (title, here) in found.items()}, indent=1))
+        click.echo(json.dumps({name: {"title": title, "installed": here} for name, (title, here) in installed.items()}, indent=1))
         return
-    for name, (title, here) in found.items():
+    for name, (title, here) in installed.items():
         click.echo(f"{name:14s} {'installed' if here else '-':10s} {title}")
 
 

@@ -75,34 +75,36 @@ def pool(frames: tuple[str, ...], plot: str | None, overwrite: bool, as_json: bo
         chosen_from, held = _sets(frames, options, say)
         most = options["most"] or len(chosen_from) // 2
         seeds = range(1, options["seeds"] + 1)
-        found = compare(chosen_from, held, pairs, selection, seeds, options["start"], options["step"], most, say)
+        comparison = compare(chosen_from, held, pairs, selection, seeds, options["start"], options["step"], most, say)
     if picture is not None:
         from alworkflows.plotting import save
         from alworkflows.plotting.label_efficiency import plot_efficiency
 
-        save(plot_efficiency(found), picture)
+        save(plot_efficiency(comparison), picture)
     if as_json:
-        print_json({"pool": len(chosen_from), "test": len(held), "seeds": options["seeds"], **found.as_dict(), "plot": plot})
+        print_json({"pool": len(chosen_from), "test": len(held), "seeds": options["seeds"], **comparison.as_dict(), "plot": plot})
         return
-    print_comparison(found, len(chosen_from), len(held))
+    print_comparison(comparison, len(chosen_from), len(held))
     if picture is not None:
         click.echo(f"written: {picture}")
 
 
-def print_comparison(found: Comparison, pool: int, held: int) -> None:
+def print_comparison(comparison: Comparison, pool: int, held: int) -> None:
     """Print the table of a comparison on a pool, judged on some held-out frames."""
     from alworkflows.retrospective.efficiency import ERRORS
 
     rows = []
-    for rule, curves in found.curves.items():
+    for rule, curves in comparison.curves.items():
         last = [f"{sum(float(curve.errors[name][-1]) for curve in curves) / len(curves):.3f}" for name in ERRORS]
-        needed = [cell for name in ERRORS for cell in (_span(found.needed(rule, name)), _ratio(found.ratio(rule, name)))]
+        needed = [
+            cell for name in ERRORS for cell in (_span(comparison.needed(rule, name)), _ratio(comparison.ratio(rule, name)))
+        ]
         rows.append([rule, *last, *needed])
-    targets = found.targets
+    targets = comparison.targets
     click.echo(
-        f"pool of {pool} frames, judged on {held}; random with {found.half} labels: RMSE {targets['force_rmse']:.3f}, "
-        f"99.9 % quantile {targets['force_q999']:.3f} eV/A, where its mean is with {found.control('force_rmse'):.0f} and "
-        f"{found.control('force_q999'):.0f} labels first"
+        f"pool of {pool} frames, judged on {held}; random with {comparison.half} labels: RMSE {targets['force_rmse']:.3f}, "
+        f"99.9 % quantile {targets['force_q999']:.3f} eV/A, where its mean is with {comparison.control('force_rmse'):.0f} and "
+        f"{comparison.control('force_q999'):.0f} labels first"
     )
     print_table(COLUMNS, rows)
 

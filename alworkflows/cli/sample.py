@@ -92,27 +92,27 @@ def sample(
     built = _build(structures, supercell, building)
     driver = load_model(model).calculator() if model else None
     planned = {name: check_sampler(settings, atoms, name) for name, atoms in built.items()}
-    made: list[Atoms] = []
+    sampled: list[Atoms] = []
     reports = []
     try:
         with progress(as_json) as say:
             for name, atoms in built.items():
                 say(f"{sampler} {name}: {len(atoms)} atoms, {planned[name]} steps")
-                report = run(settings, atoms, name, seed, made.append, driver, upper, say)
+                report = run(settings, atoms, name, seed, sampled.append, driver, upper, say)
                 reports.append({"structure": name, "atoms": len(atoms), **report.as_dict()})
     finally:  # what was made before an error or Ctrl-C is kept
-        if made:
-            frames_io.write(target, made)
+        if sampled:
+            frames_io.write(target, sampled)
     if as_json:
-        print_json({"output": str(target), "frames": len(made), "runs": reports})
+        print_json({"output": str(target), "frames": len(sampled), "runs": reports})
         return
     columns = ["atoms", "frames", "steps", "seconds"]
-    cells = [[done["structure"], *(done[key] for key in columns), done["stopped"] or "as planned"] for done in reports]
+    cells = [[row["structure"], *(row[key] for key in columns), row["stopped"] or "as planned"] for row in reports]
     print_table(["structure", *columns, "ended"], cells)
-    for done in reports:
-        if done["message"]:
-            click.echo(f"{done['structure']}: {done['message']}")
-    click.echo(f"written: {target}, {count(len(made), 'frame')} without labels")
+    for row in reports:
+        if row["message"]:
+            click.echo(f"{row['structure']}: {row['message']}")
+    click.echo(f"written: {target}, {count(len(sampled), 'frame')} without labels")
 
 
 def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, building: tuple[str, ...]) -> dict[str, Atoms]:

@@ -105,11 +105,13 @@ class Descriptors(ABC):
         InputError
             If the frame cannot be described, or the shape is another.
         """
-        given = np.asarray(dE_dB, dtype=float)
-        _check("dE_dB", given, (len(atoms), self.size))
-        forces, virial = self._pull(atoms, np.ascontiguousarray(given.reshape(_members(given), *given.shape[-2:])))
+        derivatives = np.asarray(dE_dB, dtype=float)
+        _check("dE_dB", derivatives, (len(atoms), self.size))
+        forces, virial = self._pull(
+            atoms, np.ascontiguousarray(derivatives.reshape(_members(derivatives), *derivatives.shape[-2:]))
+        )
         stress = virial / (atoms.get_volume() if atoms.pbc.all() else np.inf)
-        return (forces, stress) if given.ndim == 3 else (forces[0], stress[0])
+        return (forces, stress) if derivatives.ndim == 3 else (forces[0], stress[0])
 
     def jvp(self, atoms: Atoms, v: np.ndarray, strain: np.ndarray | None = None) -> np.ndarray:
         """Return the change of the descriptors along displacements and a strain, to first order.
@@ -147,10 +149,10 @@ class Descriptors(ABC):
             raise InputError("strain: expected none, as the frame is not periodic along all three directions")
         xx, yy, zz, yz, xz, xy = strains.reshape(-1, 6).T * np.array([1.0, 1.0, 1.0, 0.5, 0.5, 0.5])[:, None]
         matrices = np.moveaxis(np.array([[xx, xy, xz], [xy, yy, yz], [xz, yz, zz]]), 2, 0)
-        found = self._push(
+        changes = self._push(
             atoms, np.ascontiguousarray(moves.reshape(_members(moves), *moves.shape[-2:])), np.ascontiguousarray(matrices)
         )
-        return found if moves.ndim == 3 else found[0]
+        return changes if moves.ndim == 3 else changes[0]
 
     def kinds(self, atoms: Atoms) -> np.ndarray:
         """Return the index of each atom's species, (N,); another species is an InputError."""
@@ -199,11 +201,11 @@ class Foldable(Protocol):
         """Return M linear models with weights (M, P) as one evaluation made for dynamics."""
 
 
-def _check(name: str, given: np.ndarray, shape: tuple[int, int]) -> None:
+def _check(name: str, array: np.ndarray, shape: tuple[int, int]) -> None:
     """Raise an InputError unless an array has this shape, or it behind an axis of members."""
-    if given.ndim not in (2, 3) or given.shape[-2:] != shape or not _members(given):
-        raise InputError(f"{name}: expected shape {shape}, or (members, {shape[0]}, {shape[1]}), got {given.shape}")
+    if array.ndim not in (2, 3) or array.shape[-2:] != shape or not _members(array):
+        raise InputError(f"{name}: expected shape {shape}, or (members, {shape[0]}, {shape[1]}), got {array.shape}")
 
 
-def _members(given: np.ndarray) -> int:
-    return len(given) if given.ndim == 3 else 1
+def _members(array: np.ndarray) -> int:
+    return len(array) if array.ndim == 3 else 1

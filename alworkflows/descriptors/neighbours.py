@@ -24,8 +24,8 @@ def pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | None
     if array is None:
         return None
     if array.dtype != dtype or not array.flags.c_contiguous:
-        found = f"{array.dtype} (contiguous: {array.flags.c_contiguous})"
-        raise TypeError(f"expected a contiguous array of {np.dtype(dtype)}, got {found}")
+        actual = f"{array.dtype} (contiguous: {array.flags.c_contiguous})"
+        raise TypeError(f"expected a contiguous array of {np.dtype(dtype)}, got {actual}")
     if shape is not None and array.shape != shape:
         raise TypeError(f"expected an array of shape {shape}, got {array.shape}")
     return ctypes.c_void_p(array.ctypes.data)
@@ -98,7 +98,7 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
     capacity = max(64, 100 * count)
     while True:
         second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
-        found = _neighbours(
+        needed = _neighbours(
             _L(count),
             pointer(positions, np.float64, (count, 3)),
             pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
@@ -110,11 +110,11 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
             pointer(second, np.int32),
             pointer(vectors, np.float64),
         )
-        if found < 0:
+        if needed < 0:
             raise MemoryError(f"neighbour list of {count} atoms")
-        if found <= capacity:
-            return Neighbours(first, second[:found], vectors[:found])
-        capacity = int(found * 1.1)
+        if needed <= capacity:
+            return Neighbours(first, second[:needed], vectors[:needed])
+        capacity = int(needed * 1.1)
 
 
 def kinds_of(atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:

@@ -29,5 +29,5 @@ def build(settings: DescriptorSettings, species: Sequence[str]) -> Descriptors:
     if settings.name not in DESCRIPTORS:
         raise unknown("descriptor set", settings.name, DESCRIPTORS)
     module, name = DESCRIPTORS[settings.name].split(":")
-    found: Descriptors = getattr(import_module(module), name)(settings, species)
-    return found
+    descriptors: Descriptors = getattr(import_module(module), name)(settings, species)
+    return descriptors

@@ -35,5 +35,5 @@ def export_lammps(ensemble: Ensemble, folder: Path, leave_out: bool = False) -> 
             f"export to LAMMPS: of this ensemble the mean of {kept} can be written alone, without {', '.join(map(str, others))}; "
             "say that these are to be left out (--leave-out), as that is another potential"
         )
-    found: Written = able.write_lammps(folder)
-    return found
+    written: Written = able.write_lammps(folder)
+    return written

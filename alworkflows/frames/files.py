@@ -41,12 +41,12 @@ def read(path: str | os.PathLike[str], index: str = ":") -> list[Atoms]:
         import ase.io
 
         try:
-            found = ase.io.read(Path(path), index=index)
+            images = ase.io.read(Path(path), index=index)
         except FileNotFoundError:
             raise InputError(f"{path}: no such file") from None
         except Exception as error:  # ASE's readers raise anything; name the file and keep their reason
             raise InputError(f"{path}: ASE cannot read this file ({type(error).__name__}: {error})") from error
-        frames = [_keep_labels(atoms) for atoms in (found if isinstance(found, list) else [found])]
+        frames = [_keep_labels(atoms) for atoms in (images if isinstance(images, list) else [images])]
     if not frames:
         raise InputError(f"{path}: holds no frames")
     for number, frame in enumerate(frames):
@@ -95,7 +95,7 @@ def _encode(origin: dict[str, Any]) -> str:
 def _decode(origin: Any) -> dict[str, Any]:
     """Return the origin in a file; what another program wrote there becomes a note."""
     try:
-        found = json.loads(str(origin).replace("%5C", "\\").replace("%25", "%"))
+        decoded = json.loads(str(origin).replace("%5C", "\\").replace("%25", "%"))
     except json.JSONDecodeError:
-        found = None
-    return found if isinstance(found, dict) else {"note": str(origin)}
+        decoded = None
+    return decoded if isinstance(decoded, dict) else {"note": str(origin)}

@@ -71,8 +71,8 @@ def measure(frames: Sequence[Atoms], species: Sequence[str], cutoff: float) -> D
 
 def lengths(pairs: Neighbours) -> np.ndarray:
     """Return the distance of each pair of a list, (M,) in A."""
-    found: np.ndarray = np.sqrt(np.einsum("pk,pk->p", pairs.vectors, pairs.vectors))
-    return found
+    distances: np.ndarray = np.sqrt(np.einsum("pk,pk->p", pairs.vectors, pairs.vectors))
+    return distances
 
 
 def _smooth(values: np.ndarray) -> np.ndarray:

@@ -25,8 +25,8 @@ def look_into(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable[[s
     InputError
         If no member has terms, there are no frames, or one holds a species that the model lacks.
     """
-    found: Insight = ensemble.having(Insightful, "insight")[0].look_into(frames, progress)
-    return found
+    insight: Insight = ensemble.having(Insightful, "insight")[0].look_into(frames, progress)
+    return insight
 
 
 def force_shares(ensemble: Ensemble, frames: Sequence[Atoms], progress: Callable[[str], None] | None = None) -> list[Share]:

@@ -41,7 +41,7 @@ def lock_folder(folder: Path) -> Iterator[dict[str, Any] | None]:
 
 def _result(path: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads(path.read_text())
+        result = json.loads(path.read_text())
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
+    return result if isinstance(result, dict) else None

@@ -42,8 +42,8 @@ def run(spec: DescribeSpec, folder: Path) -> DescribeResult:
             symbols = np.array(candidates[index].get_chemical_symbols())
             disagreement[index] = prediction.deviation.max()
             for number, symbol in enumerate(species):
-                own = prediction.deviation[symbols == symbol]
-                of_elements[index, number] = own.max() if len(own) else np.nan
+                of_symbol = prediction.deviation[symbols == symbol]
+                of_elements[index, number] = of_symbol.max() if len(of_symbol) else np.nan
         if spec.grade:
             grade[sound] = ActiveSet.of_ensemble(ensemble, _read(folder, spec.batches)).grades(frames)
     np.savez(

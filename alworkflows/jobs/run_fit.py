@@ -68,11 +68,11 @@ def _by_batch(tests: dict[str, list[Atoms]], on_tests: dict[str, Any]) -> dict[s
     columns, first = ("disagreement", "largest_error", "rms_error", "largest_force", "force_rms"), 0
     by_batch: dict[str, FrameErrors] = {}
     for batch, frames in tests.items():
-        own = slice(first, first + len(frames))
+        part = slice(first, first + len(frames))
         by_batch[batch] = FrameErrors(
             id=tuple(map(frames_io.frame_id, frames)),
             atoms=tuple(map(len, frames)),
-            **{name: on_tests[name][own].tolist() for name in columns},
+            **{name: on_tests[name][part].tolist() for name in columns},
         )
-        first = own.stop
+        first = part.stop
     return by_batch

@@ -51,5 +51,5 @@ def run(spec: SampleSpec, folder: Path) -> SampleResult:
             deadline,
         )
     ended = deadline.outcome() if report.stopped == OUT_OF_TIME else {}
-    told = {key: value for key, value in report.as_dict().items() if key != "seconds"}  # those of the whole job are told
-    return SampleResult.of(structure=name, **told, restarts=restarts, **ended)
+    summary = {key: value for key, value in report.as_dict().items() if key != "seconds"}  # those of the whole job are told
+    return SampleResult.of(structure=name, **summary, restarts=restarts, **ended)

@@ -72,6 +72,6 @@ def read_result(verb: str, data: Any, where: str = "output.json") -> results.Job
     if "error" in data:
         return parse(results.Refusal, data, where)
     parse(results.Usage, {key: value for key, value in data.items() if key in results.Usage.model_fields}, where)
-    own = {key: value for key, value in data.items() if key not in results.Usage.model_fields}
-    is_unfinished = bool(own.get("out_of_time") or own.get("terminated"))
-    return parse(VERBS[verb].unfinished if is_unfinished else VERBS[verb].result, own, where)
+    rest = {key: value for key, value in data.items() if key not in results.Usage.model_fields}
+    is_unfinished = bool(rest.get("out_of_time") or rest.get("terminated"))
+    return parse(VERBS[verb].unfinished if is_unfinished else VERBS[verb].result, rest, where)

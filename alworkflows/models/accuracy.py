@@ -67,9 +67,9 @@ def force_errors(
         "predicted_forces": predicted,
         "largest_error": np.array([norm.max() for norm in norms]),
         "disagreement": np.array([prediction.deviation.max() for prediction in predictions]),
-        "force_rms": np.array([_rms(own) for own in forces]),
-        "largest_force": np.array([np.linalg.norm(own, axis=1).max() for own in forces]),
-        "rms_error": np.array([_rms(own) for own in np.split(error, ends)]),
+        "force_rms": np.array([_rms(of_frame) for of_frame in forces]),
+        "largest_force": np.array([np.linalg.norm(of_frame, axis=1).max() for of_frame in forces]),
+        "rms_error": np.array([_rms(of_frame) for of_frame in np.split(error, ends)]),
         "member_rmse": dict(zip(ensemble.names, _each(predictions, reference), strict=True)),
     }
 

@@ -81,13 +81,13 @@ def frame_weight(atoms: Atoms) -> float:
     InputError
         If it is not a positive number.
     """
-    given = atoms.info.get("weight", 1.0)
+    value = atoms.info.get("weight", 1.0)
     try:
-        weight = float(given)
+        weight = float(value)
     except (TypeError, ValueError):
         weight = float("nan")
     if not (np.isfinite(weight) and weight > 0):
-        raise InputError(f"frame {frame_id(atoms)}: expected in info['weight'] a positive number, got {given!r}")
+        raise InputError(f"frame {frame_id(atoms)}: expected in info['weight'] a positive number, got {value!r}")
     return weight
 
 

@@ -71,9 +71,9 @@ class EnsembleCalculator(ModelCalculator):
             super().calculate(atoms, properties, system_changes)
             return
         Calculator.calculate(self, atoms, properties, system_changes)
-        found = self._evaluator.evaluate(self._frame)
-        self._fill(found.mean())
-        self.results[DISAGREEMENT] = deviation(found.forces)
+        members = self._evaluator.evaluate(self._frame)
+        self._fill(members.mean())
+        self.results[DISAGREEMENT] = deviation(members.forces)
 
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of each atom's force over the members, (N,) in eV/A."""

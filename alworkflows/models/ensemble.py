@@ -104,11 +104,11 @@ class Ensemble:
         return [EnsemblePrediction.of(self._evaluate(atoms), atoms) for atoms in frames]
 
     def _evaluate(self, atoms: Atoms) -> Evaluation:
-        found = Evaluation.together([group.committee.evaluate(atoms) for group in self.groups])
+        evaluation = Evaluation.together([group.committee.evaluate(atoms) for group in self.groups])
         if len(self.groups) == 1:
-            return found
+            return evaluation
         order = [place for group in self.groups for place in group.places]
-        return found.ordered(_inverse(order))
+        return evaluation.ordered(_inverse(order))
 
     def evaluator(self, skin: float = SKIN) -> Evaluator:
         """Return the members as they follow one structure through dynamics."""

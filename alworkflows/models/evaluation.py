@@ -168,16 +168,16 @@ class EnsemblePrediction(Prediction):
         return cls(*_mean(evaluation, atoms), deviation(forces), forces, evaluation.energy)
 
 
-def _mean(found: Evaluation, atoms: Atoms) -> tuple[float, np.ndarray | None, np.ndarray, np.ndarray]:
+def _mean(evaluation: Evaluation, atoms: Atoms) -> tuple[float, np.ndarray | None, np.ndarray, np.ndarray]:
     volume = atoms.get_volume() if atoms.pbc.all() else np.inf
-    energies = None if found.energies is None else found.energies.mean(axis=0)
-    return float(found.energy.mean()), energies, found.forces.mean(axis=0), found.virial.mean(axis=0) / volume
+    energies = None if evaluation.energies is None else evaluation.energies.mean(axis=0)
+    return float(evaluation.energy.mean()), energies, evaluation.forces.mean(axis=0), evaluation.virial.mean(axis=0) / volume
 
 
 def deviation(forces: np.ndarray) -> np.ndarray:
     """Return sqrt(mean over members of |F_m - mean F|^2) for forces (M, N, 3), (N,) in eV/A."""
-    found: np.ndarray = np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
-    return found
+    deviations: np.ndarray = np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
+    return deviations
 
 
 def check_frame(atoms: Atoms, species: Sequence[str]) -> None:

@@ -51,23 +51,23 @@ def ensemble_of(groups: Sequence[FittedGroup], frames: int, sample: Sequence[Ato
     reports: list[dict[str, Any]] = []
     first = 0
     for group in groups:
-        own = {"class": group.class_name, "members": len(group.models), **group.report}
-        if "held_out_rmse" not in own:
+        report = {"class": group.class_name, "members": len(group.models), **group.report}
+        if "held_out_rmse" not in report:
             members = slice(first, first + len(group.models))
-            known = [(p.members[members], labels(atoms).forces) for p, atoms in zip(predictions, chosen, strict=True)]
+            pairs = [(p.members[members], labels(atoms).forces) for p, atoms in zip(predictions, chosen, strict=True)]
             # a fit to energies alone needs no forces of its frames
-            errors = [(predicted - forces).ravel() for predicted, forces in known if forces is not None]
+            errors = [(predicted - forces).ravel() for predicted, forces in pairs if forces is not None]
             if errors:
-                own["held_out_rmse"] = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
+                report["held_out_rmse"] = float(np.sqrt(np.mean(np.concatenate(errors) ** 2)))
         first += len(group.models)
-        reports.append(own)
-    fitted = [own for group, own in zip(groups, reports, strict=True) if "held_out_frames" in group.report] or reports
-    terms = [count for own in reports for count in own.get("terms", [])]
+        reports.append(report)
+    fitted = [report for group, report in zip(groups, reports, strict=True) if "held_out_frames" in group.report] or reports
+    terms = [count for report in reports for count in report.get("terms", [])]
     ensemble.report = {
         "frames": frames,
         **({"terms": terms} if terms else {}),
         "held_out_rmse": _together(fitted),
-        "held_out_frames": max(own.get("held_out_frames", len(chosen)) for own in fitted),
+        "held_out_frames": max(report.get("held_out_frames", len(chosen)) for report in fitted),
         "reference_disagreement": float(np.median(apart)) if apart else None,
         "reference_disagreement_q90": float(np.quantile(apart, 0.9)) if apart else None,
         "groups": reports,
@@ -77,13 +77,13 @@ def ensemble_of(groups: Sequence[FittedGroup], frames: int, sample: Sequence[Ato
 
 def _left_out(groups: Sequence[FittedGroup]) -> list[Atoms]:
     """Return frames that members of any group left out, each once, and no more than one group keeps."""
-    found = {frame_id(atoms): atoms for group in groups for atoms in group.left_out}
-    return list(found.values())[:SAMPLE]
+    by_id = {frame_id(atoms): atoms for group in groups for atoms in group.left_out}
+    return list(by_id.values())[:SAMPLE]
 
 
 def _together(reports: Sequence[dict[str, Any]]) -> float | None:
     """Return the root mean square of the groups' held-out errors over their members, None where there is none."""
-    known = [(own["held_out_rmse"], own["members"]) for own in reports if own.get("held_out_rmse") is not None]
-    if len(known) == 1:
-        return float(known[0][0])
-    return float(np.sqrt(sum(n * error**2 for error, n in known) / sum(n for _, n in known))) if known else None
+    held_out = [(report["held_out_rmse"], report["members"]) for report in reports if report.get("held_out_rmse") is not None]
+    if len(held_out) == 1:
+        return float(held_out[0][0])
+    return float(np.sqrt(sum(n * error**2 for error, n in held_out) / sum(n for _, n in held_out))) if held_out else None

@@ -31,14 +31,14 @@ def save(path: str | os.PathLike[str], models: Sequence[Model], report: dict[str
     groups: list[dict[str, Any]] = []
     parts: list[list[Arrays]] = []
     for model in models:
-        own, arrays = model.pack()
+        description, arrays = model.pack()
         like = {name: (array.shape, array.dtype) for name, array in arrays.items()}
         last = {name: (array.shape, array.dtype) for name, array in parts[-1][0].items()} if parts else None
-        if groups and (groups[-1]["class"], groups[-1]["model"], last) == (model.class_name, own, like):
+        if groups and (groups[-1]["class"], groups[-1]["model"], last) == (model.class_name, description, like):
             groups[-1]["members"] += 1
             parts[-1].append(arrays)
         else:
-            groups.append({"class": model.class_name, "members": 1, "model": own})
+            groups.append({"class": model.class_name, "members": 1, "model": description})
             parts.append([arrays])
     header = {"format": FORMAT, "version": VERSION, "species": list(models[0].species), "groups": groups, "report": report}
     stored = {
@@ -69,13 +69,13 @@ def _unpacked(header: dict[str, Any], arrays: Arrays, path: str | os.PathLike[st
     for number, group in enumerate(header["groups"]):
         if group["class"] not in MODELS:
             raise InputError(f"{path}: {unknown('class of models', group['class'], MODELS)}")
-        mine = f"{number}/"
-        own = {name.removeprefix(mine): array for name, array in arrays.items() if name.startswith(mine)}
-        for name, array in own.items():
+        prefix = f"{number}/"
+        stacked = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+        for name, array in stacked.items():
             if len(array) != group["members"]:
                 raise InputError(f"{path}: expected {name} of {group['members']} members, got {len(array)}")
         for member in range(group["members"]):
-            part = {name: array[member] for name, array in own.items()}
+            part = {name: array[member] for name, array in stacked.items()}
             models.append(MODELS[group["class"]].model.unpack(group["model"], part, species, str(path)))
     return models
 
@@ -97,9 +97,9 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
 def _upgraded(header: dict[str, Any], arrays: Arrays, where: str) -> tuple[dict[str, Any], Arrays]:
     version = header["version"]
     if version != VERSION and version not in UPGRADES:
-        known = f"versions {min(UPGRADES)} to {VERSION}"
+        readable = f"versions {min(UPGRADES)} to {VERSION}"
         newer = "; it was written by a newer program" if version > VERSION else ""
-        raise InputError(f"{where}: model format version {version}, but this program knows {known}{newer}")
+        raise InputError(f"{where}: model format version {version}, but this program knows {readable}{newer}")
     while version < VERSION:
         try:
             header, arrays = UPGRADES[version](header, arrays)

@@ -21,14 +21,14 @@ class ModelClass:
     @property
     def model(self) -> type[Model]:
         """The class."""
-        found: type[Model] = getattr(import_module(self.home), self.model_name)
-        return found
+        model_class: type[Model] = getattr(import_module(self.home), self.model_name)
+        return model_class
 
     @property
     def trainer(self) -> type[Trainer]:
         """What fits it."""
-        found: type[Trainer] = getattr(import_module(self.home), self.trainer_name)
-        return found
+        trainer_class: type[Trainer] = getattr(import_module(self.home), self.trainer_name)
+        return trainer_class
 
 
 #: one line a class; its settings are a class of the union in :mod:`alworkflows.settings.model`

@@ -88,8 +88,8 @@ class Checked(Batches):
             check_labelled(batch, self._quantities, self.where)
             if self._sample is not None:
                 self._sample.see(batch)
-            for found in self._baseline.overlap(batch) if self._baseline is not None else ():
-                self.reached[found.pair] = min(found.shortest, self.reached.get(found.pair, found.shortest))
+            for overlap in self._baseline.overlap(batch) if self._baseline is not None else ():
+                self.reached[overlap.pair] = min(overlap.shortest, self.reached.get(overlap.pair, overlap.shortest))
             self.frames += len(batch)
             yield batch
 
@@ -104,7 +104,7 @@ def species_of(batches: Batches) -> tuple[str, ...]:
     """
     if batches.once:
         raise InputError("species: expected the chemical symbols, as an iterator of frames can be gone through only once")
-    found = sorted({symbol for batch in batches for frame in batch for symbol in frame.get_chemical_symbols()})
-    if not found:
+    symbols = sorted({symbol for batch in batches for frame in batch for symbol in frame.get_chemical_symbols()})
+    if not symbols:
         raise InputError("training frames: expected at least one frame, got none")
-    return tuple(found)
+    return tuple(symbols)

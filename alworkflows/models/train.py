@@ -76,14 +76,14 @@ def train(
         courses.append(trainer.course_)
     sample = None
     if trained:
-        count = next(group.report["frames"] for group, own in zip(fitted, groups, strict=True) if own.is_trained)
+        count = next(group.report["frames"] for group, asked in zip(fitted, groups, strict=True) if asked.is_trained)
     else:
         count, sample = _unseen(frames, seed)
     ensemble = ensemble_of(fitted, count, sample)
-    groups_report = [{**course, **own} for course, own in zip(courses, ensemble.report["groups"], strict=True)]
+    groups_report = [{**course, **rest} for course, rest in zip(courses, ensemble.report["groups"], strict=True)]
     report = {**ensemble.report, "groups": groups_report}
     if progress:
-        progress(_told(report))
+        progress(_summary(report))
     return ensemble, report
 
 
@@ -98,6 +98,6 @@ def _unseen(frames: FrameSource, seed: int) -> tuple[int, list[Atoms]]:
     return checked.frames, sample.frames()
 
 
-def _told(report: dict[str, Any]) -> str:
+def _summary(report: dict[str, Any]) -> str:
     terms = f" {max(report['terms'])} terms," if "terms" in report else ""
     return f"{report['frames']} frames,{terms} held-out force error {report['held_out_rmse']:.4f} eV/A"

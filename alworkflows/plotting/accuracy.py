@@ -55,7 +55,7 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
     penalised = [row for row in rows if row.get("alpha") and row["terms"] > 0]
     panels = {"terms": sized} if len(sized) > 1 or len(penalised) < 2 else {}
     panels |= {"alpha": penalised} if penalised else {}
-    made, axes = figure(4.4, (1.0,) * len(panels), width=9.6 if len(panels) == 2 else 6.4)
+    fig, axes = figure(4.4, (1.0,) * len(panels), width=9.6 if len(panels) == 2 else 6.4)
     for axis, (key, used) in zip(axes, panels.items(), strict=True):
         for index, name in enumerate(sets):
             points = [(row[key], row[name]) for row in used if row.get(name) is not None]
@@ -77,7 +77,7 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
         axis.set_xlabel({"terms": "terms of the model", "alpha": "penalty α: simpler models to the right"}[key])
     axes[0].set_ylabel(f"root mean square error ({unit})")
     axes[0].legend(loc="best")
-    return made
+    return fig
 
 
 def _mark_least(axis: Axes, points: Sequence[tuple[float, float]], colour: str, marker: str) -> None:
@@ -108,14 +108,14 @@ def plot_parity(reference: np.ndarray, predicted: np.ndarray, largest: np.ndarra
         By frame, eV/A.
     """
     largest, disagreement = np.maximum(largest, 1e-6), np.maximum(disagreement, 1e-6)
-    made, (left, right) = figure(4.6, (1.0, 1.0), width=10.0)
+    fig, (left, right) = figure(4.6, (1.0, 1.0), width=10.0)
     x, y = np.ravel(reference), np.ravel(predicted)
     reach = 1.05 * float(max(np.abs(x).max(), np.abs(y).max(), 1e-3))
     left.plot([-reach, reach], [-reach, reach], color=FAINT, lw=1.0, zorder=1)
     cells = left.hexbin(
         x, y, gridsize=90, bins="log", cmap="cividis", mincnt=1, extent=(-reach, reach, -reach, reach), lw=0.1, zorder=2
     )
-    bar = made.colorbar(cells, ax=left, pad=0.02, shrink=0.9)
+    bar = fig.colorbar(cells, ax=left, pad=0.02, shrink=0.9)
     bar.set_label("force components")
     left.set_aspect("equal")
     left.set_xlim(-reach, reach)
@@ -136,4 +136,4 @@ def plot_parity(reference: np.ndarray, predicted: np.ndarray, largest: np.ndarra
     right.set_ylabel("largest force error (eV/Å)")
     right.set_title("each frame: does the committee know?")
     right.legend(loc="best")
-    return made
+    return fig

@@ -23,7 +23,7 @@ def plot_efficiency(comparison: Comparison) -> Figure:
 
     The dashed line is the error that random choosing has with half the pool.
     """
-    made, axes = figure(4.8, (1.0, 1.0), width=11.0)
+    fig, axes = figure(4.8, (1.0, 1.0), width=11.0)
     for axis, (name, title) in zip(axes, TITLES.items(), strict=True):
         for index, (rule, curves) in enumerate(comparison.curves.items()):
             colour = INK if index == 0 else COLOURS[(index - 1) % len(COLOURS)]
@@ -38,4 +38,4 @@ def plot_efficiency(comparison: Comparison) -> Figure:
         axis.yaxis.set_minor_formatter("{x:g}")
         axis.tick_params(axis="y", which="minor", labelsize=8)
     axes[0].legend(loc="upper right")
-    return made
+    return fig

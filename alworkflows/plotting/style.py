@@ -72,24 +72,24 @@ def figure(height: float, columns: Sequence[float] = (1.0,), rows: int = 1, widt
     """
     from matplotlib.figure import Figure
 
-    made = Figure(figsize=(width, height), layout="constrained")
-    axes = made.subplots(rows, len(columns), width_ratios=list(columns), squeeze=False)
-    return made, list(axes.flat)
+    fig = Figure(figsize=(width, height), layout="constrained")
+    axes = fig.subplots(rows, len(columns), width_ratios=list(columns), squeeze=False)
+    return fig, list(axes.flat)
 
 
-def svg(made: Figure, name: str) -> str:
+def svg(fig: Figure, name: str) -> str:
     """Return a figure as SVG; the same figure gives the same text."""
     import matplotlib
 
     buffer = io.StringIO()
     with matplotlib.rc_context({**SETTINGS, "svg.hashsalt": name}):
-        made.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=160)
+        fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None}, dpi=160)
     return buffer.getvalue()
 
 
-def save(made: Figure, path: Path) -> None:
+def save(fig: Figure, path: Path) -> None:
     """Write a figure in the format that the file's name ends in, such as ``.png`` or ``.svg``."""
     import matplotlib
 
     with matplotlib.rc_context(SETTINGS):
-        made.savefig(path, dpi=130)
+        fig.savefig(path, dpi=130)

@@ -29,7 +29,7 @@ def plot_shares(shares: Sequence[Share]) -> Figure:
     """Return stacked bars of the force shares by body order and by family, for each interaction (paper 001, Fig. 7)."""
     families = {share.group for share in shares if share.kind == "family"}
     kinds = ("body order", "family") if len(families) > 1 else ("body order",)
-    made, axes = figure(4.2, (1.0,) * len(kinds), width=5.2 * len(kinds))
+    fig, axes = figure(4.2, (1.0,) * len(kinds), width=5.2 * len(kinds))
     for axis, kind in zip(axes, kinds, strict=True):
         rows = [share for share in shares if share.kind == kind]
         interactions = list(dict.fromkeys(row.interaction for row in rows))
@@ -68,7 +68,7 @@ def plot_shares(shares: Sequence[Share]) -> Figure:
         handles, words = axis.get_legend_handles_labels()
         axis.legend(handles[::-1], words[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2)
     axes[0].set_ylabel("share of the force (%)")
-    return made
+    return fig
 
 
 def _share(rows: Sequence[Share], interaction: str, group: str) -> float:
@@ -86,7 +86,7 @@ def plot_pairs(curves: Sequence[PairCurve], distances: Distances | None = None) 
     """Return one panel a pair of species: fitted pair terms, with and without a baseline, two atoms alone, and where data lie."""
     columns = min(3, len(curves))
     rows = -(-len(curves) // columns)
-    made, axes = figure(1.0 + 3.2 * rows, (1.0,) * columns, rows, width=max(5.2, 4.2 * columns))
+    fig, axes = figure(1.0 + 3.2 * rows, (1.0,) * columns, rows, width=max(5.2, 4.2 * columns))
     for number, (axis, curve) in enumerate(zip(axes, curves, strict=False)):
         shortest = None if distances is None else float(distances.shortest[number])
         colour = COLOURS[0]
@@ -104,8 +104,8 @@ def plot_pairs(curves: Sequence[PairCurve], distances: Distances | None = None) 
             axis.set_ylabel("energy (eV)")
     for axis in axes[len(curves) :]:
         axis.set_visible(False)
-    _legend_below(made, axes[0])
-    return made
+    _legend_below(fig, axes[0])
+    return fig
 
 
 def _limits(axis: Axes, curve: PairCurve, shortest: float | None) -> None:
@@ -143,9 +143,9 @@ def _band(axis: Axes, x: np.ndarray, values: np.ndarray, colour: str, label: str
     axis.plot(x, values.mean(axis=0), color=colour, label=label, **style)
 
 
-def _legend_below(made: Figure, axis: Axes, columns: int = 5) -> None:
+def _legend_below(fig: Figure, axis: Axes, columns: int = 5) -> None:
     handles, words = axis.get_legend_handles_labels()
-    made.legend(
+    fig.legend(
         handles,
         words,
         loc="outside lower center",
@@ -160,7 +160,7 @@ def plot_angles(curves: Sequence[AngleCurve]) -> Figure | None:
     centres = list(dict.fromkeys(curve.centre for curve in curves))
     if not centres:
         return None
-    made, axes = figure(4.0, (1.0,) * len(centres), width=max(5.2, 4.8 * len(centres)))
+    fig, axes = figure(4.0, (1.0,) * len(centres), width=max(5.2, 4.8 * len(centres)))
     for axis, centre in zip(axes, centres, strict=True):
         for index, curve in enumerate(curve for curve in curves if curve.centre == centre):
             first, second = curve.neighbours
@@ -175,7 +175,7 @@ def plot_angles(curves: Sequence[AngleCurve]) -> Figure | None:
         axis.margins(y=0.08)
         axis.legend(loc="best")
     axes[0].set_ylabel("three-body energy (eV)")
-    return made
+    return fig
 
 
 @styled
@@ -184,7 +184,7 @@ def plot_densities(curves: Sequence[DensityCurve]) -> Figure | None:
     keys = list(dict.fromkeys((curve.centre, curve.neighbour) for curve in curves))
     if not keys:
         return None
-    made, axes = figure(0.6 + 2.7 * len(keys), (1.0, 1.0), len(keys))
+    fig, axes = figure(0.6 + 2.7 * len(keys), (1.0, 1.0), len(keys))
     for row, key in enumerate(keys):
         left, right = axes[2 * row], axes[2 * row + 1]
         mine = [curve for curve in curves if (curve.centre, curve.neighbour) == key]
@@ -204,4 +204,4 @@ def plot_densities(curves: Sequence[DensityCurve]) -> Figure | None:
         right.legend(loc="best", fontsize=9)
     axes[-2].set_xlabel("distance r (Å)")
     axes[-1].set_xlabel("density ρ, from the smallest to the largest in the data")
-    return made
+    return fig

@@ -33,13 +33,13 @@ def _pair(name: str) -> tuple[str, str]:
 
 
 def _sorted_pairs(pairs: dict[str, Any]) -> dict[str, Any]:
-    made: dict[str, Any] = {}
+    ordered: dict[str, Any] = {}
     for name, values in pairs.items():
         key = "-".join(_pair(name))
-        if key in made:
+        if key in ordered:
             raise ValueError(f"pair '{name}' is given twice")
-        made[key] = values
-    return made
+        ordered[key] = values
+    return ordered
 
 
 SortedPairs = AfterValidator(_sorted_pairs)

@@ -32,8 +32,8 @@ class Curve:
 
     def evaluated_on(self, held: LabelledSet, indices: Sequence[int] | None = None) -> Curve:
         """Return the same run judged on other frames, or on some of a set."""
-        found = [model.errors(held, indices) for model in self.models]
-        return replace(self, errors={name: np.array([errors[name] for errors in found]) for name in ERRORS})
+        errors_of_models = [model.errors(held, indices) for model in self.models]
+        return replace(self, errors={name: np.array([errors[name] for errors in errors_of_models]) for name in ERRORS})
 
 
 def spend(
@@ -65,25 +65,25 @@ def spend(
         )
     settings = settings.model_copy(update={"test_share": 0.0})
     refitter, scores = Refitter(pool, seed), None
-    found: list[tuple[int, dict[str, float], PoolModel]] = []
+    points: list[tuple[int, dict[str, float], PoolModel]] = []
     while True:
         budget = start if scores is None else min(step, most - len(refitter.chosen))
-        batch = _choose(pool, refitter.chosen, settings, scores, budget, seed + 1000 * len(found))
+        batch = _choose(pool, refitter.chosen, settings, scores, budget, seed + 1000 * len(points))
         if not batch:
             break
         refitter.add(batch)
         model = refitter.fit()
-        found.append((len(refitter.chosen), model.errors(held), model))
-        say(f"{found[-1][0]} labels: " + ", ".join(f"{name} {value:.4f}" for name, value in found[-1][1].items()))
+        points.append((len(refitter.chosen), model.errors(held), model))
+        say(f"{points[-1][0]} labels: " + ", ".join(f"{name} {value:.4f}" for name, value in points[-1][1].items()))
         if len(refitter.chosen) >= most:
             break
         scores = model.scores(pool, refitter.chosen, settings.criterion is Criterion.GRADE)
     return Curve(
-        np.array([labels for labels, _, _ in found]),
-        {name: np.array([errors[name] for _, errors, _ in found]) for name in ERRORS},
-        np.array([model.terms for _, _, model in found]),
+        np.array([labels for labels, _, _ in points]),
+        {name: np.array([errors[name] for _, errors, _ in points]) for name in ERRORS},
+        np.array([model.terms for _, _, model in points]),
         refitter.chosen,
-        [model for _, _, model in found],
+        [model for _, _, model in points],
     )
 
 
@@ -112,19 +112,19 @@ def labels_to_reach(curves: Sequence[Curve], name: str, error: float) -> list[fl
 
     None if it never is. An error that falls below and rises again was luck, so the last crossing counts.
     """
-    found: list[float | None] = []
+    needed: list[float | None] = []
     for curve in curves:
         values, labels = curve.errors[name], curve.labels.astype(float)
         above = np.flatnonzero(values > error)
         if not len(above):
-            found.append(float(labels[0]))
+            needed.append(float(labels[0]))
         elif above[-1] == len(values) - 1:
-            found.append(None)
+            needed.append(None)
         else:
             last = above[-1]
             share = (values[last] - error) / (values[last] - values[last + 1])
-            found.append(float(labels[last] + share * (labels[last + 1] - labels[last])))
-    return found
+            needed.append(float(labels[last] + share * (labels[last + 1] - labels[last])))
+    return needed
 
 
 def rules(criteria: Sequence[Criterion], diversity: Sequence[Diversity]) -> list[tuple[Criterion, Diversity]]:
@@ -157,11 +157,11 @@ class Comparison:
     @property
     def targets(self) -> dict[str, float]:
         """Errors (eV/A) that the control has with half the pool, mean over the seeds."""
-        found = {}
+        errors = {}
         for name in ERRORS:
             values = [np.interp(self.half, curve.labels, curve.errors[name]) for curve in self.curves[str(Criterion.RANDOM)]]
-            found[name] = float(np.mean(values))
-        return found
+            errors[name] = float(np.mean(values))
+        return errors
 
     def needed(self, rule: str, name: str) -> list[float | None]:
         """Return for each seed the labels with which a rule reaches the control's error at half the pool; None: never."""
@@ -177,8 +177,8 @@ class Comparison:
         below = mean.errors[name] <= self.targets[name]
         first = int(np.argmax(below)) if below.any() else len(below)
         cut = replace(mean, labels=mean.labels[: first + 1], errors={name: mean.errors[name][: first + 1]})
-        (found,) = labels_to_reach([cut], name, self.targets[name])
-        return float(self.half) if found is None else min(found, float(self.half))
+        (labels,) = labels_to_reach([cut], name, self.targets[name])
+        return float(self.half) if labels is None else min(labels, float(self.half))
 
     def ratio(self, rule: str, name: str) -> float | None:
         """Return the control's labels over the median of a rule's; None where most seeds of the rule never get there."""
@@ -229,12 +229,12 @@ def compare(
     half = len(pool) // 2
     for criterion, diversity in pairs:
         rule = name_of(criterion, diversity)
-        given = settings.model_copy(update={"criterion": criterion, "diversity": diversity})
+        selection = settings.model_copy(update={"criterion": criterion, "diversity": diversity})
         for seed in seeds:
 
-            def told(message: str, rule: str = rule, seed: int = seed) -> None:
+            def say_of_run(message: str, rule: str = rule, seed: int = seed) -> None:
                 say(f"{rule}, seed {seed}: {message}")
 
             end = max(most, half) if criterion is Criterion.RANDOM else most
-            curves.setdefault(rule, []).append(spend(pool, held, given, seed, start, step, end, told))
+            curves.setdefault(rule, []).append(spend(pool, held, selection, seed, start, step, end, say_of_run))
     return Comparison(curves, half)

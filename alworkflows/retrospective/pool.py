@@ -118,8 +118,8 @@ class LabelledSet:
 
     def over_atoms(self, values: np.ndarray, among: np.ndarray | None = None) -> np.ndarray:
         """Return the largest of values (sum N,) in each frame (F,), among some of the atoms if told; NaN where there are none."""
-        held = values if among is None else np.where(among, values, -np.inf)
-        largest = np.maximum.reduceat(held, self.starts[:-1])
+        counted = values if among is None else np.where(among, values, -np.inf)
+        largest = np.maximum.reduceat(counted, self.starts[:-1])
         return np.where(np.isneginf(largest), np.nan, largest)
 
     def forces(self, weights: np.ndarray, indices: Sequence[int] | None = None) -> np.ndarray:
@@ -166,11 +166,11 @@ class PoolModel:
     def grades(self, pool: LabelledSet, trained: Sequence[int]) -> np.ndarray:
         """Return the extrapolation grade of each frame (F,)."""
         atoms, values = np.full(len(pool.symbols), np.inf), pool.values[:, self.columns]
-        known = np.zeros(len(atoms), dtype=bool)
-        known[pool.atoms_of(trained)] = True
-        for symbol in set(pool.symbols[known].tolist()):
-            own = pool.symbols == symbol
-            atoms[own] = np.abs(values[own] @ inverse_of(values[own & known])).max(axis=1)
+        is_trained = np.zeros(len(atoms), dtype=bool)
+        is_trained[pool.atoms_of(trained)] = True
+        for symbol in set(pool.symbols[is_trained].tolist()):
+            mask = pool.symbols == symbol
+            atoms[mask] = np.abs(values[mask] @ inverse_of(values[mask & is_trained])).max(axis=1)
         return pool.over_atoms(atoms)
 
     def errors(self, held: LabelledSet, indices: Sequence[int] | None = None) -> dict[str, float]:
@@ -194,13 +194,13 @@ class Refitter:
     def add(self, indices: Sequence[int]) -> None:
         """Add frames."""
         for number, normal in enumerate(self._groups):
-            own = [index for index in indices if self._fold[index] == number]
-            for x, y in self.pool.rows(own):
+            in_fold = [index for index in indices if self._fold[index] == number]
+            for x, y in self.pool.rows(in_fold):
                 normal.xx += x.T @ x
                 normal.xy += y @ x
                 normal.yy += float(y @ y)
                 normal.rows += len(y)
-            normal.frames += len(own)
+            normal.frames += len(in_fold)
         self.chosen += indices
 
     def fit(self) -> PoolModel:
@@ -218,12 +218,12 @@ class Refitter:
         sums = Sums(self._groups[: settings.members], total)
         if sum(part.frames > 0 for part in sums.held) < 2:
             raise InputError(f"expected labels enough that two members leave some out, got {total.frames}: start with more")
-        found = regression(sums, settings.fit, lambda message: None)
+        models = regression(sums, settings.fit, lambda message: None)
         if settings.fit.terms is not None:
-            return PoolModel(found.with_terms(settings.fit.terms).weights)
+            return PoolModel(models.with_terms(settings.fit.terms).weights)
         if settings.fit.alpha is not None:
-            return PoolModel(found.at(settings.fit.alpha).weights)
-        candidates = [found.at(alpha) for alpha in found.alphas]
+            return PoolModel(models.at(settings.fit.alpha).weights)
+        candidates = [models.at(alpha) for alpha in models.alphas]
         rows = [PathRow(each.alpha, each.terms, _held_out(sums, each.weights), None) for each in candidates]
         return PoolModel(candidates[PathTable(rows).choose(settings.fit.rule)].weights)
 
@@ -231,8 +231,8 @@ class Refitter:
 def _held_out(sums: Sums, weights: np.ndarray) -> Errors:
     """Return the errors of members on what each left out."""
     none = np.zeros(len(sums.total.nn))
-    found = []
+    member_errors = []
     for held, row in zip(sums.held, weights, strict=True):
         support = np.flatnonzero(row)
-        found.append(held.restricted(support).error(row[support], none))
-    return Errors(0.0, found, {}, {})
+        member_errors.append(held.restricted(support).error(row[support], none))
+    return Errors(0.0, member_errors, {}, {})

@@ -127,8 +127,8 @@ class _Melt:
                     return keeper.report(step, planned, EXPLODED, f"step {step}: {fault}")
                 if step in self.targets:
                     keeper(atoms, step, first + (last - first) * step / planned, kinetic)
-                    made = f"{keeper.frames}/{settings.snapshots} frames"
-                    self.task.say(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {made}")
+                    progress = f"{keeper.frames}/{settings.snapshots} frames"
+                    self.task.say(f"{keeper.label}: step {step}/{planned}, {kinetic:.0f} K, {progress}")
             if end < planned:
                 simulation.write_restart(file)
         return None

@@ -198,20 +198,22 @@ def quality(points: Points, coverage: float, earlier: Points | None = None, newe
     return Quality(rank, float(inside.mean()) if checked else None, checked, "cross-validation", factor)
 
 
-def describe(calibration: Calibration | None, found: Quality) -> str:
+def describe(calibration: Calibration | None, quality: Quality) -> str:
     """Return the quality of a calibration in words."""
     if calibration is None:
         return "no frame with a finite disagreement and error"
     said = f"{calibration.n} frames"
     if calibration.is_factor:
         said += ", too few for a shape: one factor"
-    if found.rank_correlation is not None:
-        said += f"; rank correlation {found.rank_correlation:.2f}"
-    if found.coverage is not None:
-        whose = "of the newest batch" if found.checked_on == "newest" else "left out in turn"
-        said += f"; of {found.coverage_n} frames {whose}, {found.coverage:.0%} lie below the bound for {calibration.coverage:.0%}"
-    if found.factor is not None:
-        said += f"; the largest error is {found.factor:.3g} times the disagreement (median)"
+    if quality.rank_correlation is not None:
+        said += f"; rank correlation {quality.rank_correlation:.2f}"
+    if quality.coverage is not None:
+        whose = "of the newest batch" if quality.checked_on == "newest" else "left out in turn"
+        said += (
+            f"; of {quality.coverage_n} frames {whose}, {quality.coverage:.0%} lie below the bound for {calibration.coverage:.0%}"
+        )
+    if quality.factor is not None:
+        said += f"; the largest error is {quality.factor:.3g} times the disagreement (median)"
     return said
 
 

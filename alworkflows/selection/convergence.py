@@ -113,8 +113,8 @@ def decide(
         Most iterations of the stage.
     """
     error = stage_error(now, tests)
-    known = {identity for name in tests if name in before for identity in before[name].id}
-    earlier, same = stage_error(before, tests), stage_error(now, tests, known)
+    earlier_ids = {identity for name in tests if name in before for identity in before[name].id}
+    earlier, same = stage_error(before, tests), stage_error(now, tests, earlier_ids)
     gain = 100 * (earlier - same) / labels if earlier is not None and same is not None and labels else None
 
     criteria: dict[str, dict[str, Any]] = {}

@@ -55,9 +55,9 @@ def fingerprints(frames: Sequence[Atoms], species: Sequence[str]) -> np.ndarray:
         values = descriptors.values(frame)
         parts = []
         for symbol in species:
-            own = values[symbols == symbol]
-            if not len(own):
-                own = np.zeros((1, values.shape[1]))
-            parts += [own.mean(axis=0), own.std(axis=0)]
+            of_symbol = values[symbols == symbol]
+            if not len(of_symbol):
+                of_symbol = np.zeros((1, values.shape[1]))
+            parts += [of_symbol.mean(axis=0), of_symbol.std(axis=0)]
         rows.append(np.concatenate(parts))
     return np.array(rows) if rows else np.zeros((0, 0))

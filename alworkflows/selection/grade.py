@@ -95,11 +95,11 @@ class ActiveSet:
     def atoms(self, frame: Atoms) -> np.ndarray:
         """Return the grade of each atom (N,); infinite for a species that was never trained on."""
         values, symbols = self.descriptors.values(frame)[:, self.columns], np.array(frame.get_chemical_symbols())
-        found = np.full(len(frame), np.inf)
+        grades = np.full(len(frame), np.inf)
         for symbol, inverse in self.inverses.items():
-            own = symbols == symbol
-            found[own] = np.abs(values[own] @ inverse).max(axis=1, initial=0.0)
-        return found
+            mask = symbols == symbol
+            grades[mask] = np.abs(values[mask] @ inverse).max(axis=1, initial=0.0)
+        return grades
 
     def grades(self, frames: Sequence[Atoms]) -> np.ndarray:
         """Return the grade of each frame (F,): the largest of its atoms."""

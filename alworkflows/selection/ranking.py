@@ -35,10 +35,10 @@ class Ranked:
 
     def why(self, place: int, disagreement: float | None, window: tuple[float, float] | None) -> dict[str, Any]:
         """Return criterion, score, rank (from 1), rule of diversity of the pick at a place (from 0), and all as a sentence."""
-        told = DIVERSITY[self.diversity].told.format(place=place + 1, total=len(self.picked))
+        phrase = DIVERSITY[self.diversity].told.format(place=place + 1, total=len(self.picked))
         note = {"criterion": self.criterion, "score": None, "rank": None, "diversity": str(self.diversity)}
         if self.scores is None:
-            return {**note, "reason": f"no ensemble yet, {told}"}
+            return {**note, "reason": f"no ensemble yet, {phrase}"}
         at = self.picked[place]
         score = float(self.scores[at])
         parts = [CRITERIA[Criterion(self.criterion)].told.format(score=score)]
@@ -49,7 +49,7 @@ class Ranked:
             else:
                 parts.append(f"disagreement {disagreement:.3g} eV/A {limits}")
         parts.append(f"rank {at + 1} of {len(self.order)}")
-        parts.append(told if self.diversity is Diversity.NONE else f"{told} among the {self.size} of highest rank")
+        parts.append(phrase if self.diversity is Diversity.NONE else f"{phrase} among the {self.size} of highest rank")
         return {**note, "score": score, "rank": at + 1, "reason": ", ".join(parts)}
 
 

@@ -41,17 +41,17 @@ def classify(disagreement: np.ndarray | None, refused: np.ndarray, window: tuple
     if disagreement is None or window is None:
         return [Level.REFUSED if bad else Level.CANDIDATE for bad in refused]
     lower, upper = window
-    found = []
+    levels = []
     for value, bad in zip(disagreement, refused, strict=True):
         if bad:
-            found.append(Level.REFUSED)
+            levels.append(Level.REFUSED)
         elif value < lower:
-            found.append(Level.ACCURATE)
+            levels.append(Level.ACCURATE)
         elif value <= upper:
-            found.append(Level.CANDIDATE)
+            levels.append(Level.CANDIDATE)
         else:
-            found.append(Level.FAILED)
-    return found
+            levels.append(Level.FAILED)
+    return levels
 
 
 def count(levels: Sequence[Level]) -> dict[str, int]:

@@ -157,9 +157,9 @@ def find_window(levels: TrustLevels, reference: float | None, batches: Sequence[
 
 def _used(batches: Sequence[TestBatch], stage: str) -> tuple[list[TestBatch], bool]:
     """Return the batches to calibrate on, and whether they are the stage's own."""
-    own = [batch for batch in batches if batch.stage == stage]
-    is_own = sum(map(len, own)) >= OWN
-    return (own if is_own else list(batches)), is_own
+    of_stage = [batch for batch in batches if batch.stage == stage]
+    is_own = sum(map(len, of_stage)) >= OWN
+    return (of_stage if is_own else list(batches)), is_own
 
 
 def _points(batches: Sequence[TestBatch]) -> Points:
@@ -185,14 +185,14 @@ def _judge(batches: Sequence[TestBatch], stage: str, coverage: float) -> Quality
 def _errors(levels: TrustLevels, batches: Sequence[TestBatch], stage: str) -> tuple[float, float, str, str] | None:
     """Return both errors (eV/A), and where each is from; None if one is to follow from forces that vanish."""
     by_stage = {name: [b for b in batches if b.stage == name and len(b)] for name in {b.stage for b in batches if len(b)}}
-    known = sum(map(len, by_stage.get(stage, []))) >= KNOWN
-    others = [by_stage[stage]] if known else list(by_stage.values())
+    has_enough = sum(map(len, by_stage.get(stage, []))) >= KNOWN
+    others = [by_stage[stage]] if has_enough else list(by_stage.values())
     rms = min(float(np.sqrt(np.average(_column(b, "force_rms") ** 2, weights=_column(b, "atoms")))) for b in others)
     largest = max(float(_column(b, "largest_force").max()) for b in others)
     lower, upper = levels.lower, levels.upper
     if (lower is None and not rms > 0) or (upper is None and not largest > 0):
         return None
-    quiet, loud = ("the stage's test frames",) * 2 if known else ("the test frames of the quietest stage", "all test frames")
+    quiet, loud = ("the stage's test frames",) * 2 if has_enough else ("the test frames of the quietest stage", "all test frames")
     return (
         SHARE * rms if lower is None else lower,
         largest if upper is None else upper,
@@ -220,17 +220,17 @@ def _plain(levels: TrustLevels, reference: float | None) -> tuple[LevelKind, flo
     low, high = levels.numbers() if is_asked else DEFAULTS[LevelKind.RELATIVE]
     assert low is not None  # this kind has defaults for both
     assert high is not None
-    said = f"{low:g} and {high:g} times the median disagreement on held-out frames, {reference:.3g} eV/A"
+    sentence = f"{low:g} and {high:g} times the median disagreement on held-out frames, {reference:.3g} eV/A"
     if not is_asked:
         stated = ", although errors were stated" if levels.lower is not None or levels.upper is not None else ""
-        said = f"no test frame with a force and an error to calibrate on, so relative levels{stated}: {said}"
-    return LevelKind.RELATIVE, low * reference, high * reference, said
+        sentence = f"no test frame with a force and an error to calibrate on, so relative levels{stated}: {sentence}"
+    return LevelKind.RELATIVE, low * reference, high * reference, sentence
 
 
 def _record(
     calibration: Calibration | None,
     scope: str,
-    found: Quality,
+    quality: Quality,
     batches: Sequence[TestBatch],
     window: tuple[float, float],
     coverage: float,
@@ -246,12 +246,12 @@ def _record(
     return {
         "n": 0 if calibration is None else calibration.n,
         "scope": scope,
-        "rank_correlation": found.rank_correlation,
-        "coverage": found.coverage,
-        "coverage_n": found.coverage_n,
-        "checked_on": found.checked_on,
+        "rank_correlation": quality.rank_correlation,
+        "coverage": quality.coverage,
+        "coverage_n": quality.coverage_n,
+        "checked_on": quality.checked_on,
         "stated_coverage": coverage,
-        "factor": found.factor,
+        "factor": quality.factor,
         "points": {
             "disagreement": _short(disagreement[sound]),
             "error": _short(error[sound]),
@@ -262,7 +262,7 @@ def _record(
             "expected": _short(at if calibration is None else calibration.expected(at)),
             "bound": _short(at if calibration is None else calibration.bound(at)),
         },
-        "sentence": describe(calibration, found),
+        "sentence": describe(calibration, quality),
     }
 
 

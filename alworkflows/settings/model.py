@@ -174,5 +174,5 @@ class ModelSettings(RootModel[Annotated[tuple[Group, ...], BeforeValidator(_list
         first = self.root[0]
         if len(self.root) == 1 and isinstance(first, LinearSettings):
             return first
-        got = ", ".join(f"{group.members} of class {group.class_}" for group in self.root)
-        raise InputError(f"{what}: expected one group of linear members, got {got}")
+        classes = ", ".join(f"{group.members} of class {group.class_}" for group in self.root)
+        raise InputError(f"{what}: expected one group of linear members, got {classes}")

@@ -36,7 +36,7 @@ _REFUSED = {
 }
 
 
-def namelists(given: dict[Any, Any]) -> dict[str, dict[str, Any]]:
+def namelists(data: dict[Any, Any]) -> dict[str, dict[str, Any]]:
     """Return the namelists with names in capitals and tags in small letters.
 
     Raises
@@ -44,16 +44,16 @@ def namelists(given: dict[Any, Any]) -> dict[str, dict[str, Any]]:
     ValueError
         If a namelist is unknown or not one of a single point, or a tag is not the user's to set.
     """
-    made: dict[str, dict[str, Any]] = {}
-    for name, tags in given.items():
+    cleaned: dict[str, dict[str, Any]] = {}
+    for name, tags in data.items():
         namelist = str(name).upper()
         if namelist not in NAMELISTS:
             raise ValueError(f"unknown namelist '{name}'{suggest(namelist, NAMELISTS)}; known: {', '.join(NAMELISTS)}")
         if not isinstance(tags, dict):
             raise ValueError(f"{namelist}: expected a mapping of tags, got {tags!r}")
         for tag, value in tags.items():
-            made.setdefault(namelist, {})[_checked(namelist, str(tag).lower(), value)] = value
-    return made
+            cleaned.setdefault(namelist, {})[_checked(namelist, str(tag).lower(), value)] = value
+    return cleaned
 
 
 def _checked(namelist: str, tag: str, value: Any) -> str:

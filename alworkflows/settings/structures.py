@@ -75,13 +75,13 @@ class StructureSettings(Settings):
 
     @model_validator(mode="after")
     def _one_source(self) -> StructureSettings:
-        given = [name for name in SOURCES if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of {', '.join(SOURCES)}, got {', '.join(given) or 'none'}")
+        sources = [name for name in SOURCES if getattr(self, name) is not None]
+        if len(sources) != 1:
+            raise ValueError(f"expected exactly one of {', '.join(SOURCES)}, got {', '.join(sources) or 'none'}")
         if self.frames is not None and self.file is None:
             raise ValueError("frames: only a file holds several")
         if self.isolated and (self.miller is not None or self.supercell != (1, 1, 1)):
-            raise ValueError(f"{given[0]}: expected no supercell and no slab of something in a box")
+            raise ValueError(f"{sources[0]}: expected no supercell and no slab of something in a box")
         if self.miller is not None and not any(self.miller):
             raise ValueError("expected Miller indices that are not all zero, got (0, 0, 0)")
         return self
@@ -109,9 +109,9 @@ class GeometryLimits(Settings):
     @model_validator(mode="after")
     def _range(self) -> GeometryLimits:
         for name in ("volume_per_atom", "density", "vacuum"):
-            given = getattr(self, name)
-            if given is not None and not 0 <= given[0] < given[1]:
-                raise ValueError(f"expected {name} as [smallest, largest], got {list(given)}")
+            limits = getattr(self, name)
+            if limits is not None and not 0 <= limits[0] < limits[1]:
+                raise ValueError(f"expected {name} as [smallest, largest], got {list(limits)}")
         for pair in self.pairs:
             from ase.data import atomic_numbers  # a schema with defaults alone needs none
 

@@ -113,9 +113,9 @@ class LammpsSimulation:
         types = [self._species.index(symbol) + 1 for symbol in symbols]
         positions = atoms.get_positions(wrap=True, pbc=True) @ self._rotation.T
         with _errors():
-            made = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist())
-        if made != len(atoms):
-            raise SimulationError(f"LAMMPS took {made} of {len(atoms)} atoms into its cell")
+            created = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist())
+        if created != len(atoms):
+            raise SimulationError(f"LAMMPS took {created} of {len(atoms)} atoms into its cell")
         for number, symbol in enumerate(self._species, start=1):
             self.commands([f"mass {number} {float(atomic_masses[atomic_numbers[symbol]])!r}"])
             if charged:

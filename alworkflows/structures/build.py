@@ -83,8 +83,8 @@ def read_frames(path: Path, frames: str | None) -> list[Atoms]:
         return [read_structure(path)]
     from alworkflows.frames import read
 
-    found = read(path, frames)
-    return [Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc) for frame in found]
+    images = read(path, frames)
+    return [Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc) for frame in images]
 
 
 def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
@@ -123,27 +123,27 @@ def read_structure(path: Path) -> Atoms:
     import ase.io
 
     try:
-        found = ase.io.read(path)
+        structure = ase.io.read(path)
     except Exception as error:  # ASE's readers raise anything; pymatgen gets its turn
-        found = _read_with_pymatgen(path, error)
-    assert isinstance(found, Atoms)
-    if "occupancy" in found.info and any(
-        share < 1 - 1e-6 for site in found.info["occupancy"].values() for share in site.values()
+        structure = _read_with_pymatgen(path, error)
+    assert isinstance(structure, Atoms)
+    if "occupancy" in structure.info and any(
+        share < 1 - 1e-6 for site in structure.info["occupancy"].values() for share in site.values()
     ):
         raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
-    return Atoms(numbers=found.numbers, positions=found.positions, cell=found.cell, pbc=found.pbc)
+    return Atoms(numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.pbc)
 
 
 def _read_with_pymatgen(path: Path, reason: Exception) -> Atoms:
     from pymatgen.core import Structure
 
     try:
-        found = Structure.from_file(str(path))
+        structure = Structure.from_file(str(path))
     except Exception as error:
         raise InputError(
             f"{path}: neither ASE ({type(reason).__name__}: {reason}) "
             f"nor pymatgen ({type(error).__name__}: {error}) reads this file"
         ) from error
-    if not found.is_ordered:
+    if not structure.is_ordered:
         raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
-    return Atoms(numbers=list(found.atomic_numbers), positions=found.cart_coords, cell=found.lattice.matrix, pbc=True)
+    return Atoms(numbers=list(structure.atomic_numbers), positions=structure.cart_coords, cell=structure.lattice.matrix, pbc=True)

@@ -192,20 +192,22 @@ def _flag(atoms: Atoms, limits: GeometryLimits) -> str | None:
 
 def _near_pair(atoms: Atoms, cell: np.ndarray, limits: GeometryLimits) -> str | None:
     """Return which pair is too near: by its species where a distance is given, else by covalent radii."""
-    own = {tuple(sorted(atomic_numbers[symbol] for symbol in pair.split("-"))): length for pair, length in limits.pairs.items()}
+    lengths = {
+        tuple(sorted(atomic_numbers[symbol] for symbol in pair.split("-"))): length for pair, length in limits.pairs.items()
+    }
     # far enough out to see every pair that has a distance of its own
-    widest = max([limits.shortest, *(length / covalent_radii[list(pair)].sum() for pair, length in own.items())])
+    widest = max([limits.shortest, *(length / covalent_radii[list(pair)].sum() for pair, length in lengths.items())])
     i, j, distance = close_pairs(atoms.numbers, atoms.positions, cell, atoms.pbc, widest)
     for first, second, length in zip(i, j, distance, strict=True):
         numbers = tuple(sorted((int(atoms.numbers[first]), int(atoms.numbers[second]))))
         radii = covalent_radii[list(numbers)].sum()
-        allowed = own.get(numbers, limits.shortest * radii)
+        allowed = lengths.get(numbers, limits.shortest * radii)
         if length >= allowed:
             continue
         names = (
             f"atoms {first} ({chemical_symbols[atoms.numbers[first]]}) and {second} ({chemical_symbols[atoms.numbers[second]]})"
         )
-        if numbers in own:
+        if numbers in lengths:
             return f"{names} are too near: {length:.3f} A, below {allowed:g} A"
         return f"{names} are fused: {length:.3f} A, below {limits.shortest:g} of the sum of covalent radii ({allowed:.3f} A)"
     return None

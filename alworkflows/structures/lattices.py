@@ -20,5 +20,5 @@ def lattice(settings: CrystalSettings) -> Atoms:
     cubic = settings.lattice in CUBIC
     # without a ratio, ASE takes that of the element's own crystal
     c = settings.c or (settings.a * np.sqrt(8 / 3) if settings.lattice in ("hcp", "wurtzite") else None)
-    made = bulk(formula, settings.lattice, a=settings.a, c=c, cubic=cubic)
-    return Atoms(numbers=made.numbers, positions=made.positions, cell=np.asarray(made.cell), pbc=True)
+    crystal = bulk(formula, settings.lattice, a=settings.a, c=c, cubic=cubic)
+    return Atoms(numbers=crystal.numbers, positions=crystal.positions, cell=np.asarray(crystal.cell), pbc=True)

@@ -27,10 +27,10 @@ class Prototype:
         """Return one conventional cell."""
         from ase.spacegroup import crystal as expand
 
-        made = expand(
+        expanded = expand(
             [symbol for symbol, _ in self.sites], [site for _, site in self.sites], spacegroup=self.group, cellpar=self.cell
         )
-        return Atoms(numbers=made.numbers, positions=made.positions, cell=made.cell, pbc=True)
+        return Atoms(numbers=expanded.numbers, positions=expanded.positions, cell=expanded.cell, pbc=True)
 
 
 def _hexagonal(a: float, c: float) -> tuple[float, float, float, float, float, float]:

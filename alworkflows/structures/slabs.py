@@ -49,11 +49,11 @@ def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) 
     positions[:, 2] += 0.5 * vacuum - positions[:, 2].min()
     cell[2] = 0.0, 0.0, thickness + vacuum
     cell[np.abs(cell) < 1e-9] = 0.0
-    made = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
-    made.wrap(pbc=(True, True, False), eps=1e-4)
-    made = made[np.lexsort((np.round(made.positions[:, 2], 3), made.numbers))]
-    made.info["polar"] = is_polar(made)
-    return made
+    atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
+    atoms.wrap(pbc=(True, True, False), eps=1e-4)
+    atoms = atoms[np.lexsort((np.round(atoms.positions[:, 2], 3), atoms.numbers))]
+    atoms.info["polar"] = is_polar(atoms)
+    return atoms
 
 
 def is_polar(atoms: Atoms) -> bool:
@@ -80,13 +80,13 @@ def _translations(bulk: Atoms) -> np.ndarray:
     fractional = bulk.get_scaled_positions()
     rarest = min(np.unique(bulk.numbers), key=lambda number: int(np.sum(bulk.numbers == number)))
     anchors = fractional[bulk.numbers == rarest]
-    found = []
+    translations = []
     for shift in anchors - anchors[0]:
         delta = (fractional + shift)[:, None] - fractional[None]
         near = np.linalg.norm((delta - np.round(delta)) @ np.asarray(bulk.cell), axis=2) < _SAME
         if np.all((near & (bulk.numbers[:, None] == bulk.numbers[None])).any(axis=1)):
-            found.append(shift % 1.0)
-    return np.array(found)
+            translations.append(shift % 1.0)
+    return np.array(translations)
 
 
 def _surface_lattice(bulk: Atoms, miller: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -192,8 +192,8 @@ def _between(motif: Atoms, low: float, top: float) -> tuple[np.ndarray, np.ndarr
 def _whole_units(bulk: np.ndarray, numbers: np.ndarray) -> bool:
     """Return whether the slab has the crystal's composition."""
     species, wanted = np.unique(bulk, return_counts=True)
-    got = np.array([np.sum(numbers == number) for number in species])
-    return bool(np.all(got * wanted.sum() == wanted * got.sum()) and got.sum() > 0)
+    counts = np.array([np.sum(numbers == number) for number in species])
+    return bool(np.all(counts * wanted.sum() == wanted * counts.sum()) and counts.sum() > 0)
 
 
 def _broken_bonds(motif: Atoms, cut: float) -> int:

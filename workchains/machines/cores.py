@@ -29,6 +29,6 @@ def cores_of(options: Mapping[str, Any]) -> int:
 
 def cores_of_inputs(inputs: Mapping[str, Any]) -> int:
     """Return how many cores a process with these inputs keeps busy: those of its job or, of a work chain, of its largest."""
-    found = [cores_of(inputs["metadata"]["options"])] if "options" in inputs.get("metadata", {}) else []
-    found += [cores_of_inputs(value) for name, value in inputs.items() if name != "metadata" and isinstance(value, Mapping)]
-    return max(found, default=1)
+    counts = [cores_of(inputs["metadata"]["options"])] if "options" in inputs.get("metadata", {}) else []
+    counts += [cores_of_inputs(value) for name, value in inputs.items() if name != "metadata" and isinstance(value, Mapping)]
+    return max(counts, default=1)

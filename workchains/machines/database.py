@@ -41,10 +41,10 @@ def write_ahead(path: Path) -> bool:
 
 def on_network(path: Path, mounts: Path = Path("/proc/mounts")) -> bool:
     """Return whether a file lies on a disk that several machines may share."""
-    found = {Path("/"): ""}
+    kinds = {Path("/"): ""}
     for line in mounts.read_text().splitlines():
         _, where, kind, *_ = line.split()
-        found[Path(where.replace("\\040", " "))] = kind
+        kinds[Path(where.replace("\\040", " "))] = kind
     path = path.resolve()
-    nearest = next(parent for parent in path.parents if parent in found)
-    return found[nearest].startswith(SHARED)
+    nearest = next(parent for parent in path.parents if parent in kinds)
+    return kinds[nearest].startswith(SHARED)

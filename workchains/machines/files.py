@@ -102,9 +102,9 @@ class Machine:
     @property
     def cores(self) -> int | None:
         """How many cores the jobs in flight share; None: they are not counted."""
-        given = self.computer.cores
-        if given != "auto":
-            return given
+        cores = self.computer.cores
+        if cores != "auto":
+            return cores
         # what was written by hand wins over what is found
         return None if self.computer.max_jobs is not None else available_cores()
 
@@ -121,13 +121,13 @@ class Machine:
         InputError
             If it is not given, or is not there on this machine.
         """
-        where, given = f"codes/{program}.yaml: executable", self.codes[program].executable
-        if given != "auto":
-            if not os.path.isabs(given):
-                raise InputError(f"{where}: expected an absolute path or 'auto', got '{given}'")
-            if self.local and not os.access(given, os.X_OK):
-                raise InputError(f"{where}: expected a program that can be run, got '{given}'")
-            return given
+        where, path = f"codes/{program}.yaml: executable", self.codes[program].executable
+        if path != "auto":
+            if not os.path.isabs(path):
+                raise InputError(f"{where}: expected an absolute path or 'auto', got '{path}'")
+            if self.local and not os.access(path, os.X_OK):
+                raise InputError(f"{where}: expected a program that can be run, got '{path}'")
+            return path
         if not self.local:
             raise InputError(f"{where}: 'auto' is for this machine; give the path on {self.computer.hostname}")
         try:
@@ -196,35 +196,35 @@ def copy_machine(machine: str, destination: str | Path) -> Path:
     InputError
         If there is no such machine, or the folder exists and is not empty.
     """
-    known = machines()
-    if machine not in known:
-        raise unknown("machine", machine, known)
+    folders = machines()
+    if machine not in folders:
+        raise unknown("machine", machine, folders)
     folder = Path(destination)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: expected a folder that does not exist or is empty")
-    shutil.copytree(known[machine], folder, dirs_exist_ok=True)
+    shutil.copytree(folders[machine], folder, dirs_exist_ok=True)
     return folder
 
 
 def _folder(machine: str | Path) -> Path:
     folder = Path(machine)
     # a built-in name is that, whatever folders are about; `./slurm` is one's own
-    known = machines()
-    if isinstance(machine, str) and machine in known:
-        return known[machine]
+    folders = machines()
+    if isinstance(machine, str) and machine in folders:
+        return folders[machine]
     if folder.is_dir():
         return folder
-    raise unknown("machine (and no such folder)", machine, known)
+    raise unknown("machine (and no such folder)", machine, folders)
 
 
 def _refuse_placeholders(files: dict[str, Any], folder: Path) -> None:
     """Say what is still to be filled in."""
-    found = [f"{name}: {key}: {text}" for name, data in files.items() for key, text in _placeholders(data)]
-    if not found:
+    unfilled = [f"{name}: {key}: {text}" for name, data in files.items() for key, text in _placeholders(data)]
+    if not unfilled:
         return
     built_in = folder.parent == BUILTIN
     how = f"; copy it first: alworkflows setup --copy {folder.name} my-cluster/" if built_in else ""
-    raise InputError(f"{folder}: {len(found)} values are yours to fill in{how}\n  " + "\n  ".join(found))
+    raise InputError(f"{folder}: {len(unfilled)} values are yours to fill in{how}\n  " + "\n  ".join(unfilled))
 
 
 def _placeholders(data: Any, key: str = "") -> Iterator[tuple[str, str]]:

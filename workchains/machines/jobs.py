@@ -130,7 +130,7 @@ def _outcome(program: str, node: CalcJobNode, late: bool) -> tuple[str, bool]:
         return _blame(node, file), False
     if problem := _transport_problem(node):
         # AiiDA would try again for hours; here one wants to know at once
-        return _told(problem, file, f"the job could not be handed over: {problem[:300]}"), False
+        return _explained(problem, file, f"the job could not be handed over: {problem[:300]}"), False
     return (_waiting(node), False) if late else ("", False)
 
 
@@ -158,19 +158,19 @@ def _potcar_note() -> str:
 
 def _blame(node: CalcJobNode, file: str) -> str:
     if node.is_excepted:
-        return _told(str(node.exception), file, f"AiiDA could not make the job: {_last_line(str(node.exception))}")
+        return _explained(str(node.exception), file, f"AiiDA could not make the job: {_last_line(str(node.exception))}")
     if node.is_killed:
         return "the job was killed from outside"
     names = ("errors.txt", "probe.err", "_scheduler-stderr.txt", "progress.txt", "probe.out")
     written = "\n".join(_content(node, name) for name in names)
-    said = f"[{node.exit_status}] {node.exit_message}"
-    return _told(f"{node.exit_message}\n{written}", file, said) + f"; its files: verdi calcjob gotocomputer {node.pk}"
+    status = f"[{node.exit_status}] {node.exit_message}"
+    return _explained(f"{node.exit_message}\n{written}", file, status) + f"; its files: verdi calcjob gotocomputer {node.pk}"
 
 
-def _told(text: str, file: str, said: str) -> str:
+def _explained(text: str, file: str, status: str) -> str:
     """Return what a text means, with what was said; else that alone."""
     meaning = explain(text, file)
-    return f"{meaning} ({said})" if meaning else said
+    return f"{meaning} ({status})" if meaning else status
 
 
 def _transport_problem(node: CalcJobNode) -> str:

@@ -53,15 +53,15 @@ def load_code(label: str | None = None, machine: str | None = None, program: str
                 f"{', '.join(names) or 'none'}; set it up with: alworkflows setup {machine}"
             )
         chosen = named[machine]
-    own = {code.base.extras.get(PROGRAM_KEY, None): code for computer, code in codes if computer.pk == chosen.pk}
-    if program not in own:
+    by_program = {code.base.extras.get(PROGRAM_KEY, None): code for computer, code in codes if computer.pk == chosen.pk}
+    if program not in by_program:
         name = machine_of(chosen) or chosen.label
-        programs = sorted(item for item in own if item)
+        programs = sorted(item for item in by_program if item)
         raise InputError(
             f"machine '{name}' has no program '{program}' (it has: {', '.join(programs) or 'none'}); say where it is in the file "
             f"codes/{program}.yaml of the machine's folder, and run: alworkflows setup {name}"
         )
-    return own[program]
+    return by_program[program]
 
 
 def _by_label(label: str) -> InstalledCode:
@@ -96,8 +96,8 @@ def core_cap(computer: Computer) -> int | None:
 
 def job_options(computer: Computer) -> dict[str, dict[str, Any]]:
     """Return ``metadata.options`` per step, as ``options.yaml`` gave them at the last setup; empty if there was none."""
-    known = (computer.metadata or {}).get(OPTIONS_KEY, {})
-    return {step: options for step, options in known.items() if step in STEPS}
+    stored = (computer.metadata or {}).get(OPTIONS_KEY, {})
+    return {step: options for step, options in stored.items() if step in STEPS}
 
 
 def options_for(computer: Computer, step: str, atoms: int | None = None) -> dict[str, Any]:
@@ -119,10 +119,10 @@ def options_for(computer: Computer, step: str, atoms: int | None = None) -> dict
         If there is no such step and no such program.
     """
     metadata = computer.metadata or {}
-    known = metadata.get(OPTIONS_KEY, {})
+    stored = metadata.get(OPTIONS_KEY, {})
     if step not in STEPS and step not in PROGRAMS:
         raise unknown("step or program", step, [*STEPS, *PROGRAMS])
-    name = step if step in STEPS or step in known else "label"
+    name = step if step in STEPS or step in stored else "label"
     if atoms is not None:
         sized = metadata.get(SIZED_KEY, {}).get(name, [])
         for limit, options in sized:
@@ -130,4 +130,4 @@ def options_for(computer: Computer, step: str, atoms: int | None = None) -> dict
                 return options
         if sized:
             return sized[-1][1]
-    return known.get(name, {})
+    return stored.get(name, {})

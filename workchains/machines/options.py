@@ -92,25 +92,25 @@ class JobOptions(Settings):
         InputError
             If something is said twice, or belongs to another file.
         """
-        given = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
-        given.pop("atoms", None)
-        given.pop("by_atoms", None)
+        stated = {name: value for name in type(self).model_fields if (value := getattr(self, name)) is not None}
+        stated.pop("atoms", None)
+        stated.pop("by_atoms", None)
         options: Table = dict(self.model_extra or {})
         _check_keys(options, where)
         for ours, theirs in (("memory", "max_memory_kb"), ("walltime", "max_wallclock_seconds"), ("queue", "queue_name")):
-            if ours in given and theirs in options:
+            if ours in stated and theirs in options:
                 raise InputError(f"{where}: expected one of {ours} and {theirs}, got both")
-            if ours in given:
-                options[theirs] = given.pop(ours)
+            if ours in stated:
+                options[theirs] = stated.pop(ours)
         for name in ("account", "qos"):
-            if name in given:
-                options[name] = given.pop(name)
-        threads = given.pop("threads", given.get("cores_per_task"))
+            if name in stated:
+                options[name] = stated.pop(name)
+        threads = stated.pop("threads", stated.get("cores_per_task"))
         if threads is not None:
             options["environment_variables"] = {"OMP_NUM_THREADS": str(threads), **options.get("environment_variables", {})}
-        if given and "resources" in options:
-            raise InputError(f"{where}: expected resources or {', '.join(given)}, got both")
-        return {**options, "words": given} if given else options
+        if stated and "resources" in options:
+            raise InputError(f"{where}: expected resources or {', '.join(stated)}, got both")
+        return {**options, "words": stated} if stated else options
 
 
 class SizedOptions(JobOptions):
@@ -193,8 +193,8 @@ def _stacks(file: OptionsFile, where: str) -> Iterator[tuple[str, list[Table], t
     """Yield each step and program: name, layers from the bottom up, entries by size."""
     default = file.default.layer(f"{where}: default")
     for step in STEPS:
-        own: JobOptions = getattr(file, step)
-        yield step, [default, own.layer(f"{where}: {step}")], getattr(own, "by_atoms", ())
+        of_step: JobOptions = getattr(file, step)
+        yield step, [default, of_step.layer(f"{where}: {step}")], getattr(of_step, "by_atoms", ())
     label = file.label.layer(f"{where}: label")
     for name, program in file.programs.items():
         layers = [default, label, program.layer(f"{where}: programs.{name}")]
@@ -207,18 +207,18 @@ def _finish(layers: list[Table], scheduler: str, where: str) -> Table:
     for layer in layers:
         merged = merge(merged, layer)
     words = merged.pop("words", {})
-    given = merged.get("resources", {})
-    merged["resources"] = {**_resources(words, given, scheduler, where), **given}
+    stated = merged.get("resources", {})
+    merged["resources"] = {**_resources(words, stated, scheduler, where), **stated}
     if lines := _lines(words, merged, scheduler, where):
         merged["custom_scheduler_commands"] = "\n".join(filter(None, [merged.get("custom_scheduler_commands"), *lines]))
     _check_resources(merged, scheduler, where)
     return merged
 
 
-def _resources(words: Table, given: Table, scheduler: str, where: str) -> Table:
+def _resources(words: Table, stated: Table, scheduler: str, where: str) -> Table:
     nodes, tasks, cores = words.get("nodes", 1), words.get("tasks_per_node", 1), words.get("cores_per_task", 1)
     if scheduler == "core.sge":
-        if "parallel_env" not in words and "parallel_env" not in given:
+        if "parallel_env" not in words and "parallel_env" not in stated:
             raise InputError(f"{where}: parallel_env: missing; SGE needs the name of one, as `qconf -spl` lists them")
         if cores > 1 and nodes * tasks > 1:
             raise InputError(
@@ -232,8 +232,8 @@ def _resources(words: Table, given: Table, scheduler: str, where: str) -> Table:
         raise InputError(f"{where}: parallel_env: is for SGE alone; the scheduler is {scheduler}")
     if scheduler == "core.lsf":
         return {"tot_num_mpiprocs": nodes * tasks}
-    found = {"num_machines": nodes, "num_mpiprocs_per_machine": tasks}
-    return {**found, "num_cores_per_mpiproc": cores} if "cores_per_task" in words else found
+    resources = {"num_machines": nodes, "num_mpiprocs_per_machine": tasks}
+    return {**resources, "num_cores_per_mpiproc": cores} if "cores_per_task" in words else resources
 
 
 def _lines(words: Table, options: Table, scheduler: str, where: str) -> list[str]:

@@ -193,8 +193,8 @@ def _shares(cores: int, options: dict[str, dict[str, Any]]) -> str:
     steps: dict[int, list[str]] = {}
     for step in STEPS:
         steps.setdefault(max(cores // cores_of(options[step]), 1), []).append(step)
-    said = [f"{count} of {', '.join(names)}" for count, names in sorted(steps.items(), reverse=True)]
-    return f"{cores} core{'s' if cores > 1 else ''} for jobs, so many at a time: {'; '.join(said)}"
+    counts = [f"{count} of {', '.join(names)}" for count, names in sorted(steps.items(), reverse=True)]
+    return f"{cores} core{'s' if cores > 1 else ''} for jobs, so many at a time: {'; '.join(counts)}"
 
 
 def _properties(wanted: ComputerFile, work_dir: str) -> dict[str, Any]:
@@ -249,8 +249,8 @@ def _connect(wanted: ComputerFile, computer: Computer, report: SetupReport) -> N
     """Configure the transport; a configuration that changes is tried first."""
     config = {"safe_interval": wanted.safe_interval, **wanted.transport_config}
     if computer.is_configured:
-        known = computer.get_configuration()
-        if all(known.get(key) == value for key, value in config.items()):
+        current = computer.get_configuration()
+        if all(current.get(key) == value for key, value in config.items()):
             return
         services.check_connection(wanted)
         report.created.append(f"connection to computer {wanted.label}")

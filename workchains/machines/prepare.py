@@ -70,12 +70,12 @@ def _exists(profile: str) -> bool:
 
 def _executables(files: Machine) -> tuple[dict[str, str], list[str]]:
     """Return the path of each program, and a line for each that is optional and not there."""
-    found, skipped = {}, []
+    paths, skipped = {}, []
     for program, code in files.codes.items():
         try:
-            found[program] = files.executable(program)
+            paths[program] = files.executable(program)
         except InputError as error:
             if not (code.optional and files.local):
                 raise
             skipped.append(f"code {code.label}: {str(error).split(': ', 2)[-1]}")
-    return found, skipped
+    return paths, skipped

@@ -48,12 +48,12 @@ class Program:
 
 def _alworkflows() -> str:
     """Return the executable beside this Python, else that on the PATH."""
-    found = shutil.which("alworkflows", path=os.path.dirname(sys.executable)) or shutil.which("alworkflows")
-    if found is None:
+    path = shutil.which("alworkflows", path=os.path.dirname(sys.executable)) or shutil.which("alworkflows")
+    if path is None:
         raise InputError(
             f"no 'alworkflows' executable beside {sys.executable} or on the PATH; install the package with: pip install ."
         )
-    return os.path.abspath(found)
+    return os.path.abspath(path)
 
 
 def _gpaw() -> str:
@@ -71,8 +71,8 @@ def _cp2k() -> str:
 
 def _on_path(*names: str) -> str:
     for name in names:
-        if found := shutil.which(name):
-            return os.path.abspath(found)
+        if path := shutil.which(name):
+            return os.path.abspath(path)
     raise InputError(f"no '{names[0]}' on the PATH; install it, or give its absolute path")
 
 

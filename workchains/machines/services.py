@@ -123,8 +123,8 @@ def check_broker(broker: str | None, config: dict[str, Any]) -> None:
     try:
         # in a thread of its own: it starts an event loop, and there may be one here
         with ThreadPoolExecutor(1) as pool:
-            given = {key.removeprefix("broker_"): value for key, value in config.items() if key != "broker_heartbeat"}
-            pool.submit(detect_rabbitmq_config, **given).result()
+            parameters = {key.removeprefix("broker_"): value for key, value in config.items() if key != "broker_heartbeat"}
+            pool.submit(detect_rabbitmq_config, **parameters).result()
     except ConnectionError as error:
         text = f"{type(error.__cause__).__name__}: {error.__cause__}"
         where = f"RabbitMQ at {host}:{port}"
@@ -147,14 +147,14 @@ def _address(computer: ComputerFile) -> str:
     """Return ``user@host:port`` as SSH will use it: of its own configuration, and of ``transport_config``."""
     config = computer.transport_config
     host = str(config.get("host", computer.hostname))
-    found = {"user": config.get("username"), "hostname": host, "port": config.get("port")}
+    parts = {"user": config.get("username"), "hostname": host, "port": config.get("port")}
     if shutil.which("ssh"):
-        done = subprocess.run(["ssh", "-G", host], capture_output=True, text=True)
-        for line in done.stdout.splitlines():
+        answer = subprocess.run(["ssh", "-G", host], capture_output=True, text=True)
+        for line in answer.stdout.splitlines():
             key, _, value = line.partition(" ")
-            if key == "hostname" or (key in found and found[key] is None):
-                found[key] = value
-    return f"{found['user'] or '(your user)'}@{found['hostname']}:{found['port'] or 22}"
+            if key == "hostname" or (key in parts and parts[key] is None):
+                parts[key] = value
+    return f"{parts['user'] or '(your user)'}@{parts['hostname']}:{parts['port'] or 22}"
 
 
 def check_transport(computer: ComputerFile) -> None:
@@ -169,12 +169,12 @@ def check_transport(computer: ComputerFile) -> None:
     from aiida.plugins import TransportFactory
 
     try:
-        known = TransportFactory(computer.transport).get_valid_auth_params()
+        keys = TransportFactory(computer.transport).get_valid_auth_params()
     except EntryPointError as error:
         raise InputError(f"computer.yaml: transport: AiiDA has no '{computer.transport}': {error}") from error
     for key in computer.transport_config:
-        if key not in known:
-            raise unknown(f"key for {computer.transport} (computer.yaml, transport_config)", key, known)
+        if key not in keys:
+            raise unknown(f"key for {computer.transport} (computer.yaml, transport_config)", key, keys)
 
 
 def check_connection(computer: ComputerFile) -> str:
@@ -235,17 +235,17 @@ def _in_a_loop(work: Coroutine[Any, Any, Result]) -> Result:
 
 def _filled(config: dict[str, Any], where: str, names: dict[str, str]) -> dict[str, Any]:
     """Return a configuration with names and environment variables filled in."""
-    found = dict(config)
+    filled = dict(config)
     for key, value in config.items():
         if not isinstance(value, str):
             continue
         for name, text in names.items():
-            found[key] = found[key].replace(f"{{{name}}}", text)
+            filled[key] = filled[key].replace(f"{{{name}}}", text)
         if match := re.fullmatch(r"\$([A-Z][A-Z0-9_]*)", value):
             variable = match.group(1)
             if variable not in os.environ:
                 raise InputError(
                     f"profile.yaml: {where}.{key}: expected in the environment variable {variable}, which is not set"
                 )
-            found[key] = os.environ[variable]
-    return found
+            filled[key] = os.environ[variable]
+    return filled

@@ -148,10 +148,10 @@ def _words(what: str, computer: Computer, error: Exception) -> str:
     if isinstance(error, _TrialError | InputError):
         return str(error)
     text = f"{type(error).__name__}: {error}".strip().splitlines()
-    told = " ".join(line.strip() for line in text if line.strip())[:300]
+    reason = " ".join(line.strip() for line in text if line.strip())[:300]
     return {
-        "connection": f"{computer.hostname} cannot be reached or refuses: {told}; `ssh` to it must log in without a question",
-        "scheduler": f"{computer.scheduler_type} does not answer on {computer.hostname}: {told}; check scheduler in "
+        "connection": f"{computer.hostname} cannot be reached or refuses: {reason}; `ssh` to it must log in without a question",
+        "scheduler": f"{computer.scheduler_type} does not answer on {computer.hostname}: {reason}; check scheduler in "
         "computer.yaml, and that its commands are on the PATH of a login shell there",
-        "work_dir": f"{computer.get_workdir()} cannot be written: {told}; correct work_dir in computer.yaml",
+        "work_dir": f"{computer.get_workdir()} cannot be written: {reason}; correct work_dir in computer.yaml",
     }[what]

@@ -109,17 +109,17 @@ def _ending(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Se
 
 def _stages(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> str:
     """Return, in a sentence, why each stage ended."""
-    said = []
+    sentences = []
     for stage in node.inputs.campaign["stages"]:
-        own = [record for record in records if record.stage == stage["name"]]
-        if not own:
+        of_stage = [record for record in records if record.stage == stage["name"]]
+        if not of_stage:
             continue
-        share = own[-1].accurate_share
+        share = of_stage[-1].accurate_share
         if share is not None and share >= (parse(Stage, stage, "stage").convergence.accurate_share or 2.0):
-            said.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
+            sentences.append(f"{stage['name']} converged ({share:.0%} of its last candidates accurate)")
         else:
-            said.append(f"{stage['name']} used its {plural(len(own), 'iteration')}")
-    return "Stages: " + "; ".join(said) + "." if said else ""
+            sentences.append(f"{stage['name']} used its {plural(len(of_stage), 'iteration')}")
+    return "Stages: " + "; ".join(sentences) + "." if sentences else ""
 
 
 def _versions(node: orm.ProcessNode) -> dict[str, str]:
@@ -199,10 +199,10 @@ def _iteration(record: IterationRecord) -> Iteration:
 
 def _evaluation(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Sequence[Step]) -> Evaluation | None:
     """Return the judgement on the final test set, from the job that made it."""
-    done = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
-    if not done:
+    judged_by = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
+    if not judged_by:
         return None
-    job = orm.load_node(done[-1].pk)
+    job = orm.load_node(judged_by[-1].pk)
     report, arrays = job.outputs.report.get_dict(), job.outputs.evaluation
     number_of = {record.key: record.number for record in records}
     numbers = [number_of.get(key, 0) for key in in_order(job.inputs.ensembles)]  # 0: fitted to given data
@@ -259,13 +259,13 @@ def _model(records: Sequence[IterationRecord]) -> tuple[Terms | None, Insight | 
 
     Of what its members have not got, there is a sentence by section.
     """
-    found = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
-    if not found:
+    ensembles = [record.nodes["ensemble"] for record in records if "ensemble" in record.nodes]
+    if not ensembles:
         return None, None, {}
     tests, batches = ([record.nodes[name] for record in records if name in record.nodes] for name in ("test_batch", "batch"))
     frames = [frame for pk in tests or batches for frame in orm.load_node(pk).get_frames()]
     few = [frames[index] for index in np.unique(np.linspace(0, len(frames) - 1, min(WEIGHED, len(frames))).astype(int))]
-    ensemble = orm.load_node(found[-1]).get_ensemble()
+    ensemble = orm.load_node(ensembles[-1]).get_ensemble()
     return look(ensemble, few)
 
 
@@ -284,7 +284,7 @@ def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int
 
 def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
     by_pk, places, named = {step.pk: step for step in steps}, Places(node, steps), steps_of_jobs(steps)
-    found = []
+    jobs = []
     for item in timeline(node, list(steps)):
         if item.kind != "job":
             continue
@@ -292,15 +292,15 @@ def _jobs(node: orm.ProcessNode, steps: Sequence[Step]) -> tuple[Job, ...]:
         state = "finished" if step.ok else "failed" if step.ended else "running"
         number = place.number if place is not None else None
         end, gone = (item.end, item.ended) if step.ended else (None, None)
-        found.append(Job(item.pk, named[item.pk], item.label, item.start, end, state, number, item.created, gone))
-    return tuple(found)
+        jobs.append(Job(item.pk, named[item.pk], item.label, item.start, end, state, number, item.created, gone))
+    return tuple(jobs)
 
 
 def _nodes(node: orm.ProcessNode, steps: Sequence[Step]) -> dict[str, int]:
     """Return what the campaign as a whole was given and made, by name."""
-    found = {f"input {name}": node.inputs[name].pk for name in ("campaign", "code", "label_code") if name in node.inputs}
+    nodes = {f"input {name}": node.inputs[name].pk for name in ("campaign", "code", "label_code") if name in node.inputs}
     assert node.pk is not None  # only stored nodes have a report
     links = outputs_of([node.pk])[node.pk]
-    found.update({name: pk for name, pk in links.items() if "__" not in name})
-    found.update({f"job {step.path}": step.pk for step in steps if step.parent == node.pk and step.path == "evaluate"})
-    return found
+    nodes.update({name: pk for name, pk in links.items() if "__" not in name})
+    nodes.update({f"job {step.path}": step.pk for step in steps if step.parent == node.pk and step.path == "evaluate"})
+    return nodes

@@ -291,7 +291,7 @@ class Report:
             "idle_seconds": None if self.idle is None else dict(self.idle),
             "labels": self.labels,
             "costs": None if self.costs is None else asdict(self.costs),
-            "trust": [found.summary() for found in self.trust],
+            "trust": [trust.summary() for trust in self.trust],
             "labelling": None if self.labelling is None else self.labelling.summary(),
             "versions": dict(self.versions),
             "iterations": [_plain(asdict(row)) for row in self.iterations],

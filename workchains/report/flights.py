@@ -44,12 +44,12 @@ def _flights(jobs: Sequence[Job], now: datetime) -> list[tuple[datetime, datetim
 
 
 @styled
-def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, found: Labelling) -> Figure:
+def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, labelling: Labelling) -> Figure:
     """Draw the label jobs in flight and those that ran, over wall time; beside it the times of single labels."""
     from matplotlib.ticker import MaxNLocator
 
-    costs = found.costs
-    made, axes = figure(3.6, (2.4, 1) if costs is not None else (1,))
+    costs = labelling.costs
+    fig, axes = figure(3.6, (2.4, 1) if costs is not None else (1,))
     scale, unit = unit_of_time((ended - started).total_seconds())
     axis = axes[0]
     running = [(job.start, job.end or ended) for job in jobs]
@@ -61,9 +61,9 @@ def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, found: La
         else:
             axis.step(times, values, where="post", color=INK, linewidth=1.2, label=label)
     top = peak(jobs, ended)
-    if found.cap is not None and found.cap <= 3 * top:
-        axis.axhline(found.cap, color=INK, linestyle="--", linewidth=1.2, label=f"cap of {found.cap}")
-        top = max(top, found.cap)
+    if labelling.cap is not None and labelling.cap <= 3 * top:
+        axis.axhline(labelling.cap, color=INK, linestyle="--", linewidth=1.2, label=f"cap of {labelling.cap}")
+        top = max(top, labelling.cap)
     axis.set_xlim(0, (ended - started).total_seconds() / scale or 1)
     axis.set_ylim(0, 1.3 * top + 0.2)
     axis.yaxis.set_major_locator(MaxNLocator(integer=True))
@@ -71,15 +71,17 @@ def in_flight(jobs: Sequence[Job], started: datetime, ended: datetime, found: La
     axis.legend(loc="upper left", ncols=3)
     if costs is not None:
         _times(axes[1], costs)
-    return made
+    return fig
 
 
 def _times(axis: Axes, costs: Costs) -> None:
     """Draw the seconds of each label against the atoms of its frame."""
     for stage in np.unique(costs.stage):
-        own = costs.stage == stage
+        mask = costs.stage == stage
         look = stage_style(int(stage))
-        axis.scatter(costs.atoms[own], costs.seconds[own], s=22, alpha=0.6, linewidths=0, c=look["color"], marker=look["marker"])
+        axis.scatter(
+            costs.atoms[mask], costs.seconds[mask], s=22, alpha=0.6, linewidths=0, c=look["color"], marker=look["marker"]
+        )
     axis.set_ylim(0, 1.15 * costs.seconds.max())
     # frames of one size would stand on a spine
     middle, reach = (costs.atoms.max() + costs.atoms.min()) / 2, max(np.ptp(costs.atoms), 0.2 * costs.atoms.max(), 2)

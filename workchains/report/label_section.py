@@ -17,52 +17,52 @@ def labels(report: Report) -> Section:
     from alworkflows.plotting import svg
 
     anchor, title = "labels", "Labels: new, taken over, lost"
-    found = report.labelling
-    if found is None:
+    labelling = report.labelling
+    if labelling is None:
         return Section(anchor, title, missing=report.missing.get("labels", "No frame was to be labelled yet."))
-    tables = [_per_iteration(found)]
-    if found.kinds:
-        tables.append(_kinds(found))
-    if found.costs is not None:
-        tables.append(_costs(found, report.stages))
-    said = (
-        f"{plural(found.sum('total'), 'frame')} to label: {found.sum('new')} new labels, {found.sum('reused')} taken over, "
-        f"{found.sum('failed')} without a label"
+    tables = [_per_iteration(labelling)]
+    if labelling.kinds:
+        tables.append(_kinds(labelling))
+    if labelling.costs is not None:
+        tables.append(_costs(labelling, report.stages))
+    summary = (
+        f"{plural(labelling.sum('total'), 'frame')} to label: {labelling.sum('new')} new labels, "
+        f"{labelling.sum('reused')} taken over, {labelling.sum('failed')} without a label"
     )
     jobs = [job for job in report.jobs if job.step == "label"]
     if not jobs:
-        return Section(anchor, title, said + ".", tables=tables)
-    cap = f", at most {found.cap} allowed over all campaigns" if found.cap is not None else ""
-    alt = f"{said}; {plural(len(jobs), 'job')}, at most {peak(jobs, report.ended)} in flight at once{cap}"
-    picture = svg(in_flight(jobs, report.started, report.ended, found), "labels")
+        return Section(anchor, title, summary + ".", tables=tables)
+    cap = f", at most {labelling.cap} allowed over all campaigns" if labelling.cap is not None else ""
+    alt = f"{summary}; {plural(len(jobs), 'job')}, at most {peak(jobs, report.ended)} in flight at once{cap}"
+    picture = svg(in_flight(jobs, report.started, report.ended, labelling), "labels")
     return Section(anchor, title, CAPTIONS["labels"], picture, alt, tables)
 
 
-def _per_iteration(found: Labelling) -> Table:
+def _per_iteration(labelling: Labelling) -> Table:
     heads = ("iteration", "stage", "frames", "new labels", "taken over", "recovered", "no label")
     names = ("total", "new", "reused", "recovered", "failed")
-    rows = [(str(row.iteration), row.stage, *(str(getattr(row, name)) for name in names)) for row in found.rows]
-    rows.append(("in all", "", *(str(found.sum(name)) for name in names)))
+    rows = [(str(row.iteration), row.stage, *(str(getattr(row, name)) for name in names)) for row in labelling.rows]
+    rows.append(("in all", "", *(str(labelling.sum(name)) for name in names)))
     return Table("Frames to be labelled, by iteration", heads, rows, frozenset({0, 1}))
 
 
-def _kinds(found: Labelling) -> Table:
-    rows = [(kind, str(count), found.examples.get(kind, "")) for kind, count in found.kinds.items()]
+def _kinds(labelling: Labelling) -> Table:
+    rows = [(kind, str(count), labelling.examples.get(kind, "")) for kind, count in labelling.kinds.items()]
     return Table("Frames without a label, by kind of failure", ("kind", "frames", "a reason"), rows, frozenset({0, 2}))
 
 
-def _costs(found: Labelling, stages: tuple[str, ...]) -> Table:
+def _costs(labelling: Labelling, stages: tuple[str, ...]) -> Table:
     """Return what labels took, by stage."""
-    costs = found.costs
+    costs = labelling.costs
     assert costs is not None
     rows = []
-    for name, own in [(stage, costs.stage == index) for index, stage in enumerate(stages)] + [("all", costs.stage >= 0)]:
-        if not own.any():
+    for name, mask in [(stage, costs.stage == index) for index, stage in enumerate(stages)] + [("all", costs.stage >= 0)]:
+        if not mask.any():
             continue
-        seconds, cores = costs.seconds[own], costs.cores[own]
-        per_atom = (seconds * cores).sum() / costs.atoms[own].sum()
+        seconds, cores = costs.seconds[mask], costs.cores[mask]
+        per_atom = (seconds * cores).sum() / costs.atoms[mask].sum()
         rows.append(
-            (name, str(int(own.sum())), f"{seconds.mean():.3g}", f"{seconds.min():.3g}–{seconds.max():.3g}",
+            (name, str(int(mask.sum())), f"{seconds.mean():.3g}", f"{seconds.min():.3g}–{seconds.max():.3g}",
              f"{cores.mean():g}", f"{per_atom:.3g}", number((seconds * cores).sum() / 3600.0))
         )  # fmt: skip
     heads = ("stage", "labels", "mean time (s)", "span (s)", "cores", "core-s per atom", "core-hours")

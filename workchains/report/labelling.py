@@ -40,8 +40,8 @@ class Costs:
 
     def core_hours(self, stage: int | None = None) -> float:
         """Return those of all labels, or of a stage's."""
-        own = slice(None) if stage is None else self.stage == stage
-        return float((self.seconds * self.cores)[own].sum() / 3600.0)
+        part = slice(None) if stage is None else self.stage == stage
+        return float((self.seconds * self.cores)[part].sum() / 3600.0)
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,15 @@ class Labelling:
     def summary(self) -> dict[str, Any]:
         """Return the figures as plain JSON types."""
         names = ("total", "new", "reused", "recovered", "failed")
-        found: dict[str, Any] = {name: self.sum(name) for name in names}
+        sums: dict[str, Any] = {name: self.sum(name) for name in names}
         costs = self.costs
-        known = costs is not None and len(costs.seconds) > 0
+        has_times = costs is not None and len(costs.seconds) > 0
         return {
-            **found,
+            **sums,
             "kinds": dict(self.kinds),
             "examples": dict(self.examples),
-            "seconds_per_label": float(costs.seconds.mean()) if known and costs is not None else None,
-            "core_hours": costs.core_hours() if known and costs is not None else None,
+            "seconds_per_label": float(costs.seconds.mean()) if has_times and costs is not None else None,
+            "core_hours": costs.core_hours() if has_times and costs is not None else None,
         }
 
 
@@ -90,14 +90,14 @@ def labelling(node: orm.ProcessNode, records: Sequence[IterationRecord], stages:
     from workchains.machines import job_cap
     from workchains.provenance import together
 
-    found = [(record, record.labelling) for record in records if record.labelling is not None]
-    if not found:
+    tallied = [(record, record.labelling) for record in records if record.labelling is not None]
+    if not tallied:
         return None
     rows = tuple(
         LabelRow(record.number, record.stage, tally.total, tally.done, tally.reused, tally.recovered, tally.failed)
-        for record, tally in found
+        for record, tally in tallied
     )
-    whole = together([tally for _, tally in found])
+    whole = together([tally for _, tally in tallied])
     code = node.inputs.label_code if "label_code" in node.inputs else node.inputs.code if "code" in node.inputs else None
     cap = job_cap(code.computer) if code is not None else None
     return Labelling(rows, whole.kinds, whole.examples, _costs(records, stages), cap)
@@ -112,9 +112,9 @@ def _costs(records: Sequence[IterationRecord], stages: tuple[str, ...]) -> Costs
             if name not in record.nodes:
                 continue
             for frame in orm.load_node(record.nodes[name]).get_frames():
-                told = frame.info.get("origin", {}).get("label", {})
-                if told.get("seconds") is not None and "reused_from" not in told:
-                    rows.append((told["seconds"], told.get("cores") or 1, len(frame), stages.index(record.stage)))
+                note = frame.info.get("origin", {}).get("label", {})
+                if note.get("seconds") is not None and "reused_from" not in note:
+                    rows.append((note["seconds"], note.get("cores") or 1, len(frame), stages.index(record.stage)))
     if not rows:
         return None
     seconds, cores, atoms, stage = (np.array(column) for column in zip(*rows, strict=True))

@@ -30,7 +30,7 @@ def key_figures(report: Report) -> list[KeyFigure]:
     training, tests = sum(row.batch or 0 for row in rows), sum(row.tests or 0 for row in rows)
     candidates = sum(row.candidates or 0 for row in rows)
     failed = sum(row.failed_labels or 0 for row in rows)
-    found = [
+    figures = [
         _error(report),
         KeyFigure(
             "labels",
@@ -48,10 +48,10 @@ def key_figures(report: Report) -> list[KeyFigure]:
         sizes = [sum(member.values()) for member in report.terms.per_member]
         spread = f"{min(sizes)}" if min(sizes) == max(sizes) else f"{min(sizes)}–{max(sizes)}"
         total = sum(report.terms.available.values())
-        found.append(KeyFigure("terms of a member", spread, f"of {total:,} descriptors; {plural(len(sizes), 'member')}"))
+        figures.append(KeyFigure("terms of a member", spread, f"of {total:,} descriptors; {plural(len(sizes), 'member')}"))
     idle = f"{percent(report.idle_share)} of it without a running job" if report.idle_share is not None else ""
-    found.append(KeyFigure("wall time", duration(report.seconds), idle))
-    return found
+    figures.append(KeyFigure("wall time", duration(report.seconds), idle))
+    return figures
 
 
 def _error(report: Report) -> KeyFigure:

@@ -30,7 +30,7 @@ GOAL = 0.1
 @styled
 def errors(evaluation: Evaluation, iterations: Sequence[Iteration], stages: Sequence[str]) -> Figure:
     """Every iteration's error on the final test set against the frames it was trained on: in eV/A, and over the std of forces."""
-    made, (left, right) = figure(4.0, (1, 1))
+    fig, (left, right) = figure(4.0, (1, 1))
     rows = [row for row in iterations if row.number in evaluation.errors and row.trained_on]
     labels = np.array([row.trained_on for row in rows], dtype=float)
     for name in evaluation.names():
@@ -49,20 +49,20 @@ def errors(evaluation: Evaluation, iterations: Sequence[Iteration], stages: Sequ
     left.set_ylabel("force RMSE (eV/Å)")
     right.set_ylabel("force RMSE (% of the force std)")
     left.legend()
-    return made
+    return fig
 
 
 @styled
 def learning(iterations: Sequence[Iteration]) -> Figure:
     """The error each ensemble had when it was fitted, on the test frames there were then; for a campaign not judged yet."""
     rows = [row for row in iterations if row.test_error is not None and row.trained_on]
-    made, (axis,) = figure(3.6)
+    fig, (axis,) = figure(3.6)
     labels = np.array([row.trained_on for row in rows], dtype=float)
     axis.plot(labels, [row.test_error or 0.0 for row in rows], color=INK, marker="*", markersize=11, label="error")
-    known = [(row.trained_on, GOAL * row.test_std) for row in rows if row.test_std]
-    if known:
+    goals = [(row.trained_on, GOAL * row.test_std) for row in rows if row.test_std]
+    if goals:
         axis.plot(
-            *zip(*known, strict=True),
+            *zip(*goals, strict=True),
             color=FAINT,
             linestyle="--",
             marker="_",
@@ -74,7 +74,7 @@ def learning(iterations: Sequence[Iteration]) -> Figure:
     axis.set(xlabel="labelled frames trained on", ylabel="force RMSE (eV/Å)")
     axis.set_ylim(bottom=0)
     axis.legend()
-    return made
+    return fig
 
 
 @styled
@@ -88,7 +88,7 @@ def parity(evaluation: Evaluation) -> Figure:
     count = len(evaluation.groups)
     columns = min(count, 3)
     rows = -(-count // columns)
-    made, axes = figure(3.55 * rows if columns > 1 else 4.2, (1,) * columns, rows, width=9.6 if columns > 1 else 5.5)
+    fig, axes = figure(3.55 * rows if columns > 1 else 4.2, (1,) * columns, rows, width=9.6 if columns > 1 else 5.5)
     of_atom = np.repeat(evaluation.group, evaluation.atoms)
     limit = 1.04 * max(np.abs(evaluation.reference).max(), np.abs(evaluation.predicted).max())
     drawn = []
@@ -111,24 +111,24 @@ def parity(evaluation: Evaluation) -> Figure:
     top = max(float(np.max(np.asarray(item.get_array()))) for item in drawn)
     for item in drawn:
         item.set_norm(LogNorm(vmin=1, vmax=max(top, 2)))
-    made.colorbar(drawn[-1], ax=axes, shrink=0.85, label="force components")
-    return made
+    fig.colorbar(drawn[-1], ax=axes, shrink=0.85, label="force components")
+    return fig
 
 
 @styled
 def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[float, float] | None) -> Figure:
     """Disagreement against the true largest error of each test frame, with the trust levels."""
-    made, (axis,) = figure(4.8, width=8.2)
-    found, truth = evaluation.disagreement, evaluation.largest_error
-    seen = (found > 0) & (truth > 0)
+    fig, (axis,) = figure(4.8, width=8.2)
+    disagreement, truth = evaluation.disagreement, evaluation.largest_error
+    seen = (disagreement > 0) & (truth > 0)
     for index, name in enumerate(evaluation.groups):
-        own = seen & (evaluation.group == index)
-        rank = rank_correlation(found[own], truth[own])
-        text = f"{name} ({plural(int(own.sum()), 'frame')}" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
+        mask = seen & (evaluation.group == index)
+        rank = rank_correlation(disagreement[mask], truth[mask])
+        text = f"{name} ({plural(int(mask.sum()), 'frame')}" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
         look = stage_style(stages.index(name))
         axis.scatter(
-            found[own],
-            truth[own],
+            disagreement[mask],
+            truth[mask],
             s=34,
             alpha=0.75,
             linewidths=0.5,
@@ -140,7 +140,7 @@ def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[flo
     axis.set(xscale="log", yscale="log", xlabel="disagreement of the members (eV/Å)", ylabel="largest true force error (eV/Å)")
     for side in (axis.xaxis, axis.yaxis):
         _plain_decades(side)
-    both = np.concatenate([found[seen], truth[seen]])
+    both = np.concatenate([disagreement[seen], truth[seen]])
     if len(both):
         ends = np.array([both.min() * 0.8, both.max() * 1.25])
         axis.plot(ends, ends, color=FAINT, linewidth=1, label="error = disagreement", zorder=0)
@@ -159,15 +159,15 @@ def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[flo
             ha="right",
             fontsize=10,
         )
-    made.legend(loc="outside lower center", ncols=2)
-    return made
+    fig.legend(loc="outside lower center", ncols=2)
+    return fig
 
 
 @styled
 def levels(iterations: Sequence[Iteration]) -> Figure:
     """What the trust window made of each iteration's candidates, and how many were chosen."""
     rows = [row for row in iterations if row.counts]
-    made, (axis,) = figure(0.9 + 0.42 * max(len(rows), 3), width=9.6)
+    fig, (axis,) = figure(0.9 + 0.42 * max(len(rows), 3), width=9.6)
     places = np.arange(len(rows))
     left = np.zeros(len(rows))
     few = 0.03 * max((sum(row.counts.get(name, 0) for name in LEVELS) for row in rows), default=0)
@@ -189,14 +189,14 @@ def levels(iterations: Sequence[Iteration]) -> Figure:
     axis.set_xlim(0, 1.38 * left.max() if len(rows) and left.max() else 1)
     axis.set(xlabel="candidate frames", ylabel="iteration · stage")
     axis.grid(axis="y", visible=False)
-    made.legend(loc="outside upper center", ncols=len(LEVELS))
-    return made
+    fig.legend(loc="outside upper center", ncols=len(LEVELS))
+    return fig
 
 
 @styled
 def frame_map(mapped: FrameMap) -> Figure:
     """Frames by their fingerprints: candidates faint, chosen and test frames marked."""
-    made, (axis,) = figure(5.6, width=9.0)
+    fig, (axis,) = figure(5.6, width=9.0)
     for index in range(len(mapped.stages)):
         look = stage_style(index)
         for use, style in (
@@ -204,11 +204,11 @@ def frame_map(mapped: FrameMap) -> Figure:
             ("chosen", {"s": 46, "edgecolors": "white", "linewidths": 0.7, "zorder": 3}),
             ("test", {"s": 46, "facecolors": "none", "edgecolors": look["color"], "linewidths": 1.5, "zorder": 2}),
         ):
-            own = (mapped.stage == index) & (mapped.use == use)
+            mask = (mapped.stage == index) & (mapped.use == use)
             colour = {} if use == "test" else {"c": look["color"]}
             axis.scatter(
-                mapped.points[own, 0],
-                mapped.points[own, 1],
+                mapped.points[mask, 0],
+                mapped.points[mask, 1],
                 marker=look["marker"],
                 rasterized=use == "candidate",
                 **colour,
@@ -218,20 +218,20 @@ def frame_map(mapped: FrameMap) -> Figure:
         xlabel=f"first axis ({mapped.explained[0]:.0%} of the variance)",
         ylabel=f"second axis ({mapped.explained[1]:.0%} of the variance)",
     )
-    _map_legend(made, mapped)
-    return made
+    _map_legend(fig, mapped)
+    return fig
 
 
-def _map_legend(made: Figure, mapped: FrameMap) -> None:
+def _map_legend(fig: Figure, mapped: FrameMap) -> None:
     from matplotlib.lines import Line2D
 
     handles: list[Line2D] = []
     for index, name in enumerate(mapped.stages):
-        own = mapped.stage == index
+        mask = mapped.stage == index
         look = stage_style(index)
-        counts = ", ".join(f"{np.sum(own & (mapped.use == use))} {use}" for use in ("chosen", "test"))
+        counts = ", ".join(f"{np.sum(mask & (mapped.use == use))} {use}" for use in ("chosen", "test"))
         handles.append(
-            Line2D([], [], linestyle="none", markersize=7, label=f"{name}: {plural(int(own.sum()), 'frame')}, {counts}", **look)
+            Line2D([], [], linestyle="none", markersize=7, label=f"{name}: {plural(int(mask.sum()), 'frame')}, {counts}", **look)
         )
     grey: dict[str, Any] = {"linestyle": "none", "marker": "o", "markersize": 7, "color": "#4d4d4d"}
     handles += [
@@ -239,7 +239,7 @@ def _map_legend(made: Figure, mapped: FrameMap) -> None:
         Line2D([], [], label="chosen for training", **grey),
         Line2D([], [], markerfacecolor="none", markeredgewidth=1.5, label="test set", **grey),
     ]
-    made.legend(handles=handles, loc="outside lower center", ncols=2)
+    fig.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
 #: body orders of terms, with colour and hatch
@@ -249,7 +249,7 @@ BODIES = (("2", "#0072B2", ""), ("3", "#E69F00", ""), ("N", "#009E73", "///"))
 @styled
 def descriptors(terms: Terms) -> Figure:
     """Terms of each member by body order, and how many members share a term."""
-    made, (left, right) = figure(3.4, (1.15, 1))
+    fig, (left, right) = figure(3.4, (1.15, 1))
     members = np.arange(1, len(terms.per_member) + 1)
     base = np.zeros(len(members))
     for body, colour, hatch in BODIES:
@@ -270,7 +270,7 @@ def descriptors(terms: Terms) -> Figure:
     right.set(xlabel="members that chose the term", ylabel="different terms", xticks=members)
     for axis in (left, right):
         axis.grid(axis="x", visible=False)
-    return made
+    return fig
 
 
 def _mark_iterations(axis: Axes, labels: np.ndarray, numbers: Sequence[int]) -> None:

@@ -28,19 +28,19 @@ LOOKS = (
 
 
 @styled
-def draw(found: Sequence[Replayed]) -> Figure:
+def draw(replayed: Sequence[Replayed]) -> Figure:
     """Draw the candidates on the plane where their fingerprints differ most, and their disagreement as they were sampled."""
-    made, (left, right) = figure(4.4, (1, 1.3), width=11)
-    uses = np.concatenate([_uses(item) for item in found])
-    points = np.concatenate([item.fingerprints for item in found])
+    fig, (left, right) = figure(4.4, (1, 1.3), width=11)
+    uses = np.concatenate([_uses(item) for item in replayed])
+    points = np.concatenate([item.fingerprints for item in replayed])
     sound = np.isfinite(points).all(axis=1)
     if sound.sum() > 2:
         plane = np.full((len(points), 2), np.nan)
         plane[sound], explained = project(points[sound])
         _scatter(left, plane[:, 0], plane[:, 1], uses)
         left.set(xlabel=f"first component ({explained[0]:.0%})", ylabel=f"second component ({explained[1]:.0%})")
-    none = [np.full(len(item.ids), np.nan) for item in found]
-    values = np.concatenate([item.disagreement if item.disagreement is not None else none[i] for i, item in enumerate(found)])
+    none = [np.full(len(item.ids), np.nan) for item in replayed]
+    values = np.concatenate([item.disagreement if item.disagreement is not None else none[i] for i, item in enumerate(replayed)])
     _scatter(right, np.arange(len(values)), np.where(values > 0, values, np.nan), uses)
     if (values > 0).any():
         right.set_yscale("log")
@@ -49,7 +49,7 @@ def draw(found: Sequence[Replayed]) -> Figure:
     # levels far from all candidates would squeeze these into a line
     near = right.get_ylim()
     start = 0
-    for item in found:
+    for item in replayed:
         stop = start + len(item.ids)
         right.axvline(start - 0.5, color=FAINT, linewidth=0.8, linestyle=":")
         for side, style in ((item.then, "-"), (item.now, "--")):
@@ -60,8 +60,8 @@ def draw(found: Sequence[Replayed]) -> Figure:
                     )
         start = stop
     right.set(xlabel="candidates in the order of sampling (dotted: iterations)", ylabel="disagreement (eV/Å)")
-    made.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
-    return made
+    fig.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=4)
+    return fig
 
 
 def _uses(item: Replayed) -> np.ndarray:
@@ -73,6 +73,6 @@ def _uses(item: Replayed) -> np.ndarray:
 
 def _scatter(axis: Axes, x: np.ndarray, y: np.ndarray, uses: np.ndarray) -> None:
     for index, (label, colour, marker, size) in enumerate(LOOKS):
-        own = uses == index
-        axis.scatter(x[own], y[own], s=size, c=colour, marker=marker, linewidths=0, alpha=0.5 if index == 0 else 0.85,
-                     label=f"{label}: {own.sum()}")  # fmt: skip
+        mask = uses == index
+        axis.scatter(x[mask], y[mask], s=size, c=colour, marker=marker, linewidths=0, alpha=0.5 if index == 0 else 0.85,
+                     label=f"{label}: {mask.sum()}")  # fmt: skip

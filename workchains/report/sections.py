@@ -33,13 +33,13 @@ def learning(report: Report) -> Section:
     rows = [row for row in report.iterations if row.trained_on]
     if judged is not None and judged.errors:
         first, last = min(judged.errors), max(judged.errors)
-        said = []
+        sentences = []
         for name in judged.names():
             before, after = (number(judged.errors[key].get(name)) for key in (first, last))
             share = percent(judged.share(last, name))
-            said.append(f"{name}: {before} eV/Å after iteration {first}, {after} after {last} ({share} of std)")
+            sentences.append(f"{name}: {before} eV/Å after iteration {first}, {after} after {last} ({share} of std)")
         return Section(
-            anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows, report.stages), "errors"), "; ".join(said)
+            anchor, title, CAPTIONS["judged"], svg(plots.errors(judged, rows, report.stages), "errors"), "; ".join(sentences)
         )
     missing = report.missing.get("evaluation", "No ensemble has been judged on the final test set yet.")
     fitted = [row for row in rows if row.test_error is not None]
@@ -115,22 +115,22 @@ STRONGEST = 12
 def terms(report: Report) -> Section:
     """Chosen descriptors."""
     anchor, title = "terms", "The chosen descriptors"
-    found = report.terms
-    if found is None or not found.per_member:
+    terms = report.terms
+    if terms is None or not terms.per_member:
         return Section(anchor, title, missing=report.missing.get("terms", "No ensemble has been fitted yet."))
-    members = len(found.per_member)
-    offered = ", ".join(f"{count:,} {body}-body" for body, count in found.available.items())
+    members = len(terms.per_member)
+    offered = ", ".join(f"{count:,} {body}-body" for body, count in terms.available.items())
     caption = (
-        f"Of {sum(found.available.values()):,} descriptors ({offered}) the {members} members of the last ensemble chose "
-        f"{len(found.chosen)} different ones; all members share {percent(found.shared, 0)} of these. {CAPTIONS['terms']}"
+        f"Of {sum(terms.available.values()):,} descriptors ({offered}) the {members} members of the last ensemble chose "
+        f"{len(terms.chosen)} different ones; all members share {percent(terms.shared, 0)} of these. {CAPTIONS['terms']}"
     )
     alt = "; ".join(
         f"member {index}: " + ", ".join(f"{count} {body}-body" for body, count in member.items())
-        for index, member in enumerate(found.per_member, 1)
+        for index, member in enumerate(terms.per_member, 1)
     )
     rows = [
         (term.name, f"{term.body}-body", f"{term.members} of {members}", percent(term.weight))
-        for term in found.chosen[:STRONGEST]
+        for term in terms.chosen[:STRONGEST]
     ]
     table = Table(
         "The strongest terms (lengths in Å); weight: share in the summed sizes of all terms' forces, mean over members",
@@ -138,7 +138,7 @@ def terms(report: Report) -> Section:
         rows,
         frozenset({0, 1}),
     )
-    return Section(anchor, title, caption, svg(plots.descriptors(found), "descriptors"), alt, [table] if rows else [])
+    return Section(anchor, title, caption, svg(plots.descriptors(terms), "descriptors"), alt, [table] if rows else [])
 
 
 def path(report: Report) -> Section:
@@ -156,27 +156,27 @@ def path(report: Report) -> Section:
 def shares(report: Report) -> Section:
     """Which terms make the forces."""
     anchor, title = "shares", "What makes the forces"
-    found = report.insight
-    if found is None:
+    insight = report.insight
+    if insight is None:
         return Section(anchor, title, missing=_no_insight(report))
-    rows = [share for share in found.shares if share.interaction == ALL and share.kind == "body order"]
+    rows = [share for share in insight.shares if share.interaction == ALL and share.kind == "body order"]
     alt = "Share of the force: " + ", ".join(f"{share.group} {percent(share.share)}" for share in rows)
-    return Section(anchor, title, CAPTIONS["shares"], svg(plot_shares(found.shares), "shares"), alt)
+    return Section(anchor, title, CAPTIONS["shares"], svg(plot_shares(insight.shares), "shares"), alt)
 
 
 def _no_insight(report: Report) -> str:
-    known = report.missing
-    return known.get("insight") or known.get("terms", "No ensemble has been fitted yet.")
+    missing = report.missing
+    return missing.get("insight") or missing.get("terms", "No ensemble has been fitted yet.")
 
 
 def pairs(report: Report) -> Section:
     """Fitted pair terms."""
     anchor, title = "pairs", "Fitted pair terms"
-    found = report.insight
-    if found is None:
+    insight = report.insight
+    if insight is None:
         return Section(anchor, title, missing=_no_insight(report))
-    alt = "Pair energy against distance for " + ", ".join(curve.pair for curve in found.pairs)
-    return Section(anchor, title, CAPTIONS["pairs"], svg(plot_pairs(found.pairs, found.distances), "pairs"), alt)
+    alt = "Pair energy against distance for " + ", ".join(curve.pair for curve in insight.pairs)
+    return Section(anchor, title, CAPTIONS["pairs"], svg(plot_pairs(insight.pairs, insight.distances), "pairs"), alt)
 
 
 PARTS = {

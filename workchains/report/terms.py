@@ -53,8 +53,8 @@ def describe_terms(ensemble: Ensemble, frames: Sequence[Atoms]) -> Terms:
     bodies = [name[0] for name in names]
     chosen = linear.weights != 0
     shares = force_shares(linear, frames).mean(axis=0) if frames else None
-    found = np.flatnonzero(chosen.any(axis=0))
-    order = found if shares is None else found[np.argsort(-shares[found], kind="stable")]
+    used = np.flatnonzero(chosen.any(axis=0))
+    order = used if shares is None else used[np.argsort(-shares[used], kind="stable")]
     terms = tuple(
         Term(
             names[index].partition(" ")[2],

@@ -33,23 +33,23 @@ def lanes(jobs: Sequence[Job], now: datetime) -> list[int]:
 
 def gaps(jobs: Sequence[Job], started: datetime, ended: datetime) -> list[tuple[datetime, datetime]]:
     """Return the spans between start and end in which no job runs."""
-    found, reached = [], started
+    spans, reached = [], started
     for start, end in sorted((job.start, job.end or ended) for job in jobs):
         if start > reached:
-            found.append((reached, min(start, ended)))
+            spans.append((reached, min(start, ended)))
         reached = max(reached, end)
     if reached < ended:
-        found.append((reached, ended))
-    return found
+        spans.append((reached, ended))
+    return spans
 
 
 def sums(jobs: Sequence[Job], now: datetime) -> dict[str, tuple[int, float]]:
     """Return, for each step, how many jobs it had and their time in all, s."""
-    found: dict[str, tuple[int, float]] = {}
+    totals: dict[str, tuple[int, float]] = {}
     for job in jobs:
-        count, seconds = found.get(job.step, (0, 0.0))
-        found[job.step] = (count + 1, seconds + ((job.end or now) - job.start).total_seconds())
-    return found
+        count, seconds = totals.get(job.step, (0, 0.0))
+        totals[job.step] = (count + 1, seconds + ((job.end or now) - job.start).total_seconds())
+    return totals
 
 
 @styled
@@ -57,7 +57,7 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
     """Draw every job over wall time, coloured by step, the spans without any below; beside it the sums by step."""
     rows = lanes(jobs, ended)
     depth = max(rows, default=0) + 1
-    made, (left, right) = figure(max(3.0, 1.7 + 0.26 * depth), (2.6, 1))
+    fig, (left, right) = figure(max(3.0, 1.7 + 0.26 * depth), (2.6, 1))
     scale, unit = unit_of_time((ended - started).total_seconds())
 
     def at(moment: datetime) -> float:
@@ -97,15 +97,15 @@ def timing(jobs: Sequence[Job], started: datetime, ended: datetime) -> Figure:
     right.margins(x=0.45)
     right.set(xlabel=f"time in jobs ({unit}), jobs in ( )")
     right.grid(axis="y", visible=False)
-    return made
+    return fig
 
 
 def _iteration_starts(jobs: Sequence[Job]) -> dict[int, datetime]:
-    found: dict[int, datetime] = {}
+    starts: dict[int, datetime] = {}
     for job in jobs:
         if job.iteration is not None:
-            found[job.iteration] = min(job.start, found.get(job.iteration, job.start))
-    return found
+            starts[job.iteration] = min(job.start, starts.get(job.iteration, job.start))
+    return starts
 
 
 def _colour(step: str) -> str:

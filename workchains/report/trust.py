@@ -65,10 +65,10 @@ def trusts(records: Sequence[IterationRecord]) -> tuple[Trust, ...]:
     """Return the trust window of each iteration that had one, oldest first."""
     from aiida import orm
 
-    found = []
+    windows = []
     for record in records:
         if "trust_levels" in record.nodes:
             node = orm.load_node(record.nodes["trust_levels"])
             assert isinstance(node, orm.Dict)  # what find_trust_levels returns
-            found.append(Trust(number=record.number, stage=record.stage, **node.get_dict()))
-    return tuple(found)
+            windows.append(Trust(number=record.number, stage=record.stage, **node.get_dict()))
+    return tuple(windows)

@@ -22,24 +22,24 @@ __all__ = ["calibrations", "drawn"]
 PANELS = 6
 
 
-def drawn(found: Sequence[Trust]) -> list[Trust]:
+def drawn(trusts: Sequence[Trust]) -> list[Trust]:
     """Return the iterations that get a panel: all, or the last of each stage and then the newest others."""
-    usable = [trust for trust in found if len(trust.curve["disagreement"])]
+    usable = [trust for trust in trusts if len(trust.curve["disagreement"])]
     last = {trust.stage: trust.number for trust in usable}
     wanted = sorted(usable, key=lambda trust: (trust.number != last[trust.stage], -trust.number))[:PANELS]
     return sorted(wanted, key=lambda trust: trust.number)
 
 
 @styled
-def calibrations(found: Sequence[Trust], stages: Sequence[str]) -> Figure:
+def calibrations(trusts: Sequence[Trust], stages: Sequence[str]) -> Figure:
     """Disagreement against the largest true error of each test frame, the fit, its bound, and both levels; a panel an iteration.
 
     Frames that the fit does not rest on, those of other stages where the stage has enough of its own, are faint.
     """
-    shown = drawn(found)
+    shown = drawn(trusts)
     columns = min(len(shown), 3)
     rows = -(-len(shown) // columns)
-    made, axes = figure(3.5 * rows + 0.9, (1.0,) * columns, rows, width=10.8 if columns > 1 else 6.4)
+    fig, axes = figure(3.5 * rows + 0.9, (1.0,) * columns, rows, width=10.8 if columns > 1 else 6.4)
     # one scale for all, so that panels can be compared
     every = np.concatenate([_sound(points) for trust in shown for points in trust.points.values()])
     levels = np.array([level for trust in shown for level in (trust.lower, trust.upper) if level > 0])
@@ -63,8 +63,8 @@ def calibrations(found: Sequence[Trust], stages: Sequence[str]) -> Figure:
         for handle, label in zip(*axis.get_legend_handles_labels(), strict=True):
             if label not in handles or (handle.get_alpha() or 1.0) > (handles[label].get_alpha() or 1.0):
                 handles[label] = handle
-    made.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
-    return made
+    fig.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=4)
+    return fig
 
 
 def _panel(axis: Axes, trust: Trust, stages: Sequence[str], x: tuple[float, float]) -> None:
@@ -103,10 +103,10 @@ def _panel(axis: Axes, trust: Trust, stages: Sequence[str], x: tuple[float, floa
 def _quality(trust: Trust) -> str:
     """Return the quality of the calibration in few words."""
     values = trust.calibration
-    said = [] if values["rank_correlation"] is None else [f"rank corr. {values['rank_correlation']:.2f}"]
+    parts = [] if values["rank_correlation"] is None else [f"rank corr. {values['rank_correlation']:.2f}"]
     if values["coverage"] is not None:
-        said.append(f"bound holds for {values['coverage']:.0%} of {values['coverage_n']}")
-    return "; ".join(said)
+        parts.append(f"bound holds for {values['coverage']:.0%} of {values['coverage_n']}")
+    return "; ".join(parts)
 
 
 def _sound(points: np.ndarray) -> np.ndarray:

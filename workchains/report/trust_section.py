@@ -37,30 +37,30 @@ def trust(report: Report) -> Section:
         Table(
             "Levels: disagreements and the errors they stand for (eV/Å)",
             LEVELS,
-            [_levels(found) for found in report.trust],
+            [_levels(trust) for trust in report.trust],
             frozenset({1, 2}),
         ),
-        Table("How good their calibration was", CALIBRATION, [_calibration(found) for found in report.trust], frozenset({1, 3})),
+        Table("How good their calibration was", CALIBRATION, [_calibration(trust) for trust in report.trust], frozenset({1, 3})),
     ]
     caption, last = " ".join(CAPTION.split()), report.trust[-1]
-    said = f"iteration {last.number}: {last.sentence}"
+    sentence = f"iteration {last.number}: {last.sentence}"
     if not drawn(report.trust):
-        return Section(anchor, title, f"{caption} Last: {said}.", tables=tables)
-    alt = "; ".join(f"iteration {found.number} ({found.stage}): {found.calibration['sentence']}" for found in drawn(report.trust))
+        return Section(anchor, title, f"{caption} Last: {sentence}.", tables=tables)
+    alt = "; ".join(f"iteration {trust.number} ({trust.stage}): {trust.calibration['sentence']}" for trust in drawn(report.trust))
     picture = svg(calibrations(report.trust, report.stages), "trust")
-    return Section(anchor, title, f"{caption} Last, {said}.", picture, alt, tables)
+    return Section(anchor, title, f"{caption} Last, {sentence}.", picture, alt, tables)
 
 
-def _levels(found: Trust) -> tuple[str, ...]:
-    levels = (f"{found.lower:.3g}", _short(found.lower_error), f"{found.upper:.3g}", _short(found.upper_error))
-    return (str(found.number), found.stage, found.kind, *levels)
+def _levels(trust: Trust) -> tuple[str, ...]:
+    levels = (f"{trust.lower:.3g}", _short(trust.lower_error), f"{trust.upper:.3g}", _short(trust.upper_error))
+    return (str(trust.number), trust.stage, trust.kind, *levels)
 
 
-def _calibration(found: Trust) -> tuple[str, ...]:
-    values = found.calibration
+def _calibration(trust: Trust) -> tuple[str, ...]:
+    values = trust.calibration
     return (
-        str(found.number),
-        found.stage,
+        str(trust.number),
+        trust.stage,
         str(values["n"]),
         SCOPES[values["scope"]],
         number(values["rank_correlation"], 2),

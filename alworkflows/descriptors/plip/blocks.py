@@ -43,6 +43,6 @@ class Blocks:
 
 def pair_index(species: int) -> np.ndarray:
     """Return the number of each unordered pair of species, (S, S)."""
-    found = np.zeros((species, species), dtype=int)
-    found[np.triu_indices(species)] = np.arange(species * (species + 1) // 2)
-    return np.maximum(found, found.T)
+    numbers = np.zeros((species, species), dtype=int)
+    numbers[np.triu_indices(species)] = np.arange(species * (species + 1) // 2)
+    return np.maximum(numbers, numbers.T)

@@ -82,14 +82,14 @@ class Plip(Descriptors):
         if len(species) > MOST_SPECIES:
             raise InputError(f"expected at most {MOST_SPECIES} species, got {len(species)}")
         self.settings = settings
-        made = [function for family in settings.functions for function in radial_functions(family)]
-        known: set[tuple[str, str]] = set()
-        for function in made:
-            if (function.family, function.label) in known:
+        functions = [function for family in settings.functions for function in radial_functions(family)]
+        seen: set[tuple[str, str]] = set()
+        for function in functions:
+            if (function.family, function.label) in seen:
                 raise InputError(f"functions: {function.family} {function.label} occurs twice")
-            known.add((function.family, function.label))
-        shared = [function for function in made if not function.pair]
-        paired = [function for function in made if function.pair]
+            seen.add((function.family, function.label))
+        shared = [function for function in functions if not function.pair]
+        paired = [function for function in functions if function.pair]
         self.radial = [*shared, *paired]
         powers = [np.array(values, dtype=np.int32) for values in (settings.l, settings.m)]
         none = np.zeros(0, dtype=np.int32)
@@ -114,10 +114,10 @@ class Plip(Descriptors):
     def _each(self, atoms: Atoms, values: bool, rows: bool, virial: bool) -> list[list[np.ndarray]]:
         """Return each output of the kernel, if asked for, as one array for each shape."""
         kinds, pairs = self.kinds(atoms), self.neighbours(atoms)
-        made = [
+        outputs = [
             design(shape, kinds, pairs, part, values, rows, virial) for shape, part in zip(self.shapes, self._tables, strict=True)
         ]
-        return [[part for part in parts if part is not None] for parts in zip(*made, strict=True)]
+        return [[part for part in parts if part is not None] for parts in zip(*outputs, strict=True)]
 
     def _pull(self, atoms: Atoms, derivatives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         kinds, pairs = self.kinds(atoms), self.neighbours(atoms)
@@ -194,15 +194,15 @@ class Plip(Descriptors):
         """What each column is, (P,)."""
         species = self.species
         pairs = [(s, t) for index, s in enumerate(species) for t in species[index:]]
-        found, function = [], 0
+        terms, function = [], 0
         for shape in self.shapes:
             blocks: list[tuple[str, tuple[str, ...], int | None]] = [("2B", pair, None) for pair in pairs]
             blocks += [("3B", (c, *pair), int(l)) for c in species for pair in pairs for l in shape.l]  # noqa: E741
             blocks += [("NB", (c, s), int(m)) for c in species for s in species for m in shape.m]
             functions = self.radial[function : function + shape.radial]
-            found += [Term(body, which, each, power) for body, which, power in blocks for each in functions]
+            terms += [Term(body, which, each, power) for body, which, power in blocks for each in functions]
             function += shape.radial
-        return found
+        return terms
 
     @cached_property
     def names(self) -> list[str]:

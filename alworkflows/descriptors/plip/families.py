@@ -42,13 +42,13 @@ class RadialFunction:
         """Return f at distances ``r`` (M,), continued below ``core`` (A) if it diverges, (M,)."""
         if not self.diverges:
             return self.value(r)
-        found = self.value(np.maximum(r, core))
+        values = self.value(np.maximum(r, core))
         inside = r < core
         if inside.any():
             value, slope, curvature = _expansion(self.value, core)
             x = r[inside] - core
-            found[inside] = value + x * (slope + 0.5 * curvature * x)
-        return found
+            values[inside] = value + x * (slope + 0.5 * curvature * x)
+        return values
 
 
 def _expansion(function: Function, r: float) -> tuple[float, float, float]:

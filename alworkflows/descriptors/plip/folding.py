@@ -77,7 +77,7 @@ def flatten(blocks: Blocks) -> FlatModels:
     active: np.ndarray = np.any(three, axis=0)
     sides = [[_side(blocks.table, active[c, index[s]].any(axis=0)) for s in range(species)] for c in range(species)]
     densities = [[np.flatnonzero(blocks.many[:, c, s].any(axis=(0, 1))) for s in range(species)] for c in range(species)]
-    slots = np.array([[models + len(found) for found in row] for row in densities], dtype=np.int32)
+    slots = np.array([[models + len(used_functions) for used_functions in row] for row in densities], dtype=np.int32)
     used = np.array([[side.functions.shape[1] for side in row] for row in sides], dtype=np.int32)
     table = _tables(blocks, sides, densities, _padded(slots.max()), _padded(used.max()))
     arrays: dict[str, Any] = {**_moments(three, sides, index), **_density_terms(blocks, densities)}
@@ -200,10 +200,10 @@ def _tables(blocks: Blocks, sides: list[list[_Side]], densities: list[list[np.nd
     flat = combination.reshape(blocks.table.size, -1)
 
     def functions(r: np.ndarray, derivative: int) -> np.ndarray:
-        found = (blocks.table(r, derivative) @ flat).reshape(len(r), species, species, size)
+        values = (blocks.table(r, derivative) @ flat).reshape(len(r), species, species, size)
         if blocks.fixed is not None:
-            found[..., :models] += 0.5 * blocks.fixed(r, derivative)[:, index][..., None]
-        return found.reshape(len(r), -1)
+            values[..., :models] += 0.5 * blocks.fixed(r, derivative)[:, index][..., None]
+        return values.reshape(len(r), -1)
 
     # angular functions matter less the smaller they are: what must be right is their sums
     values = functions(np.linspace(blocks.table.cutoff / 6, blocks.table.cutoff, POINTS), 0)

@@ -110,11 +110,11 @@ def polynomials(
     while bins <= MOST_BINS:
         centres = ((np.arange(bins) + 0.5) * cutoff / bins)[:, None]
         half = 0.5 * cutoff / bins
-        found = np.einsum("kp,bpr->bkr", solve, function((centres + half * nodes).ravel()).reshape(bins, order, -1))
+        coefficients = np.einsum("kp,bpr->bkr", solve, function((centres + half * nodes).ravel()).reshape(bins, order, -1))
         exact = function((centres + half * powers[:, 1]).ravel()).reshape(bins, 2, -1)
-        error = np.abs(np.einsum("pk,bkr->bpr", powers, found) - exact).max(axis=1)
+        error = np.abs(np.einsum("pk,bkr->bpr", powers, coefficients) - exact).max(axis=1)
         size = np.maximum.accumulate(np.abs(exact).max(axis=1)[::-1])[::-1]
         if (error <= tolerance * np.maximum(size, SMALL * size[bins // 6]) + floor).all():
-            return found
+            return coefficients
         bins *= 2
     raise InputError(f"expected radial functions wider than about {cutoff / 100:.3g} A, got sharper ones")

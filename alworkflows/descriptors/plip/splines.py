@@ -39,13 +39,13 @@ def hermite(
     bins = FEWEST_BINS
     while bins <= MOST_BINS:
         width = cutoff / bins
-        found = _between(function, np.arange(bins + 1) * width, width)
+        coefficients = _between(function, np.arange(bins + 1) * width, width)
         exact = function(((np.arange(bins)[:, None] + t) * width).ravel(), 0).reshape(bins, len(t), -1)
-        error = np.abs(np.einsum("pk,bkr->bpr", t[:, None] ** np.arange(6), found) - exact).max(axis=1)
+        error = np.abs(np.einsum("pk,bkr->bpr", t[:, None] ** np.arange(6), coefficients) - exact).max(axis=1)
         size = np.maximum.accumulate(np.abs(exact).max(axis=1)[::-1])[::-1]
         lenient = np.where(np.arange(bins) * width < inside, INSIDE, 1.0)[:, None]
         if (error <= lenient * (tolerance * np.maximum(size, SMALL * size[bins // 6]) + floor)).all():
-            return found
+            return coefficients
         bins += bins // 4
     raise InputError(f"expected functions wider than about {cutoff / 100:.3g} A, got sharper ones")
 

@@ -73,13 +73,13 @@ def _copy_plugin(folder: Path) -> list[str]:
     kernels = Path(descriptors.__file__).parent / "kernels"
     sources = [*((path, path.relative_to(PLUGIN)) for path in sorted(PLUGIN.rglob("*")) if path.is_file())]
     sources += [(kernels / name, Path(name)) for name in KERNELS]
-    found = []
+    copies = []
     for source, name in sources:
         target = folder / "plugin" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-        found.append(str(Path("plugin") / name))
-    return found
+        copies.append(str(Path("plugin") / name))
+    return copies
 
 
 def _write_plip(path: Path, mean: PlipTerms, blocks: Blocks, energies: np.ndarray) -> None:

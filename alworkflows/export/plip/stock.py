@@ -60,8 +60,8 @@ def pack_densities(blocks: Blocks) -> list[Densities]:
     by_centre = [
         [(int(s), int(n)) for s, n in np.argwhere(blocks.many[0, centre].any(axis=1))] for centre in range(blocks.species)
     ]
-    most = max(len(found) for found in by_centre)
-    return [Densities(tuple(found[k] if k < len(found) else None for found in by_centre)) for k in range(most)]
+    most = max(len(pairs) for pairs in by_centre)
+    return [Densities(tuple(pairs[k] if k < len(pairs) else None for pairs in by_centre)) for k in range(most)]
 
 
 def write_setfl(

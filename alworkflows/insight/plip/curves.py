@@ -151,7 +151,7 @@ def density_curves(
 
     ``names`` (R,) of the radial functions.
     """
-    found = []
+    largest_curves = []
     r = np.linspace(NEAREST, blocks.table.cutoff, POINTS)
     shapes = density_function(blocks.table, r)
     ranges = _ranges(blocks, species, frames)
@@ -164,8 +164,8 @@ def density_curves(
             energy = weights[:, :, n] @ rho[None] ** blocks.m[:, None]
             curves.append(DensityCurve(species[centre], species[neighbour], n, names[n], r, shapes[:, n], rho, energy))
         curves.sort(key=lambda curve: -float(np.ptp(curve.energy.mean(axis=0))))
-        found += curves[:largest]
-    return found
+        largest_curves += curves[:largest]
+    return largest_curves
 
 
 def _ranges(blocks: Blocks, species: Sequence[str], frames: Sequence[Atoms]) -> np.ndarray:

@@ -102,8 +102,8 @@ class _Tally:
     def __init__(self, parts: Sequence[_Part], interaction: str, kind: str) -> None:
         self.interaction, self.kind = interaction, kind
         mine = [index for index, part in enumerate(parts) if interaction in (ALL, part.interaction)]
-        found = dict.fromkeys(parts[index].group(kind) for index in mine)
-        self.groups = list(found) if kind == "interaction" else sorted(found, key=lambda group: (group == BASELINE, group))
+        groups = dict.fromkeys(parts[index].group(kind) for index in mine)
+        self.groups = list(groups) if kind == "interaction" else sorted(groups, key=lambda group: (group == BASELINE, group))
         self.terms = [sum(parts[index].terms for index in mine if parts[index].group(kind) == group) for group in self.groups]
         self._matrix = np.zeros((len(parts), len(self.groups)))
         for index in mine:
@@ -146,15 +146,15 @@ def _parts(committee: PlipTerms) -> tuple[list[_Part], np.ndarray]:
 
 def _describe(term: Term, species: Sequence[str]) -> tuple[str, str, str]:
     """Return interaction, body order and family of a column."""
-    found = sorted(set(term.species), key=list(species).index)
-    return "-".join(found if len(found) > 1 else found * 2), term.body, term.function.family
+    distinct = sorted(set(term.species), key=list(species).index)
+    return "-".join(distinct if len(distinct) > 1 else distinct * 2), term.body, term.function.family
 
 
 def _forces(committee: PlipTerms, atoms: Atoms, selector: np.ndarray) -> np.ndarray:
     """Return the force components of each part, (3 N, parts) in eV/A."""
-    found: np.ndarray = committee.descriptors.design(atoms, stress=False).forces @ selector
+    forces: np.ndarray = committee.descriptors.design(atoms, stress=False).forces @ selector
     fixed = committee.fixed
-    return found if fixed is None else np.hstack([found, _baseline_forces(fixed, atoms, committee.species)])
+    return forces if fixed is None else np.hstack([forces, _baseline_forces(fixed, atoms, committee.species)])
 
 
 def _baseline_forces(fixed: RadialTable, atoms: Atoms, species: tuple[str, ...]) -> np.ndarray:

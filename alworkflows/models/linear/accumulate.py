@@ -185,8 +185,8 @@ def _add(work: _Work) -> None:
 
 def _processors() -> int:
     """Return the number of threads to use: ``OMP_NUM_THREADS``, else the processors that this process may run on."""
-    given = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
-    return max(1, int(given)) if given.isdigit() else len(os.sched_getaffinity(0))
+    value = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    return max(1, int(value)) if value.isdigit() else len(os.sched_getaffinity(0))
 
 
 def _mirror(xx: np.ndarray, width: int = 128) -> None:
@@ -201,11 +201,11 @@ def _mirror(xx: np.ndarray, width: int = 128) -> None:
 def _chain(batches: Batches, key: dict[str, Any]) -> list[str]:
     """Return for each batch the key of the sums over it and all before."""
     last = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    found = []
+    keys = []
     for batch in batches:
         last = hashlib.sha256((last + batch_hash(batch)).encode()).hexdigest()
-        found.append(last)
-    return found
+        keys.append(last)
+    return keys
 
 
 def _longest(chain: list[str], stores: list[Cache], say: Say) -> tuple[int, set[int], dict[str, np.ndarray] | None]:

@@ -77,10 +77,10 @@ class Baseline:
         x = np.maximum(r, self.core)[:, None]
         a, b, c = self._switch
         inside = np.maximum(x - self.inner, 0.0)
-        found = self._unswitched(x)[0] + a / 3.0 * inside**3 + b / 4.0 * inside**4 + c
+        energies = self._unswitched(x)[0] + a / 3.0 * inside**3 + b / 4.0 * inside**4 + c
         _, slope, curvature = self._unswitched(np.array([[self.core]]))
         below = np.minimum(r[:, None] - self.core, 0.0)
-        return np.where(x < self.outer, found + below * (slope + 0.5 * curvature * below), 0.0)
+        return np.where(x < self.outer, energies + below * (slope + 0.5 * curvature * below), 0.0)
 
     def slopes(self, r: np.ndarray) -> np.ndarray:
         """Return the derivatives (M, pairs) of the energies, in eV/A, at distances ``r`` (M,) in A."""
@@ -89,8 +89,8 @@ class Baseline:
         inside = np.maximum(x - self.inner, 0.0)
         _, slope, curvature = self._unswitched(np.array([[self.core]]))
         below = r[:, None] - self.core
-        found = np.where(below < 0, slope + curvature * below, self._unswitched(x)[1] + a * inside**2 + b * inside**3)
-        return np.where(x < self.outer, found, 0.0)
+        slopes = np.where(below < 0, slope + curvature * below, self._unswitched(x)[1] + a * inside**2 + b * inside**3)
+        return np.where(x < self.outer, slopes, 0.0)
 
     @property
     def _switch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -46,14 +46,14 @@ class Cache:
         InputError
             If the limit is not a number of bytes.
         """
-        given = os.environ.get("ALWORKFLOWS_CACHE", "")
-        if given.lower() == "off":
+        folder = os.environ.get("ALWORKFLOWS_CACHE", "")
+        if folder.lower() == "off":
             return None
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         limit = os.environ.get("ALWORKFLOWS_CACHE_LIMIT", str(LIMIT))
         if not limit.isdigit():
             raise InputError(f"ALWORKFLOWS_CACHE_LIMIT: expected a number of bytes, got '{limit}'")
-        return cls(Path(given) if given else Path(home) / "alworkflows", int(limit))
+        return cls(Path(folder) if folder else Path(home) / "alworkflows", int(limit))
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}{SUFFIX}"
@@ -102,14 +102,14 @@ class Cache:
 
     def _make_room(self, newest: str, instead_of: str | None) -> None:
         """Remove what was used least recently until all fits, the newest last."""
-        found = []
+        files = []
         for file in self.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):  # another process may have removed it
                 state = file.stat()
                 rank = {newest: 1, instead_of: -1}.get(file.name.removesuffix(SUFFIX), 0)
-                found.append((rank, state.st_mtime, state.st_size, file))
-        excess = sum(size for _, _, size, _ in found) - self.limit
-        for _, _, size, file in sorted(found):
+                files.append((rank, state.st_mtime, state.st_size, file))
+        excess = sum(size for _, _, size, _ in files) - self.limit
+        for _, _, size, file in sorted(files):
             if excess <= 0:
                 return
             with contextlib.suppress(OSError):

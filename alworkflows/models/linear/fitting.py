@@ -154,10 +154,10 @@ class Fit:
         """Return sums over the forces of a set to judge on, each counted once."""
         fit = FitSettings(quantities=("forces",))
         checked = Checked(Batches(source, where), ("forces",))
-        found = self._sum(checked, fit, lambda atoms: 0, 1, {"set": True})[0]
+        sums = self._sum(checked, fit, lambda atoms: 0, 1, {"set": True})[0]
         if not checked.frames:
             raise InputError(f"{where}: expected at least one frame, got none")
-        return found
+        return sums
 
     def _sum(
         self, batches: Batches, fit: FitSettings, group: Callable[[Atoms], int], groups: int, more: dict[str, Any]
@@ -231,13 +231,13 @@ class Fit:
             energies = self._reference_energies(member, weights)
             models.append(LinearModel(settings.descriptors, self.species, weights, energies, settings.baseline))
         row = self._row(candidate)
-        held = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
+        held_out = [(error or 0.0, normal.rows) for error, normal in zip(row.errors.held_out, self._sums.held, strict=True)]
         report = {
             "frames": self._sums.total.frames,
             "rows": self._sums.total.rows,
             "alpha": candidate.alpha,
             "terms": candidate.terms,
-            "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held) / sum(rows for _, rows in held))),
+            "held_out_rmse": float(np.sqrt(sum(rows * error**2 for error, rows in held_out) / sum(rows for _, rows in held_out))),
             "held_out_frames": sum(part.frames for part in self._sums.held),
             "path": [each.as_dict() for each in self.path],
         }

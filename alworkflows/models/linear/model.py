@@ -107,8 +107,8 @@ class LinearModel(Model):
         expected = {"weights": (build(settings, species).size,), "reference_energies": (len(species),)}
         for name, shape in expected.items():
             if name not in arrays or arrays[name].shape != shape:
-                came = arrays[name].shape if name in arrays else "none"
-                raise InputError(f"{where}: expected {name} of shape {shape}, got {came}")
+                actual = arrays[name].shape if name in arrays else "none"
+                raise InputError(f"{where}: expected {name} of shape {shape}, got {actual}")
             if not np.isfinite(arrays[name]).all():
                 raise InputError(f"{where}: expected finite {name.replace('_', ' ')}, got NaN or infinity")
         return cls(settings, species, arrays["weights"], arrays["reference_energies"], baseline)

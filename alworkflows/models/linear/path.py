@@ -47,9 +47,9 @@ class Path:
 
     def weights(self, knot: int) -> np.ndarray:
         """Return the coefficients (P,) at a knot."""
-        found = np.zeros(self.size)
-        found[self.supports[knot]] = self.values[knot]
-        return found
+        weights = np.zeros(self.size)
+        weights[self.supports[knot]] = self.values[knot]
+        return weights
 
     def coefficients(self, penalty: float) -> np.ndarray:
         """Return the coefficients (P,) at any penalty: linear between knots, zero before the first, constant after the last."""

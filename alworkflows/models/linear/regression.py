@@ -85,13 +85,13 @@ class Regression(ABC):
 
 def regression(sums: Sums, settings: FitSettings, say: Callable[[str], None]) -> Regression:
     """Return the regression that the settings name."""
-    made: dict[FitMethod, type[LassoLars] | type[Lasso] | type[Ridge] | type[LeastSquares]] = {
+    classes: dict[FitMethod, type[LassoLars] | type[Lasso] | type[Ridge] | type[LeastSquares]] = {
         FitMethod.LASSO_LARS: LassoLars,
         FitMethod.LASSO: Lasso,
         FitMethod.RIDGE: Ridge,
         FitMethod.LEAST_SQUARES: LeastSquares,
     }
-    return made[settings.method](sums, settings, say)
+    return classes[settings.method](sums, settings, say)
 
 
 class _Sparse(Regression):
@@ -109,10 +109,10 @@ class _Sparse(Regression):
         return Candidate(alpha, weights, penalised)
 
     def _refit(self, member: int, support: np.ndarray) -> np.ndarray:
-        found = np.zeros(len(self._sums.total.xy))
+        weights = np.zeros(len(self._sums.total.xy))
         if len(support):
-            found[support] = refit(*self._sums.training(member, support).reduced(), self._settings.ridge)
-        return found
+            weights[support] = refit(*self._sums.training(member, support).reduced(), self._settings.ridge)
+        return weights
 
 
 class LassoLars(_Sparse):
@@ -143,10 +143,8 @@ class LassoLars(_Sparse):
         """Return the last models of the paths that have at most a number of terms."""
         knots = [path.knot(terms) for path in self.paths]
         penalties = [path.penalties[knot] / rows for path, knot, rows in zip(self.paths, knots, self._rows, strict=True)]
-        found = self._candidate(
-            float(np.mean(penalties)), np.array([p.weights(k) for p, k in zip(self.paths, knots, strict=True)])
-        )
-        return found
+        weights = np.array([path.weights(knot) for path, knot in zip(self.paths, knots, strict=True)])
+        return self._candidate(float(np.mean(penalties)), weights)
 
     def report(self) -> dict[str, object]:
         """Return the steps of each path."""
@@ -161,7 +159,7 @@ class Lasso(_Sparse):
         largest = _largest_alpha(sums)
         self._grid = _falling(largest, 1e-4 * largest, settings.rows)
         self.alphas = self._grid
-        self._found: dict[float, np.ndarray] = {}
+        self._models: dict[float, np.ndarray] = {}
         self._solve(self._grid)
         say(f"lasso: {len(self.alphas)} penalties by coordinate descent")
 
@@ -170,14 +168,14 @@ class Lasso(_Sparse):
         for member in range(len(self._sums.held)):
             xx, xy, rows = self._sums.problem(member)
             members.append(coordinate_lasso(xx, xy, np.array(alphas) * rows))
-        self._found.update({alpha: np.array(rows) for alpha, rows in zip(alphas, zip(*members, strict=True), strict=True)})
+        self._models.update({alpha: np.array(rows) for alpha, rows in zip(alphas, zip(*members, strict=True), strict=True)})
 
     def at(self, alpha: float | None) -> Candidate:
         """Return the models at a penalty; one that is not among ``alphas`` is reached from the larger ones of them."""
         wanted = float(alpha or 0.0)
-        if wanted not in self._found:
+        if wanted not in self._models:
             self._solve([*(larger for larger in self._grid if larger > wanted), wanted])
-        return self._candidate(alpha, self._found[wanted])
+        return self._candidate(alpha, self._models[wanted])
 
 
 class Ridge(Regression):
@@ -200,12 +198,12 @@ class LeastSquares(Regression):
 
     def __init__(self, sums: Sums, settings: FitSettings, say: Callable[[str], None]) -> None:
         self.alphas = [None]
-        found = []
+        solutions = []
         for member in range(len(sums.held)):
-            found.append(Spectrum(*sums.problem(member)[:2]).least_squares(settings.rank_cutoff))
-            say(f"member {member + 1} of {len(sums.held)}: least squares of rank {found[-1][1]}")
-        self._candidate = Candidate(None, np.array([weights for weights, _ in found]))
-        self._ranks = [rank for _, rank in found]
+            solutions.append(Spectrum(*sums.problem(member)[:2]).least_squares(settings.rank_cutoff))
+            say(f"member {member + 1} of {len(sums.held)}: least squares of rank {solutions[-1][1]}")
+        self._candidate = Candidate(None, np.array([weights for weights, _ in solutions]))
+        self._ranks = [rank for _, rank in solutions]
 
     def at(self, alpha: float | None) -> Candidate:
         """Return the models.
@@ -231,9 +229,9 @@ def _falling(first: float, last: float, count: int) -> list[float]:
 
 def _largest_alpha(sums: Sums) -> float:
     """Return the penalty at which the first term of any member joins."""
-    found = []
+    penalties = []
     for member in range(len(sums.held)):
         xx, xy, rows = sums.problem(member)
         scale, usable = norms(xx)
-        found.append(float(np.abs(np.where(usable, xy / scale, 0.0)).max()) / rows)
-    return max(found)
+        penalties.append(float(np.abs(np.where(usable, xy / scale, 0.0)).max()) / rows)
+    return max(penalties)

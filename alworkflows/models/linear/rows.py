@@ -51,8 +51,8 @@ class RowMaker:
 
     def __init__(self, descriptors: Descriptors, settings: FitSettings, baseline: Baseline | None = None) -> None:
         self.descriptors, self.settings, self.baseline = descriptors, settings, baseline
-        given = settings.reference_energies
-        self.fixed = None if given is None else np.array([given[symbol] for symbol in descriptors.species])
+        energies = settings.reference_energies
+        self.fixed = None if energies is None else np.array([energies[symbol] for symbol in descriptors.species])
 
     def __call__(self, atoms: Atoms) -> Rows:
         """Return the rows of one frame.

@@ -91,7 +91,7 @@ def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, penalties: np.ndarray, step
     gram = root.T @ root
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        _, found, _ = lasso_path(
+        _, coefficients, _ = lasso_path(
             np.asfortranarray(root),
             target,
             alphas=np.asarray(penalties) / len(target),
@@ -100,4 +100,4 @@ def coordinate_lasso(xx: np.ndarray, xy: np.ndarray, penalties: np.ndarray, step
             max_iter=steps,
             tol=1e-8,
         )
-    return [column / scale for column in found.T]
+    return [column / scale for column in coefficients.T]

@@ -54,10 +54,10 @@ def predict(weights: str, atoms: Atoms, **what: Any) -> dict[str, np.ndarray]:
     try:
         with quiet():
             graph = _converter(weights)(AseAtomsAdaptor.get_structure(atoms))
-            found: dict[str, np.ndarray] = network.predict_graph(graph, **what)
+            outputs: dict[str, np.ndarray] = network.predict_graph(graph, **what)
     finally:
         torch.set_num_threads(threads)
-    return found
+    return outputs
 
 
 @lru_cache(maxsize=4)

@@ -55,10 +55,10 @@ class UniversalModel(Model):
 
     def evaluate(self, atoms: Atoms) -> Evaluation:
         """Return what it says of a frame, in one thread's arithmetic, so that the same atoms give the same bits."""
-        found, volume = self._predict(atoms, task="efs", return_site_energies=True)
-        energies = np.concatenate(found["site_energies"], dtype=float, axis=None)[None]
-        stress = found["s"].astype(float)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] * units.GPa
-        return Evaluation.of_atoms(energies, found["f"].astype(float)[None], volume * stress[None])
+        outputs, volume = self._predict(atoms, task="efs", return_site_energies=True)
+        energies = np.concatenate(outputs["site_energies"], dtype=float, axis=None)[None]
+        stress = outputs["s"].astype(float)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] * units.GPa
+        return Evaluation.of_atoms(energies, outputs["f"].astype(float)[None], volume * stress[None])
 
     def features(self, frames: Sequence[Atoms]) -> list[np.ndarray]:
         """Return what the network describes each atom by before its last layers, (N, 64) for each frame."""

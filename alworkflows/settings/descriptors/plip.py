@@ -33,8 +33,8 @@ Lengths = tuple[PositiveLength, ...]
 
 
 def _some(default: tuple[float, ...], description: str) -> tuple[float, ...]:
-    found: tuple[float, ...] = Field(default, min_length=1, description=description)
-    return found
+    values: tuple[float, ...] = Field(default, min_length=1, description=description)
+    return values
 
 
 class FunctionSettings(Settings):
