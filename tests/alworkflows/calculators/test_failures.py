@@ -57,8 +57,8 @@ def named(name, parent=RuntimeError):
     ],
 )
 def test_kind_of_an_exception(error, kind):
-    found, reason = classify(error)
-    assert found == FailureKind(kind)
+    kind_of_error, reason = classify(error)
+    assert kind_of_error == FailureKind(kind)
     assert str(error) in reason
 
 

@@ -18,13 +18,13 @@ def test_a_table_and_a_picture_of_what_choosing_is_worth(run, given, tmp_path):
 
 
 def test_json_has_every_run(run, given):
-    found = json.loads(run("pool", *given, "--diversity", "none,cur", "--most", 18, "--json").out)
-    assert list(found["rules"]) == ["random", "disagreement, none", "disagreement, cur"]
-    for rule in found["rules"].values():
+    comparison = json.loads(run("pool", *given, "--diversity", "none,cur", "--most", 18, "--json").out)
+    assert list(comparison["rules"]) == ["random", "disagreement, none", "disagreement, cur"]
+    for rule in comparison["rules"].values():
         assert rule["labels"] == [7, 13, 18]
         assert len(rule["force_rmse"]) == 2
-    assert found["half"] == found["pool"] // 2
-    assert set(found["targets"]) == {"force_rmse", "force_q999"}
+    assert comparison["half"] == comparison["pool"] // 2
+    assert set(comparison["targets"]) == {"force_rmse", "force_q999"}
 
 
 @pytest.mark.parametrize(

@@ -211,9 +211,9 @@ def test_what_a_verb_writes_is_what_is_read(tmp_path):
     frames_io.save(tmp_path / "frames.npz", [frame])
     for verb in ("sample", "describe", "label"):
         (tmp_path / "input.json").write_text(json.dumps(INPUTS[verb]))
-        found = run(verb, tmp_path / "input.json")
+        result = run(verb, tmp_path / "input.json")
         written = json.loads((tmp_path / "output.json").read_text())
-        assert written == json.loads(json.dumps(found))
+        assert written == json.loads(json.dumps(result))
         assert isinstance(read_result(verb, written), VERBS[verb].result)
         for key in set(written) - {"verb"}:
             with pytest.raises(InputError, match=rf"^output\.json: {key}: missing$"):

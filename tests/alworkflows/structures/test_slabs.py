@@ -67,9 +67,9 @@ def test_inside_a_slab_of_a_skewed_crystal_is_the_crystal(miller):
     heights = made.positions[:, 2]
     inner = np.flatnonzero((heights - heights.min() > cutoff) & (heights.max() - heights > cutoff))
     assert len(inner) >= 3
-    found = environments(made, cutoff)
+    inside = environments(made, cutoff)
     for k in inner:
-        np.testing.assert_allclose(found[k], by_number[made.numbers[k]], atol=1e-6)
+        np.testing.assert_allclose(inside[k], by_number[made.numbers[k]], atol=1e-6)
 
 
 def test_close_packed_metal_agrees_with_ase():

@@ -41,11 +41,11 @@ def test_one_that_is_being_written_to_stays_as_it_is(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("where", "found"),
+    ("where", "is_shared"),
     [("/data/me/database.sqlite", False), ("/data/far/me/database.sqlite", True), ("/home/my disk/database.sqlite", True)],
 )
-def test_disks_of_a_network(tmp_path: Path, where: str, found: bool) -> None:
+def test_disks_of_a_network(tmp_path: Path, where: str, is_shared: bool) -> None:
     mounts = tmp_path / "mounts"
     lines = ["/dev/sda / ext4 rw 0 0", "far:/x /data/far nfs4 rw 0 0", "me@far: /home/my\\040disk fuse.sshfs rw 0 0"]
     mounts.write_text("\n".join([*lines, "tmpfs /data tmpfs rw 0 0"]) + "\n")
-    assert on_network(Path(where), mounts) is found
+    assert on_network(Path(where), mounts) is is_shared

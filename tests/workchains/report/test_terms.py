@@ -47,19 +47,19 @@ def test_shares_agree_with_the_forces_of_each_term_alone(frames):
 
 def test_terms_are_counted_by_body_and_by_member(frames):
     size = ensemble({0: 1.0}, {0: 1.0}).members[0].descriptors.size
-    found = describe_terms(ensemble({0: 0.5, 8: 0.1, size - 1: 1e-3}, {0: 0.5}), frames)
-    assert found.per_member == ({"2": 1, "3": 1, "N": 1}, {"2": 1, "3": 0, "N": 0})
-    assert sum(found.available.values()) == size
-    assert {term.name: term.members for term in found.chosen}["Zn-Zn gaussian b=2 a=1"] == 2
-    assert found.shared == pytest.approx(1 / 3)
-    weights = [term.weight for term in found.chosen]
+    terms = describe_terms(ensemble({0: 0.5, 8: 0.1, size - 1: 1e-3}, {0: 0.5}), frames)
+    assert terms.per_member == ({"2": 1, "3": 1, "N": 1}, {"2": 1, "3": 0, "N": 0})
+    assert sum(terms.available.values()) == size
+    assert {term.name: term.members for term in terms.chosen}["Zn-Zn gaussian b=2 a=1"] == 2
+    assert terms.shared == pytest.approx(1 / 3)
+    weights = [term.weight for term in terms.chosen]
     assert weights == sorted(weights, reverse=True)
 
 
 def test_terms_without_frames_have_no_weight():
-    found = describe_terms(ensemble({0: 1.0}, {1: 1.0}), [])
-    assert [term.weight for term in found.chosen] == [None, None]
-    assert found.shared == 0
+    terms = describe_terms(ensemble({0: 1.0}, {1: 1.0}), [])
+    assert [term.weight for term in terms.chosen] == [None, None]
+    assert terms.shared == 0
 
 
 def test_what_has_no_terms_is_a_sentence(frames):

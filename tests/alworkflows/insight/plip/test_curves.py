@@ -97,30 +97,30 @@ def test_densities_span_those_of_the_frames_and_give_the_energy_of_their_powers(
 def images(atoms, i):
     """Distances from an atom to all images of all atoms, atoms fastest; itself far away."""
     shifts = np.array(list(itertools.product(range(-3, 4), repeat=3))) @ atoms.cell[:]
-    found = np.linalg.norm(atoms.positions[None] + shifts[:, None] - atoms.positions[i], axis=2)
-    found[found < 1e-9] = np.inf
-    return np.where(found < 4.5, found, 4.5).ravel()
+    distances = np.linalg.norm(atoms.positions[None] + shifts[:, None] - atoms.positions[i], axis=2)
+    distances[distances < 1e-9] = np.inf
+    return np.where(distances < 4.5, distances, 4.5).ravel()
 
 
 def test_distances_are_those_that_ase_finds(ensemble, frames):
     from ase.neighborlist import neighbor_list
 
-    found = measure(frames, ensemble.species, 4.5)
+    distances = measure(frames, ensemble.species, 4.5)
     index = pair_index(2)
     for atoms in frames:
         i, j, d = neighbor_list("ijd", atoms, 4.5)
         which = index[(atoms.numbers[i] == 8).astype(int), (atoms.numbers[j] == 8).astype(int)]
         for pair in range(3):
-            assert d[which == pair].min() >= found.shortest[pair] - 1e-12
-    assert found.counts.sum() == sum(len(neighbor_list("i", atoms, 4.5)) for atoms in frames) / 2
-    assert found.typical[1] == pytest.approx(4.6 * np.sqrt(3) / 4, abs=0.25)
+            assert d[which == pair].min() >= distances.shortest[pair] - 1e-12
+    assert distances.counts.sum() == sum(len(neighbor_list("i", atoms, 4.5)) for atoms in frames) / 2
+    assert distances.typical[1] == pytest.approx(4.6 * np.sqrt(3) / 4, abs=0.25)
 
 
 def test_species_that_are_never_near_have_no_shortest_distance(ensemble):
-    found = measure([Atoms("ZnO", positions=[[0, 0, 0], [2, 0, 0]])], ensemble.species, 4.5)
-    assert np.isinf(found.shortest[[0, 2]]).all()
-    assert found.shortest[1] == pytest.approx(2.0)
-    assert found.typical[0] == pytest.approx(3.0)
+    distances = measure([Atoms("ZnO", positions=[[0, 0, 0], [2, 0, 0]])], ensemble.species, 4.5)
+    assert np.isinf(distances.shortest[[0, 2]]).all()
+    assert distances.shortest[1] == pytest.approx(2.0)
+    assert distances.typical[0] == pytest.approx(3.0)
 
 
 def pair_curve(r, energy):

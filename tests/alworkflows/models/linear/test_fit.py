@@ -44,13 +44,13 @@ def rows_of(frames, member=None):
 
 
 def test_ridge_is_that_of_scikit_learn(fit, frames):
-    found = fit(frames, method="ridge").ensemble(alpha=1e-3)
+    ensemble = fit(frames, method="ridge").ensemble(alpha=1e-3)
     for member in (0, 1, 2):
         x, y = rows_of(frames, member)
         scale = np.linalg.norm(x, axis=0)
         scale[scale == 0] = 1.0
         expected = Ridge(alpha=1e-3, fit_intercept=False, solver="svd").fit(x / scale, y).coef_
-        np.testing.assert_allclose(found.members[member].weights * scale, expected, atol=1e-8 * np.abs(expected).max())
+        np.testing.assert_allclose(ensemble.members[member].weights * scale, expected, atol=1e-8 * np.abs(expected).max())
 
 
 def test_least_squares_is_that_of_numpy(fit, frames):
