@@ -136,8 +136,8 @@ def test_several_groups_in_one_file(run, files, tmp_path):
         "- " + "\n  ".join(small) + "\n- members: 2\n  descriptors: {name: chebyshev, cutoff: 4.5, degree: 5}\n"
         "  fit: {method: least-squares}\n"
     )
-    made = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
-    done = run("fit", files / "frames.npz", *made)
+    options = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
+    done = run("fit", files / "frames.npz", *options)
     assert done.status == 0, done.err
     assert "group 2, linear, " in done.out
     assert "linear (chebyshev)" in done.out
@@ -146,8 +146,8 @@ def test_several_groups_in_one_file(run, files, tmp_path):
     assert {path.name for path in (tmp_path / "p").iterdir()} == {"path_1.png", "path_2.png", "parity.png"}
     judged = run("evaluate", "model.npz", files / "test.xyz")
     assert "each member, RMSE: linear (plip) 1 " in judged.out
-    told = run("insight", "model.npz", files / "frames.npz", "-o", "insight")
-    assert "Of the members that have terms, without 2 of linear (chebyshev)." in told.out
+    insight = run("insight", "model.npz", files / "frames.npz", "-o", "insight")
+    assert "Of the members that have terms, without 2 of linear (chebyshev)." in insight.out
     refused = run("fit", files / "frames.npz", "--settings", groups, "--terms", 4, "-o", "other.npz")
     assert "--terms: changes the settings of one group, and" in refused.err
     pooled = run("pool", files / "frames.npz", "--settings", groups)

@@ -21,9 +21,9 @@ def job(tmp_path, labelled, settings):
         frames_io.save(tmp_path / f"{name}.npz", labelled(count, first=first, noise=0.1))
 
     def _job(model=None, **spec):
-        given = {"batches": ["a.npz", "b.npz"], "tests": ["test.npz"], "transfers": {"far": ["far.npz"]}, "seed": 1, **spec}
-        given |= {"species": list(SPECIES), "model": (model or settings(max_terms=20)).model_dump(mode="json")}
-        (tmp_path / "input.json").write_text(json.dumps(given))
+        inputs = {"batches": ["a.npz", "b.npz"], "tests": ["test.npz"], "transfers": {"far": ["far.npz"]}, "seed": 1, **spec}
+        inputs |= {"species": list(SPECIES), "model": (model or settings(max_terms=20)).model_dump(mode="json")}
+        (tmp_path / "input.json").write_text(json.dumps(inputs))
         return run("fit", tmp_path / "input.json")
 
     return _job

@@ -68,14 +68,14 @@ class EnsembleContract(ModelContract):
 @pytest.fixture(scope="module")
 def ensembles(labelled, bonded):
     frames = labelled(14, noise=0.1)
-    made = {
+    by_name = {
         "plip": train(frames, PLIP, SPECIES, 1, cache=None)[0],
         "plip and chebyshev": train(bonded(14), [CHEBYSHEV, PLIP], SPECIES, 1, cache=None)[0],
     }
     # members of a make need not stand together
-    first, second, *rest = made["plip and chebyshev"].members
-    made["shuffled"] = Ensemble([rest[0], first, rest[1], second], made["plip and chebyshev"].report)
-    return made
+    first, second, *rest = by_name["plip and chebyshev"].members
+    by_name["shuffled"] = Ensemble([rest[0], first, rest[1], second], by_name["plip and chebyshev"].report)
+    return by_name
 
 
 class TestOfOneMake(EnsembleContract):
@@ -140,11 +140,11 @@ def test_the_report_has_each_group_and_what_all_share(labelled):
     frames = labelled(14, noise=0.1)
     alone, whole = train(frames, PLIP, SPECIES, 1, cache=None)
     mixed, report = train(frames, [PLIP, CHEBYSHEV], SPECIES, 1, cache=None)
-    assert [own["class"] for own in report["groups"]] == ["linear", "linear"]
-    assert [own["members"] for own in report["groups"]] == [3, 2]
+    assert [group["class"] for group in report["groups"]] == ["linear", "linear"]
+    assert [group["members"] for group in report["groups"]] == [3, 2]
     timeless = {name: value for name, value in report["groups"][0].items() if not name.startswith("seconds")}
     assert timeless == {name: value for name, value in whole["groups"][0].items() if not name.startswith("seconds")}
-    errors = [own["held_out_rmse"] for own in report["groups"]]
+    errors = [group["held_out_rmse"] for group in report["groups"]]
     assert report["held_out_rmse"] == pytest.approx(np.sqrt((3 * errors[0] ** 2 + 2 * errors[1] ** 2) / 5))
     assert report["terms"] == [15] * 3 + report["groups"][1]["terms"]
     assert report["reference_disagreement"] > whole["reference_disagreement"]

@@ -93,12 +93,16 @@ class TestLinearTrainerOnChebyshev(TrainerContract):
 def test_a_set_that_folds_but_knows_no_baseline_adds_it_apart():
     """What a third set would be: folded like PLIP, the repulsion by its own sums."""
     rng, energies = np.random.default_rng(0), np.array([-1.0, -2.0])
-    given = BaselineSettings(inner=1.2, outer=2.4)
+    repulsion = BaselineSettings(inner=1.2, outer=2.4)
     whole = LinearModel(
-        SETTINGS, SPECIES, rng.normal(size=LinearModel(SETTINGS, SPECIES, energies, energies).descriptors.size), energies, given
+        SETTINGS,
+        SPECIES,
+        rng.normal(size=LinearModel(SETTINGS, SPECIES, energies, energies).descriptors.size),
+        energies,
+        repulsion,
     )
     plip = whole.as_committee
-    apart = FoldedCommittee(plip.descriptors, plip.weights, plip.reference_energies, Baseline(given, plip.descriptors))
+    apart = FoldedCommittee(plip.descriptors, plip.weights, plip.reference_energies, Baseline(repulsion, plip.descriptors))
     atoms = bulk("ZnO", "zincblende", a=4.0)
     atoms.rattle(0.1, seed=1)
     for evaluation, expected in (

@@ -29,12 +29,12 @@ def path(tmp_path):
 
 def rewrite(path, arrays=None, group=None, **changes):
     with np.load(path) as stored:
-        known = dict(stored)
-    header = json.loads(known["header"].tobytes()) | changes
+        contents = dict(stored)
+    header = json.loads(contents["header"].tobytes()) | changes
     if group:
         header["groups"][0] |= group
-    known["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, **{**known, **(arrays or {})})
+    contents["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(path, **{**contents, **(arrays or {})})
 
 
 def changed(path, name, change):

@@ -27,7 +27,7 @@ SETTINGS = LinearSettings(
 )
 
 
-def made(count: int, seed: int) -> list[Atoms]:
+def labelled_frames(count: int, seed: int) -> list[Atoms]:
     """Return labelled frames, some hot, most calm."""
     calculator, rng, labelled = LammpsCalculator(resolve("zno-binks-grimes")), np.random.default_rng(seed), []
     for number in range(count):
@@ -40,7 +40,7 @@ def made(count: int, seed: int) -> list[Atoms]:
 
 @pytest.fixture(scope="module")
 def frames() -> list[Atoms]:
-    return made(60, 1)
+    return labelled_frames(60, 1)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def pool(frames: list[Atoms]) -> LabelledSet:
 
 @pytest.fixture(scope="module")
 def held() -> LabelledSet:
-    return LabelledSet(made(20, 2), SETTINGS, SPECIES)
+    return LabelledSet(labelled_frames(20, 2), SETTINGS, SPECIES)
 
 
 def fitted(pool: LabelledSet, *batches: list[int], seed: int = 4) -> PoolModel:

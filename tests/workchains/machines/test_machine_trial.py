@@ -206,8 +206,8 @@ def test_what_a_failure_means(aiida_localhost: Any, what: str, words: str) -> No
 
 def test_copy(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    told = CliRunner().invoke(setup, ["--copy", "slurm", str(folder)], catch_exceptions=False)
-    assert f"then: alworkflows setup {folder}/ --test" in told.output
+    done = CliRunner().invoke(setup, ["--copy", "slurm", str(folder)], catch_exceptions=False)
+    assert f"then: alworkflows setup {folder}/ --test" in done.output
     assert (folder / "codes" / "vasp.yaml").is_file()
     with pytest.raises(InputError, match="expected a folder to copy to, as in: alworkflows setup --copy slurm my-cluster/"):
         CliRunner().invoke(setup, ["--copy", "slurm"], catch_exceptions=False)

@@ -104,6 +104,6 @@ try:
 finally:
     session.stop_daemon()
 """)
-        told, running, workers, several, alive = printed
-        assert "left by an earlier daemon" in told
+        mended, running, workers, several, alive = printed
+        assert "left by an earlier daemon" in mended
         assert (running, workers, several, alive) == (True, 1, True, [])

@@ -62,8 +62,8 @@ after = session.daemon_status()
 session.stop_daemon()
 print(json.dumps([told, first.pid == second.pid == required.pid, first.workers, required.workers, after.running]))
 """)
-        told, same, first, workers, after = printed
-        assert "the daemon of profile 'alworkflows' does not run" in told
+        message, same, first, workers, after = printed
+        assert "the daemon of profile 'alworkflows' does not run" in message
         assert (same, first, workers, after) == (True, 1, 1, False)
         assert time.monotonic() - started < 60
 

@@ -90,17 +90,17 @@ def iterations() -> tuple[Iteration, ...]:
 
 
 def jobs() -> tuple[Job, ...]:
-    made, clock, pk = [], START + timedelta(seconds=4), 1000
+    timeline, clock, pk = [], START + timedelta(seconds=4), 1000
     for number in range(1, 6):
         for step, count, seconds in (("sample", 4, 9.0), ("describe", 1, 2.5), ("label", 2, 14.0), ("fit", 1, 6.0)):
             for index in range(count):
                 pk += 1
                 begin = clock + timedelta(seconds=0.4 * index)
                 end = begin + timedelta(seconds=seconds + index)
-                made.append(Job(pk, step, f"{step} {index}", begin, end, "finished", number, begin - WAIT, end + 0.5 * WAIT))
+                timeline.append(Job(pk, step, f"{step} {index}", begin, end, "finished", number, begin - WAIT, end + 0.5 * WAIT))
             clock += timedelta(seconds=seconds + count + 1.5)
-    made.append(Job(pk + 1, "evaluate", "judge 5 ensembles", clock, clock + timedelta(seconds=5), "finished", None))
-    return tuple(made)
+    timeline.append(Job(pk + 1, "evaluate", "judge 5 ensembles", clock, clock + timedelta(seconds=5), "finished", None))
+    return tuple(timeline)
 
 
 def labelling(rng: np.random.Generator) -> Labelling:

@@ -25,14 +25,14 @@ def batch(stage, seed, count=9):
     return TestBatch(stage, frame_errors(d, errors, largest_force=6.0, atoms=40))
 
 
-def made(number, stage, batches=None, **levels):
+def window(number, stage, batches=None, **levels):
     batches = [batch(name, k) for k, name in enumerate(STAGES[: number - 1])] if batches is None else batches
     return Trust(number=number, stage=stage, **find_window(TrustLevels(**levels), 0.05, batches, stage).as_dict())
 
 
 @pytest.fixture
 def windows():
-    return (made(2, "surface"), made(3, "surface"), made(4, "quench"))
+    return (window(2, "surface"), window(3, "surface"), window(4, "quench"))
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(windows):
 
 
 def test_of_many_iterations_each_stage_keeps_its_last():
-    many = [made(number, stage, [batch("melt", 1)]) for number, stage in enumerate(["melt"] * 2 + ["surface"] * 12, 2)]
+    many = [window(number, stage, [batch("melt", 1)]) for number, stage in enumerate(["melt"] * 2 + ["surface"] * 12, 2)]
     numbers = [one.number for one in drawn(many)]
     assert numbers == [3, 11, 12, 13, 14, 15]
     assert len(numbers) == PANELS
@@ -84,7 +84,7 @@ def test_the_table_has_the_quality_of_each(report, windows):
 
 
 def test_levels_without_a_calibration_are_a_row_and_no_picture(report):
-    section = trust(replace(report, trust=(made(2, "surface", []),)))
+    section = trust(replace(report, trust=(window(2, "surface", []),)))
     assert section.picture is None
     assert "no test frame" in section.caption
     assert section.tables[0].rows[0][2] == "relative"
@@ -92,7 +92,7 @@ def test_levels_without_a_calibration_are_a_row_and_no_picture(report):
 
 
 def test_a_test_batch_of_no_stage_is_drawn_too():
-    figure = calibrations([made(2, "melt", [batch("given", 1), batch("melt", 2)])], STAGES)
+    figure = calibrations([window(2, "melt", [batch("given", 1), batch("melt", 2)])], STAGES)
     assert {"test frames: given", "test frames: melt"} <= {cloud.get_label() for cloud in figure.axes[0].collections}
 
 

@@ -62,10 +62,10 @@ def sparse(descriptors, share, seed, body=None):
 
 def ensemble(body=None, baseline=True, share=0.01, size=0.2):
     descriptors = build(PlipSettings(), SPECIES)
-    given = BaselineSettings(inner=0.8, outer=1.7) if baseline else None
+    repulsion = BaselineSettings(inner=0.8, outer=1.7) if baseline else None
     energies = np.array([-1.5, -4.25])
     weights = size * sparse(descriptors, share, 3, body)
-    return Ensemble([LinearModel(descriptors.settings, SPECIES, each, energies, given) for each in weights])
+    return Ensemble([LinearModel(descriptors.settings, SPECIES, each, energies, repulsion) for each in weights])
 
 
 def frames():

@@ -31,15 +31,17 @@ def test_two_atoms_alone_have_the_energy_of_the_dimer_curve(ensemble, number):
 
 def test_a_baseline_is_part_of_the_dimer_but_not_of_the_pair_terms(ensemble):
     settings = BaselineSettings(inner=0.8, outer=1.6)
-    made = Ensemble([LinearModel(m.settings, m.species, m.weights, m.reference_energies, settings) for m in ensemble.members])
+    with_baseline = Ensemble(
+        [LinearModel(m.settings, m.species, m.weights, m.reference_energies, settings) for m in ensemble.members]
+    )
     plain = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)
-    for curve, without in zip(pair_curves(made.groups[0].committee.blocks, made.species), plain, strict=True):
+    for curve, without in zip(pair_curves(with_baseline.groups[0].committee.blocks, with_baseline.species), plain, strict=True):
         np.testing.assert_allclose(curve.terms, without.terms)
         np.testing.assert_allclose(curve.total, curve.terms + curve.baseline)
         assert curve.baseline[0] > 10.0
         assert not curve.baseline[curve.r > 1.7].any()
         atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[90]]])
-        np.testing.assert_allclose(curve.dimer[:, 90], energies(made, atoms), rtol=1e-6)
+        np.testing.assert_allclose(curve.dimer[:, 90], energies(with_baseline, atoms), rtol=1e-6)
 
 
 def test_pair_terms_are_the_two_body_terms_of_the_dimer(ensemble):

@@ -68,10 +68,10 @@ def test_a_baseline_is_a_group_of_its_own_with_the_forces_it_makes(ensemble, fra
         LinearModel(member.settings, member.species, member.weights, member.reference_energies, settings)
         for member in ensemble.members
     ]
-    made = Ensemble(members)
-    shares = force_shares(made, frames)
+    with_baseline = Ensemble(members)
+    shares = force_shares(with_baseline, frames)
     expected = np.concatenate(
-        [np.abs(made.groups[0].committee.baseline.evaluate(atoms).forces[0]).ravel() for atoms in frames]
+        [np.abs(with_baseline.groups[0].committee.baseline.evaluate(atoms).forces[0]).ravel() for atoms in frames]
     ).mean()
     for kind in ("body order", "family"):
         groups = by(shares, ALL, kind)
