@@ -65,8 +65,8 @@ def test_sigterm_brings_the_end_and_is_told_from_it(clock):
 
 def test_the_age_of_a_process():
     code = "import time; time.sleep(0.5); from alworkflows.deadline import process_age; print(process_age())"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert 0.5 <= float(found.stdout) < 20
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0.5 <= float(process.stdout) < 20
     assert process_age() > 0
 
 

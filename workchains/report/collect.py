@@ -199,10 +199,10 @@ def _iteration(record: IterationRecord) -> Iteration:
 
 def _evaluation(node: orm.ProcessNode, records: Sequence[IterationRecord], steps: Sequence[Step]) -> Evaluation | None:
     """Return the judgement on the final test set, from the job that made it."""
-    judged_by = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
-    if not judged_by:
+    evaluations = [step for step in steps if step.parent == node.pk and step.path == "evaluate" and step.ok]
+    if not evaluations:
         return None
-    job = orm.load_node(judged_by[-1].pk)
+    job = orm.load_node(evaluations[-1].pk)
     report, arrays = job.outputs.report.get_dict(), job.outputs.evaluation
     number_of = {record.key: record.number for record in records}
     numbers = [number_of.get(key, 0) for key in in_order(job.inputs.ensembles)]  # 0: fitted to given data

@@ -53,19 +53,19 @@ class Broken(Calculator):
 def test_labels_are_those_of_the_calculator_and_the_origin_stays():
     frames, kept = copper(), []
     assert label(frames, EMT_LABELS, kept.append, None) == []
-    for frame, made in zip(frames, kept, strict=True):
+    for frame, labelled in zip(frames, kept, strict=True):
         reference = frame.copy()
         reference.calc = EMT()
-        np.testing.assert_allclose(labels(made).forces, reference.get_forces())
-        assert labels(made).energy == pytest.approx(reference.get_potential_energy())
-        np.testing.assert_allclose(labels(made).stress, reference.get_stress())
-        origin = dict(made.info["origin"])
+        np.testing.assert_allclose(labels(labelled).forces, reference.get_forces())
+        assert labels(labelled).energy == pytest.approx(reference.get_potential_energy())
+        np.testing.assert_allclose(labels(labelled).stress, reference.get_stress())
+        origin = dict(labelled.info["origin"])
         how = origin.pop("label")
         assert origin == frame.info["origin"]
         assert how["remedy"] is None
         assert how["cores"] == 1
         assert how["seconds"] >= 0
-        assert frame_id(made) == frame_id(frame)
+        assert frame_id(labelled) == frame_id(frame)
 
 
 def test_a_frame_that_fails_never_blocks_the_rest():
@@ -99,9 +99,9 @@ def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name,
         with pytest.raises((MissingExtraError, InputError), match=r"pip install|apt-get install"):
             create(settings)
         return
-    told = describe(settings)
-    assert told["calculator"] == name
-    assert all(isinstance(version, str) for version in told["packages"].values())
+    definition = describe(settings)
+    assert definition["calculator"] == name
+    assert all(isinstance(version, str) for version in definition["packages"].values())
     assert available()[name][1]
 
 

@@ -67,12 +67,12 @@ class TestGpaw:
     """GPAW as far as it goes without running it."""
 
     def test_what_defines_a_label(self):
-        told = describe(CalculatorSettings(name="gpaw"))
-        assert told["energy"] == "free"
-        assert set(told["packages"]) == {"gpaw", "gpaw-data", "ase"}
-        assert not {"maxiter", "mixing", "eigensolver", "threads"} & set(told["parameters"])
-        assert told["parameters"]["convergence"]["density"] == 1e-6
-        assert "setups" not in told
+        definition = describe(CalculatorSettings(name="gpaw"))
+        assert definition["energy"] == "free"
+        assert set(definition["packages"]) == {"gpaw", "gpaw-data", "ase"}
+        assert not {"maxiter", "mixing", "eigensolver", "threads"} & set(definition["parameters"])
+        assert definition["parameters"]["convergence"]["density"] == 1e-6
+        assert "setups" not in definition
 
     def test_data_sets_of_ones_own_are_part_of_it(self, tmp_path, monkeypatch):
         before = describe(CalculatorSettings(name="gpaw"))
@@ -104,10 +104,10 @@ class TestGpaw:
         )
         frame = bulk("Fe")
         frame.set_initial_magnetic_moments([2.0])
-        told = engine.keywords(frame)
-        assert told["occupations"] == {"name": "methfessel-paxton", "width": 0.2, "order": 1}
-        assert told["mixer"] == {"name": "msr1", "beta": 0.1}
-        assert told["spinpol"]
+        keywords = engine.keywords(frame)
+        assert keywords["occupations"] == {"name": "methfessel-paxton", "width": 0.2, "order": 1}
+        assert keywords["mixer"] == {"name": "msr1", "beta": 0.1}
+        assert keywords["spinpol"]
         assert "spinpol" not in engine.keywords(bulk("Cu"))
 
 
@@ -155,12 +155,12 @@ def test_what_cp2k_is_told_of_a_frame():
     from ase.calculators.cp2k import CP2K
     from ase.units import Rydberg
 
-    given = parameters(CalculatorSettings(name="cp2k", parameters={"cutoff": 400 * Rydberg, "maxiter": 7, "kpoints": [2, 2, 1]}))
-    told = given.keywords(bulk("Cu", cubic=True))
-    assert set(told) <= set(CP2K.default_parameters)
-    assert (told["cutoff"], told["max_scf"]) == (pytest.approx(400 * Rydberg), 7)
-    assert "SCHEME MACDONALD 2 2 1" in told["inp"]
-    assert given.launch() == "cp2k_shell"
+    cp2k = parameters(CalculatorSettings(name="cp2k", parameters={"cutoff": 400 * Rydberg, "maxiter": 7, "kpoints": [2, 2, 1]}))
+    keywords = cp2k.keywords(bulk("Cu", cubic=True))
+    assert set(keywords) <= set(CP2K.default_parameters)
+    assert (keywords["cutoff"], keywords["max_scf"]) == (pytest.approx(400 * Rydberg), 7)
+    assert "SCHEME MACDONALD 2 2 1" in keywords["inp"]
+    assert cp2k.launch() == "cp2k_shell"
 
 
 def test_any_calculator_by_the_path_of_its_class():
@@ -170,10 +170,10 @@ def test_any_calculator_by_the_path_of_its_class():
     assert label([frame], settings("ase", **EMT), kept.append) == []
     assert label([frame], settings("emt"), other.append) == []
     assert labels(kept[0]).energy == labels(other[0]).energy
-    told = describe(CalculatorSettings(name="ase", parameters=EMT))
-    assert told["parameters"]["class"] == EMT["class"]
-    assert told["energy"] == "potential"
-    assert describe(CalculatorSettings(name="ase", parameters={**EMT, "arguments": {"asap_cutoff": True}})) != told
+    definition = describe(CalculatorSettings(name="ase", parameters=EMT))
+    assert definition["parameters"]["class"] == EMT["class"]
+    assert definition["energy"] == "potential"
+    assert describe(CalculatorSettings(name="ase", parameters={**EMT, "arguments": {"asap_cutoff": True}})) != definition
 
 
 def test_one_that_fails_on_every_frame():
@@ -199,6 +199,6 @@ def test_a_class_that_cannot_be_made(given, error, message):
 
 
 def test_arguments_it_does_not_take():
-    given = {**EMT, "class": "ase.calculators.mixing:SumCalculator", "arguments": {"calculators": []}}
+    refused = {**EMT, "class": "ase.calculators.mixing:SumCalculator", "arguments": {"calculators": []}}
     with pytest.raises(InputError, match=r"arguments: ase.calculators.mixing:SumCalculator refuses them"):
-        create(CalculatorSettings(name="ase", parameters=given))
+        create(CalculatorSettings(name="ase", parameters=refused))

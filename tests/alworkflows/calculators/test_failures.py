@@ -57,8 +57,8 @@ def named(name, parent=RuntimeError):
     ],
 )
 def test_kind_of_an_exception(error, kind):
-    found, reason = classify(error)
-    assert found == FailureKind(kind)
+    kind_of_error, reason = classify(error)
+    assert kind_of_error == FailureKind(kind)
     assert str(error) in reason
 
 
@@ -75,8 +75,8 @@ def test_records_are_written_whole(tmp_path):
     import json
 
     frame = bulk("Cu")
-    made = record(frame, 3, FailureKind.FORCE, "too large", seconds=1.0)
-    write_failures(tmp_path / "failures.json", [made])
+    failure = record(frame, 3, FailureKind.FORCE, "too large", seconds=1.0)
+    write_failures(tmp_path / "failures.json", [failure])
     assert json.loads((tmp_path / "failures.json").read_text()) == [
         {"id": frame_id(frame), "index": 3, "kind": "force", "reason": "too large", "seconds": 1.0}
     ]

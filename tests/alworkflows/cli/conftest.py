@@ -43,7 +43,7 @@ def run(monkeypatch, capsys, tmp_path):
     return _run
 
 
-def made(count, first=0):
+def labelled_frames(count, first=0):
     """Labelled frames of a binary liquid-like solid."""
     frames = []
     for seed in range(first, first + count):
@@ -64,9 +64,9 @@ def files(tmp_path_factory):
     from alworkflows.settings import LinearSettings, parse
 
     folder = tmp_path_factory.mktemp("files")
-    frames = made(24)
+    frames = labelled_frames(24)
     frames_io.save(folder / "frames.npz", frames)
-    frames_io.write(folder / "test.xyz", made(6, 100))
+    frames_io.write(folder / "test.xyz", labelled_frames(6, 100))
     bare = [frame.copy() for frame in frames[:3]]
     frames_io.save(folder / "bare.npz", bare)
     copper = bulk("Cu").repeat(2)

@@ -32,13 +32,13 @@ def test_fit_as_json(run, files):
         "--species", "Zn,O", "--test-share", 0.3, "-o", "model.npz", "--json",
     )  # fmt: skip
     assert done.status == 0, done.err
-    found = json.loads(done.out)
-    assert found["species"] == ["Zn", "O"]
-    assert found["frames"] + found["test_frames"] == 24
-    assert found["test"]["frames"] == found["test_frames"] > 2
+    result = json.loads(done.out)
+    assert result["species"] == ["Zn", "O"]
+    assert result["frames"] + result["test_frames"] == 24
+    assert result["test"]["frames"] == result["test_frames"] > 2
     assert Ensemble.load("model.npz").members[0].settings.cutoff == 4.5
-    assert all(terms <= 7 for terms in found["fit"]["terms"])
-    assert len(found["fit"]["terms"]) == 2
+    assert all(terms <= 7 for terms in result["fit"]["terms"])
+    assert len(result["fit"]["terms"]) == 2
 
 
 def test_transfer_sets_choose_and_stand_in_the_table_and_in_the_model(run, files, tmp_path):
@@ -71,9 +71,9 @@ def test_few_rows_are_printed_of_a_long_path():
     from alworkflows.cli.path_table import SHOWN, shown
 
     rows = [{"alpha": 2.0**-k, "terms": k, "train": 1.0 / (k + 1), "held-out": abs(k - 31) + 1.0} for k in range(60)]
-    found = shown(rows, 40)
-    assert {0, 31, 40, 59} <= set(found)
-    assert len(found) <= SHOWN + 3
+    printed = shown(rows, 40)
+    assert {0, 31, 40, 59} <= set(printed)
+    assert len(printed) <= SHOWN + 3
     assert shown(rows[:5], 2) == [0, 1, 2, 3, 4]
 
 
@@ -136,8 +136,8 @@ def test_several_groups_in_one_file(run, files, tmp_path):
         "- " + "\n  ".join(small) + "\n- members: 2\n  descriptors: {name: chebyshev, cutoff: 4.5, degree: 5}\n"
         "  fit: {method: least-squares}\n"
     )
-    made = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
-    done = run("fit", files / "frames.npz", *made)
+    options = ("--settings", groups, "--test-share", 0.2, "-o", "model.npz", "--plot", tmp_path / "p")
+    done = run("fit", files / "frames.npz", *options)
     assert done.status == 0, done.err
     assert "group 2, linear, " in done.out
     assert "linear (chebyshev)" in done.out
@@ -146,8 +146,8 @@ def test_several_groups_in_one_file(run, files, tmp_path):
     assert {path.name for path in (tmp_path / "p").iterdir()} == {"path_1.png", "path_2.png", "parity.png"}
     judged = run("evaluate", "model.npz", files / "test.xyz")
     assert "each member, RMSE: linear (plip) 1 " in judged.out
-    told = run("insight", "model.npz", files / "frames.npz", "-o", "insight")
-    assert "Of the members that have terms, without 2 of linear (chebyshev)." in told.out
+    insight = run("insight", "model.npz", files / "frames.npz", "-o", "insight")
+    assert "Of the members that have terms, without 2 of linear (chebyshev)." in insight.out
     refused = run("fit", files / "frames.npz", "--settings", groups, "--terms", 4, "-o", "other.npz")
     assert "--terms: changes the settings of one group, and" in refused.err
     pooled = run("pool", files / "frames.npz", "--settings", groups)

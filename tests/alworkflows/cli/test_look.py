@@ -12,13 +12,13 @@ from alworkflows.models import Ensemble, force_errors
 def test_errors_by_structure_are_those_of_the_model(run, files):
     done = run("evaluate", files / "model.npz", files / "test.xyz", "--by", "structure", "--json")
     assert done.status == 0, done.err
-    found = json.loads(done.out)
+    errors = json.loads(done.out)
     frames = frames_io.read(files / "test.xyz")
     expected = force_errors(Ensemble.load(files / "model.npz"), frames)
-    assert found["all"]["force_rmse"] == pytest.approx(expected["summary"]["force_rmse"])
-    assert {row["structure"]: row["frames"] for row in found["groups"]} == {"blende": 3, "zincblende": 3}
-    assert found["worst_frame"]["index"] == int(expected["largest_error"].argmax())
-    assert found["worst_frame"]["force_error"] == found["all"]["largest_error"]
+    assert errors["all"]["force_rmse"] == pytest.approx(expected["summary"]["force_rmse"])
+    assert {row["structure"]: row["frames"] for row in errors["groups"]} == {"blende": 3, "zincblende": 3}
+    assert errors["worst_frame"]["index"] == int(expected["largest_error"].argmax())
+    assert errors["worst_frame"]["force_error"] == errors["all"]["largest_error"]
 
 
 def test_the_table_has_a_row_for_each_file_and_one_for_all(run, files, tmp_path):
@@ -37,13 +37,13 @@ def test_the_table_has_a_row_for_each_file_and_one_for_all(run, files, tmp_path)
 def test_insight_writes_pictures_and_their_numbers(run, files, tmp_path):
     done = run("insight", files / "model.npz", files / "bare.npz", "-o", "inside", "--json")
     assert done.status == 0, done.err
-    found = json.loads(done.out)
-    assert set(found["files"]) == {path.name for path in (tmp_path / "inside").iterdir()}
-    assert {"shares.png", "pairs.png"} <= set(found["files"])
+    insight = json.loads(done.out)
+    assert set(insight["files"]) == {path.name for path in (tmp_path / "inside").iterdir()}
+    assert {"shares.png", "pairs.png"} <= set(insight["files"])
     with (tmp_path / "inside" / "shares.csv").open() as handle:
         rows = list(csv.DictReader(handle))
-    assert len(rows) == len(found["shares"])
-    assert float(rows[0]["share"]) == pytest.approx(found["shares"][0]["share"], rel=1e-6)
+    assert len(rows) == len(insight["shares"])
+    assert float(rows[0]["share"]) == pytest.approx(insight["shares"][0]["share"], rel=1e-6)
     with (tmp_path / "inside" / "pairs.csv").open() as handle:
         assert {row["pair"] for row in csv.DictReader(handle)} == {"Zn-Zn", "Zn-O", "O-O"}
 

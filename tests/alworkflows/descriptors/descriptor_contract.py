@@ -45,15 +45,15 @@ def strained(atoms, strain):
     """The frame x -> (1 + e) x, with engineering shears."""
     xx, yy, zz, yz, xz, xy = strain
     matrix = np.eye(3) + np.array([[xx, xy / 2, xz / 2], [xy / 2, yy, yz / 2], [xz / 2, yz / 2, zz]])
-    found = atoms.copy()
-    found.set_cell(atoms.cell[:] @ matrix, scale_atoms=True)
-    return found
+    moved = atoms.copy()
+    moved.set_cell(atoms.cell[:] @ matrix, scale_atoms=True)
+    return moved
 
 
 def displaced(atoms, moves):
-    found = atoms.copy()
-    found.positions += moves
-    return found
+    moved = atoms.copy()
+    moved.positions += moves
+    return moved
 
 
 def slope(function, h):
@@ -164,10 +164,10 @@ class DescriptorContract:
 
     def test_jvp_is_the_directional_derivative(self, descriptors, atoms, motion):
         moves, strain = motion[0][0], motion[1][0]
-        found = descriptors.jvp(atoms, moves, strain)
+        changes = descriptors.jvp(atoms, moves, strain)
         expected = slope(lambda h: descriptors.values(displaced(strained(atoms, h * strain), h * moves)), 2e-4)
-        scale = np.abs(found).max(axis=0).clip(1e-3)
-        np.testing.assert_allclose(found / scale, expected / scale, atol=2e-6)
+        scale = np.abs(changes).max(axis=0).clip(1e-3)
+        np.testing.assert_allclose(changes / scale, expected / scale, atol=2e-6)
 
     def test_jvp_is_the_transpose_of_vjp(self, descriptors, atoms, apart, motion):
         moves, strain = motion
@@ -196,8 +196,8 @@ class DescriptorContract:
         )
 
     def test_moving_all_atoms_alike_changes_nothing(self, descriptors, atoms):
-        found = descriptors.jvp(atoms, np.tile([1.0, -2.0, 0.5], (len(atoms), 1)))
-        assert np.abs(found).max() <= 1e-12 * np.abs(descriptors.design(atoms).forces).max()
+        changes = descriptors.jvp(atoms, np.tile([1.0, -2.0, 0.5], (len(atoms), 1)))
+        assert np.abs(changes).max() <= 1e-12 * np.abs(descriptors.design(atoms).forces).max()
 
     def test_products_need_no_jacobian(self, descriptors):
         atoms = bulk("ZnO", "zincblende", a=4.6, cubic=True).repeat(3)
@@ -213,8 +213,8 @@ class DescriptorContract:
 
     # -------------------------------------------------------------------------------------------- invariances
 
-    def assert_same(self, found, expected):
-        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-10)
+    def assert_same(self, actual, expected):
+        np.testing.assert_allclose(actual, expected, rtol=1e-9, atol=1e-10)
 
     def test_rotation(self, descriptors, atoms):
         turned = atoms.copy()
@@ -268,9 +268,9 @@ class DescriptorContract:
         forces = descriptors.vjp(chain, one)[0]
         moves = np.zeros((5, 3))
         moves[0] = [0.6, 0.0, 0.8]
-        for found in (forces, descriptors.jvp(chain, moves)):
-            assert found[:2].any(axis=1).all()
-            assert not found[2:].any()
+        for product in (forces, descriptors.jvp(chain, moves)):
+            assert product[:2].any(axis=1).all()
+            assert not product[2:].any()
 
     def test_nothing_happens_at_the_cutoff(self, descriptors, weights):
         pair = Atoms("ZnO", positions=[[0, 0, 0], [0, 0, descriptors.cutoff - 1e-6]])
@@ -290,13 +290,13 @@ class DescriptorContract:
 
     def test_a_cell_of_one_atom(self, descriptors):
         atoms = bulk("Cu", "fcc", a=3.6)
-        found, many = descriptors.design(atoms), descriptors.design(atoms.repeat(3))
-        assert np.abs(found.energy).max() > 0.1
-        np.testing.assert_allclose(found.energy, many.energy / 27, rtol=1e-9, atol=1e-10)
-        np.testing.assert_allclose(found.stress, many.stress, rtol=1e-8, atol=1e-10)
-        assert np.abs(found.stress).max() > 1e-4
-        for none in (found.forces, descriptors.vjp(atoms, np.ones((1, descriptors.size)))[0]):
-            np.testing.assert_allclose(none, 0.0, atol=1e-9 * np.abs(found.energy).max())  # its images go with it
+        one, many = descriptors.design(atoms), descriptors.design(atoms.repeat(3))
+        assert np.abs(one.energy).max() > 0.1
+        np.testing.assert_allclose(one.energy, many.energy / 27, rtol=1e-9, atol=1e-10)
+        np.testing.assert_allclose(one.stress, many.stress, rtol=1e-8, atol=1e-10)
+        assert np.abs(one.stress).max() > 1e-4
+        for none in (one.forces, descriptors.vjp(atoms, np.ones((1, descriptors.size)))[0]):
+            np.testing.assert_allclose(none, 0.0, atol=1e-9 * np.abs(one.energy).max())  # its images go with it
         assert np.abs(descriptors.jvp(atoms, np.zeros((1, 3)), np.array([0.1, 0, 0, 0, 0, 0]))).max() > 1e-3
 
     def test_a_cell_thinner_than_the_cutoff(self, descriptors):

@@ -21,8 +21,8 @@ def test_registry_and_settings_hold_the_same_sets():
 @pytest.mark.parametrize("name", sorted(DESCRIPTORS))
 def test_every_set_is_built_from_its_defaults(name):
     settings = parse(DescriptorSettings, {"name": name})
-    found = build(settings, ("Cu",))
-    assert isinstance(found, Descriptors)
+    descriptors = build(settings, ("Cu",))
+    assert isinstance(descriptors, Descriptors)
     assert parse(DescriptorSettings, settings.model_dump(mode="json")) == settings
 
 

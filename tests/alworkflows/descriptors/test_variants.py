@@ -43,18 +43,18 @@ def test_variants_agree(variant, tmp_path):
     if list(VARIANTS).index(variant) > library.alw_variant():
         pytest.skip(f"this processor does not run {variant}")
     environment = {**os.environ, "ALWORKFLOWS_KERNELS": variant}
-    command = [sys.executable, "-c", SCRIPT.format(folder=os.path.dirname(__file__)), str(tmp_path / "found.npz")]
+    command = [sys.executable, "-c", SCRIPT.format(folder=os.path.dirname(__file__)), str(tmp_path / "results.npz")]
     subprocess.run(command, env=environment, check=True)
-    found = list(np.load(tmp_path / "found.npz").values())
-    for index, (ours, theirs) in enumerate(zip(results(), found, strict=True)):
+    stored = list(np.load(tmp_path / "results.npz").values())
+    for index, (ours, theirs) in enumerate(zip(results(), stored, strict=True)):
         tolerance = 1e-12 if index < 6 else 1e-6  # folded models keep as many functions as fill a register
         np.testing.assert_allclose(theirs, ours, atol=tolerance * np.abs(ours).max(), rtol=0)
 
 
 def test_an_unknown_variant():
     environment = {**os.environ, "ALWORKFLOWS_KERNELS": "v5"}
-    found = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", "import alworkflows.descriptors"], env=environment, capture_output=True, text=True, check=False
     )
-    assert found.returncode != 0
-    assert "unknown variant of the kernels" in found.stderr
+    assert process.returncode != 0
+    assert "unknown variant of the kernels" in process.stderr

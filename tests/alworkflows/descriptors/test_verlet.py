@@ -13,9 +13,9 @@ CUTOFF = 4.0
 def lengths(pairs, deform, positions):
     """Return the sorted lengths of all pairs within the cutoff, with their atoms."""
     vectors = positions[pairs.second] - positions[pairs.centres] + pairs.vectors @ deform
-    found = np.column_stack([pairs.centres, pairs.second, np.round(np.linalg.norm(vectors, axis=1), 8)])
-    found = found[found[:, 2] < CUTOFF]
-    return found[np.lexsort(found.T[::-1])]
+    rows = np.column_stack([pairs.centres, pairs.second, np.round(np.linalg.norm(vectors, axis=1), 8)])
+    rows = rows[rows[:, 2] < CUTOFF]
+    return rows[np.lexsort(rows.T[::-1])]
 
 
 def fresh(atoms):

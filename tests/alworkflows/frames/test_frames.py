@@ -18,7 +18,7 @@ ORIGIN = {"structure": "copper", "sampler": "melt", "seed": 7, "step": 120, "tem
 def make(count: int = 4, labelled: bool = True, seed: int = 1) -> list[Atoms]:
     """Frames of several sizes, cells and periodicities, with numbers that have no short decimal form."""
     rng = np.random.default_rng(seed)
-    made = []
+    frames = []
     for number in range(count):
         atoms = bulk("Cu", cubic=True).repeat((1, 1, 1 + number % 3))
         atoms.numbers[0] = 79
@@ -28,8 +28,8 @@ def make(count: int = 4, labelled: bool = True, seed: int = 1) -> list[Atoms]:
         atoms.info["origin"] = {**ORIGIN, "step": number}
         if labelled:
             atoms = fr.attach_labels(atoms, rng.normal(), rng.normal(size=(len(atoms), 3)), rng.normal(size=6))
-        made.append(atoms)
-    return made
+        frames.append(atoms)
+    return frames
 
 
 def same(first: Atoms, second: Atoms) -> None:
@@ -87,12 +87,12 @@ class TestLabels:
     def test_attach_copies_and_keeps_the_origin(self) -> None:
         (frame,) = make(1, labelled=False)
         forces = np.ones((len(frame), 3))
-        made = fr.attach_labels(frame, forces=forces)
+        labelled = fr.attach_labels(frame, forces=forces)
         forces[:] = 7
         assert frame.calc is None
-        np.testing.assert_array_equal(fr.labels(made).forces, 1.0)
-        assert (fr.labels(made).energy, fr.labels(made).stress) == (None, None)
-        assert made.info["origin"] == frame.info["origin"]
+        np.testing.assert_array_equal(fr.labels(labelled).forces, 1.0)
+        assert (fr.labels(labelled).energy, fr.labels(labelled).stress) == (None, None)
+        assert labelled.info["origin"] == frame.info["origin"]
 
     def test_a_live_calculator_is_not_a_label_and_is_not_run(self) -> None:
         atoms = bulk("Cu")

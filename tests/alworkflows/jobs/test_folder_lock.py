@@ -30,10 +30,10 @@ jobs.run("label", "input.json")
 @pytest.fixture
 def folder(tmp_path):
     """The folder of a job that labels two frames."""
-    made = [bulk("Cu", cubic=True) for _ in range(2)]
-    for seed, frame in enumerate(made):
+    frames = [bulk("Cu", cubic=True) for _ in range(2)]
+    for seed, frame in enumerate(frames):
         frame.rattle(0.05, seed=seed)
-    frames_io.save(tmp_path / "frames.npz", made)
+    frames_io.save(tmp_path / "frames.npz", frames)
     (tmp_path / "input.json").write_text(json.dumps({"frames": "frames.npz", "label": {"calculator": {"name": "emt"}}}))
     (tmp_path / ".aiida").mkdir()
     return tmp_path
@@ -64,8 +64,8 @@ def test_the_second_does_the_work_if_the_first_dies(folder):
 
 
 def test_one_that_comes_late_finds_the_result(folder):
-    made = jobs.run("label", folder / "input.json")
-    assert jobs.run("label", folder / "input.json") == json.loads(json.dumps(made))
+    result = jobs.run("label", folder / "input.json")
+    assert jobs.run("label", folder / "input.json") == json.loads(json.dumps(result))
 
 
 def test_by_hand_a_verb_is_run_as_often_as_it_is_typed(folder):

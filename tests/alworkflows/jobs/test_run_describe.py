@@ -59,13 +59,13 @@ def describe(folder: Path, candidates: list[Atoms], **spec: Any) -> dict[str, An
 
 
 def test_without_an_ensemble_there_are_fingerprints_alone(tmp_path: Path, candidates: list[Atoms]) -> None:
-    found = describe(tmp_path, candidates)
-    assert [bool(reason) for reason in found["refused"]] == [False, True, False, False]
-    assert np.isnan(found["disagreement"]).all()
-    assert np.isnan(found["grade"]).all()
-    assert found["element_disagreement"].shape == (4, 2)
-    assert np.isnan(found["element_disagreement"]).all()
-    assert np.isfinite(found["fingerprints"]).all()
+    columns = describe(tmp_path, candidates)
+    assert [bool(reason) for reason in columns["refused"]] == [False, True, False, False]
+    assert np.isnan(columns["disagreement"]).all()
+    assert np.isnan(columns["grade"]).all()
+    assert columns["element_disagreement"].shape == (4, 2)
+    assert np.isnan(columns["element_disagreement"]).all()
+    assert np.isfinite(columns["fingerprints"]).all()
 
 
 def test_the_ensemble_is_asked_of_each_sound_frame(
@@ -74,21 +74,21 @@ def test_the_ensemble_is_asked_of_each_sound_frame(
     ensemble.save(tmp_path / "ensemble.npz")
     frames_io.save(tmp_path / "one.npz", training[:10])
     frames_io.save(tmp_path / "two.npz", training[10:])
-    found = describe(tmp_path, candidates, ensemble="ensemble.npz", grade=True, batches=["one.npz", "two.npz"])
+    columns = describe(tmp_path, candidates, ensemble="ensemble.npz", grade=True, batches=["one.npz", "two.npz"])
     sound = [0, 2, 3]
     for name in ("disagreement", "element_disagreement", "grade"):
-        assert np.isnan(found[name][1]).all()
-        assert np.isfinite(found[name][sound]).all()
-    np.testing.assert_allclose(found["element_disagreement"][sound].max(axis=1), found["disagreement"][sound])
+        assert np.isnan(columns[name][1]).all()
+        assert np.isfinite(columns[name][sound]).all()
+    np.testing.assert_allclose(columns["element_disagreement"][sound].max(axis=1), columns["disagreement"][sound])
     oxygen = candidates[2].numbers == 8
     (prediction,) = ensemble.predict([candidates[2]])
-    assert found["element_disagreement"][2] == pytest.approx(
+    assert columns["element_disagreement"][2] == pytest.approx(
         [prediction.deviation[~oxygen].max(), prediction.deviation[oxygen].max()]
     )
     np.testing.assert_allclose(
-        found["grade"][sound], ActiveSet.of_ensemble(ensemble, training).grades([candidates[index] for index in sound])
+        columns["grade"][sound], ActiveSet.of_ensemble(ensemble, training).grades([candidates[index] for index in sound])
     )
-    assert found["grade"][sound].min() > 1  # shaken more than what was trained on
+    assert columns["grade"][sound].min() > 1  # shaken more than what was trained on
 
 
 def test_the_grade_is_not_asked_for_by_default(tmp_path: Path, candidates: list[Atoms], ensemble: Ensemble) -> None:
@@ -99,9 +99,9 @@ def test_the_grade_is_not_asked_for_by_default(tmp_path: Path, candidates: list[
 def test_a_species_that_a_frame_lacks_has_no_disagreement(tmp_path: Path, candidates: list[Atoms], ensemble: Ensemble) -> None:
     ensemble.save(tmp_path / "ensemble.npz")
     zinc = candidates[0][candidates[0].numbers == 30]
-    found = describe(tmp_path, [zinc], ensemble="ensemble.npz")
-    assert np.isfinite(found["element_disagreement"][0, 0])
-    assert np.isnan(found["element_disagreement"][0, 1])
+    columns = describe(tmp_path, [zinc], ensemble="ensemble.npz")
+    assert np.isfinite(columns["element_disagreement"][0, 0])
+    assert np.isnan(columns["element_disagreement"][0, 1])
 
 
 def test_terms_of_any_member_count(ensemble: Ensemble, training: list[Atoms]) -> None:

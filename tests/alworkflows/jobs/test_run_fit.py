@@ -21,33 +21,33 @@ def job(tmp_path, labelled, settings):
         frames_io.save(tmp_path / f"{name}.npz", labelled(count, first=first, noise=0.1))
 
     def _job(model=None, **spec):
-        given = {"batches": ["a.npz", "b.npz"], "tests": ["test.npz"], "transfers": {"far": ["far.npz"]}, "seed": 1, **spec}
-        given |= {"species": list(SPECIES), "model": (model or settings(max_terms=20)).model_dump(mode="json")}
-        (tmp_path / "input.json").write_text(json.dumps(given))
+        inputs = {"batches": ["a.npz", "b.npz"], "tests": ["test.npz"], "transfers": {"far": ["far.npz"]}, "seed": 1, **spec}
+        inputs |= {"species": list(SPECIES), "model": (model or settings(max_terms=20)).model_dump(mode="json")}
+        (tmp_path / "input.json").write_text(json.dumps(inputs))
         return run("fit", tmp_path / "input.json")
 
     return _job
 
 
 def test_the_path_is_judged_on_test_and_transfer_sets(job, tmp_path):
-    found = job()
-    (group,) = found["fit"]["groups"]
+    result = job()
+    (group,) = result["fit"]["groups"]
     path = group["path"]
     assert len(path) == 40
     assert set(path[0]["errors"]) == {"train", "held-out", "test", "transfer far"}
-    assert (found["training_frames"], found["test_frames"]) == (14, 3)
+    assert (result["training_frames"], result["test_frames"]) == (14, 3)
     row = min(path, key=lambda row: abs(row["alpha"] - group["alpha"]))
-    assert found["test"]["force_rmse"] == pytest.approx(row["errors"]["test"], rel=1e-6)
+    assert result["test"]["force_rmse"] == pytest.approx(row["errors"]["test"], rel=1e-6)
     assert len(Ensemble.load(tmp_path / "ensemble.npz").members) == 3
-    json.dumps(found)
+    json.dumps(result)
 
 
 def test_each_test_frame_is_a_point_to_calibrate_on(job, tmp_path, labelled):
     frames_io.save(tmp_path / "more.npz", labelled(2, first=80))
-    found = job(tests=["test.npz", "more.npz"])
-    assert {name: len(columns["id"]) for name, columns in found["test_points"].items()} == {"test": 3, "more": 2}
+    result = job(tests=["test.npz", "more.npz"])
+    assert {name: len(columns["id"]) for name, columns in result["test_points"].items()} == {"test": 3, "more": 2}
     ensemble = Ensemble.load(tmp_path / "ensemble.npz")
-    for name, columns in found["test_points"].items():
+    for name, columns in result["test_points"].items():
         frames = frames_io.load(tmp_path / f"{name}.npz")[0]
         assert columns["id"] == [frame_id(frame) for frame in frames]
         for index, (frame, prediction) in enumerate(zip(frames, ensemble.predict(frames), strict=True)):
@@ -65,10 +65,10 @@ def test_each_test_frame_is_a_point_to_calibrate_on(job, tmp_path, labelled):
 
 
 def test_without_tests_there_are_no_errors_on_them(job):
-    found = job(tests=[], transfers={})
-    assert found["test"] is None
-    assert found["test_points"] == {}
-    assert set(found["fit"]["groups"][0]["path"][0]["errors"]) == {"train", "held-out"}
+    result = job(tests=[], transfers={})
+    assert result["test"] is None
+    assert result["test_points"] == {}
+    assert set(result["fit"]["groups"][0]["path"][0]["errors"]) == {"train", "held-out"}
 
 
 def test_references_shift_the_reference_energies(job, tmp_path):

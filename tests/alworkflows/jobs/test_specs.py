@@ -63,8 +63,8 @@ def refused(tmp_path):
         path.write_text(json.dumps(values))
         with pytest.raises(InputError) as raised:
             run(verb, path)
-        told = json.loads((tmp_path / "output.json").read_text())
-        assert told == {"verb": verb, "error": str(raised.value), "kind": "InputError"}
+        output = json.loads((tmp_path / "output.json").read_text())
+        assert output == {"verb": verb, "error": str(raised.value), "kind": "InputError"}
         assert str(raised.value).startswith(f"{path}: ")
         return str(raised.value)
 
@@ -190,9 +190,9 @@ def models(annotation):
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_key_says_what_it_is(verb):
-    told = [VERBS[verb].spec, VERBS[verb].result, VERBS[verb].unfinished, results.Usage, results.Refusal]
-    told += [nested for model in told[1:3] for field in model.model_fields.values() for nested in models(field.annotation)]
-    for model in told:
+    classes = [VERBS[verb].spec, VERBS[verb].result, VERBS[verb].unfinished, results.Usage, results.Refusal]
+    classes += [nested for model in classes[1:3] for field in model.model_fields.values() for nested in models(field.annotation)]
+    for model in classes:
         for name, field in model.model_fields.items():
             assert field.description, f"{model.__name__}.{name}"
 
@@ -211,9 +211,9 @@ def test_what_a_verb_writes_is_what_is_read(tmp_path):
     frames_io.save(tmp_path / "frames.npz", [frame])
     for verb in ("sample", "describe", "label"):
         (tmp_path / "input.json").write_text(json.dumps(INPUTS[verb]))
-        found = run(verb, tmp_path / "input.json")
+        result = run(verb, tmp_path / "input.json")
         written = json.loads((tmp_path / "output.json").read_text())
-        assert written == json.loads(json.dumps(found))
+        assert written == json.loads(json.dumps(result))
         assert isinstance(read_result(verb, written), VERBS[verb].result)
         for key in set(written) - {"verb"}:
             with pytest.raises(InputError, match=rf"^output\.json: {key}: missing$"):

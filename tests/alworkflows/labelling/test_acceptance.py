@@ -33,9 +33,9 @@ class Told(Calculator):
         self.results = dict(self.given)
 
     def get_property(self, name, atoms=None, allow_calculation=True):
-        found = super().get_property(name, atoms, allow_calculation)
+        value = super().get_property(name, atoms, allow_calculation)
         self.atoms = self.atoms if self.seen is None else self.seen
-        return found
+        return value
 
 
 class Unconverged:
@@ -89,9 +89,9 @@ def test_what_is_not_believed_is_refused_alike(source, given, kind, words):
 
 @pytest.mark.parametrize("source", [by_calculator, by_program])
 def test_what_is_believed(source):
-    found = labels(source(limits=MOMENTS, magmom=-4.0))
-    np.testing.assert_array_equal(found.forces, FORCES)
-    assert found.energy == -3.0
+    believed = labels(source(limits=MOMENTS, magmom=-4.0))
+    np.testing.assert_array_equal(believed.forces, FORCES)
+    assert believed.energy == -3.0
 
 
 def test_only_a_program_that_says_where_atoms_are_may_put_them_in_another_order():
@@ -104,10 +104,10 @@ def test_only_a_program_that_says_where_atoms_are_may_put_them_in_another_order(
 def test_labels_of_a_calculator_are_its_own():
     atoms = bulk("Cu", cubic=True)
     atoms.rattle(0.1, seed=1)
-    found = labels(label_frame(atoms, EMT()))
+    believed = labels(label_frame(atoms, EMT()))
     atoms.calc = EMT()
-    np.testing.assert_array_equal(found.forces, atoms.get_forces())
-    np.testing.assert_allclose(found.stress, atoms.get_stress())
-    assert found.energy == atoms.get_potential_energy()
+    np.testing.assert_array_equal(believed.forces, atoms.get_forces())
+    np.testing.assert_allclose(believed.stress, atoms.get_stress())
+    assert believed.energy == atoms.get_potential_energy()
     atoms.pbc = False
     assert labels(label_frame(atoms, EMT())).stress is None

@@ -26,9 +26,9 @@ class ModelContract:
     #: of what two ways of one model to the same number may differ by, relative to the largest
     rounding = 1e-9
 
-    def close(self, found, expected, tolerance=None):
+    def close(self, actual, expected, tolerance=None):
         scale = np.abs(expected).max()
-        np.testing.assert_allclose(found, expected, rtol=0, atol=(tolerance or self.rounding) * max(scale, 1e-3))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=(tolerance or self.rounding) * max(scale, 1e-3))
 
     def round_trip(self, model, path):
         model_files.save(path, [model], {})
@@ -51,9 +51,9 @@ class ModelContract:
             for atom, axis in ((0, 0), (1, 2), (len(atoms) - 1, 1)):
 
                 def moved(x, atoms=atoms, atom=atom, axis=axis):
-                    found = atoms.copy()
-                    found.positions[atom, axis] += x
-                    return found
+                    copy = atoms.copy()
+                    copy.positions[atom, axis] += x
+                    return copy
 
                 assert abs(-self.slope_of(model, moved) - forces[atom, axis]) < self.slope * np.abs(forces).max()
 
@@ -66,18 +66,18 @@ class ModelContract:
             strain = np.zeros((3, 3))
             strain[pair] += 0.5 * x
             strain[pair[::-1]] += 0.5 * x
-            found = atoms.copy()
-            found.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
-            return found
+            copy = atoms.copy()
+            copy.set_cell(atoms.cell[:] @ (np.eye(3) + strain), scale_atoms=True)
+            return copy
 
         slope = self.slope_of(model, strained) / atoms.get_volume()
         assert abs(slope - stress[row]) < 10 * self.slope * np.abs(stress).max()
 
     def test_the_atoms_energies_add_up(self, model):
-        found = model.predict([structure(43)])[0]
-        if found.energies is not None:
-            assert found.energies.shape == (len(structure(43)),)
-            assert found.energies.sum() == pytest.approx(found.energy, rel=1e-12)
+        prediction = model.predict([structure(43)])[0]
+        if prediction.energies is not None:
+            assert prediction.energies.shape == (len(structure(43)),)
+            assert prediction.energies.sum() == pytest.approx(prediction.energy, rel=1e-12)
 
     def test_rotation_translation_and_permutation(self, model):
         atoms = structure(44)
@@ -92,14 +92,14 @@ class ModelContract:
             (shifted, before.forces),
             (atoms[order], before.forces[order]),
         ):
-            found = model.predict([frame])[0]
-            assert found.energy == pytest.approx(before.energy, rel=self.rounding, abs=self.rounding)
-            self.close(found.forces, forces)
+            after = model.predict([frame])[0]
+            assert after.energy == pytest.approx(before.energy, rel=self.rounding, abs=self.rounding)
+            self.close(after.forces, forces)
 
     def test_a_cluster_has_no_stress(self, model):
-        found = model.predict([cluster()])[0]
-        assert found.forces.shape == (6, 3)
-        assert not found.stress.any()
+        prediction = model.predict([cluster()])[0]
+        assert prediction.forces.shape == (6, 3)
+        assert not prediction.stress.any()
 
     def test_energy_is_conserved(self, model):
         atoms = bulk("ZnO", "zincblende", a=4.6, cubic=False).repeat((2, 2, 1))
@@ -131,10 +131,10 @@ class ModelContract:
                 atoms.positions[0] += 1.0
             elif number:  # within the skin
                 atoms.positions += rng.normal(scale=0.03, size=atoms.positions.shape)
-            expected, found = model.predict([atoms])[0], evaluator.mean(atoms)
-            assert found.energy[0] == pytest.approx(expected.energy, rel=self.rounding, abs=self.rounding)
-            self.close(found.forces[0], expected.forces)
-            self.close(found.virial[0] / atoms.get_volume(), expected.stress)
+            expected, evaluation = model.predict([atoms])[0], evaluator.mean(atoms)
+            assert evaluation.energy[0] == pytest.approx(expected.energy, rel=self.rounding, abs=self.rounding)
+            self.close(evaluation.forces[0], expected.forces)
+            self.close(evaluation.virial[0] / atoms.get_volume(), expected.stress)
             self.close(evaluator.evaluate(atoms).forces.mean(axis=0), expected.forces)
 
     def test_a_run_that_goes_on_from_a_state_gives_the_same_bits(self, model):
@@ -247,23 +247,23 @@ class TrainerContract:
         frames = label(4, first=90)
         forces = np.concatenate([labels(frame).forces for frame in frames])
         for model in whole.models_:
-            found = np.concatenate([prediction.forces for prediction in model.predict(frames)])
-            assert np.sqrt(((found - forces) ** 2).mean()) < self.learnt * forces.std()
+            predicted = np.concatenate([prediction.forces for prediction in model.predict(frames)])
+            assert np.sqrt(((predicted - forces) ** 2).mean()) < self.learnt * forces.std()
 
     #: force error over the spread of forces that a fit comes below
     learnt = 0.6
 
     @pytest.mark.parametrize("looks", [1, 4])
     def test_interrupted_and_gone_on_with_it_comes_to_the_same_bits(self, whole, batches, looks, tmp_path):
-        found, stops = None, 0
-        while found is None:
+        trainer, stops = None, 0
+        while trainer is None:
             try:
-                found = self.fitted(batches, tmp_path, After(looks + stops))
+                trainer = self.fitted(batches, tmp_path, After(looks + stops))
             except TimeIsUp:
                 stops += 1
             assert stops < 40
         assert stops
-        self.same(found, whole)
+        self.same(trainer, whole)
 
     def test_more_data_are_fitted_as_if_nothing_had_been_before(self, whole, batches, tmp_path):
         from alworkflows.models.linear.cache import Cache
@@ -274,9 +274,9 @@ class TrainerContract:
         assert more.report_["frames"] > first.report_["frames"]
         self.same(more, whole)
 
-    def same(self, found, expected):
-        assert found.report_ == expected.report_
-        for ours, theirs in zip(found.models_, expected.models_, strict=True):
+    def same(self, actual, expected):
+        assert actual.report_ == expected.report_
+        for ours, theirs in zip(actual.models_, expected.models_, strict=True):
             (header, arrays), (other, others) = ours.pack(), theirs.pack()
             assert header == other
             for name, array in arrays.items():

@@ -36,9 +36,9 @@ class EnsembleContract(ModelContract):
         np.testing.assert_allclose(prediction.deviation, np.sqrt((spread**2).sum(axis=2).mean(axis=0)), atol=1e-14)
 
     def test_members_say_what_they_say_alone(self, model):
-        found = model.predict([structure(36)])[0]
+        prediction = model.predict([structure(36)])[0]
         assert len(model.names) == len(set(model.names)) == len(model.members)
-        for member, forces, energy in zip(model.members, found.members, found.member_energies, strict=True):
+        for member, forces, energy in zip(model.members, prediction.members, prediction.member_energies, strict=True):
             alone = member.predict([structure(36)])[0]
             self.close(forces, alone.forces, max(self.rounding, 1e-7))
             assert energy == pytest.approx(alone.energy, rel=1e-6)
@@ -68,14 +68,14 @@ class EnsembleContract(ModelContract):
 @pytest.fixture(scope="module")
 def ensembles(labelled, bonded):
     frames = labelled(14, noise=0.1)
-    made = {
+    by_name = {
         "plip": train(frames, PLIP, SPECIES, 1, cache=None)[0],
         "plip and chebyshev": train(bonded(14), [CHEBYSHEV, PLIP], SPECIES, 1, cache=None)[0],
     }
     # members of a make need not stand together
-    first, second, *rest = made["plip and chebyshev"].members
-    made["shuffled"] = Ensemble([rest[0], first, rest[1], second], made["plip and chebyshev"].report)
-    return made
+    first, second, *rest = by_name["plip and chebyshev"].members
+    by_name["shuffled"] = Ensemble([rest[0], first, rest[1], second], by_name["plip and chebyshev"].report)
+    return by_name
 
 
 class TestOfOneMake(EnsembleContract):
@@ -112,12 +112,12 @@ class TestWithChgnet(EnsembleContract):
 
 def test_errors_are_those_of_the_labels(ensembles, labelled):
     frames = labelled(3, first=60)
-    found = force_errors(ensembles["plip"], frames)
-    error = found["predicted_forces"] - found["reference_forces"]
-    assert found["summary"]["force_rmse"] == pytest.approx(np.sqrt((error**2).mean()))
+    errors = force_errors(ensembles["plip"], frames)
+    error = errors["predicted_forces"] - errors["reference_forces"]
+    assert errors["summary"]["force_rmse"] == pytest.approx(np.sqrt((error**2).mean()))
     sizes = np.cumsum([len(frame) for frame in frames])[:-1]
     largest = [np.linalg.norm(part, axis=1).max() for part in np.split(error, sizes)]
-    np.testing.assert_allclose(found["largest_error"], largest)
+    np.testing.assert_allclose(errors["largest_error"], largest)
 
 
 def test_a_committee_of_one_cannot_disagree(ensembles):
@@ -140,11 +140,11 @@ def test_the_report_has_each_group_and_what_all_share(labelled):
     frames = labelled(14, noise=0.1)
     alone, whole = train(frames, PLIP, SPECIES, 1, cache=None)
     mixed, report = train(frames, [PLIP, CHEBYSHEV], SPECIES, 1, cache=None)
-    assert [own["class"] for own in report["groups"]] == ["linear", "linear"]
-    assert [own["members"] for own in report["groups"]] == [3, 2]
+    assert [group["class"] for group in report["groups"]] == ["linear", "linear"]
+    assert [group["members"] for group in report["groups"]] == [3, 2]
     timeless = {name: value for name, value in report["groups"][0].items() if not name.startswith("seconds")}
     assert timeless == {name: value for name, value in whole["groups"][0].items() if not name.startswith("seconds")}
-    errors = [own["held_out_rmse"] for own in report["groups"]]
+    errors = [group["held_out_rmse"] for group in report["groups"]]
     assert report["held_out_rmse"] == pytest.approx(np.sqrt((3 * errors[0] ** 2 + 2 * errors[1] ** 2) / 5))
     assert report["terms"] == [15] * 3 + report["groups"][1]["terms"]
     assert report["reference_disagreement"] > whole["reference_disagreement"]
@@ -206,8 +206,8 @@ def test_insight_is_of_members_that_have_it(ensembles):
 
 def test_the_grade_is_of_linear_members(ensembles, bonded):
     only = Ensemble([member for member in ensembles["shuffled"].members if "chebyshev" in member.make])
-    found = ActiveSet.of_ensemble(only, bonded(14))
-    assert found.grades(bonded(2)).max() <= 1.01
+    active_set = ActiveSet.of_ensemble(only, bonded(14))
+    assert active_set.grades(bonded(2)).max() <= 1.01
     universal = Ensemble([UniversalModel(SPECIES), UniversalModel(SPECIES, "0.2.0")])
     with pytest.raises(InputError, match="extrapolation grade: expected a model with terms that are linear"):
         ActiveSet.of_ensemble(universal, bonded(1))
@@ -216,7 +216,7 @@ def test_the_grade_is_of_linear_members(ensembles, bonded):
 def test_a_linear_model_of_no_terms_is_its_reference_energies():
     none = np.zeros(LinearModel(SETTINGS, SPECIES, np.zeros(1), np.zeros(2)).descriptors.size)
     model = LinearModel(SETTINGS, SPECIES, none, np.array([-1.0, -2.0]))
-    found = model.predict([structure(1)])[0]
+    prediction = model.predict([structure(1)])[0]
     symbols = structure(1).get_chemical_symbols()
-    assert found.energy == pytest.approx(-symbols.count("Zn") - 2 * symbols.count("O"))
-    assert not found.forces.any()
+    assert prediction.energy == pytest.approx(-symbols.count("Zn") - 2 * symbols.count("O"))
+    assert not prediction.forces.any()

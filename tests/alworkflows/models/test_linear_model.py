@@ -52,9 +52,9 @@ class TestLinearPlip(ModelContract):
 
     def test_predictions_are_the_design_rows_times_the_weights(self, model):
         atoms = structure(34)
-        found = model.predict([atoms])[0].forces
+        forces = model.predict([atoms])[0].forces
         design = model.descriptors.design(atoms)
-        np.testing.assert_allclose(found, (design.forces @ model.weights).reshape(-1, 3), atol=1e-7)
+        np.testing.assert_allclose(forces, (design.forces @ model.weights).reshape(-1, 3), atol=1e-7)
 
 
 class TestLinearPlipWithABaseline(ModelContract):
@@ -93,18 +93,25 @@ class TestLinearTrainerOnChebyshev(TrainerContract):
 def test_a_set_that_folds_but_knows_no_baseline_adds_it_apart():
     """What a third set would be: folded like PLIP, the repulsion by its own sums."""
     rng, energies = np.random.default_rng(0), np.array([-1.0, -2.0])
-    given = BaselineSettings(inner=1.2, outer=2.4)
+    repulsion = BaselineSettings(inner=1.2, outer=2.4)
     whole = LinearModel(
-        SETTINGS, SPECIES, rng.normal(size=LinearModel(SETTINGS, SPECIES, energies, energies).descriptors.size), energies, given
+        SETTINGS,
+        SPECIES,
+        rng.normal(size=LinearModel(SETTINGS, SPECIES, energies, energies).descriptors.size),
+        energies,
+        repulsion,
     )
     plip = whole.as_committee
-    apart = FoldedCommittee(plip.descriptors, plip.weights, plip.reference_energies, Baseline(given, plip.descriptors))
+    apart = FoldedCommittee(plip.descriptors, plip.weights, plip.reference_energies, Baseline(repulsion, plip.descriptors))
     atoms = bulk("ZnO", "zincblende", a=4.0)
     atoms.rattle(0.1, seed=1)
-    for found, expected in ((apart.evaluate(atoms), plip.evaluate(atoms)), (apart.evaluator().mean(atoms), plip.evaluate(atoms))):
-        np.testing.assert_allclose(found.forces, expected.forces, atol=1e-5 * np.abs(expected.forces).max())
-        np.testing.assert_allclose(found.virial, expected.virial, atol=1e-5 * np.abs(expected.virial).max())
-        assert found.energy[0] == pytest.approx(expected.energy[0], rel=1e-6)
+    for evaluation, expected in (
+        (apart.evaluate(atoms), plip.evaluate(atoms)),
+        (apart.evaluator().mean(atoms), plip.evaluate(atoms)),
+    ):
+        np.testing.assert_allclose(evaluation.forces, expected.forces, atol=1e-5 * np.abs(expected.forces).max())
+        np.testing.assert_allclose(evaluation.virial, expected.virial, atol=1e-5 * np.abs(expected.virial).max())
+        assert evaluation.energy[0] == pytest.approx(expected.energy[0], rel=1e-6)
 
 
 def test_members_that_share_descriptors_are_one_evaluation(labelled):
@@ -113,6 +120,6 @@ def test_members_that_share_descriptors_are_one_evaluation(labelled):
     (group,) = ensemble.groups
     assert group.places == (0, 1)
     expected = [model.predict([structure(35)])[0] for model in models]
-    found = ensemble.predict([structure(35)])[0]
-    np.testing.assert_allclose(found.members, [p.forces for p in expected], atol=1e-6)
-    np.testing.assert_allclose(found.member_energies, [p.energy for p in expected], atol=1e-6)
+    prediction = ensemble.predict([structure(35)])[0]
+    np.testing.assert_allclose(prediction.members, [p.forces for p in expected], atol=1e-6)
+    np.testing.assert_allclose(prediction.member_energies, [p.energy for p in expected], atol=1e-6)

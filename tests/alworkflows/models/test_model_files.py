@@ -29,12 +29,12 @@ def path(tmp_path):
 
 def rewrite(path, arrays=None, group=None, **changes):
     with np.load(path) as stored:
-        known = dict(stored)
-    header = json.loads(known["header"].tobytes()) | changes
+        contents = dict(stored)
+    header = json.loads(contents["header"].tobytes()) | changes
     if group:
         header["groups"][0] |= group
-    known["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
-    np.savez(path, **{**known, **(arrays or {})})
+    contents["header"] = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
+    np.savez(path, **{**contents, **(arrays or {})})
 
 
 def changed(path, name, change):
@@ -96,11 +96,11 @@ def test_a_file_of_version_2_predicts_as_its_own_program_did(name):
         atoms = Atoms(
             numbers=expected[f"{k}_numbers"], positions=expected[f"{k}_positions"], cell=expected[f"{k}_cell"], pbc=True
         )
-        found, calculator = ensemble.predict([atoms])[0], ensemble.calculator()
+        prediction, calculator = ensemble.predict([atoms])[0], ensemble.calculator()
         calculator.calculate(atoms, ["forces", "disagreement"])
-        results = {**calculator.results, **{name: getattr(found, name) for name in ("deviation", "members")}}
+        results = {**calculator.results, **{name: getattr(prediction, name) for name in ("deviation", "members")}}
         for key in ("energy", "forces", "stress"):
-            np.testing.assert_allclose(getattr(found, key), expected[f"{k}_{key}"], rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(getattr(prediction, key), expected[f"{k}_{key}"], rtol=1e-9, atol=1e-9)
         for key in ("energy", "energies", "forces", "stress", "disagreement"):
             np.testing.assert_allclose(results[key], expected[f"{k}_calc_{key}"], rtol=1e-9, atol=1e-9)
         for key in ("deviation", "members"):

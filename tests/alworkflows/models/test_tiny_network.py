@@ -49,7 +49,7 @@ def test_it_joins_an_ensemble_is_trained_with_it_and_read_from_its_file(labelled
     ]
     ensemble, report = train(labelled(10), groups, SPECIES, 1, cache=None, checkpoint=tmp_path / "checkpoint")
     assert ensemble.names == ["linear (plip) 1", "linear (plip) 2", "tiny (plip) 1", "tiny (plip) 2"]
-    assert [own["class"] for own in report["groups"]] == ["linear", "tiny"]
+    assert [group["class"] for group in report["groups"]] == ["linear", "tiny"]
     assert report["groups"][1]["epochs"] == 5
     assert (tmp_path / "checkpoint" / "group_1" / "member_1.npz").exists()
     ensemble.save(tmp_path / "model.npz")

@@ -32,11 +32,11 @@ def test_it_is_chgnet_as_ase_has_it():
     from alworkflows.settings import CalculatorSettings
 
     atoms = structure(50)
-    found = UniversalModel(SPECIES).predict([atoms])[0]
+    prediction = UniversalModel(SPECIES).predict([atoms])[0]
     atoms.calc = create(CalculatorSettings(name="chgnet"))
-    assert found.energy == pytest.approx(atoms.get_potential_energy(), rel=1e-5)
-    np.testing.assert_allclose(found.forces, atoms.get_forces(), atol=2e-4)
-    np.testing.assert_allclose(found.stress, atoms.get_stress(), atol=1e-5)
+    assert prediction.energy == pytest.approx(atoms.get_potential_energy(), rel=1e-5)
+    np.testing.assert_allclose(prediction.forces, atoms.get_forces(), atol=2e-4)
+    np.testing.assert_allclose(prediction.stress, atoms.get_stress(), atol=1e-5)
 
 
 def test_free_directions_get_a_box_out_of_reach():
@@ -55,15 +55,15 @@ def test_free_directions_get_a_box_out_of_reach():
 
 def test_an_atom_that_leaves_the_others_is_let_go():
     pair = Atoms("Zn2O", positions=[[0, 0, 0], [2.0, 0, 0], [0, 0, 8.0]])
-    found = UniversalModel(SPECIES).predict([pair])[0]
-    assert not found.forces[2].any()
+    prediction = UniversalModel(SPECIES).predict([pair])[0]
+    assert not prediction.forces[2].any()
     with pytest.raises(InputError, match="expected atoms within 6 A of each other, got none"):
         UniversalModel(SPECIES).predict([pair[[0, 2]]])
 
 
 def test_latent_features_are_those_of_atoms():
-    (found,) = require(UniversalModel(SPECIES), LatentFeatures, "map").features([structure(51)])
-    assert found.shape == (len(structure(51)), 64)
+    (features,) = require(UniversalModel(SPECIES), LatentFeatures, "map").features([structure(51)])
+    assert features.shape == (len(structure(51)), 64)
 
 
 def test_how_many_parameters_there_are():

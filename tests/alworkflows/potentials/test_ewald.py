@@ -98,21 +98,21 @@ for number in range(2):
 @pytest.mark.parametrize("name", ["along", "back"])
 def test_the_same_melt_has_the_same_bits_whatever_was_in_the_memory(name):
     atoms = zno(LEANING[name])
-    given = {
+    frame = {
         "symbols": atoms.get_chemical_symbols(),
         "positions": atoms.positions.tolist(),
         "cell": np.asarray(atoms.cell).tolist(),
     }
-    told = set()
+    lines = set()
     for junk in (0.0, 1e6):
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "MALLOC_PERTURB_": str(int(junk) % 251)}
         done = subprocess.run(
             [sys.executable, "-c", MELT],
-            input=json.dumps({**given, "junk": junk}),
+            input=json.dumps({**frame, "junk": junk}),
             env=environment,
             capture_output=True,
             text=True,
             check=True,
         )
-        told |= set(done.stdout.splitlines())
-    assert len(told) == 1
+        lines |= set(done.stdout.splitlines())
+    assert len(lines) == 1

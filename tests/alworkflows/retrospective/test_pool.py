@@ -27,20 +27,20 @@ SETTINGS = LinearSettings(
 )
 
 
-def made(count: int, seed: int) -> list[Atoms]:
+def labelled_frames(count: int, seed: int) -> list[Atoms]:
     """Return labelled frames, some hot, most calm."""
-    calculator, rng, found = LammpsCalculator(resolve("zno-binks-grimes")), np.random.default_rng(seed), []
+    calculator, rng, labelled = LammpsCalculator(resolve("zno-binks-grimes")), np.random.default_rng(seed), []
     for number in range(count):
         atoms = crystal("zno-wurtzite" if number % 3 else "zno-hbn").repeat((2, 2, 1))
         atoms.positions += (0.2 if number % 5 == 0 else 0.05) * rng.normal(size=atoms.positions.shape)
         calculator.calculate(atoms)
-        found.append(frames_io.attach_labels(atoms, calculator.results["energy"], calculator.results["forces"]))
-    return found
+        labelled.append(frames_io.attach_labels(atoms, calculator.results["energy"], calculator.results["forces"]))
+    return labelled
 
 
 @pytest.fixture(scope="module")
 def frames() -> list[Atoms]:
-    return made(60, 1)
+    return labelled_frames(60, 1)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def pool(frames: list[Atoms]) -> LabelledSet:
 
 @pytest.fixture(scope="module")
 def held() -> LabelledSet:
-    return LabelledSet(made(20, 2), SETTINGS, SPECIES)
+    return LabelledSet(labelled_frames(20, 2), SETTINGS, SPECIES)
 
 
 def fitted(pool: LabelledSet, *batches: list[int], seed: int = 4) -> PoolModel:
@@ -137,27 +137,27 @@ def test_ratio_is_of_the_labels_with_which_the_control_first_gets_there() -> Non
     control = [curve([4, 3, 2, 1]), curve([4, 3, 2, 1]), curve([4, 3, 2, 1])]
     fast = [curve([2, 1, 1, 1]), curve([3, 2, 1, 1]), curve([9, 9, 9, 9])]
     slow = [curve([9, 9, 9, 9])] * 2 + [curve([1, 1, 1, 1])]
-    found = Comparison({"random": control, "fast": fast, "slow": slow}, 30)
-    assert found.targets == {"force_rmse": 2.0, "force_q999": 20.0}
-    assert found.needed("fast", "force_rmse") == [10, 20, None]
-    assert found.ratio("random", "force_q999") == 1.0
-    assert found.ratio("fast", "force_q999") == 30 / 20
-    assert found.ratio("slow", "force_q999") is None
-    assert found.as_dict()["rules"]["fast"]["force_rmse_ratio"] == 1.5
+    comparison = Comparison({"random": control, "fast": fast, "slow": slow}, 30)
+    assert comparison.targets == {"force_rmse": 2.0, "force_q999": 20.0}
+    assert comparison.needed("fast", "force_rmse") == [10, 20, None]
+    assert comparison.ratio("random", "force_q999") == 1.0
+    assert comparison.ratio("fast", "force_q999") == 30 / 20
+    assert comparison.ratio("slow", "force_q999") is None
+    assert comparison.as_dict()["rules"]["fast"]["force_rmse_ratio"] == 1.5
 
 
 def test_a_control_that_has_become_flat_counts_as_if_it_had_stopped() -> None:
-    found = Comparison({"random": [curve([4, 2, 2.1, 2])], "fast": [curve([1, 1, 1, 1])]}, 40)
-    assert found.control("force_rmse") == 20
-    assert found.ratio("fast", "force_rmse") == 2.0
+    comparison = Comparison({"random": [curve([4, 2, 2.1, 2])], "fast": [curve([1, 1, 1, 1])]}, 40)
+    assert comparison.control("force_rmse") == 20
+    assert comparison.ratio("fast", "force_rmse") == 2.0
 
 
 def test_the_control_is_always_there_and_once(pool: LabelledSet, held: LabelledSet) -> None:
     pairs = rules([Criterion.RANDOM, Criterion.DISTANCE], [Diversity.NONE, Diversity.CUR])
     assert [name_of(*pair) for pair in pairs] == ["random", "distance, none", "distance, cur"]
-    found = compare(pool, held, pairs, SelectionSettings(), (1, 2), 15, 15, 30)
-    assert {name: len(curves) for name, curves in found.curves.items()} == {name_of(*pair): 2 for pair in pairs}
-    assert found.half == 30
+    comparison = compare(pool, held, pairs, SelectionSettings(), (1, 2), 15, 15, 30)
+    assert {name: len(curves) for name, curves in comparison.curves.items()} == {name_of(*pair): 2 for pair in pairs}
+    assert comparison.half == 30
 
 
 @pytest.mark.parametrize(("start", "step", "most"), [(0, 5, 10), (5, 0, 10), (20, 5, 10), (5, 5, 61)])

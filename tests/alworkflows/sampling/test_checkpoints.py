@@ -116,17 +116,17 @@ def test_a_melt_goes_on_with_the_same_bits(name, pressure, tmp_path, monkeypatch
 
 def test_a_melt_in_pieces_is_as_hot_as_one_in_a_piece(tmp_path, monkeypatch):
     """The noise of the thermostat is seeded anew in each piece; the mean temperature does not know."""
-    found = {}
+    means = {}
     for steps in (25, 5000):
         monkeypatch.setattr(melt, "LONGEST", steps)
         monkeypatch.setattr(melt, "SHORTEST", steps)
         frames, _ = pieces(
             tmp_path / str(steps), None, "melt", duration=3000, temperature=[1000, 1000], friction=50, snapshots=90
         )
-        found[steps] = np.mean([frame.info["origin"]["kinetic_temperature"] for frame in frames])
+        means[steps] = np.mean([frame.info["origin"]["kinetic_temperature"] for frame in frames])
     # 45 degrees of freedom, about 27 independent samples: 4 % each
-    assert found[25] == pytest.approx(1000, rel=0.12)
-    assert found[5000] == pytest.approx(1000, rel=0.12)
+    assert means[25] == pytest.approx(1000, rel=0.12)
+    assert means[5000] == pytest.approx(1000, rel=0.12)
 
 
 def test_a_checkpoint_is_written_by_the_clock_too(tmp_path, monkeypatch):
@@ -232,9 +232,9 @@ def test_jobs_out_of_time_one_after_the_other(sampler, structure, tmp_path):
             assert result(part)["steps"] < result(part)["steps_planned"]
         before = part
     assert "out_of_time" not in result(before)
-    found, expected = (frames_io.load(folder / "candidates.npz")[0] for folder in (before, whole))
-    assert ids(found) == ids(expected)
-    assert origins(found) == origins(expected)
+    frames, expected = (frames_io.load(folder / "candidates.npz")[0] for folder in (before, whole))
+    assert ids(frames) == ids(expected)
+    assert origins(frames) == origins(expected)
 
 
 def test_sigterm_ends_a_job_in_order_and_leaves_a_checkpoint(tmp_path):

@@ -100,19 +100,19 @@ def test_a_melting_particle_stays_whole_and_neither_drifts_nor_turns():
 
 
 def test_frames_of_a_file(tmp_path):
-    made = run({"name": "rattle", "snapshots": 12}, bulk("Cu", cubic=True))
+    frames = run({"name": "rattle", "snapshots": 12}, bulk("Cu", cubic=True))
     path = tmp_path / "mine.xyz"
-    write(path, made)
-    given = build_all(parse(StructureSettings, {"file": str(path), "frames": "::2"}), "mine")
-    assert len(given) == 6
-    everything = run({"name": "frames"}, given)
+    write(path, frames)
+    structures = build_all(parse(StructureSettings, {"file": str(path), "frames": "::2"}), "mine")
+    assert len(structures) == 6
+    everything = run({"name": "frames"}, structures)
     assert [frame.info["origin"]["index"] for frame in everything] == list(range(6))
-    np.testing.assert_allclose(everything[2].positions, made[4].positions, atol=1e-7)
-    drawn = run({"name": "frames", "snapshots": 3}, given)
+    np.testing.assert_allclose(everything[2].positions, frames[4].positions, atol=1e-7)
+    drawn = run({"name": "frames", "snapshots": 3}, structures)
     assert len({frame.info["origin"]["index"] for frame in drawn}) == 3
-    assert [frame_id(f) for f in drawn] == [frame_id(f) for f in run({"name": "frames", "snapshots": 3}, given)]
+    assert [frame_id(f) for f in drawn] == [frame_id(f) for f in run({"name": "frames", "snapshots": 3}, structures)]
     with pytest.raises(InputError, match="expected one structure, got 6 frames"):
-        run({"name": "rattle"}, given)
+        run({"name": "rattle"}, structures)
 
 
 @pytest.mark.parametrize(

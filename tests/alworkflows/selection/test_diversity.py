@@ -33,10 +33,10 @@ class TestContract:
         assert all(0 <= index < 60 for index in picked)
 
     def test_is_deterministic_and_leaves_its_frames_alone(self, name: Diversity) -> None:
-        given = shortlist()
-        before = given.points.copy(), given.known.copy()
-        assert DIVERSITY[name].pick(given, 9) == DIVERSITY[name].pick(shortlist(), 9)
-        for array, old in zip((given.points, given.known), before, strict=True):
+        candidates = shortlist()
+        before = candidates.points.copy(), candidates.known.copy()
+        assert DIVERSITY[name].pick(candidates, 9) == DIVERSITY[name].pick(shortlist(), 9)
+        for array, old in zip((candidates.points, candidates.known), before, strict=True):
             np.testing.assert_array_equal(array, old)
 
     def test_nothing_gives_nothing(self, name: Diversity) -> None:
@@ -62,8 +62,8 @@ def brute_force(points: np.ndarray, known: np.ndarray, count: int) -> list[int]:
 
 @pytest.mark.parametrize("known", [0, 1, 7])
 def test_farthest_points_agree_with_brute_force(known: int) -> None:
-    given = shortlist(40, known)
-    assert farthest_points(given, 15) == brute_force(given.points, given.known, 15)
+    candidates = shortlist(40, known)
+    assert farthest_points(candidates, 15) == brute_force(candidates.points, candidates.known, 15)
 
 
 def test_farthest_points_start_away_from_the_known() -> None:
@@ -106,6 +106,6 @@ def test_cur_spans_more_than_the_largest_rows_do(rng: np.random.Generator) -> No
 
 def test_what_the_data_set_holds_counts_little() -> None:
     known = np.repeat([[1.0, 0.0]], 99, axis=0)
-    given = Shortlist(np.array([[2.0, 0.0], [0.0, 1.0]]), known)
-    np.testing.assert_allclose(unknown_part(given), [[0.2, 0.0], [0.0, 1.0]], atol=1e-12)
-    assert cur(given, 1) == leverage(given, 1) == [1]
+    candidates = Shortlist(np.array([[2.0, 0.0], [0.0, 1.0]]), known)
+    np.testing.assert_allclose(unknown_part(candidates), [[0.2, 0.0], [0.0, 1.0]], atol=1e-12)
+    assert cur(candidates, 1) == leverage(candidates, 1) == [1]

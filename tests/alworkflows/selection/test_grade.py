@@ -60,8 +60,8 @@ def test_does_not_depend_on_the_scale_or_mixture_of_the_columns() -> None:
     scales = 10.0 ** rng.uniform(-7, 7, size=5)
     np.testing.assert_allclose(np.abs((other * scales) @ inverse_of(rows * scales)).max(axis=1), plain, rtol=1e-6)
     mixed = rng.normal(size=(5, 5))
-    found = np.abs((other @ mixed) @ inverse_of(rows @ mixed)).max(axis=1)
-    np.testing.assert_allclose(found, plain, rtol=1e-6)
+    grades = np.abs((other @ mixed) @ inverse_of(rows @ mixed)).max(axis=1)
+    np.testing.assert_allclose(grades, plain, rtol=1e-6)
 
 
 def test_columns_that_are_zero_or_copies_are_left_out() -> None:

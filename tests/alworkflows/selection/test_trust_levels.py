@@ -5,8 +5,8 @@ from alworkflows.selection import Level, classify, count
 
 def test_the_window_includes_its_ends_and_infinity_has_failed() -> None:
     disagreement = np.array([0.0, 0.19, 0.2, 1.0, 2.0, 2.1, np.inf])
-    found = classify(disagreement, np.zeros(7, dtype=bool), (0.2, 2.0))
-    assert found == [Level.ACCURATE] * 2 + [Level.CANDIDATE] * 3 + [Level.FAILED] * 2
+    levels = classify(disagreement, np.zeros(7, dtype=bool), (0.2, 2.0))
+    assert levels == [Level.ACCURATE] * 2 + [Level.CANDIDATE] * 3 + [Level.FAILED] * 2
 
 
 def test_geometry_comes_before_disagreement() -> None:
@@ -14,5 +14,5 @@ def test_geometry_comes_before_disagreement() -> None:
 
 
 def test_without_an_ensemble_every_valid_frame_is_a_candidate() -> None:
-    found = classify(None, np.array([True, False, False]), None)
-    assert count(found) == {"accurate": 0, "candidate": 2, "failed": 0, "refused": 1}
+    levels = classify(None, np.array([True, False, False]), None)
+    assert count(levels) == {"accurate": 0, "candidate": 2, "failed": 0, "refused": 1}

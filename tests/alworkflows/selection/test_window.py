@@ -20,13 +20,13 @@ def batch(count, stage="melt", seed=0, factor=10.0, rms=2.0, largest=8.0):
 
 
 def test_stated_errors_become_disagreements():
-    found = find_window(TrustLevels(lower=0.3, upper=6.0), 0.05, [batch(40)], "melt")
-    assert found.kind == "calibrated"
-    assert (found.lower_error, found.upper_error) == (pytest.approx(0.3), pytest.approx(6.0))
-    assert 0.015 < found.lower < 0.03 < 0.6 < found.upper < 6.0
-    assert "as stated" in found.sentence
-    assert f"{found.lower:.3g} eV/A" in found.sentence
-    assert json.loads(json.dumps(found.as_dict(), allow_nan=False))["lower"] == found.lower
+    window = find_window(TrustLevels(lower=0.3, upper=6.0), 0.05, [batch(40)], "melt")
+    assert window.kind == "calibrated"
+    assert (window.lower_error, window.upper_error) == (pytest.approx(0.3), pytest.approx(6.0))
+    assert 0.015 < window.lower < 0.03 < 0.6 < window.upper < 6.0
+    assert "as stated" in window.sentence
+    assert f"{window.lower:.3g} eV/A" in window.sentence
+    assert json.loads(json.dumps(window.as_dict(), allow_nan=False))["lower"] == window.lower
 
 
 def test_levels_follow_from_the_forces_of_the_stage():
@@ -46,36 +46,36 @@ def test_a_new_stage_is_careful_below_and_patient_above():
         batch(10, "glass", 1, rms=0.5, largest=2.0),
         batch(KNOWN - 1, "surface", 2, rms=0.1, largest=0.3),
     ]
-    found = find_window(TrustLevels(), 0.05, batches, "surface")
-    assert found.calibration["scope"] == "all"
-    assert (found.lower, found.lower_error) == (0.0, 0.0)
-    assert found.upper_error == pytest.approx(8.0)
-    assert "no frame counts as accurate before this stage has 2 test frames" in found.sentence
+    window = find_window(TrustLevels(), 0.05, batches, "surface")
+    assert window.calibration["scope"] == "all"
+    assert (window.lower, window.lower_error) == (0.0, 0.0)
+    assert window.upper_error == pytest.approx(8.0)
+    assert "no frame counts as accurate before this stage has 2 test frames" in window.sentence
     known = [*batches[:2], batch(KNOWN, "surface", 2, rms=0.1, largest=0.3)]
     assert find_window(TrustLevels(), 0.05, known, "surface").lower_error == pytest.approx(SHARE * 0.1)
 
 
 def test_a_stage_of_few_frames_knows_its_forces_but_learns_from_all():
-    found = find_window(TrustLevels(), 0.05, [batch(20), batch(KNOWN, "surface", 1, rms=0.8, largest=3.0)], "surface")
-    assert (found.calibration["scope"], found.calibration["n"]) == ("all", 20 + KNOWN)
-    assert (found.lower_error, found.upper_error) == (pytest.approx(SHARE * 0.8), pytest.approx(3.0))
+    window = find_window(TrustLevels(), 0.05, [batch(20), batch(KNOWN, "surface", 1, rms=0.8, largest=3.0)], "surface")
+    assert (window.calibration["scope"], window.calibration["n"]) == ("all", 20 + KNOWN)
+    assert (window.lower_error, window.upper_error) == (pytest.approx(SHARE * 0.8), pytest.approx(3.0))
 
 
 def test_the_curve_spans_frames_and_levels():
-    found = find_window(TrustLevels(), 0.05, [batch(30)], "melt")
-    curve = {name: np.array(column) for name, column in found.calibration["curve"].items()}
-    assert curve["disagreement"][0] < min(found.lower, *found.calibration["points"]["disagreement"])
-    assert curve["disagreement"][-1] > found.upper
+    window = find_window(TrustLevels(), 0.05, [batch(30)], "melt")
+    curve = {name: np.array(column) for name, column in window.calibration["curve"].items()}
+    assert curve["disagreement"][0] < min(window.lower, *window.calibration["points"]["disagreement"])
+    assert curve["disagreement"][-1] > window.upper
     assert all((np.diff(column) >= 0).all() for column in curve.values())
     assert (curve["bound"] >= curve["expected"]).all()
 
 
 def test_the_newest_batch_judges_what_those_before_said():
     batches = [batch(40, seed=1), batch(20, seed=2)]
-    found = find_window(TrustLevels(), 0.05, batches, "melt").calibration
-    assert (found["checked_on"], found["coverage_n"], found["n"]) == ("newest", 20, 60)
+    calibration = find_window(TrustLevels(), 0.05, batches, "melt").calibration
+    assert (calibration["checked_on"], calibration["coverage_n"], calibration["n"]) == ("newest", 20, 60)
     worse = find_window(TrustLevels(), 0.05, [batches[0], batch(20, seed=2, factor=40.0)], "melt").calibration
-    assert worse["coverage"] < 0.3 < 0.6 < found["coverage"]
+    assert worse["coverage"] < 0.3 < 0.6 < calibration["coverage"]
     assert "of 20 frames of the newest batch" in worse["sentence"]
     alone = find_window(TrustLevels(), 0.05, batches[:1], "melt").calibration
     assert (alone["checked_on"], alone["coverage_n"]) == ("cross-validation", 40)
@@ -91,13 +91,13 @@ UNKNOWN = [TestBatch("melt", frame_errors([np.nan] * 2, np.nan, force_rms=np.nan
 
 @pytest.mark.parametrize("batches", [[], NOTHING, UNKNOWN])
 def test_without_test_frames_levels_are_relative_and_say_so(batches):
-    found = find_window(TrustLevels(lower=0.2), 0.05, batches, "melt")
-    assert (found.kind, found.lower, found.upper) == ("relative", pytest.approx(0.025), pytest.approx(10.0))
-    assert (found.lower_error, found.upper_error) == (None, None)
-    assert "no test frame" in found.sentence
-    assert "although errors were stated" in found.sentence
-    assert (found.calibration["scope"], found.calibration["points"]["error"]) == ("none", [])
-    assert found.calibration["curve"] == {"disagreement": [], "expected": [], "bound": []}
+    window = find_window(TrustLevels(lower=0.2), 0.05, batches, "melt")
+    assert (window.kind, window.lower, window.upper) == ("relative", pytest.approx(0.025), pytest.approx(10.0))
+    assert (window.lower_error, window.upper_error) == (None, None)
+    assert "no test frame" in window.sentence
+    assert "although errors were stated" in window.sentence
+    assert (window.calibration["scope"], window.calibration["points"]["error"]) == ("none", [])
+    assert window.calibration["curve"] == {"disagreement": [], "expected": [], "bound": []}
     with pytest.raises(InputError, match=r"no test frame to calibrate on.*got None.*absolute"):
         find_window(TrustLevels(), None, batches, "melt")
 

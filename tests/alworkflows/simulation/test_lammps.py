@@ -137,8 +137,8 @@ def test_relaxed_wurtzite_is_the_published_crystal():
         atoms.set_scaled_positions(scaled)
         return float(calculator.get_potential_energy(atoms))
 
-    found = minimize(energy, [3.25, 1.6, 0.38], method="Nelder-Mead", options={"xatol": 2e-4, "fatol": 1e-6})
-    np.testing.assert_allclose(found.x, [3.271, 1.571, 0.389], rtol=5e-3)
+    minimum = minimize(energy, [3.25, 1.6, 0.38], method="Nelder-Mead", options={"xatol": 2e-4, "fatol": 1e-6})
+    np.testing.assert_allclose(minimum.x, [3.271, 1.571, 0.389], rtol=5e-3)
 
 
 def dimer_energy(symbols: str, distance: float, **changes) -> float:

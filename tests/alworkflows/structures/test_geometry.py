@@ -90,8 +90,8 @@ def test_flags_say_why_and_leave_sound_frames_alone():
 )
 def test_limits_of_pairs_density_and_vacuum(limits, reason):
     atoms = bulk("Cu", cubic=True)
-    (found,) = geometry_flags([atoms], GeometryLimits(**limits))
-    assert (found is None) if reason is None else re.fullmatch(reason, found), found
+    (flag,) = geometry_flags([atoms], GeometryLimits(**limits))
+    assert (flag is None) if reason is None else re.fullmatch(reason, flag), flag
 
 
 @pytest.mark.parametrize(

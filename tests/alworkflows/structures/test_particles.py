@@ -28,26 +28,26 @@ def structure(**settings):
     ],
 )
 def test_lattices(lattice, species, a, atoms, nearest):
-    made = structure(crystal={"lattice": lattice, "species": species, "a": a})
-    assert len(made) == atoms
-    assert made.pbc.all()
-    assert shortest_distance(made.repeat(2), 3.0) == pytest.approx(nearest, rel=1e-6)
+    crystal = structure(crystal={"lattice": lattice, "species": species, "a": a})
+    assert len(crystal) == atoms
+    assert crystal.pbc.all()
+    assert shortest_distance(crystal.repeat(2), 3.0) == pytest.approx(nearest, rel=1e-6)
     assert len(structure(crystal={"lattice": lattice, "species": species, "a": a}, supercell=[2, 1, 1])) == 2 * atoms
 
 
 @pytest.mark.parametrize("count", [13, 55, 100, 147])
 @pytest.mark.parametrize(("lattice", "nearest"), [("fcc", 4.0 / np.sqrt(2)), ("bcc", 4.0 * np.sqrt(3) / 2)])
 def test_particles_are_round_cuts_of_a_lattice_with_as_many_atoms_as_asked(lattice, nearest, count):
-    made = structure(particle={"lattice": lattice, "a": 4.0, "species": {"Au": count}}, vacuum=10)
-    assert len(made) == count
-    assert is_isolated(made)
-    assert shortest_distance(made, 2.0) == pytest.approx(nearest)
-    radius = np.linalg.norm(made.positions - made.positions.mean(axis=0), axis=1).max()
+    atoms = structure(particle={"lattice": lattice, "a": 4.0, "species": {"Au": count}}, vacuum=10)
+    assert len(atoms) == count
+    assert is_isolated(atoms)
+    assert shortest_distance(atoms, 2.0) == pytest.approx(nearest)
+    radius = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1).max()
     atoms_in_cell = {"fcc": 4, "bcc": 2}[lattice]
     ideal = (0.75 * count / (np.pi * atoms_in_cell)) ** (1 / 3) * 4.0
     assert radius < ideal + 3.0
     # nothing is nearer to its image than the vacuum
-    assert (made.cell.lengths() - np.ptp(made.positions, axis=0) >= 10 - 1e-9).all()
+    assert (atoms.cell.lengths() - np.ptp(atoms.positions, axis=0) >= 10 - 1e-9).all()
 
 
 def mixed(order, seed=0):
@@ -55,16 +55,16 @@ def mixed(order, seed=0):
 
 
 def test_a_janus_particle_has_two_faces():
-    made = mixed("janus")
-    x, iron = made.positions[:, 0], made.symbols == "Fe"
+    atoms = mixed("janus")
+    x, iron = atoms.positions[:, 0], atoms.symbols == "Fe"
     assert iron.sum() == 100
     assert x[iron].max() <= x[~iron].min() + 1e-9
 
 
 def test_a_core_and_its_shell():
-    made = mixed("core-shell")
-    radius = np.linalg.norm(made.positions - made.positions.mean(axis=0), axis=1)
-    iron = made.symbols == "Fe"
+    atoms = mixed("core-shell")
+    radius = np.linalg.norm(atoms.positions - atoms.positions.mean(axis=0), axis=1)
+    iron = atoms.symbols == "Fe"
     assert radius[iron].max() <= radius[~iron].min() + 1e-9
 
 
@@ -77,13 +77,13 @@ def test_an_alloy_is_drawn_by_its_seed():
 
 def test_a_dimer_passes_the_checks_of_things_in_a_box():
     settings = parse(StructureSettings, {"dimer": ["Fe", "Au"]})
-    made = build(settings, "pair")
-    assert made.get_chemical_symbols() == ["Fe", "Au"]
+    atoms = build(settings, "pair")
+    assert atoms.get_chemical_symbols() == ["Fe", "Au"]
     from alworkflows.settings import GeometryLimits
 
-    check(made, ("Au", "Fe"), GeometryLimits().in_a_box(), "pair")
+    check(atoms, ("Au", "Fe"), GeometryLimits().in_a_box(), "pair")
     with pytest.raises(InputError, match="volume per atom"):
-        check(made, ("Au", "Fe"), GeometryLimits(), "pair")
+        check(atoms, ("Au", "Fe"), GeometryLimits(), "pair")
 
 
 def test_what_is_isolated():

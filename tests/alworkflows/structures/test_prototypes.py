@@ -32,8 +32,8 @@ def test_coordination_and_composition(name):
 def test_symmetry_found_by_spglib_is_the_stated_group(name):
     spglib = pytest.importorskip("spglib")
     atoms = crystal(name)
-    found = spglib.get_symmetry_dataset((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec=1e-3)
-    assert found.number == PROTOTYPES[name].group
+    dataset = spglib.get_symmetry_dataset((np.asarray(atoms.cell), atoms.get_scaled_positions(), atoms.numbers), symprec=1e-3)
+    assert dataset.number == PROTOTYPES[name].group
 
 
 def test_unknown_name_suggests_the_nearest():

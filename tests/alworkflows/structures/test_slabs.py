@@ -63,13 +63,13 @@ def test_inside_a_slab_of_a_skewed_crystal_is_the_crystal(miller):
     reference = environments(motif, cutoff)
     by_number = {motif.numbers[k]: v for k, v in reference.items()}
     spacing = 1.0 / np.linalg.norm(np.linalg.inv(np.asarray(motif.cell)) @ np.array(miller))
-    made = slab(motif, miller, int(np.ceil(16.0 / spacing)), 10.0)
-    heights = made.positions[:, 2]
+    atoms = slab(motif, miller, int(np.ceil(16.0 / spacing)), 10.0)
+    heights = atoms.positions[:, 2]
     inner = np.flatnonzero((heights - heights.min() > cutoff) & (heights.max() - heights > cutoff))
     assert len(inner) >= 3
-    found = environments(made, cutoff)
+    inside = environments(atoms, cutoff)
     for k in inner:
-        np.testing.assert_allclose(found[k], by_number[made.numbers[k]], atol=1e-6)
+        np.testing.assert_allclose(inside[k], by_number[atoms.numbers[k]], atol=1e-6)
 
 
 def test_close_packed_metal_agrees_with_ase():
@@ -94,7 +94,7 @@ def test_as_thick_as_asked_and_reproducible():
 def test_a_left_handed_crystal_is_cut_too():
     mirrored = crystal("zno-wurtzite")
     mirrored.set_cell(np.asarray(mirrored.cell)[[1, 0, 2]])
-    made = slab(mirrored, (1, 0, 0), 3, 10.0)
-    assert not made.info["polar"]
-    assert np.linalg.det(np.asarray(made.cell)) > 0
-    check(made, ["Zn", "O"], slab=True)
+    atoms = slab(mirrored, (1, 0, 0), 3, 10.0)
+    assert not atoms.info["polar"]
+    assert np.linalg.det(np.asarray(atoms.cell)) > 0
+    check(atoms, ["Zn", "O"], slab=True)

@@ -58,10 +58,10 @@ def run(tmp_path: Path) -> Any:
     _program(programs / "alworkflows")
 
     def _run(text: str, **environment: str) -> Any:
-        given = {key: value for key, value in os.environ.items() if not key.startswith("AIIDA")}
-        path = os.pathsep.join([str(programs), given["PATH"]])
+        inherited = {key: value for key, value in os.environ.items() if not key.startswith("AIIDA")}
+        path = os.pathsep.join([str(programs), inherited["PATH"]])
         environment = {
-            **given,
+            **inherited,
             "PATH": path,
             "HOME": str(tmp_path / "home"),
             "AIIDA_PATH": str(tmp_path / "aiida"),

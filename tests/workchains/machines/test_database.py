@@ -10,7 +10,7 @@ from workchains.machines import database
 from workchains.machines.database import on_network, write_ahead
 
 
-def made(path: Path) -> Path:
+def new_database(path: Path) -> Path:
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("CREATE TABLE numbers (value INT)")
         connection.commit()
@@ -23,7 +23,7 @@ def mode(path: Path) -> str:
 
 
 def test_the_mode_stays_with_the_file(tmp_path: Path) -> None:
-    path = made(tmp_path / "database.sqlite")
+    path = new_database(tmp_path / "database.sqlite")
     assert mode(path) == "delete"
     assert write_ahead(path)
     assert mode(path) == "wal"
@@ -31,7 +31,7 @@ def test_the_mode_stays_with_the_file(tmp_path: Path) -> None:
 
 
 def test_one_that_is_being_written_to_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = made(tmp_path / "database.sqlite")
+    path = new_database(tmp_path / "database.sqlite")
     monkeypatch.setattr(database, "PATIENCE", 0.1)
     with closing(sqlite3.connect(path)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -41,11 +41,11 @@ def test_one_that_is_being_written_to_stays_as_it_is(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("where", "found"),
+    ("where", "is_shared"),
     [("/data/me/database.sqlite", False), ("/data/far/me/database.sqlite", True), ("/home/my disk/database.sqlite", True)],
 )
-def test_disks_of_a_network(tmp_path: Path, where: str, found: bool) -> None:
+def test_disks_of_a_network(tmp_path: Path, where: str, is_shared: bool) -> None:
     mounts = tmp_path / "mounts"
     lines = ["/dev/sda / ext4 rw 0 0", "far:/x /data/far nfs4 rw 0 0", "me@far: /home/my\\040disk fuse.sshfs rw 0 0"]
     mounts.write_text("\n".join([*lines, "tmpfs /data tmpfs rw 0 0"]) + "\n")
-    assert on_network(Path(where), mounts) is found
+    assert on_network(Path(where), mounts) is is_shared

@@ -24,9 +24,9 @@ class TestFiles:
 
     @pytest.mark.parametrize("name", CLUSTERS)
     def test_a_cluster_is_to_be_filled_in(self, name: str) -> None:
-        with pytest.raises(InputError, match=rf"profiles/{name}: \d+ values are yours to fill in; copy it first") as told:
+        with pytest.raises(InputError, match=rf"profiles/{name}: \d+ values are yours to fill in; copy it first") as refusal:
             load_machine(name)
-        text = str(told.value)
+        text = str(refusal.value)
         assert f"alworkflows setup --copy {name} my-cluster/" in text
         for line in (
             "computer.yaml: hostname: <HOSTNAME>",

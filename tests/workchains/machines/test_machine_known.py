@@ -28,8 +28,14 @@ class TestKnown:
         """A computer as setup leaves it."""
         computer = alworkflows_code.computer
         options = {"label": {"walltime": "1 h", "by_atoms": [{"atoms": 10}, {"atoms": 20, "nodes": 2}]}}
-        made, sized = tables(parse(OptionsFile, {**options, "programs": {"vasp": {"queue": "big"}}}), "core.direct")
-        for key, value in ((OPTIONS_KEY, made), (SIZED_KEY, sized), (MACHINE_KEY, "here"), (MAX_JOBS_KEY, 7), (CORES_KEY, 4)):
+        options_by_step, sized = tables(parse(OptionsFile, {**options, "programs": {"vasp": {"queue": "big"}}}), "core.direct")
+        for key, value in (
+            (OPTIONS_KEY, options_by_step),
+            (SIZED_KEY, sized),
+            (MACHINE_KEY, "here"),
+            (MAX_JOBS_KEY, 7),
+            (CORES_KEY, 4),
+        ):
             computer.set_property(key, value)
         return computer
 

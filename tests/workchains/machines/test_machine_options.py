@@ -11,11 +11,11 @@ from workchains.machines.options import OptionsFile, tables
 
 class TestOptions:
     @staticmethod
-    def made(options: dict[str, Any], scheduler: str = "core.slurm") -> dict[str, Any]:
+    def tables(options: dict[str, Any], scheduler: str = "core.slurm") -> dict[str, Any]:
         return tables(parse(OptionsFile, options, "options.yaml"), scheduler)[0]
 
     def test_steps_over_default_and_programs_over_label(self) -> None:
-        made = self.made(
+        options = self.tables(
             {
                 "default": {"queue": "short", "threads": 1, "walltime": "1 h"},
                 "label": {"walltime": "2 h", "nodes": 2},
@@ -24,10 +24,10 @@ class TestOptions:
         )
         one = {"num_machines": 1, "num_mpiprocs_per_machine": 1}
         environment = {"environment_variables": {"OMP_NUM_THREADS": "1"}}
-        assert made["fit"] == {"queue_name": "short", "max_wallclock_seconds": 3600, "resources": one, **environment}
-        assert made["label"]["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 1}
-        assert made["vasp"]["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 16}
-        assert (made["vasp"]["queue_name"], made["vasp"]["max_wallclock_seconds"]) == ("long", 7200)
+        assert options["fit"] == {"queue_name": "short", "max_wallclock_seconds": 3600, "resources": one, **environment}
+        assert options["label"]["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 1}
+        assert options["vasp"]["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 16}
+        assert (options["vasp"]["queue_name"], options["vasp"]["max_wallclock_seconds"]) == ("long", 7200)
 
     def test_by_size_of_the_frame(self) -> None:
         label = {"walltime": "1 h", "by_atoms": [{"atoms": 64}, {"atoms": 256, "nodes": 4, "walltime": "1 d"}]}
@@ -54,10 +54,10 @@ class TestOptions:
         ],
     )
     def test_walltimes(self, walltime: Any, seconds: int) -> None:
-        assert self.made({"default": {"walltime": walltime}})["fit"]["max_wallclock_seconds"] == seconds
+        assert self.tables({"default": {"walltime": walltime}})["fit"]["max_wallclock_seconds"] == seconds
 
     def test_slurm(self) -> None:
-        made = self.made(
+        options = self.tables(
             {
                 "default": {
                     "nodes": 2,
@@ -71,27 +71,27 @@ class TestOptions:
                 }
             }
         )["fit"]
-        assert made["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 4, "num_cores_per_mpiproc": 8}
-        assert made["max_memory_kb"] == 4 * 1024**2
-        assert made["custom_scheduler_commands"] == "#SBATCH --constraint=x\n#SBATCH --gres=gpu:2"
-        assert (made["account"], made["qos"]) == ("me", "high")
-        assert made["environment_variables"] == {"OMP_NUM_THREADS": "8"}
+        assert options["resources"] == {"num_machines": 2, "num_mpiprocs_per_machine": 4, "num_cores_per_mpiproc": 8}
+        assert options["max_memory_kb"] == 4 * 1024**2
+        assert options["custom_scheduler_commands"] == "#SBATCH --constraint=x\n#SBATCH --gres=gpu:2"
+        assert (options["account"], options["qos"]) == ("me", "high")
+        assert options["environment_variables"] == {"OMP_NUM_THREADS": "8"}
 
     def test_grid_engine(self) -> None:
         smp = {"parallel_env": "smp", "cores_per_task": 4, "memory": "8 GB", "gpus": 1}
-        made = self.made(
+        options = self.tables(
             {"default": smp, "programs": {"vasp": {"parallel_env": "mpi", "tasks_per_node": 32, "cores_per_task": 1}}},
             "core.sge",
         )
-        assert made["fit"]["resources"] == {"parallel_env": "smp", "tot_num_mpiprocs": 4}
-        assert made["fit"]["custom_scheduler_commands"] == "#$ -l gpu=1\n#$ -l h_vmem=2097152K"
-        assert made["vasp"]["resources"] == {"parallel_env": "mpi", "tot_num_mpiprocs": 32}
-        assert "max_memory_kb" not in made["fit"]
+        assert options["fit"]["resources"] == {"parallel_env": "smp", "tot_num_mpiprocs": 4}
+        assert options["fit"]["custom_scheduler_commands"] == "#$ -l gpu=1\n#$ -l h_vmem=2097152K"
+        assert options["vasp"]["resources"] == {"parallel_env": "mpi", "tot_num_mpiprocs": 32}
+        assert "max_memory_kb" not in options["fit"]
 
     def test_aiida_s_own_names(self) -> None:
-        given = {"resources": {"num_machines": 3, "num_mpiprocs_per_machine": 2}, "max_wallclock_seconds": 5, "priority": "10"}
-        made = self.made({"default": {"walltime": "1 h", "account": "me"}, "fit": given})["fit"]
-        assert made == {**given, "account": "me"}
+        stated = {"resources": {"num_machines": 3, "num_mpiprocs_per_machine": 2}, "max_wallclock_seconds": 5, "priority": "10"}
+        options = self.tables({"default": {"walltime": "1 h", "account": "me"}, "fit": stated})["fit"]
+        assert options == {**stated, "account": "me"}
 
     @pytest.mark.parametrize(
         ("options", "scheduler", "message"),
@@ -133,4 +133,4 @@ class TestOptions:
     )
     def test_mistakes(self, options: dict[str, Any], scheduler: str, message: str) -> None:
         with pytest.raises(InputError, match=message):
-            self.made(options, scheduler or "core.slurm")
+            self.tables(options, scheduler or "core.slurm")

@@ -23,7 +23,7 @@ class TestServices:
     """Services that are not there; those that are and refuse are among the tests of services."""
 
     def refused(self, run: Any, folder: Path, **environment: str) -> str:
-        told, profiles = run(
+        message, profiles = run(
             f"""
 told = error(lambda: machines.setup({str(folder)!r}))
 from aiida.manage.configuration import get_config
@@ -32,7 +32,7 @@ print(json.dumps([told, get_config(create=True).profile_names]))
             **environment,
         )
         assert profiles == [], "a profile was left behind"
-        return str(told)
+        return str(message)
 
     def test_no_postgresql(self, run: Any, tmp_path: Path, closed_port: int, write: Any) -> None:
         config = {
@@ -43,18 +43,18 @@ print(json.dumps([told, get_config(create=True).profile_names]))
             "database_name": "mine",
         }
         folder = write(tmp_path / "m", profile={"storage": "core.psql_dos", "storage_config": config})
-        told = self.refused(run, folder)
-        assert told.endswith("storage_config.database_password: expected in the environment variable SECRET, which is not set")
-        told = self.refused(run, folder, SECRET="hidden")
-        assert told.startswith(f"PostgreSQL at 127.0.0.1:{closed_port} does not answer (user 'me', database 'mine')")
-        assert told.endswith(f"check that it runs: pg_isready -h 127.0.0.1 -p {closed_port}")
-        assert "hidden" not in told
+        message = self.refused(run, folder)
+        assert message.endswith("storage_config.database_password: expected in the environment variable SECRET, which is not set")
+        message = self.refused(run, folder, SECRET="hidden")
+        assert message.startswith(f"PostgreSQL at 127.0.0.1:{closed_port} does not answer (user 'me', database 'mine')")
+        assert message.endswith(f"check that it runs: pg_isready -h 127.0.0.1 -p {closed_port}")
+        assert "hidden" not in message
 
     def test_no_rabbitmq(self, run: Any, tmp_path: Path, closed_port: int, write: Any) -> None:
         config = {"broker_host": "127.0.0.1", "broker_port": closed_port, "broker_username": "me"}
-        told = self.refused(run, write(tmp_path / "m", profile={"broker": "core.rabbitmq", "broker_config": config}))
-        assert told.startswith(f"RabbitMQ at 127.0.0.1:{closed_port} does not answer (user 'me')")
-        assert "rabbitmq-diagnostics ping" in told
+        message = self.refused(run, write(tmp_path / "m", profile={"broker": "core.rabbitmq", "broker_config": config}))
+        assert message.startswith(f"RabbitMQ at 127.0.0.1:{closed_port} does not answer (user 'me')")
+        assert "rabbitmq-diagnostics ping" in message
 
     def test_a_key_the_broker_does_not_know(self, run: Any, tmp_path: Path, write: Any) -> None:
         folder = write(tmp_path / "m", profile={"broker": "core.rabbitmq", "broker_config": {"broker_hots": "x"}})
@@ -63,11 +63,11 @@ print(json.dumps([told, get_config(create=True).profile_names]))
     def test_no_such_host(self, run: Any, tmp_path: Path, write: Any) -> None:
         computer = {"transport": "core.ssh_async", "hostname": "no-such-host.invalid", "cores": None}
         folder = write(tmp_path / "m", computer=computer, code={"executable": "/bin/true"})
-        told = self.refused(run, folder)
+        message = self.refused(run, folder)
         assert re.match(
-            r"no connection to \w+@no-such-host\.invalid:22 by core\.ssh_async: there is no machine of that name", told
+            r"no connection to \w+@no-such-host\.invalid:22 by core\.ssh_async: there is no machine of that name", message
         )
-        assert "hostname (computer.yaml)" in told
+        assert "hostname (computer.yaml)" in message
 
     @pytest.mark.parametrize(
         ("error", "words"),

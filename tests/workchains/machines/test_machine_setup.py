@@ -26,7 +26,7 @@ def state():
 class TestSetup:
     def test_makes_everything_once(self, run: Any, tmp_path: Path, write: Any) -> None:
         folder = write(tmp_path / "here", pw={"executable": "/bin/true", "with_mpi": False, "version": "7.3"})
-        found = run(f"""
+        printed = run(f"""
 first = machines.setup({str(folder)!r})
 {STATE}
 before = state()
@@ -45,43 +45,43 @@ print(json.dumps({{
     "pw": [pw.default_calc_job_plugin, pw.with_mpi, code.with_mpi, pw.base.extras.get("alworkflows_version")],
 }}))
 """)
-        assert [len(items) for items in found["first"]] == [5, 1, 0]
-        assert [len(items) for items in found["second"]] == [0, 5]
-        (cores,) = found["first"][1]
+        assert [len(items) for items in printed["first"]] == [5, 1, 0]
+        assert [len(items) for items in printed["second"]] == [0, 5]
+        (cores,) = printed["first"][1]
         count = len(os.sched_getaffinity(0))
         # a fit takes two threads
         fits = f"{count} of sample, describe, label, evaluate; {count // 2} of fit" if count > 1 else f"1 of {', '.join(STEPS)}"
         assert cores == f"{count} core{'s' if count > 1 else ''} for jobs, so many at a time: {fits}"
-        assert found["before"] == found["after"]
-        assert found["after"]["profiles"] == ["alworkflows"] == [found["after"]["default"]]
-        assert found["code"] == "alworkflows@localhost"
-        assert found["codes"] == {"alworkflows": "alworkflows@localhost", "pw": "pw@localhost"}
-        assert found["path"] == str(tmp_path / "aiida")
-        assert found["workdir"] == str(tmp_path / "aiida" / "scratch" / "alworkflows")
-        assert (found["poll"], found["safe"], found["runner"], found["configured"]) == (0.2, 0, 1, True)
-        assert found["options"]["sample"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
-        assert found["options"]["fit"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
-        assert found["options"]["label"]["resources"] == {"num_machines": 1, "num_mpiprocs_per_machine": 1}
-        assert found["machine"] == ["here", "here", None, count]
-        assert found["pw"] == ["quantumespresso.pw", False, False, "7.3"]
+        assert printed["before"] == printed["after"]
+        assert printed["after"]["profiles"] == ["alworkflows"] == [printed["after"]["default"]]
+        assert printed["code"] == "alworkflows@localhost"
+        assert printed["codes"] == {"alworkflows": "alworkflows@localhost", "pw": "pw@localhost"}
+        assert printed["path"] == str(tmp_path / "aiida")
+        assert printed["workdir"] == str(tmp_path / "aiida" / "scratch" / "alworkflows")
+        assert (printed["poll"], printed["safe"], printed["runner"], printed["configured"]) == (0.2, 0, 1, True)
+        assert printed["options"]["sample"]["environment_variables"] == {"OMP_NUM_THREADS": "1"}
+        assert printed["options"]["fit"]["environment_variables"] == {"OMP_NUM_THREADS": "2"}
+        assert printed["options"]["label"]["resources"] == {"num_machines": 1, "num_mpiprocs_per_machine": 1}
+        assert printed["machine"] == ["here", "here", None, count]
+        assert printed["pw"] == ["quantumespresso.pw", False, False, "7.3"]
 
     def test_the_laptop(self, run: Any, tmp_path: Path, program: Any) -> None:
         program(tmp_path / "bin" / "pw.x")
-        found = run("report = machines.setup('laptop')\nprint(json.dumps([report.codes, report.skipped]))")
-        assert {"alworkflows", "pw"} <= set(found[0])
+        printed = run("report = machines.setup('laptop')\nprint(json.dumps([report.codes, report.skipped]))")
+        assert {"alworkflows", "pw"} <= set(printed[0])
         # the rest is there or is said to be left out
-        assert len(found[0]) + len(found[1]) == 4
+        assert len(printed[0]) + len(printed[1]) == 4
 
     def test_a_program_that_is_not_installed(self, run: Any, tmp_path: Path, write: Any) -> None:
         optional = write(tmp_path / "optional", vasp={"executable": "/nowhere/vasp_std", "optional": True})
         needed = write(tmp_path / "needed", vasp={"executable": "/nowhere/vasp_std"})
-        found = run(f"""
+        printed = run(f"""
 told = error(lambda: machines.setup({str(needed)!r}))
 report = machines.setup({str(optional)!r})
 print(json.dumps([told, list(report.codes), report.skipped]))
 """)
-        assert found[0] == "codes/vasp.yaml: executable: expected a program that can be run, got '/nowhere/vasp_std'"
-        assert found[1:] == [["alworkflows"], ["code vasp: expected a program that can be run, got '/nowhere/vasp_std'"]]
+        assert printed[0] == "codes/vasp.yaml: executable: expected a program that can be run, got '/nowhere/vasp_std'"
+        assert printed[1:] == [["alworkflows"], ["code vasp: expected a program that can be run, got '/nowhere/vasp_std'"]]
 
     def test_leaves_other_profiles_alone(self, run: Any, tmp_path: Path) -> None:
         make = """
@@ -95,15 +95,15 @@ config.store()
         run(make)
         config = tmp_path / "aiida" / ".aiida" / "config.json"
         before = json.loads(config.read_text())
-        found = run(f"machines.setup('laptop')\n{STATE}\nprint(json.dumps(state()))")
-        assert sorted(found["profiles"]) == ["alworkflows", "mine"]
-        assert found["default"] == "mine"
+        printed = run(f"machines.setup('laptop')\n{STATE}\nprint(json.dumps(state()))")
+        assert sorted(printed["profiles"]) == ["alworkflows", "mine"]
+        assert printed["default"] == "mine"
         assert json.loads(config.read_text())["profiles"]["mine"] == before["profiles"]["mine"]
 
     def test_adds_a_machine_to_a_profile_and_the_options_it_has_not_set(self, run: Any, tmp_path: Path, write: Any) -> None:
         options = {"runner.poll.interval": 30, "transport.task_maximum_attempts": 12}
         folder = write(tmp_path / "second", computer={"label": "second", "max_jobs": 3}, profile={"options": options})
-        found = run(f"""
+        printed = run(f"""
 machines.setup("laptop", profile="mine")
 report = machines.setup({str(folder)!r}, profile="mine")
 from aiida.manage import get_manager
@@ -114,33 +114,33 @@ print(json.dumps([
     machines.job_cap(machines.load_code(machine="second").computer),
 ]))
 """)
-        created, poll, attempts, first, second, cap = found
+        created, poll, attempts, first, second, cap = printed
         assert "option transport.task_maximum_attempts = 12 of profile mine" in created
         assert (poll, attempts) == (1, 12)
         assert (first, second, cap) == ("alworkflows@localhost", "alworkflows@second", 3)
 
     def test_without_aiida_path_it_keeps_to_its_own_directory(self, run: Any, tmp_path: Path) -> None:
         (tmp_path / "home").mkdir()
-        found = run("print(json.dumps(str(machines.setup('laptop').aiida_path)))", AIIDA_PATH="")
-        assert found == str(tmp_path / "home" / ".alworkflows")
+        directory = run("print(json.dumps(str(machines.setup('laptop').aiida_path)))", AIIDA_PATH="")
+        assert directory == str(tmp_path / "home" / ".alworkflows")
         assert sorted(os.listdir(tmp_path / "home")) == [".alworkflows"]
         # and the other commands look there, too
         assert run("print(json.dumps(session.activate().name))", AIIDA_PATH="") == "alworkflows"
 
     def test_a_directory_and_a_profile_of_ones_choice(self, run: Any, tmp_path: Path) -> None:
         chosen = tmp_path / "chosen"
-        found = run(f"r = machines.setup('laptop', profile='other', aiida_path={str(chosen)!r})\nprint(json.dumps(r.profile))")
-        assert found == "other"
+        profile = run(f"r = machines.setup('laptop', profile='other', aiida_path={str(chosen)!r})\nprint(json.dumps(r.profile))")
+        assert profile == "other"
         assert (chosen / ".aiida" / "config.json").is_file()
         assert not (tmp_path / "aiida").exists()
 
     def test_works_after_aiida_was_imported(self, run: Any, tmp_path: Path) -> None:
-        found = run(f"""
+        profile = run(f"""
 import aiida.orm
 machines.setup('laptop', aiida_path={str(tmp_path / "late")!r})
 print(json.dumps(session.activate().name))
 """)
-        assert found == "alworkflows"
+        assert profile == "alworkflows"
         assert (tmp_path / "late" / ".aiida" / "config.json").is_file()
 
     @pytest.mark.parametrize(
@@ -153,13 +153,13 @@ print(json.dumps(session.activate().name))
     )
     def test_a_code_that_became_another(self, run: Any, tmp_path: Path, change: dict[str, str], named: str, write: Any) -> None:
         before, after = write(tmp_path / "before"), write(tmp_path / "after", code=change)
-        found = run(f"""
+        printed = run(f"""
 machines.setup({str(before)!r})
 report = machines.setup({str(after)!r})
 {STATE}
 print(json.dumps([state()["codes"], report.created]))
 """)
-        codes, created = found
+        codes, created = printed
         assert sorted((label.startswith("alworkflows-"), hidden) for label, hidden in codes) == [(False, False), (True, True)]
         assert len(created) == 2
         assert created[0].endswith(f"for the code before, of another {named}")
@@ -168,7 +168,7 @@ print(json.dumps([state()["codes"], report.created]))
         before = write(tmp_path / "m")
         changes = {"work_dir": "/tmp/elsewhere", "poll_interval": 7.0, "safe_interval": 3.0, "max_jobs": 5}
         after = write(tmp_path / "other" / "m", computer=changes, options={"fit": {"walltime": "1 h"}})
-        found = run(f"""
+        printed = run(f"""
 machines.setup({str(before)!r})
 report = machines.setup({str(after)!r})
 computer = machines.load_code(machine="m").computer
@@ -178,14 +178,14 @@ print(json.dumps([
     machines.options_for(computer, "fit")["max_wallclock_seconds"],
 ]))
 """)
-        created, *values = found
+        created, *values = printed
         assert values == ["/tmp/elsewhere", 7.0, 3.0, 5, 3600]
         assert "workdir of computer localhost: /tmp/elsewhere" in created
 
     def test_another_computer_of_the_same_name(self, run: Any, tmp_path: Path, write: Any) -> None:
         folder = write(tmp_path / "machine", computer={"hostname": "elsewhere"})
-        found = run(f"machines.setup('laptop')\nprint(json.dumps(error(lambda: machines.setup({str(folder)!r}))))")
-        assert "another computer 'localhost', whose hostname is localhost, not elsewhere" in found
+        message = run(f"machines.setup('laptop')\nprint(json.dumps(error(lambda: machines.setup({str(folder)!r}))))")
+        assert "another computer 'localhost', whose hostname is localhost, not elsewhere" in message
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -207,10 +207,10 @@ print(json.dumps([
         self, run: Any, tmp_path: Path, write: Any, changes: Any, message: str
     ) -> None:
         folder = write(tmp_path / "machine", code={"executable": "/bin/true"}, **changes)
-        found = run(f"""
+        printed = run(f"""
 told = error(lambda: machines.setup({str(folder)!r}))
 from aiida.manage.configuration import get_config
 print(json.dumps([told, get_config(create=True).profile_names]))
 """)
-        assert re.search(message, found[0]), found[0]
-        assert found[1] == []
+        assert re.search(message, printed[0]), printed[0]
+        assert printed[1] == []

@@ -206,8 +206,8 @@ def test_what_a_failure_means(aiida_localhost: Any, what: str, words: str) -> No
 
 def test_copy(tmp_path: Path) -> None:
     folder = tmp_path / "mine"
-    told = CliRunner().invoke(setup, ["--copy", "slurm", str(folder)], catch_exceptions=False)
-    assert f"then: alworkflows setup {folder}/ --test" in told.output
+    done = CliRunner().invoke(setup, ["--copy", "slurm", str(folder)], catch_exceptions=False)
+    assert f"then: alworkflows setup {folder}/ --test" in done.output
     assert (folder / "codes" / "vasp.yaml").is_file()
     with pytest.raises(InputError, match="expected a folder to copy to, as in: alworkflows setup --copy slurm my-cluster/"):
         CliRunner().invoke(setup, ["--copy", "slurm"], catch_exceptions=False)
@@ -228,7 +228,7 @@ def test_programs_of_this_machine(run: Any, write: Any, program: Any, tmp_path: 
     folder = write(tmp_path / "m", **codes, pw={"executable": str(broken), "with_mpi": False})
     (tmp_path / "home").mkdir()
     well = write(tmp_path / "well", code=codes["code"], vasp=codes["vasp"])
-    found = run(f"""
+    printed = run(f"""
 import subprocess
 type = lambda *words: subprocess.run([{EXECUTABLE!r}, "setup", *words], capture_output=True, text=True)
 try:
@@ -239,7 +239,7 @@ finally:
     daemon.stop_daemon()
 print(json.dumps([first.returncode, first.stdout, first.stderr, second.returncode, second.stdout]))
 """)
-    status, output, errors, good, text = found
+    status, output, errors, good, text = printed
     assert status == 2, errors
     tests = {item["what"]: item for item in json.loads(output)["tests"]}
     assert {what: item["ok"] for what, item in tests.items()} == {

@@ -34,7 +34,7 @@ def tasks():
 
 class TestTasks:
     def test_what_lost_its_task_gets_it_back_and_what_never_began_is_buried(self, run: Any) -> None:
-        found = run(
+        printed = run(
             MADE
             + """
 root = process("waiting")
@@ -54,14 +54,14 @@ print(json.dumps([
 ]))
 """
         )
-        assert found[:3] == [True, True, True]
-        assert found[3:6] == [True, True, "the daemon died before it began"]
-        assert found[6] == "1 process lost its task and got it back; 2 processes never began and are made anew"
-        assert found[7] == ""
-        assert found[8]
+        assert printed[:3] == [True, True, True]
+        assert printed[3:6] == [True, True, "the daemon died before it began"]
+        assert printed[6] == "1 process lost its task and got it back; 2 processes never began and are made anew"
+        assert printed[7] == ""
+        assert printed[8]
 
     def test_what_a_script_runs_is_left_alone(self, run: Any) -> None:
-        found = run(
+        printed = run(
             MADE
             + """
 root = process("running")
@@ -71,10 +71,10 @@ mended = repair.mend_tasks(profile)
 print(json.dumps([str(mended), tasks(), child.is_terminated, function.is_terminated]))
 """
         )
-        assert found == ["", [], False, False]
+        assert printed == ["", [], False, False]
 
     def test_the_second_task_of_a_process_is_dropped(self, run: Any) -> None:
-        found = run(
+        printed = run(
             MADE
             + """
 root = process("waiting")
@@ -84,12 +84,12 @@ repair.mend_tasks(profile)
 print(json.dumps(tasks() == [root.pk]))
 """
         )
-        assert found is True
+        assert printed is True
 
 
 class TestLeftovers:
     def test_a_worker_that_outlived_its_daemon_is_ended_when_the_next_starts(self, run: Any) -> None:
-        found = run("""
+        printed = run("""
 import os, signal, time
 import psutil
 machines.setup("laptop")
@@ -104,6 +104,6 @@ try:
 finally:
     daemon.stop_daemon()
 """)
-        told, running, workers, several, alive = found
-        assert "left by an earlier daemon" in told
+        mended, running, workers, several, alive = printed
+        assert "left by an earlier daemon" in mended
         assert (running, workers, several, alive) == (True, 1, True, [])

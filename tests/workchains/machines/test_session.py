@@ -7,44 +7,46 @@ from typing import Any
 
 class TestSession:
     def test_no_profile_yet(self, run: Any, tmp_path: Path) -> None:
-        found = run("""
+        printed = run("""
 try:
     session.activate()
 except InputError as error:
     print(json.dumps([str(error), "aiida" in sys.modules]))
 """)
         assert (
-            found[0]
+            printed[0]
             == f"no AiiDA profile 'alworkflows': {tmp_path}/aiida holds none yet; make one with: alworkflows setup laptop"
         )
-        assert not found[1], "nothing needs to be imported, or made, to say so"
+        assert not printed[1], "nothing needs to be imported, or made, to say so"
         assert not (tmp_path / "aiida").exists()
 
     def test_a_profile_of_another_name(self, run: Any) -> None:
-        found = run("""
+        message = run("""
 machines.setup("laptop", profile="zinc")
 try:
     session.activate("zink")
 except InputError as error:
     print(json.dumps(str(error)))
 """)
-        assert "no AiiDA profile 'zink'" in found
-        assert "(did you mean 'zinc'?); it holds: zinc; make one with: alworkflows setup laptop" in found
+        assert "no AiiDA profile 'zink'" in message
+        assert "(did you mean 'zinc'?); it holds: zinc; make one with: alworkflows setup laptop" in message
 
     def test_a_profile_without_a_broker(self, run: Any, tmp_path: Path, write: Any) -> None:
         folder = write(tmp_path / "machine", profile={"broker": None})
-        found = run(f"""
+        message = run(f"""
 machines.setup({str(folder)!r})
 try:
     daemon.require_daemon()
 except InputError as error:
     print(json.dumps(str(error)))
 """)
-        assert found.startswith("the profile 'alworkflows' has no broker, so it cannot run a daemon; give it one with: verdi -p")
+        assert message.startswith(
+            "the profile 'alworkflows' has no broker, so it cannot run a daemon; give it one with: verdi -p"
+        )
 
     def test_the_daemon_starts_once_answers_and_stops(self, run: Any) -> None:
         started = time.monotonic()
-        found = run("""
+        printed = run("""
 machines.setup("laptop")
 told = ""
 try:
@@ -60,16 +62,16 @@ after = daemon.daemon_status()
 daemon.stop_daemon()
 print(json.dumps([told, first.pid == second.pid == required.pid, first.workers, required.workers, after.running]))
 """)
-        told, same, first, workers, after = found
-        assert "the daemon of profile 'alworkflows' does not run" in told
+        message, same, first, workers, after = printed
+        assert "the daemon of profile 'alworkflows' does not run" in message
         assert (same, first, workers, after) == (True, 1, 1, False)
         assert time.monotonic() - started < 60
 
     def test_a_daemon_that_died_is_not_running(self, run: Any) -> None:
-        found = run("""
+        running = run("""
 machines.setup("laptop")
 client = daemon._client()
 open(client.circus_pid_file, "w").write("999999999")
 print(json.dumps(daemon.daemon_status().running))
 """)
-        assert found is False
+        assert running is False

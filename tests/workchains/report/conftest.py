@@ -60,10 +60,10 @@ def complete(finished, make_frames, tmp_path_factory):
 @pytest.fixture(scope="module")
 def judged(complete, make_frames):
     """Return a finished campaign: to be read, not changed."""
-    made = complete(make_frames, first=1000)
-    made.judge()
-    made.finish()
-    return made.node
+    campaign = complete(make_frames, first=1000)
+    campaign.judge()
+    campaign.finish()
+    return campaign.node
 
 
 @pytest.fixture(scope="module")

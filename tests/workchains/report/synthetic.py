@@ -27,7 +27,7 @@ WAIT = timedelta(seconds=2)
 
 def evaluation(rng: np.random.Generator, per_stage: int = 12, atoms: int = 48) -> Evaluation:
     stds, finals = (2.6, 1.9, 1.5), (0.20, 0.16, 0.12)
-    reference, predicted, largest, found = [], [], [], []
+    reference, predicted, largest, disagreement = [], [], [], []
     for std, final in zip(stds, finals, strict=True):
         for _ in range(per_stage):
             scale = np.exp(rng.normal(0, 0.4))
@@ -36,7 +36,7 @@ def evaluation(rng: np.random.Generator, per_stage: int = 12, atoms: int = 48) -
             reference.append(truth)
             predicted.append(truth + error)
             largest.append(np.linalg.norm(error, axis=1).max())
-            found.append(final * scale * 0.6 * np.exp(rng.normal(0, 0.25)))
+            disagreement.append(final * scale * 0.6 * np.exp(rng.normal(0, 0.25)))
     names = (*STAGES, "all")
     truths = dict(zip(names, (*stds, 2.05), strict=True))
     last = dict(zip(names, (*finals, 0.165), strict=True))
@@ -45,7 +45,7 @@ def evaluation(rng: np.random.Generator, per_stage: int = 12, atoms: int = 48) -
     count = 3 * per_stage
     return Evaluation(
         STAGES, errors, truths, np.concatenate(reference), np.concatenate(predicted), np.full(count, atoms),
-        np.repeat(np.arange(3), per_stage), np.array(largest), np.array(found),
+        np.repeat(np.arange(3), per_stage), np.array(largest), np.array(disagreement),
     )  # fmt: skip
 
 
@@ -90,17 +90,17 @@ def iterations() -> tuple[Iteration, ...]:
 
 
 def jobs() -> tuple[Job, ...]:
-    made, clock, pk = [], START + timedelta(seconds=4), 1000
+    timeline, clock, pk = [], START + timedelta(seconds=4), 1000
     for number in range(1, 6):
         for step, count, seconds in (("sample", 4, 9.0), ("describe", 1, 2.5), ("label", 2, 14.0), ("fit", 1, 6.0)):
             for index in range(count):
                 pk += 1
                 begin = clock + timedelta(seconds=0.4 * index)
                 end = begin + timedelta(seconds=seconds + index)
-                made.append(Job(pk, step, f"{step} {index}", begin, end, "finished", number, begin - WAIT, end + 0.5 * WAIT))
+                timeline.append(Job(pk, step, f"{step} {index}", begin, end, "finished", number, begin - WAIT, end + 0.5 * WAIT))
             clock += timedelta(seconds=seconds + count + 1.5)
-    made.append(Job(pk + 1, "evaluate", "judge 5 ensembles", clock, clock + timedelta(seconds=5), "finished", None))
-    return tuple(made)
+    timeline.append(Job(pk + 1, "evaluate", "judge 5 ensembles", clock, clock + timedelta(seconds=5), "finished", None))
+    return tuple(timeline)
 
 
 def labelling(rng: np.random.Generator) -> Labelling:
@@ -141,14 +141,14 @@ def costs() -> provenance.Costs:
 
 def trust() -> tuple[Trust, ...]:
     """Levels of every iteration but the first, each calibrated on nine test frames of each iteration before it."""
-    rng, stages, batches, found = np.random.default_rng(3), [row.stage for row in iterations()], [], []
+    rng, stages, batches, windows = np.random.default_rng(3), [row.stage for row in iterations()], [], []
     for number, stage in enumerate(stages[:-1], 1):
         seen = np.exp(rng.normal(-3.0, 0.5, 9))
         errors = 8.0 * seen * np.exp(rng.normal(0.0, 0.2, 9))
         batches.append(TestBatch(stage, frame_errors(seen, errors, largest_force=6.0, atoms=40)))
         window = find_window(TrustLevels(), 0.05, batches, stages[number])
-        found.append(Trust(number=number + 1, stage=stages[number], **window.as_dict()))
-    return tuple(found)
+        windows.append(Trust(number=number + 1, stage=stages[number], **window.as_dict()))
+    return tuple(windows)
 
 
 def insight() -> Insight:

@@ -10,26 +10,26 @@ from workchains.report.page import render
 
 
 def test_a_finished_campaign_is_complete(judged):
-    found = collect(judged)
-    assert (found.state, found.name, found.stages) == ("finished", "hand-made", ("melt", "surface"))
-    assert "after 2 iterations" in found.ending
-    assert found.labels == 5
-    assert [row.trained_on for row in found.iterations] == [2, 3]
-    assert found.iterations[0].failed_labels == 1
-    assert found.iterations[1].window == (0.1, 1.0)
-    assert found.seconds == pytest.approx(109, abs=1)
-    assert sum(found.idle.values()) < found.seconds
-    assert {(item.step, item.count) for item in found.failures} == {("label", 1)}
-    assert "emt" in found.engine
-    assert render(found)
+    report = collect(judged)
+    assert (report.state, report.name, report.stages) == ("finished", "hand-made", ("melt", "surface"))
+    assert "after 2 iterations" in report.ending
+    assert report.labels == 5
+    assert [row.trained_on for row in report.iterations] == [2, 3]
+    assert report.iterations[0].failed_labels == 1
+    assert report.iterations[1].window == (0.1, 1.0)
+    assert report.seconds == pytest.approx(109, abs=1)
+    assert sum(report.idle.values()) < report.seconds
+    assert {(item.step, item.count) for item in report.failures} == {("label", 1)}
+    assert "emt" in report.engine
+    assert render(report)
 
 
 def test_errors_belong_to_the_iterations_whose_ensembles_were_judged(judged):
-    found = collect(judged).evaluation
-    assert found.errors[1]["all"] == 0.4
-    assert found.errors[2]["surface"] == 0.1
-    assert found.share(2, "all") == pytest.approx(0.05)
-    assert found.groups == ("melt", "surface")
+    evaluation = collect(judged).evaluation
+    assert evaluation.errors[1]["all"] == 0.4
+    assert evaluation.errors[2]["surface"] == 0.1
+    assert evaluation.share(2, "all") == pytest.approx(0.05)
+    assert evaluation.groups == ("melt", "surface")
 
 
 def test_map_shows_each_candidate_with_its_use(judged):
@@ -62,10 +62,10 @@ def test_the_path_is_that_of_the_last_fit(judged):
 
 
 def test_labels_are_counted_by_iteration_and_kind(judged):
-    found = collect(judged).labelling
-    assert [(row.iteration, row.total, row.new, row.failed) for row in found.rows] == [(1, 4, 3, 1), (2, 2, 2, 0)]
-    assert (found.kinds, found.examples) == ({"force": 1}, {"force": "force 123.4 eV/A"})
-    assert found.costs is None  # labels made by hand do not say what they took
+    labelling = collect(judged).labelling
+    assert [(row.iteration, row.total, row.new, row.failed) for row in labelling.rows] == [(1, 4, 3, 1), (2, 2, 2, 0)]
+    assert (labelling.kinds, labelling.examples) == ({"force": 1}, {"force": "force 123.4 eV/A"})
+    assert labelling.costs is None  # labels made by hand do not say what they took
     assert collect(judged).summary()["labelling"]["new"] == 5
 
 
@@ -74,10 +74,10 @@ def test_jobs_of_any_program_that_labels_are_of_the_label_step(bare, store_proce
     chain = store_process(orm.WorkChainNode, "LabelWorkChain", caller=iteration(node, 1), key="label")
     vasp = store_process(orm.WorkChainNode, "VaspWorkChain", caller=chain, key="label_000")
     job = store_process(orm.CalcJobNode, "VaspCalculation", caller=vasp, key="iteration_01", status=700, message="did not finish")
-    found = collect(node)
-    assert {item.pk: item.step for item in found.jobs}[job.pk] == "label"
+    report = collect(node)
+    assert {item.pk: item.step for item in report.jobs}[job.pk] == "label"
     # its frame is counted as a failed label, if it is one; the job is no failure of its own
-    assert not any("VaspCalculation" in item.reason for item in found.failures)
+    assert not any("VaspCalculation" in item.reason for item in report.failures)
 
 
 def test_jobs_carry_step_iteration_and_times(judged):
@@ -89,21 +89,21 @@ def test_jobs_carry_step_iteration_and_times(judged):
 
 def test_a_running_campaign_says_what_it_does_and_what_is_missing(unjudged):
     unjudged.node.set_process_state("running")
-    found = collect(unjudged.node)
-    assert found.state == "running"
-    assert "Iteration 2" in found.ending
-    assert found.evaluation is None
-    assert "when the last stage is done" in found.missing["evaluation"]
-    assert found.summary()["ended"] is None
-    assert "when the last stage is done" in render(found)
+    report = collect(unjudged.node)
+    assert report.state == "running"
+    assert "Iteration 2" in report.ending
+    assert report.evaluation is None
+    assert "when the last stage is done" in report.missing["evaluation"]
+    assert report.summary()["ended"] is None
+    assert "when the last stage is done" in render(report)
 
 
 def test_a_campaign_that_stopped_names_its_exit_code(unjudged):
     unjudged.finish(413, "stage surface: labelling failed: out of memory")
-    found = collect(unjudged.node)
-    assert found.state == "stopped"
-    assert found.ending.startswith("ERROR_ALL_LABELS_FAILED (413): stage surface: labelling failed: out of memory.")
-    assert "There is no judgement" in render(found)
+    report = collect(unjudged.node)
+    assert report.state == "stopped"
+    assert report.ending.startswith("ERROR_ALL_LABELS_FAILED (413): stage surface: labelling failed: out of memory.")
+    assert "There is no judgement" in render(report)
 
 
 @pytest.mark.parametrize(("state", "said"), [("killed", "It was killed"), ("excepted", "It broke off: KeyError: 'x'")])
@@ -111,9 +111,9 @@ def test_a_campaign_that_broke_off_says_so(unjudged, state, said):
     unjudged.node.set_process_state(state)
     if state == "excepted":
         unjudged.node.set_exception("Traceback ...\nKeyError: 'x'\n")
-    found = collect(unjudged.node)
-    assert found.state == "failed"
-    assert found.ending.startswith(said)
+    report = collect(unjudged.node)
+    assert report.state == "failed"
+    assert report.ending.startswith(said)
 
 
 def test_a_campaign_without_any_step_has_a_page(unjudged):
@@ -124,9 +124,9 @@ def test_a_campaign_without_any_step_has_a_page(unjudged):
     node.set_exit_message("the starting structures cannot be used: fused")
     node.base.links.add_incoming(unjudged.node.inputs.campaign, link_type=_input(), link_label="campaign")
     node.store()
-    found = collect(node)
-    assert found.iterations == ()
-    assert "No job ran" in render(found)
+    report = collect(node)
+    assert report.iterations == ()
+    assert "No job ran" in render(report)
 
 
 def _input():

@@ -43,21 +43,21 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="module", params=["report", "running", "empty"])
-def made(request):
+def rendered(request):
     report = getattr(synthetic, request.param)()
     text = render(report)
     return request.param, report, text, Page(text)
 
 
-def test_every_section_stands_in_every_state(made):
-    _, _, _, page = made
+def test_every_section_stands_in_every_state(rendered):
+    _, _, _, page = rendered
     assert len(page.headings) == len(SECTIONS) + 2
     anchors = {attrs["id"] for attrs in page.all("section") if "id" in attrs}
     assert {attrs["href"] for attrs in page.all("a")} == {f"#{anchor}" for anchor in anchors}
 
 
-def test_nothing_is_fetched_from_elsewhere(made):
-    _, _, text, page = made
+def test_nothing_is_fetched_from_elsewhere(rendered):
+    _, _, text, page = rendered
     for attrs in (attrs for _, attrs in page.tags):
         for name in ("src", "href"):
             assert attrs.get(name, "#").startswith(("#", "data:"))
@@ -66,27 +66,27 @@ def test_nothing_is_fetched_from_elsewhere(made):
     assert not page.all("script")
 
 
-def test_every_picture_says_in_words_what_it_shows(made):
-    name, _, _, page = made
+def test_every_picture_says_in_words_what_it_shows(rendered):
+    name, _, _, page = rendered
     pictures = page.all("img")
     assert len(pictures) == {"report": 13, "running": 7, "empty": 0}[name]
     assert all(len(attrs["alt"]) > 20 for attrs in pictures)
 
 
-def test_what_is_missing_is_said(made):
-    name, report, text, _ = made
+def test_what_is_missing_is_said(rendered):
+    name, report, text, _ = rendered
     assert report.ending in text
     assert text.count('class="missing"') == {"report": 0, "running": 6, "empty": 15}[name]
     if name == "running":
         assert "The ensembles are judged when the last stage is done." in text
 
 
-def test_summary_is_json_and_holds_the_figures(made):
-    _, report, _, _ = made
-    told = json.loads(json.dumps(report.summary()))
-    assert told["labels"] == report.labels
-    assert len(told["iterations"]) == len(report.iterations)
-    assert (told["ended"] is None) == (report.state == "running")
+def test_summary_is_json_and_holds_the_figures(rendered):
+    _, report, _, _ = rendered
+    summary = json.loads(json.dumps(report.summary()))
+    assert summary["labels"] == report.labels
+    assert len(summary["iterations"]) == len(report.iterations)
+    assert (summary["ended"] is None) == (report.state == "running")
 
 
 def test_key_figures_are_those_of_the_last_ensemble():
@@ -129,9 +129,9 @@ def test_page_is_reproducible():
     assert one == two
 
 
-def test_every_table_fits_the_page(made):
+def test_every_table_fits_the_page(rendered):
     """Cells of words break between words, those of numbers do not; a digit takes some 8 of the 944 pixels between the margins."""
-    for section in (make(made[1]) for make in SECTIONS):
+    for section in (make(rendered[1]) for make in SECTIONS):
         for table in section.tables:
             columns = zip(table.heads, *table.rows, strict=True)
             widths = []

@@ -56,8 +56,8 @@ def test_levels_stack_to_the_number_of_candidates(report):
 
 
 def test_parity_has_a_panel_a_stage_and_counts_every_component(report):
-    made = plots.parity(report.evaluation)
-    panels = [axis for axis in made.axes if axis.get_title(loc="left")]
+    figure = plots.parity(report.evaluation)
+    panels = [axis for axis in figure.axes if axis.get_title(loc="left")]
     assert [axis.get_title(loc="left").split("\n")[0] for axis in panels] == list(synthetic.STAGES)
     counted = sum(item.get_array().sum() for axis in panels for item in axis.collections)
     assert counted == report.evaluation.reference.size
@@ -142,8 +142,8 @@ def test_core_hours_count_all_cores():
 
 
 def test_a_job_that_still_runs_is_drawn_to_now():
-    made = timing([Job(1, "sample", "", at(1), None, "running", 1)], at(0), at(10))
-    assert max(bar.get_x() + bar.get_width() for bar in made.axes[0].patches) == pytest.approx(10)
+    figure = timing([Job(1, "sample", "", at(1), None, "running", 1)], at(0), at(10))
+    assert max(bar.get_x() + bar.get_width() for bar in figure.axes[0].patches) == pytest.approx(10)
 
 
 def test_the_same_figure_gives_the_same_text(report):

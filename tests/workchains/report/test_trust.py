@@ -25,14 +25,14 @@ def batch(stage, seed, count=9):
     return TestBatch(stage, frame_errors(d, errors, largest_force=6.0, atoms=40))
 
 
-def made(number, stage, batches=None, **levels):
+def window(number, stage, batches=None, **levels):
     batches = [batch(name, k) for k, name in enumerate(STAGES[: number - 1])] if batches is None else batches
     return Trust(number=number, stage=stage, **find_window(TrustLevels(**levels), 0.05, batches, stage).as_dict())
 
 
 @pytest.fixture
-def found():
-    return (made(2, "surface"), made(3, "surface"), made(4, "quench"))
+def windows():
+    return (window(2, "surface"), window(3, "surface"), window(4, "quench"))
 
 
 @pytest.fixture(scope="module")
@@ -40,8 +40,8 @@ def report():
     return synthetic.report()
 
 
-def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(found):
-    figure = calibrations(found, STAGES)
+def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(windows):
+    figure = calibrations(windows, STAGES)
     assert isinstance(figure, Figure)
     shown = [axis for axis in figure.axes if axis.get_visible()]
     assert [axis.get_title(loc="left").splitlines()[0] for axis in shown] == [
@@ -49,7 +49,7 @@ def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(found):
         "iteration 3 · surface",
         "iteration 4 · quench",
     ]
-    for axis, one in zip(shown, found, strict=True):
+    for axis, one in zip(shown, windows, strict=True):
         frames = sum(len(cloud.get_offsets()) for cloud in axis.collections)
         assert frames == len(one.calibration["points"]["stage"])
         assert any(line.get_label() == "bound for 90% of frames" for line in axis.lines)
@@ -61,14 +61,14 @@ def test_every_iteration_is_a_panel_with_its_frames_fit_and_levels(found):
 
 
 def test_of_many_iterations_each_stage_keeps_its_last():
-    many = [made(number, stage, [batch("melt", 1)]) for number, stage in enumerate(["melt"] * 2 + ["surface"] * 12, 2)]
+    many = [window(number, stage, [batch("melt", 1)]) for number, stage in enumerate(["melt"] * 2 + ["surface"] * 12, 2)]
     numbers = [one.number for one in drawn(many)]
     assert numbers == [3, 11, 12, 13, 14, 15]
     assert len(numbers) == PANELS
 
 
-def test_the_table_has_the_quality_of_each(report, found):
-    section = trust(replace(report, trust=found))
+def test_the_table_has_the_quality_of_each(report, windows):
+    section = trust(replace(report, trust=windows))
     levels, calibration = section.tables
     rows = [
         dict(zip(LEVELS, ours, strict=True)) | dict(zip(CALIBRATION, theirs, strict=True))
@@ -77,14 +77,14 @@ def test_the_table_has_the_quality_of_each(report, found):
     assert [row["no."] for row in rows] == ["2", "3", "4"]
     assert (rows[1]["of"], rows[1]["test frames"], rows[1]["frames judged"]) == ("the stage", "9", "9")
     assert (rows[0]["levels"], rows[0]["below bound: stated"]) == ("calibrated", "90 %")
-    assert rows[1]["lower"] == f"{found[1].lower:.3g}"
-    assert found[-1].sentence in section.caption
+    assert rows[1]["lower"] == f"{windows[1].lower:.3g}"
+    assert windows[-1].sentence in section.caption
     assert "<svg" in section.picture
-    assert replace(report, trust=found).summary()["trust"][1]["calibration"]["rank_correlation"] > 0.7
+    assert replace(report, trust=windows).summary()["trust"][1]["calibration"]["rank_correlation"] > 0.7
 
 
 def test_levels_without_a_calibration_are_a_row_and_no_picture(report):
-    section = trust(replace(report, trust=(made(2, "surface", []),)))
+    section = trust(replace(report, trust=(window(2, "surface", []),)))
     assert section.picture is None
     assert "no test frame" in section.caption
     assert section.tables[0].rows[0][2] == "relative"
@@ -92,23 +92,23 @@ def test_levels_without_a_calibration_are_a_row_and_no_picture(report):
 
 
 def test_a_test_batch_of_no_stage_is_drawn_too():
-    figure = calibrations([made(2, "melt", [batch("given", 1), batch("melt", 2)])], STAGES)
+    figure = calibrations([window(2, "melt", [batch("given", 1), batch("melt", 2)])], STAGES)
     assert {"test frames: given", "test frames: melt"} <= {cloud.get_label() for cloud in figure.axes[0].collections}
 
 
-def test_levels_are_read_from_the_record(aiida_profile, found):
+def test_levels_are_read_from_the_record(aiida_profile, windows):
     from aiida.orm import Dict
 
-    values = {key: getattr(found[1], key) for key in Trust.__dataclass_fields__ if key not in ("number", "stage")}
+    values = {key: getattr(windows[1], key) for key in Trust.__dataclass_fields__ if key not in ("number", "stage")}
     node = Dict(values).store()
     records = [
         SimpleNamespace(number=1, stage="melt", nodes={}),
         SimpleNamespace(number=3, stage="surface", nodes={"trust_levels": node.pk}),
     ]
     (read,) = trusts(records)
-    assert (read.number, read.stage, read.kind, read.sentence) == (3, "surface", found[1].kind, found[1].sentence)
+    assert (read.number, read.stage, read.kind, read.sentence) == (3, "surface", windows[1].kind, windows[1].sentence)
     # the database keeps fourteen digits
-    assert (read.lower, read.upper) == (pytest.approx(found[1].lower), pytest.approx(found[1].upper))
+    assert (read.lower, read.upper) == (pytest.approx(windows[1].lower), pytest.approx(windows[1].upper))
     for name, column in read.curve.items():
-        np.testing.assert_array_equal(column, found[1].curve[name])
+        np.testing.assert_array_equal(column, windows[1].curve[name])
     assert set(read.points) == {"melt", "surface"}

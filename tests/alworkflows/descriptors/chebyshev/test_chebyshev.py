@@ -39,25 +39,25 @@ def test_the_first_degree_is_the_line():
 def test_against_loops_over_pairs():
     atoms = bulk("ZnO", "wurtzite", a=3.3, c=5.3)
     atoms.rattle(0.2, seed=4)
-    found = build(SETTINGS, ("Zn", "O"))
-    expected = np.zeros((len(atoms), found.size))
-    names = {name: column for column, name in enumerate(found.names)}
+    descriptors = build(SETTINGS, ("Zn", "O"))
+    expected = np.zeros((len(atoms), descriptors.size))
+    names = {name: column for column, name in enumerate(descriptors.names)}
     for i, j, r in zip(*neighbor_list("ijd", atoms, SETTINGS.cutoff), strict=True):
         ends = sorted((atoms.symbols[i], atoms.symbols[j]), key=("Zn", "O").index)
         for k in range(SETTINGS.degree + 1):
             phi = np.cos(k * np.arccos(2 * r / SETTINGS.cutoff - 1)) * (1 - r / SETTINGS.cutoff) ** 3
             expected[i, names[f"2B {'-'.join(ends)} chebyshev k={k}"]] += 0.5 * phi
-    np.testing.assert_allclose(found.values(atoms), expected, atol=1e-12)
+    np.testing.assert_allclose(descriptors.values(atoms), expected, atol=1e-12)
 
 
 def test_both_ends_of_a_bond_share_a_term():
     pair = Atoms("ZnO", positions=[[0, 0, 0], [0, 0, 1.9]])
-    found = build(SETTINGS, ("Zn", "O"))
-    values = found.values(pair)
+    descriptors = build(SETTINGS, ("Zn", "O"))
+    values = descriptors.values(pair)
     np.testing.assert_array_equal(values[0], values[1])
     phi, slope = functions(np.array([1.9]), SETTINGS.cutoff, SETTINGS.degree)
-    columns = [column for column, name in enumerate(found.names) if " Zn-O " in name]
-    design = found.design(pair)
+    columns = [column for column, name in enumerate(descriptors.names) if " Zn-O " in name]
+    design = descriptors.design(pair)
     np.testing.assert_allclose(design.energy[columns], phi[0], rtol=1e-14)
     np.testing.assert_allclose(design.forces[5, columns], -slope[0], rtol=1e-14)
 
@@ -72,13 +72,13 @@ def test_a_pair_potential_is_learnt_by_least_squares():
     from ase.calculators.morse import MorsePotential
 
     settings = ChebyshevSettings(cutoff=6.0, degree=20)
-    found = build(settings, ("Cu",))
+    descriptors = build(settings, ("Cu",))
     rows, targets = [], []
     for seed in range(4):
         atoms = bulk("Cu", "fcc", a=3.7, cubic=True).repeat(2)
         atoms.rattle(0.2, seed=seed)
         atoms.calc = MorsePotential(epsilon=0.34, r0=2.87, rho0=3.9, rcut1=4.0, rcut2=6.0)
-        rows.append(found.design(atoms, stress=False).forces)
+        rows.append(descriptors.design(atoms, stress=False).forces)
         targets.append(atoms.get_forces().ravel())
     weights = np.linalg.lstsq(np.concatenate(rows[:3]), np.concatenate(targets[:3]), rcond=1e-10)[0]
     error = rows[3] @ weights - targets[3]

@@ -64,8 +64,8 @@ def test_the_terms_of_buckingham():
 def test_tables_are_exact_where_atoms_are(family):
     descriptors = build(settings(family), ("Zn",))
     r = np.random.default_rng(0).uniform(1.0, 6.0, 400)
-    exact, found = descriptors.functions(r), descriptors.table(r)
-    assert np.abs(found - exact).max() <= 1e-11 * np.abs(exact).max()
+    exact, tabulated = descriptors.functions(r), descriptors.table(r)
+    assert np.abs(tabulated - exact).max() <= 1e-11 * np.abs(exact).max()
 
 
 def test_tables_are_exact_on_the_tail_of_what_diverges():
@@ -127,12 +127,12 @@ def test_a_mixture_is_its_families_side_by_side():
     options = {"l": (1, 2), "m": (4,), "cutoff": 5.0}
     mixed = build(settings(*MIXTURE, **options), ("Zn", "O"))
     design, values = mixed.design(atoms), mixed.values(atoms)
-    found = {name: column for column, name in enumerate(mixed.names)}
-    assert len(found) == mixed.size
+    column_of = {name: column for column, name in enumerate(mixed.names)}
+    assert len(column_of) == mixed.size
     counted = 0
     for family in MIXTURE:
         alone = build(settings(family, **options), ("Zn", "O"))
-        columns = [found[name] for name in alone.names]
+        columns = [column_of[name] for name in alone.names]
         counted += len(columns)
         expected = alone.design(atoms)
         # tables of a mixture may have more bins

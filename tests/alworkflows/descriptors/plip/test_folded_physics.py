@@ -46,9 +46,9 @@ def evaluate(descriptors, weights, atoms, skin=0.0):
 
 
 def moved(atoms, atom, axis, by):
-    found = atoms.copy()
-    found.positions[atom, axis] += by
-    return found
+    copy = atoms.copy()
+    copy.positions[atom, axis] += by
+    return copy
 
 
 def test_forces_are_minus_the_gradient(descriptors, committee):
@@ -104,9 +104,9 @@ def test_rotation_permutation_and_images(descriptors, committee):
     apart = atoms.copy()
     apart.positions += rng.integers(-3, 4, size=(len(atoms), 3)) @ atoms.cell[:]
     for other, expected in ((turned, forces @ q), (atoms[order], forces[:, order]), (apart, forces)):
-        found = evaluate(descriptors, committee, other)
-        np.testing.assert_allclose(found[0], energies, atol=1e-9 * np.abs(energies).max())
-        np.testing.assert_allclose(found[1], expected, atol=1e-9 * np.abs(forces).max())
+        outputs = evaluate(descriptors, committee, other)
+        np.testing.assert_allclose(outputs[0], energies, atol=1e-9 * np.abs(energies).max())
+        np.testing.assert_allclose(outputs[1], expected, atol=1e-9 * np.abs(forces).max())
     np.testing.assert_allclose(forces.sum(axis=1), 0.0, atol=1e-10)
 
 
@@ -126,8 +126,8 @@ def test_atoms_with_nothing_near(descriptors, committee):
         Atoms("ZnO", positions=[[0, 0, 0], [0, 0, CUTOFF + 0.1]]),
         Atoms("O", cell=np.eye(3) * 20, pbc=True),
     ):
-        for found in evaluate(descriptors, committee, atoms, skin=1.0):
-            assert not found.any()
+        for output in evaluate(descriptors, committee, atoms, skin=1.0):
+            assert not output.any()
 
 
 def test_a_list_with_a_skin_gives_the_same(descriptors, committee):

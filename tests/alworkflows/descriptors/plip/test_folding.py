@@ -97,11 +97,11 @@ def test_results_do_not_depend_on_the_number_of_threads():
     weights, atoms = scaled_weights(descriptors, 2, 0.1), melt()
     positions, kinds = np.ascontiguousarray(atoms.positions), kinds_of(atoms, SPECIES)
     folded, pairs = descriptors.fold(weights), descriptors.neighbours(atoms).without(np.ascontiguousarray(atoms.positions))
-    found = []
+    results = []
     for threads in (1, 2, 3):
         with threadpool_limits(threads, user_api="openmp"):
             design = descriptors.design(atoms)
-            found.append((design.energy, design.forces, design.stress, *folded.evaluate(kinds, positions, pairs, np.eye(3))))
-    for other in found[1:]:
-        for one, two in zip(found[0], other, strict=True):
+            results.append((design.energy, design.forces, design.stress, *folded.evaluate(kinds, positions, pairs, np.eye(3))))
+    for other in results[1:]:
+        for one, two in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(one, two)

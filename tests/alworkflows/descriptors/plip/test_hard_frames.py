@@ -35,23 +35,23 @@ def columns(descriptors, *species):
 def test_a_species_without_neighbours_leaves_its_columns_empty(descriptors):
     atoms = bulk("ZnO", "zincblende", a=4.6, cubic=True)
     atoms.rattle(0.1, seed=0)
-    found, here = descriptors.design(atoms), columns(descriptors, "Zn", "O")
-    for rows in (found.energy, found.forces, found.stress):
+    design, here = descriptors.design(atoms), columns(descriptors, "Zn", "O")
+    for rows in (design.energy, design.forces, design.stress):
         assert not rows[..., ~here].any()
     # the others are those of a model that knows no third species
     small = build(descriptors.settings, ("Zn", "O"))
     order = [small.names.index(name) for name, kept in zip(descriptors.names, here, strict=True) if kept]
-    np.testing.assert_allclose(found.forces[:, here], small.design(atoms).forces[:, order], rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(design.forces[:, here], small.design(atoms).forces[:, order], rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("distance", [1e-6, 0.01, 0.1, 0.3, 0.5])
 def test_atoms_almost_at_the_same_place_are_finite_and_push(descriptors, distance):
-    found = descriptors.design(Atoms("ZnO", [[0, 0, 0], [distance, 0, 0]]))
-    assert np.isfinite(found.energy).all()
-    assert np.isfinite(found.forces).all()
+    design = descriptors.design(Atoms("ZnO", [[0, 0, 0], [distance, 0, 0]]))
+    assert np.isfinite(design.energy).all()
+    assert np.isfinite(design.forces).all()
     column = next(
         i
         for i, term in enumerate(descriptors.terms)
         if term.function.family == "lennard-jones" and set(term.species) == {"Zn", "O"}
     )
-    assert found.forces[3, column] > 0 > found.forces[0, column]
+    assert design.forces[3, column] > 0 > design.forces[0, column]

@@ -65,9 +65,9 @@ def test_against_the_equations_as_loops():
     atoms.positions[1] += 0.6 * (atoms.positions[0] - atoms.positions[1])  # a bond within the switch of the density
     descriptors = build(SETTINGS, SPECIES)
     expected = loops(atoms, SETTINGS)
-    found = dict(zip(descriptors.names, descriptors.design(atoms).energy, strict=True))
-    assert set(expected) <= set(found)
-    for name, value in found.items():
+    energies = dict(zip(descriptors.names, descriptors.design(atoms).energy, strict=True))
+    assert set(expected) <= set(energies)
+    for name, value in energies.items():
         assert value == pytest.approx(expected.get(name, 0.0), rel=1e-10, abs=1e-12), name
 
 
@@ -123,18 +123,18 @@ def test_neighbours_are_those_of_ase(name, cutoff):
     if len(atoms) > 1000 and cutoff > 4:
         cutoff = 4.0  # ASE needs long
     i, j, vectors = neighbor_list("ijD", atoms, cutoff)
-    found = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, cutoff)
-    assert len(found.second) == len(j)
-    ours = np.column_stack([found.centres, found.second, np.round(found.vectors, 6)])
+    pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, cutoff)
+    assert len(pairs.second) == len(j)
+    ours = np.column_stack([pairs.centres, pairs.second, np.round(pairs.vectors, 6)])
     theirs = np.column_stack([i, j, np.round(vectors, 6)])
     np.testing.assert_allclose(ours[np.lexsort(ours.T[::-1])], theirs[np.lexsort(theirs.T[::-1])], atol=2e-6)
 
 
 def test_a_list_longer_than_expected_is_made_again():
     atoms = bulk("Cu", "fcc", a=1.5)  # 250 neighbours and more an atom
-    found = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, 6.0)
-    assert len(found.second) == len(neighbor_list("i", atoms, 6.0))
-    assert len(found.second) > 100
+    pairs = neighbours(atoms.positions, np.asarray(atoms.cell), atoms.pbc, 6.0)
+    assert len(pairs.second) == len(neighbor_list("i", atoms, 6.0))
+    assert len(pairs.second) > 100
 
 
 def test_two_periodic_directions_that_are_one():

@@ -62,10 +62,10 @@ def sparse(descriptors, share, seed, body=None):
 
 def ensemble(body=None, baseline=True, share=0.01, size=0.2):
     descriptors = build(PlipSettings(), SPECIES)
-    given = BaselineSettings(inner=0.8, outer=1.7) if baseline else None
+    repulsion = BaselineSettings(inner=0.8, outer=1.7) if baseline else None
     energies = np.array([-1.5, -4.25])
     weights = size * sparse(descriptors, share, 3, body)
-    return Ensemble([LinearModel(descriptors.settings, SPECIES, each, energies, given) for each in weights])
+    return Ensemble([LinearModel(descriptors.settings, SPECIES, each, energies, repulsion) for each in weights])
 
 
 def frames():
@@ -109,26 +109,26 @@ def folder(tmp_path_factory):
 
 def rotated(atoms, include, folder, commands="run 0\n"):
     """Return LAMMPS' results and ours for the cell as LAMMPS holds it."""
-    found = run(folder, atoms, include, commands)
+    results = run(folder, atoms, include, commands)
     held = ase.io.read(folder / "frame.data", format="lammps-data", atom_style="atomic", units="metal")
     ours = atoms.copy()
     ours.set_cell(held.cell, scale_atoms=True)
-    return found, ours
+    return results, ours
 
 
 @pytest.mark.parametrize("name", ["crystal", "hot", "slab"])
 @pytest.mark.parametrize(("include", "tolerance"), [("in.plip", 1e-6), ("in.stock", 1e-4)])
 def test_forces_energy_and_stress_are_ours(folder, name, include, tolerance):
-    found, atoms = rotated(frames()[name], include, folder)
+    results, atoms = rotated(frames()[name], include, folder)
     atoms.calc = ensemble().calculator()
     forces = atoms.get_forces()
     assert np.abs(forces).max() > 0.02
-    np.testing.assert_allclose(found["forces"], forces, atol=tolerance)
-    assert found["energy"] == pytest.approx(atoms.get_potential_energy(), abs=tolerance * len(atoms))
+    np.testing.assert_allclose(results["forces"], forces, atol=tolerance)
+    assert results["energy"] == pytest.approx(atoms.get_potential_energy(), abs=tolerance * len(atoms))
     stress = atoms.get_stress()
-    np.testing.assert_allclose(-np.array(found["pressure"]) * BAR, stress, atol=tolerance * 10)
-    np.testing.assert_allclose(sum(found["each"]), found["energy"], rtol=1e-9)
-    part = np.array(found["part"])[ORDER] * BAR / atoms.get_volume()
+    np.testing.assert_allclose(-np.array(results["pressure"]) * BAR, stress, atol=tolerance * 10)
+    np.testing.assert_allclose(sum(results["each"]), results["energy"], rtol=1e-9)
+    part = np.array(results["part"])[ORDER] * BAR / atoms.get_volume()
     if include == "in.plip":
         np.testing.assert_allclose(part, stress, atol=1e-5)
 
@@ -139,11 +139,11 @@ def test_models_without_three_body_terms_need_no_plugin(tmp_path, body):
     written = export_lammps(model, tmp_path)
     assert not written.needs_plugin
     assert "plugin load" not in (tmp_path / "in.stock").read_text()
-    found, atoms = rotated(frames()["hot"], "in.stock", tmp_path)
+    results, atoms = rotated(frames()["hot"], "in.stock", tmp_path)
     atoms.calc = model.calculator()
-    np.testing.assert_allclose(found["forces"], atoms.get_forces(), atol=1e-4)
+    np.testing.assert_allclose(results["forces"], atoms.get_forces(), atol=1e-4)
     if "NB" in body:
-        assert found["energy"] == pytest.approx(atoms.get_potential_energy(), abs=1e-3)
+        assert results["energy"] == pytest.approx(atoms.get_potential_energy(), abs=1e-3)
     else:
         assert "lack a constant" in (tmp_path / "in.stock").read_text()
 
@@ -183,12 +183,12 @@ def test_types_that_are_not_ours(folder):
         "pair_coeff * * plip model.plip Zn NULL\npair_coeff * * zero\n"
     )
     atoms = frames()["hot"]
-    found, held = rotated(atoms, "in.null", folder)
+    results, held = rotated(atoms, "in.null", folder)
     zinc = held[[atom.index for atom in held if atom.symbol == "Zn"]]
     zinc.calc = ensemble().calculator()
-    forces = np.array(found["forces"])[[atom.index for atom in held if atom.symbol == "Zn"]]
+    forces = np.array(results["forces"])[[atom.index for atom in held if atom.symbol == "Zn"]]
     np.testing.assert_allclose(forces, zinc.get_forces(), atol=1e-6)
-    assert np.abs(np.array(found["forces"])[[atom.index for atom in held if atom.symbol == "O"]]).max() == 0
+    assert np.abs(np.array(results["forces"])[[atom.index for atom in held if atom.symbol == "O"]]).max() == 0
 
 
 def test_a_file_where_the_folder_should_be(tmp_path):

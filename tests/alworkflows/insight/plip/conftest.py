@@ -27,9 +27,9 @@ def ensemble():
 
 @pytest.fixture(scope="session")
 def frames():
-    found = []
+    rattled = []
     for seed in range(4):
         atoms = bulk("ZnO", "zincblende", a=4.6).repeat((2, 2, 1))
         atoms.rattle(0.2, seed=seed)
-        found.append(atoms)
-    return found
+        rattled.append(atoms)
+    return rattled

@@ -31,15 +31,17 @@ def test_two_atoms_alone_have_the_energy_of_the_dimer_curve(ensemble, number):
 
 def test_a_baseline_is_part_of_the_dimer_but_not_of_the_pair_terms(ensemble):
     settings = BaselineSettings(inner=0.8, outer=1.6)
-    made = Ensemble([LinearModel(m.settings, m.species, m.weights, m.reference_energies, settings) for m in ensemble.members])
+    with_baseline = Ensemble(
+        [LinearModel(m.settings, m.species, m.weights, m.reference_energies, settings) for m in ensemble.members]
+    )
     plain = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)
-    for curve, without in zip(pair_curves(made.groups[0].committee.blocks, made.species), plain, strict=True):
+    for curve, without in zip(pair_curves(with_baseline.groups[0].committee.blocks, with_baseline.species), plain, strict=True):
         np.testing.assert_allclose(curve.terms, without.terms)
         np.testing.assert_allclose(curve.total, curve.terms + curve.baseline)
         assert curve.baseline[0] > 10.0
         assert not curve.baseline[curve.r > 1.7].any()
         atoms = Atoms(curve.pair.split("-"), positions=[[0, 0, 0], [0, 0, curve.r[90]]])
-        np.testing.assert_allclose(curve.dimer[:, 90], energies(made, atoms), rtol=1e-6)
+        np.testing.assert_allclose(curve.dimer[:, 90], energies(with_baseline, atoms), rtol=1e-6)
 
 
 def test_pair_terms_are_the_two_body_terms_of_the_dimer(ensemble):
@@ -97,30 +99,30 @@ def test_densities_span_those_of_the_frames_and_give_the_energy_of_their_powers(
 def images(atoms, i):
     """Distances from an atom to all images of all atoms, atoms fastest; itself far away."""
     shifts = np.array(list(itertools.product(range(-3, 4), repeat=3))) @ atoms.cell[:]
-    found = np.linalg.norm(atoms.positions[None] + shifts[:, None] - atoms.positions[i], axis=2)
-    found[found < 1e-9] = np.inf
-    return np.where(found < 4.5, found, 4.5).ravel()
+    distances = np.linalg.norm(atoms.positions[None] + shifts[:, None] - atoms.positions[i], axis=2)
+    distances[distances < 1e-9] = np.inf
+    return np.where(distances < 4.5, distances, 4.5).ravel()
 
 
 def test_distances_are_those_that_ase_finds(ensemble, frames):
     from ase.neighborlist import neighbor_list
 
-    found = measure(frames, ensemble.species, 4.5)
+    distances = measure(frames, ensemble.species, 4.5)
     index = pair_index(2)
     for atoms in frames:
         i, j, d = neighbor_list("ijd", atoms, 4.5)
         which = index[(atoms.numbers[i] == 8).astype(int), (atoms.numbers[j] == 8).astype(int)]
         for pair in range(3):
-            assert d[which == pair].min() >= found.shortest[pair] - 1e-12
-    assert found.counts.sum() == sum(len(neighbor_list("i", atoms, 4.5)) for atoms in frames) / 2
-    assert found.typical[1] == pytest.approx(4.6 * np.sqrt(3) / 4, abs=0.25)
+            assert d[which == pair].min() >= distances.shortest[pair] - 1e-12
+    assert distances.counts.sum() == sum(len(neighbor_list("i", atoms, 4.5)) for atoms in frames) / 2
+    assert distances.typical[1] == pytest.approx(4.6 * np.sqrt(3) / 4, abs=0.25)
 
 
 def test_species_that_are_never_near_have_no_shortest_distance(ensemble):
-    found = measure([Atoms("ZnO", positions=[[0, 0, 0], [2, 0, 0]])], ensemble.species, 4.5)
-    assert np.isinf(found.shortest[[0, 2]]).all()
-    assert found.shortest[1] == pytest.approx(2.0)
-    assert found.typical[0] == pytest.approx(3.0)
+    distances = measure([Atoms("ZnO", positions=[[0, 0, 0], [2, 0, 0]])], ensemble.species, 4.5)
+    assert np.isinf(distances.shortest[[0, 2]]).all()
+    assert distances.shortest[1] == pytest.approx(2.0)
+    assert distances.typical[0] == pytest.approx(3.0)
 
 
 def pair_curve(r, energy):

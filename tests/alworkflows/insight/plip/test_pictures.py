@@ -39,8 +39,8 @@ def test_families_get_a_panel_of_their_own_and_the_baseline_a_grey():
 
 def test_pair_panels_draw_the_mean_of_the_members(ensemble, frames):
     curves = pair_curves(ensemble.groups[0].committee.blocks, ensemble.species)
-    found = plot_pairs(curves, measure(frames, ensemble.species, 4.5))
-    panels = [axis for axis in found.axes if axis.get_title(loc="left")]
+    picture = plot_pairs(curves, measure(frames, ensemble.species, 4.5))
+    panels = [axis for axis in picture.axes if axis.get_title(loc="left")]
     assert [axis.get_title(loc="left") for axis in panels] == ["Zn–Zn", "Zn–O", "O–O"]
     for axis, curve in zip(panels, curves, strict=True):
         drawn = {line.get_label(): line.get_ydata() for line in axis.lines}

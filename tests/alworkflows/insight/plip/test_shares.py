@@ -32,18 +32,18 @@ def test_shares_follow_the_equation_on_each_component(ensemble, frames):
         sizes.append([np.abs(forces @ np.where(orders == order, weights, 0.0)) for order in ("2B", "3B", "NB")])
     sizes = np.concatenate(sizes, axis=1)
     expected = (sizes / sizes.sum(axis=0)).mean(axis=1)
-    found = by(force_shares(ensemble, frames), ALL, "body order")
-    np.testing.assert_allclose([found[order].share for order in ("2B", "3B", "NB")], expected, rtol=1e-10)
-    np.testing.assert_allclose([found[order].force for order in ("2B", "3B", "NB")], sizes.mean(axis=1), rtol=1e-10)
+    shares = by(force_shares(ensemble, frames), ALL, "body order")
+    np.testing.assert_allclose([shares[order].share for order in ("2B", "3B", "NB")], expected, rtol=1e-10)
+    np.testing.assert_allclose([shares[order].force for order in ("2B", "3B", "NB")], sizes.mean(axis=1), rtol=1e-10)
 
 
 def test_an_interaction_holds_the_terms_that_join_its_species(ensemble, frames):
     descriptors = ensemble.groups[0].committee.descriptors
     weights = ensemble.groups[0].committee.weights.mean(axis=0)
-    found = by(force_shares(ensemble, frames), ALL, "interaction")
-    assert sum(share.terms for share in found.values()) == np.count_nonzero(weights)
+    shares = by(force_shares(ensemble, frames), ALL, "interaction")
+    assert sum(share.terms for share in shares.values()) == np.count_nonzero(weights)
     like = [name for name, w in zip(descriptors.names, weights, strict=True) if w and "O" not in name]
-    assert found["Zn-Zn"].terms == len(like)
+    assert shares["Zn-Zn"].terms == len(like)
 
 
 def test_a_crystal_at_rest_has_no_shares(ensemble):
@@ -68,10 +68,10 @@ def test_a_baseline_is_a_group_of_its_own_with_the_forces_it_makes(ensemble, fra
         LinearModel(member.settings, member.species, member.weights, member.reference_energies, settings)
         for member in ensemble.members
     ]
-    made = Ensemble(members)
-    shares = force_shares(made, frames)
+    with_baseline = Ensemble(members)
+    shares = force_shares(with_baseline, frames)
     expected = np.concatenate(
-        [np.abs(made.groups[0].committee.baseline.evaluate(atoms).forces[0]).ravel() for atoms in frames]
+        [np.abs(with_baseline.groups[0].committee.baseline.evaluate(atoms).forces[0]).ravel() for atoms in frames]
     ).mean()
     for kind in ("body order", "family"):
         groups = by(shares, ALL, kind)

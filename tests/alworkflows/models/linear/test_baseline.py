@@ -39,8 +39,8 @@ def baseline(descriptors):
 
 def spoken(baseline, atoms):
     """Energy, forces and stress."""
-    found = Prediction.of(baseline.evaluate(atoms), atoms)
-    return found.energy, found.forces, found.stress
+    prediction = Prediction.of(baseline.evaluate(atoms), atoms)
+    return prediction.energy, prediction.forces, prediction.stress
 
 
 def dense(seed=0):
@@ -136,9 +136,9 @@ def test_models_add_it(descriptors, baseline, tmp_path):
 
 def test_overlap_with_the_data(baseline):
     close = Atoms("ZnOO", positions=[[0, 0, 0], [1.2, 0, 0], [5, 0, 0]])
-    (found,) = baseline.overlap([close, bulk("ZnO", "zincblende", a=4.6)])
-    assert (found.pair, found.outer) == ("Zn-O", baseline.outer)
-    assert found.shortest == pytest.approx(1.2)
+    (overlap,) = baseline.overlap([close, bulk("ZnO", "zincblende", a=4.6)])
+    assert (overlap.pair, overlap.outer) == ("Zn-O", baseline.outer)
+    assert overlap.shortest == pytest.approx(1.2)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ def add(tmp_path):
 
     def _add(batches, cache=cache, key=None):
         maker, said = Counted(build(SETTINGS, SPECIES), FitSettings(quantities=("energy", "forces"))), []
-        found = accumulate(Batches(batches, "frames"), maker, lambda atoms: len(atoms) % 2, 2, said.append, cache, key or {})
-        return found, maker.count, said
+        sums = accumulate(Batches(batches, "frames"), maker, lambda atoms: len(atoms) % 2, 2, said.append, cache, key or {})
+        return sums, maker.count, said
 
     return _add
 
@@ -103,9 +103,9 @@ def test_a_flipped_bit_is_noticed(labelled, add, tmp_path):
 def test_an_iterator_is_read_once_and_gives_the_same(labelled, add, tmp_path):
     frames = labelled(5)
     expected = add([frames], cache=None)[0]
-    found, count, _ = add(iter(frames))
+    sums, count, _ = add(iter(frames))
     assert count == 5
-    assert same(found, expected)
+    assert same(sums, expected)
     assert not list(tmp_path.iterdir())
 
 

@@ -44,19 +44,19 @@ def rows_of(frames, member=None):
 
 
 def test_ridge_is_that_of_scikit_learn(fit, frames):
-    found = fit(frames, method="ridge").ensemble(alpha=1e-3)
+    ensemble = fit(frames, method="ridge").ensemble(alpha=1e-3)
     for member in (0, 1, 2):
         x, y = rows_of(frames, member)
         scale = np.linalg.norm(x, axis=0)
         scale[scale == 0] = 1.0
         expected = Ridge(alpha=1e-3, fit_intercept=False, solver="svd").fit(x / scale, y).coef_
-        np.testing.assert_allclose(found.members[member].weights * scale, expected, atol=1e-8 * np.abs(expected).max())
+        np.testing.assert_allclose(ensemble.members[member].weights * scale, expected, atol=1e-8 * np.abs(expected).max())
 
 
 def test_least_squares_is_that_of_numpy(fit, frames):
-    made = fit(frames, method="least-squares", rank_cutoff=1e-9)
-    ensemble = made.ensemble()
-    for member, rank in enumerate(made.report["rank"]):
+    fitted = fit(frames, method="least-squares", rank_cutoff=1e-9)
+    ensemble = fitted.ensemble()
+    for member, rank in enumerate(fitted.report["rank"]):
         x, y = rows_of(frames, member)
         scale = np.linalg.norm(x, axis=0)
         scale[scale <= 1e-12 * scale.max()] = np.inf
@@ -64,8 +64,8 @@ def test_least_squares_is_that_of_numpy(fit, frames):
         assert rank == their_rank
         predicted = x @ ensemble.members[member].weights
         np.testing.assert_allclose(predicted, (x / scale) @ expected, atol=1e-6 * np.abs(y).max())
-    assert len(made.path) == 1
-    assert "- " in str(made.path).splitlines()[1]
+    assert len(fitted.path) == 1
+    assert "- " in str(fitted.path).splitlines()[1]
 
 
 def test_the_rank_of_a_set_with_copies():
@@ -95,7 +95,7 @@ def test_both_ways_to_a_lasso_agree_on_its_minimum(fit, frames):
     path, descent = fit(frames, refit=False), fit(frames, refit=False, method="lasso")
     alpha = descent.path[12].alpha
     x, y = rows_of(frames)
-    ours, theirs = (x @ made.ensemble(alpha=alpha).members[0].weights for made in (path, descent))
+    ours, theirs = (x @ fitted.ensemble(alpha=alpha).members[0].weights for fitted in (path, descent))
     assert np.sqrt(((ours - theirs) ** 2).mean()) < 0.02 * y.std()
 
 
@@ -193,8 +193,8 @@ def test_reference_energies_are_those_of_the_data_given_or_of_references(fit, la
     frames = labelled(14)
     options = {"terms": 25, "ridge": 0.0}
     np.testing.assert_allclose(fit(frames, **options).ensemble().members[0].reference_energies, LEVELS, atol=1e-5)
-    given = fit(frames, **options, reference_energies={"Zn": -2.0, "O": 1.0}).ensemble()
-    np.testing.assert_array_equal(given.members[0].reference_energies, [-2.0, 1.0])
+    ensemble = fit(frames, **options, reference_energies={"Zn": -2.0, "O": 1.0}).ensemble()
+    np.testing.assert_array_equal(ensemble.members[0].reference_energies, [-2.0, 1.0])
     references = [Atoms("Zn", cell=[20] * 3, pbc=True), Atoms("O", cell=[20] * 3, pbc=True)]
     references = [attach_labels(atoms, energy=energy) for atoms, energy in zip(references, (-0.5, -7.0), strict=True)]
     shifted = fit(frames, **options, references=references).ensemble()
@@ -212,11 +212,11 @@ def test_fixed_reference_energies_enter_the_fit_of_energies(fit, labelled, plant
     frames = labelled(14)
     energies = dict(zip(SPECIES, LEVELS, strict=True))
     options = {"terms": 25, "ridge": 0.0, "quantities": ("energy", "forces")}
-    for made in (fit(frames, **options, reference_energies=energies), fit(frames, **options)):
-        member = made.ensemble().members[0]
+    for fitted in (fit(frames, **options, reference_energies=energies), fit(frames, **options)):
+        member = fitted.ensemble().members[0]
         np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
         np.testing.assert_allclose(member.reference_energies, LEVELS, atol=1e-5)
-        assert min(row.errors.held_out_mean for row in made.path) < 1e-5
+        assert min(row.errors.held_out_mean for row in fitted.path) < 1e-5
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ def test_no_force_below_the_limit(fit, frames):
 def test_a_species_without_neighbours_gets_its_level_and_no_terms(fit, labelled):
     alone = [attach_labels(Atoms("He", cell=[30.0] * 3, pbc=True), energy=-0.7, forces=np.zeros((1, 3)))]
     frames = labelled(14)
-    made = Fit([*frames, *alone], fit(frames).settings, (*SPECIES, "He"), 1)
-    ensemble = made.ensemble(terms=20)
+    fitted = Fit([*frames, *alone], fit(frames).settings, (*SPECIES, "He"), 1)
+    ensemble = fitted.ensemble(terms=20)
     names = ensemble.members[0].descriptors.names
     assert not any("He" in names[index] for member in ensemble.members for index in member.support)
     assert ensemble.members[0].reference_energies[2] == pytest.approx(-0.7, abs=1e-5)
@@ -274,18 +274,18 @@ def test_isolated_atoms_thin_cells_and_one_atom_cells(fit, labelled, planted):
     ):
         design = descriptors.design(atoms)
         extra.append(attach_labels(atoms, 0.0, design.forces @ planted))
-    made = fit([*labelled(14), *extra], terms=25, ridge=0.0)
-    for member in made.ensemble().members:
+    fitted = fit([*labelled(14), *extra], terms=25, ridge=0.0)
+    for member in fitted.ensemble().members:
         np.testing.assert_allclose(member.weights, planted, atol=1e-6 * np.abs(planted).max())
 
 
 def test_more_descriptors_than_rows(fit, labelled):
     """A set without full rank has a path and a minimum-norm solution that fit its data."""
     few = labelled(3)
-    made = fit(few, members=2, seed=next(s for s in range(50) if len({fold_of(frame_id(f), s, 5) for f in few} & {0, 1}) == 2),
+    fitted = fit(few, members=2, seed=next(s for s in range(50) if len({fold_of(frame_id(f), s, 5) for f in few} & {0, 1}) == 2),
                method="least-squares")  # fmt: skip
-    assert max(made.report["rank"]) < made.report["descriptors"]
-    assert made.path[0].errors.train < 1e-3
+    assert max(fitted.report["rank"]) < fitted.report["descriptors"]
+    assert fitted.path[0].errors.train < 1e-3
 
 
 def test_duplicate_frames_stay_on_one_side_of_the_fold(fit, frames):
@@ -302,12 +302,12 @@ def test_duplicate_frames_stay_on_one_side_of_the_fold(fit, frames):
 def test_a_baseline_is_subtracted_and_said_to_reach_into_the_data(labelled, settings):
     frames, said = labelled(12, noise=0.05), []
     model = settings(terms=20).model_copy(update={"baseline": baseline_settings(outer=2.2)})
-    made = Fit(frames, model, SPECIES, 1, progress=said.append)
+    fitted = Fit(frames, model, SPECIES, 1, progress=said.append)
     assert any(line.startswith("the baseline reaches into the data: Zn-O come as close as") for line in said)
-    assert set(made.report["baseline_reaches"]) >= {"Zn-O"}
-    ensemble = made.ensemble()
+    assert set(fitted.report["baseline_reaches"]) >= {"Zn-O"}
+    ensemble = fitted.ensemble()
     assert {member.baseline for member in ensemble.members} == {model.baseline}
-    row = made.ensemble().report["held_out_rmse"]
+    row = fitted.ensemble().report["held_out_rmse"]
     assert force_errors(ensemble, frames)["summary"]["force_rmse"] < 1.5 * row
 
 

@@ -102,8 +102,8 @@ def test_coefficients_at_a_fixed_penalty_are_those_of_scikit_learn(name, descrip
     reached = alphas * len(y) >= path.penalties[-1]
     assert reached.sum() > 40
     for alpha, expected in zip(alphas[reached], coefficients.T[reached], strict=True):
-        found = path.coefficients(alpha * len(y)) * scale
-        np.testing.assert_allclose(found, expected, atol=1e-8 * np.abs(coefficients).max())
+        ours = path.coefficients(alpha * len(y)) * scale
+        np.testing.assert_allclose(ours, expected, atol=1e-8 * np.abs(coefficients).max())
 
 
 @pytest.mark.parametrize("terms", [1, 5, 20])
@@ -150,6 +150,6 @@ def test_a_factor_grows_and_shrinks_anywhere():
             assert factor.append(gram[column, held], gram[column, column], 1e-12), step
             held.append(column)
         side = rng.normal(size=len(held))
-        found = factor.solve(side)
-        np.testing.assert_allclose(gram[np.ix_(held, held)] @ found, side, atol=1e-9)
+        solution = factor.solve(side)
+        np.testing.assert_allclose(gram[np.ix_(held, held)] @ solution, side, atol=1e-9)
     assert not factor.append(gram[held[0], held], gram[held[0], held[0]], 1e-12), "a copy adds nothing"

@@ -48,8 +48,8 @@ def test_sums_are_those_of_the_matrix_and_a_fold_is_left_out_by_subtraction(labe
     whole = sums(frames, fit)[0]
     left = (whole - parts[1]).reduced()
     direct = sums(frames[::2], fit)[0].reduced()
-    for found, expected in zip(left, direct, strict=True):
-        np.testing.assert_allclose(found, expected, atol=1e-9 * np.abs(expected).max())
+    for subtracted, expected in zip(left, direct, strict=True):
+        np.testing.assert_allclose(subtracted, expected, atol=1e-9 * np.abs(expected).max())
     if quantities == ("forces",):
         x, y = stacked(frames, descriptors)
         np.testing.assert_allclose(whole.xx, x.T @ x, rtol=1e-10, atol=1e-10 * np.abs(x.T @ x).max())
@@ -70,19 +70,19 @@ def test_the_gram_matrix_is_added_to_its_upper_triangle():
 
 
 def test_threads_do_not_change_a_bit(labelled, monkeypatch):
-    frames, found = labelled(9, noise=0.1), []
+    frames, runs = labelled(9, noise=0.1), []
     for threads in ("1", "2", "3"):
         monkeypatch.setenv("OMP_NUM_THREADS", threads)
-        found.append(sums(frames, group=lambda atoms: len(atoms) % 3, groups=3))
-    for first, *others in zip(*found, strict=True):
+        runs.append(sums(frames, group=lambda atoms: len(atoms) % 3, groups=3))
+    for first, *others in zip(*runs, strict=True):
         assert all(np.array_equal(first.xx, other.xx) and np.array_equal(first.xy, other.xy) for other in others)
 
 
 def test_a_force_limit_drops_components(labelled):
     frames = labelled(4)
     total = sum((np.abs(labels(frame).forces) <= 1.0).sum() for frame in frames)
-    found = sums(frames, FitSettings(force_limit=1.0))[0]
-    assert found.rows == total < sum(3 * len(frame) for frame in frames)
+    normal = sums(frames, FitSettings(force_limit=1.0))[0]
+    assert normal.rows == total < sum(3 * len(frame) for frame in frames)
 
 
 def test_frames_weigh_by_the_scale_of_their_forces(labelled):

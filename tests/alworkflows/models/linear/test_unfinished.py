@@ -42,12 +42,12 @@ class Counted(RowMaker):
 def add(batches, unfinished=None, killed_at=None):
     maker = Counted(killed_at)
     try:
-        found = accumulate(
+        sums = accumulate(
             Batches(batches, "frames"), maker, lambda atoms: len(atoms) % 4, 4, lambda line: None, None, {}, unfinished
         )
     except (TimeIsUp, MemoryError):
-        found = None
-    return found, maker.count
+        sums = None
+    return sums, maker.count
 
 
 def same(first, second):
@@ -62,25 +62,25 @@ def batches(labelled):
 @pytest.mark.parametrize("looks", [1, 2, 3, 5, 7])
 def test_no_frame_is_summed_twice_and_no_bit_differs(batches, looks, tmp_path):
     whole, total = add(batches)
-    found, counts = None, []
-    while found is None:
-        found, count = add(batches, Unfinished(tmp_path, After(looks)))
+    sums, counts = None, []
+    while sums is None:
+        sums, count = add(batches, Unfinished(tmp_path, After(looks)))
         counts.append(count)
         assert len(counts) < 50
         assert len(list(tmp_path.iterdir())) <= 1
     assert len(counts) > 1
     assert sum(counts) == total == 35
-    assert same(found, whole)
+    assert same(sums, whole)
 
 
 def test_a_fit_that_is_killed_goes_on_from_its_last_checkpoint(batches, tmp_path, monkeypatch):
     monkeypatch.setattr("alworkflows.models.linear.unfinished.SHARE", float("inf"))
     whole, _ = add(batches)
-    found, _ = add(batches, Unfinished(tmp_path, every=0.0), killed_at=25)
-    assert found is None
-    found, count = add(batches, Unfinished(tmp_path))
+    sums, _ = add(batches, Unfinished(tmp_path, every=0.0), killed_at=25)
+    assert sums is None
+    sums, count = add(batches, Unfinished(tmp_path))
     assert count == 14
-    assert same(found, whole)
+    assert same(sums, whole)
 
 
 def test_a_short_fit_writes_nothing(batches, tmp_path):
@@ -98,17 +98,17 @@ def test_the_whole_fit_is_the_same(labelled, settings, tmp_path):
         "transfers": {"far": [labelled(2, first=60)]},
         "cache": None,
     }
-    whole, found, count = Fit(**options).ensemble(), None, 0
-    while found is None:
+    whole, ensemble, count = Fit(**options).ensemble(), None, 0
+    while ensemble is None:
         with contextlib.suppress(TimeIsUp):
-            found = Fit(**options, unfinished=Unfinished(tmp_path, After(2 + count))).ensemble()
+            ensemble = Fit(**options, unfinished=Unfinished(tmp_path, After(2 + count))).ensemble()
         count += 1
         assert count < 50
     assert count > 2
-    for a, b in zip(found.members, whole.members, strict=True):
+    for a, b in zip(ensemble.members, whole.members, strict=True):
         assert np.array_equal(a.weights, b.weights)
         assert np.array_equal(a.reference_energies, b.reference_energies)
-    assert found.report == whole.report
+    assert ensemble.report == whole.report
 
 
 # ------------------------------------------------------------------------------------------------ the verb
