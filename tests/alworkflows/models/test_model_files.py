@@ -56,6 +56,9 @@ def poison(array):
         (lambda path: path.unlink(), "no such file"),
         (lambda path: rewrite(path, format="alworkflows-frames"), "not a model file"),
         (lambda path: rewrite(path, version="three"), "not a model file"),
+        (lambda path: rewrite(path, groups=[{"class": "linear"}]), "not a sound model file: its header lacks.*'members'"),
+        (lambda path: rewrite(path, group={"model": {}}), "not a sound model file: its header lacks.*'descriptors'"),
+        (lambda path: rewrite(path, version=2), "not a sound model file of version 2: it lacks 'class'"),
         (lambda path: rewrite(path, version=99), "version 99, but this program knows versions 2 to 3; it was written by a newer"),
         (lambda path: rewrite(path, version=1), "version 1, but this program knows versions 2 to 3$"),
         (

@@ -86,11 +86,11 @@ def submitted(monkeypatch):
 
     made = []
 
-    def submit_once(self, key, process, label="", **inputs):
+    def submit_once(self, key, process, label="", again=False, **inputs):
         ports = process.spec().inputs
         error = ports.validate(ports.pre_process(dict(inputs)))
         assert error is None, str(error)
-        made.append((key, process, inputs))
+        made.append((key, process, {**inputs, "again": True} if again else inputs))
         given = {"stage": inputs["stage"]} if "stage" in inputs else {}
         return store(WorkChainNode, process.__name__, caller=self.node, key=key, inputs=given, state="waiting")
 

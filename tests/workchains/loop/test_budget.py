@@ -13,10 +13,16 @@ from workchains.loop.budget import Spent, most_labels, share_out, what_is_used_u
         ({"labels": 10}, Spent(9, 0.0, None, 0.0), None),
         ({"labels": 10}, Spent(10, 0.0, None, 0.0), "10 labels of 10"),
         ({"core_hours": 2.5}, Spent(0, 2.6, None, 0.0), "2.6 core-hours of 2.5"),
+        ({"core_hours": 2.5}, Spent(5, 2.4, 0.2, 0.0), "a label takes 0.2 core-hours, and 0.1 are left for it"),
     ],
 )
 def test_what_is_used_up(budget, spent, said):
     assert what_is_used_up(Budget(**budget), spent) == said
+
+
+def test_a_label_that_takes_more_than_an_iteration_may_is_not_waited_for():
+    assert what_is_used_up(Budget(), Spent(5, 2.4, 0.2, 0.0), 1.0) is None
+    assert "0.1 are left" in what_is_used_up(Budget(), Spent(5, 2.4, 0.2, 0.0), 0.1)
 
 
 @pytest.mark.parametrize(

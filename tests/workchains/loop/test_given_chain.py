@@ -47,6 +47,35 @@ def test_each_source_is_described_by_a_job_of_its_own(process, submitted, monkey
     assert not submitted
 
 
+def test_a_job_that_died_is_run_again_beside_those_that_live(process, submitted, monkeypatch):
+    monkeypatch.setattr("workchains.processes.queueing.job_cap", lambda computer: None)
+    process.run_describe()
+    dead = process.node.called[0]
+    dead.set_process_state("excepted")
+    submitted.clear()
+    assert process.should_describe()
+    awaited = process.run_describe()
+    assert [key for key, _, _ in submitted] == ["given_00_00_describe"]
+    assert submitted[0][2]["again"] is True
+    assert len(awaited) == 3
+    # a second death is the end of it
+    process.child("given_00_00_describe").set_process_state("excepted")
+    for child in process.node.called:
+        if not child.is_terminated:
+            child.set_exit_status(0)
+            child.set_process_state("finished")
+    assert not process.should_describe()
+    process.inspect_describe()
+    assert process.results().status == 422
+
+
+def test_a_job_that_died_once_asked_to_stop_is_no_fault_of_the_data(process):
+    describe(process, given_00_00="killed")
+    process.node.base.extras.set(STOP, True)
+    process.inspect_describe()
+    assert_ends(process, 702)
+
+
 def test_sources_become_batches_and_test_frames_as_they_are_for(process):
     describe(process)
     assert not process.should_describe()

@@ -246,6 +246,23 @@ def test_a_transfer_stage_draws_at_random_and_is_never_trained_on(iterating):
     assert process.should_train()
 
 
+def test_a_transfer_stage_without_a_label_ends_as_its_labels_did(iterating):
+    process = iterating(2, "janus", 1, changes=TRANSFER, batches={"iteration_01": copper(3, EMT, first=30)})
+    process.hand_over("chosen", chosen(0, 3))
+    labels_made(process, 402, "none of 3 labels succeeded")
+    assert not process.should_decide()
+    assert process.results().status == 413
+
+
+def test_a_description_that_died_once_asked_to_stop_is_no_failure(iterating):
+    process = iterating(ensemble=small_ensemble(), report=told())
+    process.hand_over("candidates", copper(2))
+    described(process, status=310)
+    process.node.caller.base.extras.set(STOP, True)
+    process.inspect_describe()
+    assert process.results().status == 702
+
+
 def test_a_choice_that_an_earlier_campaign_made_is_labelled_as_it_is(iterating, submitted):
     frames = chosen(2)
     choice = {"selection": Dict({"counts": {}}).store(), "chosen": frames, "candidates": copper(5)}

@@ -168,6 +168,38 @@ def test_labels_that_no_batch_holds_yet_are_waited_for(made, builder, make_frame
     assert builder(node).resumed["late"] == {"iteration_01": own.uuid}
 
 
+def test_labels_still_made_for_the_campaign_before_that_one_are_waited_for_too(made, builder, make_frames, store_process):
+    """A went on early, B goes on from it and is killed; C must know what is still on its way for A."""
+    first = made(("melt", 1, None))
+    own = own_iteration(first, 1)
+    chosen = noted(make_frames(4, first=10), ["train"] * 4)
+    store_process(WorkChainNode, "LabelWorkChain", caller=own, key="label", state="running", inputs={"frames": chosen})
+    record = builder(first).resumed.get_dict()
+    batch = first.outputs.batches.iteration_01
+    inputs = {
+        "resumed": Dict(record),
+        "previous__batches__iteration_01": batch,
+        "previous__decisions__iteration_01": decision("melt", 1, 1),
+    }
+    second = made(inputs=inputs)
+    assert builder(second).resumed["late"] == {"iteration_01": own.uuid}
+
+
+def test_what_came_late_of_an_iteration_that_is_done_again_comes_again_with_it(made, builder, make_frames):
+    node = made(("melt", 1, None), more=1)
+    frames = FramesData.from_frames(make_frames(2, labelled=True, first=60), {"engine": {"name": "emt"}}).store()
+    chosen = noted(make_frames(2, first=60), ["train"] * 2)
+    late = {
+        number: late_labels(chosen=chosen, about=Dict({"stage": "melt", "iteration": number}), part_000=frames)["train"]
+        for number in (1, 2)
+    }
+    returned(node, batches__late_01=late[2], batches__late_02=late[1])
+    before = earlier(node)
+    assert set(before.kept["batches"]) == {"iteration_01", "late_02"}
+    # the next one that comes late has a key that none has had
+    assert builder(node).resumed["late_batches"] == 2
+
+
 def test_test_frames_keep_their_stage_late_ones_too(made, builder, make_frames):
     node = made(("melt", 1, "converged"), ("surface", 1, None))
     frames = [

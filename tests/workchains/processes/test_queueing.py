@@ -115,3 +115,36 @@ def test_without_a_cap_all_are_in_flight(code):
     outputs, node = run_get_node(Sleepers, code=code, seconds=List([1, 1, 1]))
     assert node.is_finished_ok, node.exception
     assert outputs["most"].value == 3
+
+
+class Impatient(QueueingWorkChain):
+    """Wait for a job that sleeps, and look up from it after a while."""
+
+    @classmethod
+    def define(cls, spec):
+        super().define(spec)
+        spec.input("code")
+        spec.outline(cls.begin, cls.look_up, cls.wait_on, cls.results)
+        spec.output("seen", valid_type=List)
+
+    def begin(self):
+        self.ctx.seen, self.ctx.wake_after = [], 0.5
+        inputs = {"code": self.inputs.code, "x": Int(1), "y": Int(2), "metadata": {"options": {"sleep": 3}}}
+        self.ctx.job = self.submit(ArithmeticAddCalculation, **inputs)
+        return self.await_any([self.ctx.job])
+
+    def look_up(self):
+        self.ctx.seen, self.ctx.wake_after = [self.ctx.job.is_terminated], None
+        return self.await_any([self.ctx.job])
+
+    def wait_on(self):
+        self.ctx.seen = [*self.ctx.seen, self.ctx.job.is_terminated]
+
+    def results(self):
+        self.out("seen", List(self.ctx.seen).store())
+
+
+def test_a_chain_that_set_a_time_is_woken_before_what_it_waits_for_ends(code):
+    results, node = run_get_node(Impatient, code=code)
+    assert node.is_finished_ok
+    assert results["seen"].get_list() == [False, True]

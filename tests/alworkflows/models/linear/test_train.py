@@ -152,6 +152,14 @@ def test_the_rule_prefers_few_terms_and_best_the_smallest_error(labelled, settin
     assert fit.ensemble(rule="best").report["groups"][0]["alpha"] == fit.path[best].alpha
 
 
+def test_of_one_member_alone_the_rule_takes_the_smallest_error(labelled, settings):
+    """Its error has no spread over members; beside a pretrained model, one linear member is an ensemble."""
+    fit = Fit(labelled(16, noise=0.2), settings(members=1, max_terms=40), SPECIES, 1)
+    held_out = [row.errors.held_out_mean for row in fit.path]
+    assert held_out[fit.path.choose(TermsRule.ONE_STANDARD_ERROR)] == min(held_out)
+    assert np.argmin(held_out) > 0
+
+
 def test_the_path_of_penalised_coefficients_is_reported_beside_that_of_the_refit(labelled, settings):
     fit = Fit(labelled(16, noise=0.2), settings(members=3, max_terms=40), SPECIES, 1)
     assert len(fit.path) == 40
