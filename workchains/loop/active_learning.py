@@ -19,7 +19,7 @@ from workchains.loop.given import GIVEN, GivenDataWorkChain
 from workchains.loop.iteration import LATE_LABELS, IterationWorkChain
 from workchains.loop.late_batches import LateBatches
 from workchains.loop.ports import declare
-from workchains.loop.products import OF_GIVEN, PRODUCTS
+from workchains.loop.products import LABELLED, OF_GIVEN, PRODUCTS
 from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import link_key
@@ -219,7 +219,7 @@ class ActiveLearningWorkChain(LateBatches):
     def submit_iteration(self, stage: str, allowance: dict[str, Any], more: dict[str, Any]) -> ToContext:
         """Submit an iteration, with all that the campaign has so far."""
         place = {"name": stage, "iteration": self.ctx.iteration, "stage_iteration": self.ctx.stage_iteration}
-        for name in ("batches", "tests", "transfers"):
+        for name in LABELLED:
             if self.has(name):
                 more[name] = self.products(name)
         for name, namespace in (("ensemble", "ensembles"), ("report", "reports")):
@@ -281,12 +281,12 @@ class ActiveLearningWorkChain(LateBatches):
             return
         if node.exit_status == CampaignStatus.STOPPED:
             return  # that is told of the whole campaign when it takes stock
+        what = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
         if not node.is_finished or node.exit_status not in {int(status) for status in CampaignStatus}:
-            what = f"{self.key} (stage {node.inputs.stage['name']})" if "stage" in node.inputs else "the work on given frames"
             self.end_with(CampaignStatus.ITERATION_FAILED, what=what, message=ending(node))
             return
         self.ctx.failure = (node.exit_status, node.exit_message)
-        self.report(f"{self.key} has ended the campaign: {node.exit_message}")
+        self.report(f"{what} has ended the campaign: {node.exit_message}")
 
     # ------------------------------------------------------------------------------------------------ end
 

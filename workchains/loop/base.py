@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida.engine import ExitCode, ToContext
 from aiida.engine.processes.workchains.workchain import WorkChainSpec
-from aiida.orm import Computer, Data, Dict, InstalledCode, ProcessNode
+from aiida.orm import Computer, Dict, InstalledCode, ProcessNode
 
 from alworkflows.errors import InputError
 from alworkflows.settings import Campaign, parse
@@ -30,8 +30,8 @@ STEPS = ("sample", "describe", "label", "fit", "evaluate")
 class LoopWorkChain(QueueingWorkChain):
     """A work chain of a campaign: the campaign itself, one of its iterations, or what it does with given data.
 
-    Its context holds ``products``, what it has made so far, by the names of its outputs, and ``failure``, once something has
-    ended it: an exit status, and its message. What is there by then is still handed over.
+    Its context holds ``failure``, once something has ended it: an exit status, and its message. What is there by then is still
+    handed over.
     """
 
     @classmethod
@@ -75,19 +75,6 @@ class LoopWorkChain(QueueingWorkChain):
     def is_going_on(self) -> bool:
         """Nothing has ended it, and nobody has asked to begin nothing new."""
         return self.ctx.failure is None and not is_stopping(self.node)
-
-    def hand_over(self, name: str, node: Data) -> None:
-        """Remember what a step has made, and hand it over."""
-        self.ctx.products = {**self.ctx.products, name: node}
-        self.out(name, node)
-
-    def product(self, name: str) -> Any:
-        """Return what a step has made, None if it has not."""
-        return self.ctx.products.get(name)
-
-    def given(self, name: str) -> dict[str, Any]:
-        """Return what a namespace of the inputs holds."""
-        return dict(self.inputs.get(name, {}))
 
     def submit_training(
         self, sets: Mapping[str, Mapping[str, FramesData]], groups: Mapping[str, str], about: str = ""

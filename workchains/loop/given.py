@@ -14,6 +14,7 @@ from workchains.data.frames import FramesData
 from workchains.loop import step_inputs as of
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
+from workchains.loop.products import LABELLED
 from workchains.processes.exit_statuses import CampaignStatus, FunctionStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order
@@ -146,7 +147,7 @@ class GivenDataWorkChain(LoopWorkChain):
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to the given frames."""
-        sets = {name: self.ctx.products.get(name, {}) for name in ("batches", "tests", "transfers")}
+        sets = {name: self.ctx.products.get(name, {}) for name in LABELLED}
         return ToContext(train=self.submit_training(sets, {}))
 
     def inspect_train(self) -> None:

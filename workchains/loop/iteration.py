@@ -10,8 +10,8 @@ from aiida.orm import Dict, Int
 
 from workchains.calculations.describe_job import DescribeJob
 from workchains.loop import step_inputs as of
-from workchains.loop.iteration_labels import SETS, LabelsFrames
-from workchains.loop.iteration_ports import declare
+from workchains.loop.iteration_labels import LabelsFrames
+from workchains.loop.iteration_ports import SETS, declare
 from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.keyed import ending
 from workchains.processes.naming import derive_seed, in_order
@@ -209,7 +209,7 @@ class IterationWorkChain(LabelsFrames):
 
     def run_train(self) -> ToContext:
         """Fit an ensemble to all batches."""
-        sets = {name: self.with_own(name, output) for name, output in SETS.items()}
+        sets = {name: self.with_own(name, output) for output, name in SETS.items()}
         groups = {**self.inputs.groups.get_dict(), self.key: self.inputs.stage["name"]}
         return ToContext(train=self.submit_training(sets, groups, f"{self.key}: "))
 
@@ -267,6 +267,6 @@ class IterationWorkChain(LabelsFrames):
         """Say how it ended."""
         done = self.product("decision") is not None or (not self.should_choose() and self.product("ensemble") is not None)
         if self.ctx.failure is None and not done and is_stopping(self.node):
-            labels = sum(len(self.product(name) or ()) for name in ("batch", "test_batch", "transfer_batch"))
+            labels = sum(len(self.product(name) or ()) for name in SETS)
             self.end_with(CampaignStatus.STOPPED, stage=self.inputs.stage["name"], labels=labels)
         return self.ending()

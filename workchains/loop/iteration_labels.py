@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida.engine import ToContext
-from aiida.orm import Dict, ProcessNode
+from aiida.orm import Data, Dict, ProcessNode
 
 from alworkflows.settings import Stage
 from workchains.data.ensemble import EnsembleData
@@ -15,6 +15,7 @@ from workchains.loop import step_inputs as of
 from workchains.loop.approval import answer, estimate, put_question
 from workchains.loop.base import LoopWorkChain, jobs_in_flight
 from workchains.loop.budget import hours_since
+from workchains.loop.iteration_ports import SETS
 from workchains.loop.late import has_enough
 from workchains.loop.uses import divide_labels, output_of
 from workchains.processes.exit_statuses import CampaignStatus, LabelStatus
@@ -26,13 +27,11 @@ from workchains.provenance.places import LABEL, LABEL_EARLY, SAMPLE_AHEAD
 from workchains.steps.sample import SampleWorkChain
 from workchains.steps.select import TEST, TRAIN, ids_by_use
 
-__all__ = ["SETS", "LabelsFrames"]
+__all__ = ["LabelsFrames"]
 
 #: s after which a labelling step that was just begun is looked at again, to hear of its jobs
 LOOK_AGAIN = 3.0
 
-#: sets of labelled frames: the namespace of those before, and what an iteration adds
-SETS = {"batches": "batch", "tests": "test_batch", "transfers": "transfer_batch"}
 
 #: ends of a LabelWorkChain that an iteration tells in its own name
 LABELLING = {
@@ -42,7 +41,10 @@ LABELLING = {
 
 
 class LabelsFrames(LoopWorkChain):
-    """What an iteration is, and its part that labels; the frames are those that it has chosen by then."""
+    """What an iteration is, and its part that labels; the frames are those that it has chosen by then.
+
+    Its context holds ``products``, what it has made so far, by the names of its outputs, and ``label``, the step that labels.
+    """
 
     @property
     def key(self) -> str:
@@ -62,6 +64,19 @@ class LabelsFrames(LoopWorkChain):
     def about(self) -> str:
         """Its name and that of its stage, for messages."""
         return f"{self.key} ({self.inputs.stage['name']})"
+
+    def hand_over(self, name: str, node: Data) -> None:
+        """Remember what a step has made, and hand it over."""
+        self.ctx.products = {**self.ctx.products, name: node}
+        self.out(name, node)
+
+    def product(self, name: str) -> Any:
+        """Return what a step has made, None if it has not."""
+        return self.ctx.products.get(name)
+
+    def given(self, name: str) -> dict[str, Any]:
+        """Return what a namespace of the inputs holds."""
+        return dict(self.inputs.get(name, {}))
 
     def call_or_end(self, key: str, function: Any, failed: CampaignStatus, **inputs: Any) -> Any:
         """Call a calculation function and return its outputs, or None if it failed, which ends this."""
@@ -152,7 +167,7 @@ class LabelsFrames(LoopWorkChain):
         chain, self.ctx.wake_after = self.ctx.label, None
         if not chain.is_terminated:
             self.hand_over_labels(LABEL_EARLY, labelled_parts(chain))
-            there = sum(len(self.product(output) or ()) for output in SETS.values())
+            there = sum(len(self.product(output) or ()) for output in SETS)
             self.report(f"{self.key}: goes on with {there} of {len(chain.inputs.frames)} labels; the others come later")
             return
         if "failures" in chain.outputs:

@@ -13,7 +13,10 @@ from workchains.loop.exit_codes import OF_ITERATION, declare_exit_codes
 from workchains.steps.sample import SampleWorkChain
 from workchains.steps.train import TrainWorkChain
 
-__all__ = ["OUTPUTS", "declare"]
+__all__ = ["OUTPUTS", "SETS", "declare"]
+
+#: outputs that are labelled frames, and the namespace in which stand those of all iterations
+SETS = {"batch": "batches", "test_batch": "tests", "transfer_batch": "transfers"}
 
 #: what an iteration makes: its type, and what it is
 OUTPUTS: dict[str, tuple[type[Data], str]] = {
@@ -43,10 +46,10 @@ def declare(spec: WorkChainSpec) -> None:
         "stage, from 1)",
     )
     spec.expose_inputs(SampleWorkChain, include=("structures", "ensemble"))
-    spec.expose_inputs(TrainWorkChain, include=("batches", "tests", "transfers"))
+    spec.expose_inputs(TrainWorkChain, include=tuple(SETS.values()))
     # before the first labels there are none; what a fit asks of them, the training step asks when it begins
     spec.inputs.validator = None
-    for name in ("batches", "tests", "transfers"):
+    for name in SETS.values():
         spec.inputs[name].required = False
     spec.input("groups", valid_type=Dict, default=lambda: Dict({}), help="stage of each key of tests and transfers")
     spec.input("report", valid_type=Dict, required=False, help="of the last fit")

@@ -9,7 +9,7 @@ from aiida.engine import ToContext
 from aiida.orm import Dict, ProcessNode
 
 from workchains.loop.late import labelling_of
-from workchains.loop.products import PRODUCTS, SETS
+from workchains.loop.products import LABELLED, PRODUCTS
 from workchains.loop.state import CampaignStateWorkChain
 from workchains.loop.uses import late_labels, output_of
 from workchains.processes.naming import numbered
@@ -78,7 +78,7 @@ class LateBatches(CampaignStateWorkChain):
         if ensemble.creator is None:
             return False  # it was imported without what made it
         used = {link.node.pk for link in ensemble.creator.base.links.get_incoming(link_type=LinkType.INPUT_CALC).all()}
-        return any(pk not in used for name in SETS for pk in self.ctx.products[name].values())
+        return any(pk not in used for name in LABELLED for pk in self.ctx.products[name].values())
 
     def should_await_late(self) -> bool:
         """Labels of earlier iterations are still being made."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from workchains.loop.iteration_ports import OUTPUTS
+from workchains.loop.iteration_ports import OUTPUTS, SETS
 
-__all__ = ["OF_GIVEN", "PRODUCTS", "SETS", "about"]
+__all__ = ["LABELLED", "OF_GIVEN", "PRODUCTS", "about"]
 
 #: outputs of an iteration that its campaign keeps, and the namespace of the campaign in which they stand by the iteration's key
 PRODUCTS = {
-    "batch": "batches",
-    "test_batch": "tests",
-    "transfer_batch": "transfers",
+    **SETS,
     "ensemble": "ensembles",
     "report": "reports",
     "selection": "selections",
@@ -21,7 +19,7 @@ PRODUCTS = {
     "failures": "failures",
 }
 #: namespaces of labelled frames
-SETS = ("batches", "tests", "transfers")
+LABELLED = tuple(SETS.values())
 #: namespaces in which stands what came of given data, by the key of its source
 OF_GIVEN = ("batches", "tests", "fingerprints")
 

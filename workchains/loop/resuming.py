@@ -22,7 +22,7 @@ from alworkflows.settings import Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
 from workchains.loop.late import labelling_of
-from workchains.loop.products import PRODUCTS, SETS
+from workchains.loop.products import LABELLED, PRODUCTS
 from workchains.processes.naming import in_order, link_key, numbered
 from workchains.processes.queueing import load_process
 from workchains.provenance.places import CHOICE, told_of
@@ -86,7 +86,7 @@ class Earlier:
     @property
     def labels(self) -> int:
         """How many labels there are."""
-        kept = (self.kept[name].values() for name in SETS)
+        kept = (self.kept[name].values() for name in LABELLED)
         return sum(len(node) for nodes in kept for node in nodes if isinstance(node, FramesData))
 
 
@@ -107,7 +107,7 @@ def earlier(node: ProcessNode) -> Earlier:
     # given frames that no fit has used yet are taken up anew
     given = set() if last or numbered("iteration", 0) in products["ensembles"] else _given(node)
     # what came late of an iteration that is done again comes again with its frames
-    late = {key: told["iteration"] for name in SETS for key, data in products[name].items() if (told := _late_of(data))}
+    late = {key: told["iteration"] for name in LABELLED for key, data in products[name].items() if (told := _late_of(data))}
     left_out = unfinished | given | {key for key, iteration in late.items() if iteration > last}
     kept = {name: {key: nodes[key] for key in in_order(nodes) if key not in left_out} for name, nodes in products.items()}
     return Earlier(node, campaign, kept, decisions, _unfinished(node, own.get(last + 1), last), own, len(late))
@@ -303,14 +303,14 @@ def _late(before: Earlier) -> dict[str, str]:
     """Return the finished iterations whose labelling step made, or still makes, labels which no batch holds yet."""
     from workchains.provenance.labels import labelled_parts
 
-    kept = {identity for name in SETS for node in before.kept[name].values() for identity in node.ids}
+    kept = {identity for name in LABELLED for node in before.kept[name].values() for identity in node.ids}
     resumed = before.node.inputs.resumed.get_dict() if "resumed" in before.node.inputs else {}
     iterations = {key: load_process(uuid) for key, uuid in resumed.get("late", {}).items()}
     iterations.update({numbered("iteration", number): iteration for number, iteration in before.iterations.items()})
     uuids = {}
     for key, iteration in iterations.items():
         step = labelling_of(iteration)
-        if step is None or not any(key in before.kept[name] for name in SETS):
+        if step is None or not any(key in before.kept[name] for name in LABELLED):
             continue
         if not step.is_terminated or {identity for part in labelled_parts(step) for identity in part.ids} - kept:
             uuids[key] = iteration.uuid

@@ -10,7 +10,7 @@ from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.budget import Spent, hours_since
-from workchains.loop.products import PRODUCTS, SETS
+from workchains.loop.products import LABELLED, PRODUCTS
 from workchains.processes.aiida_private import ForgetsOutputs
 from workchains.processes.naming import in_order, numbered
 from workchains.provenance.costs import costs
@@ -69,7 +69,7 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
     def labels_paid(self) -> int:
         """Return how many labels there are, test frames and transfer sets included; given ones were not paid for."""
         given = set(self.inputs["given"]["sources"]) if self.inputs.get("given") else set()
-        pks = [pk for name in SETS for key, pk in self.ctx.products[name].items() if key not in given]
+        pks = [pk for name in LABELLED for key, pk in self.ctx.products[name].items() if key not in given]
         query = QueryBuilder().append(FramesData, filters={"id": {"in": pks}}, project="attributes.n_frames")
         return sum(int(number) for number in query.all(flat=True)) if pks else 0
 

@@ -14,7 +14,7 @@ from aiida import orm
 from workchains.processes.naming import in_order, numbered
 from workchains.provenance.facts import facts_of
 from workchains.provenance.labels import LabelTally, label_tallies, together
-from workchains.provenance.places import CHOICE, LABEL, Place, Places, is_labelling
+from workchains.provenance.places import CHOICE, LABEL, LABEL_EARLY, Place, Places, is_labelling
 from workchains.provenance.record import IterationRecord
 from workchains.provenance.tree import Step, earlier_campaign, input_of, outputs_in, outputs_of, pk_of, settings_of, steps_below
 
@@ -132,9 +132,10 @@ def _without_numbers(reason: str) -> str:
 
 
 def _seconds(place: Place) -> float:
-    """Return how long an iteration took, until now if it runs; what was sampled before its turn counts."""
+    """Return how long an iteration took, until now if it runs, with what was sampled before its turn, without late labels."""
     start = min([place.step.created, *(step.created for step in place.children.values())])
-    end = max([place.step.modified, *(step.modified for step in place.children.values())])
+    late = LABEL if LABEL_EARLY in place.children else None
+    end = max([place.step.modified, *(step.modified for key, step in place.children.items() if key != late)])
     return ((end if place.step.ended else dt.datetime.now(tz=start.tzinfo)) - start).total_seconds()
 
 

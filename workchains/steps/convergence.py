@@ -26,7 +26,7 @@ def decide_convergence(selection: Dict, settings: Dict, **more: Dict) -> Dict | 
         ``convergence``, ``iterations``, ``stage`` (name), ``stage_iteration``, ``iteration``, ``tests`` (names of the stage's own
         test batches in the reports), ``labels`` (added to the training set in this iteration).
     more
-        ``now``, ``before``: reports of the fits of this iteration and of the one before, if there are; ``decision_01``, ...:
+        ``now``, ``before``: reports of the fits of this iteration and of the one before, if there are; ``decision_000``, ...:
         earlier decisions of the stage.
     """
     values = settings.get_dict()
