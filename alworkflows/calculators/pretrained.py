@@ -52,9 +52,12 @@ class Chgnet(_TorchParameters):
                 def calculate(
                     self, atoms: Any = None, properties: Any = None, system_changes: Any = None, task: Any = "efs"
                 ) -> None:
-                    """Fill energy, forces and stress."""
+                    """Fill energy, forces and stress, that of a left-handed cell with the sign of the crystal's."""
                     with chgnet.quiet():
                         super().calculate(atoms, properties, system_changes, task=task)
+                    seen: Any = self.atoms
+                    if chgnet.mirrored(seen) and "stress" in self.results:
+                        self.results["stress"] = -self.results["stress"]
 
             # an isolated atom has no graph: an error, which the labeller records, and not a wrong number
             return WithoutMoments(weights, use_device="cpu", on_isolated_atoms="error")

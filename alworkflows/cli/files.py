@@ -104,13 +104,19 @@ def read_model_settings(path: str) -> Any:
     Raises
     ------
     InputError
-        If it is missing or is not YAML.
+        If it is missing, is not YAML, or says nothing of a model.
     """
     from alworkflows.settings import read_yaml
 
     settings: Any = read_yaml(path, list_too=True)
     if isinstance(settings, dict) and not settings.keys().isdisjoint(("stages", "material", "model")):
-        return settings.get("model", {})
+        others = [key for key in settings if key != "model"]
+        if others and settings.keys().isdisjoint(("stages", "material")):
+            raise InputError(f"{path}: beside 'model' stands {', '.join(others)}: what is of the model belongs below it")
+        settings = settings.get("model", {})
+    if not isinstance(settings, dict | list):
+        what = "nothing" if settings is None else repr(settings)
+        raise InputError(f"{path}: model: expected a mapping, or a list of groups, got {what}")
     return settings
 
 

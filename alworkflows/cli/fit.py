@@ -155,11 +155,11 @@ def _print_group(head: str, group: dict[str, Any], settings: GroupSettings) -> N
 def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
     """Print what each group is made of, and how far all are apart."""
     click.echo("")
-    errors = [
-        "-" if group_report.get("held_out_rmse") is None else f"{group_report['held_out_rmse']:.4f}"
-        for group_report in report["groups"]
-    ]
-    rows = [[group.committee.make, len(group.places), error] for group, error in zip(ensemble.groups, errors, strict=True)]
+    rows, first = [], 0
+    for group in report["groups"]:
+        error = "-" if group.get("held_out_rmse") is None else f"{group['held_out_rmse']:.4f}"
+        rows.append([ensemble.members[first].make, group["members"], error])
+        first += group["members"]
     print_table(["members", "number", "RMSE on unseen"], rows)
     apart = report["reference_disagreement"]
     if apart is not None:
@@ -194,7 +194,10 @@ def _say_what_next(
         forces = f"forces {test['force_rmse']:.4f} eV/A (they spread by {test['force_std']:.2f})"
         click.echo(f"on {count(test['frames'], 'test frame')}: {forces}")
         if "energy_rmse" in test:
-            not_fitted = "" if "energy" in quantities else " (not fitted: --quantities forces,energy fits them too)"
+            groups = result["fit"]["groups"]
+            one_fit = len(groups) == 1 and groups[0]["class"] == "linear"
+            hint = " (not fitted: --quantities forces,energy fits them too)" if one_fit else ""
+            not_fitted = "" if "energy" in quantities else hint
             click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")

@@ -35,7 +35,10 @@ class FitInput:
         InputError
             If one cannot be read, lacks a label or holds a foreign species, or a frame would be trained and judged on.
         """
+        from ase.data import chemical_symbols
+
         from alworkflows.cli.files import check_labels, check_species, count, read_frames, species_of, together
+        from alworkflows.errors import InputError
         from alworkflows.frames import duplicates
 
         files, tests = read_frames(frames), read_frames(options["tests"])
@@ -43,6 +46,9 @@ class FitInput:
         transfers = dict(zip(named, read_frames(list(named.values())), strict=True))
         references = read_frames([options["reference"]] if options["reference"] else [])
         species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
+        unknown_symbols = [symbol for symbol in species if symbol not in chemical_symbols[1:]]
+        if unknown_symbols:
+            raise InputError(f"--species: expected chemical symbols, got {', '.join(unknown_symbols)}")
         check_species(files, species, "--species")
         check_species([*tests, *transfers.values(), *references], species, "the training set")
         check_labels(files, quantities)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,7 +22,8 @@ def export_lammps(ensemble: Ensemble, folder: Path, leave_out: bool = False) -> 
     Parameters
     ----------
     leave_out
-        Whether members that cannot be written, or not as one potential with the others, are left out of the mean.
+        Whether members that cannot be written, or not as one potential with the others, are left out of the mean; what is written
+        says which they are.
 
     Raises
     ------
@@ -36,4 +38,11 @@ def export_lammps(ensemble: Ensemble, folder: Path, leave_out: bool = False) -> 
             "say that these are to be left out (--leave-out), as that is another potential"
         )
     written: Written = able.write_lammps(folder)
-    return written
+    if not others:
+        return written
+    names = tuple(map(str, others))
+    readme = folder / "README.md"
+    title, rest = readme.read_text().split("\n", 1)
+    note = f"Left out: {', '.join(names)}. What is here is the mean of the other members, another potential than the ensemble's."
+    readme.write_text(f"{title}\n\n**{note}**\n{rest}")
+    return replace(written, left_out=names)

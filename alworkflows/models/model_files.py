@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import ConfigDict, Field
 
 from alworkflows.errors import InputError, unknown
 from alworkflows.models.contract import Model
 from alworkflows.models.registry import MODELS
+from alworkflows.schema import Settings, parse
 
 __all__ = ["FORMAT", "VERSION", "load", "save"]
 
@@ -48,6 +50,38 @@ def save(path: str | os.PathLike[str], models: Sequence[Model], report: dict[str
         np.savez(handle, allow_pickle=False, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **stored)
 
 
+class GroupHeader(Settings):
+    """What the header says of members that have their class and all but their numbers in common."""
+
+    class_: str = Field(alias="class")
+    members: int = Field(ge=1, strict=True)
+    model: dict[str, Any]
+
+
+class Header(Settings):
+    """What stands in a file beside the numbers; the rest of its keys says what the file is."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    species: tuple[str, ...] = Field(min_length=1)
+    groups: tuple[GroupHeader, ...] = Field(min_length=1)
+    report: dict[str, Any]
+
+    @classmethod
+    def of(cls, values: dict[str, Any], where: str) -> Header:
+        """Return the checked header.
+
+        Raises
+        ------
+        InputError
+            If something is missing or is of another kind; the message begins with the file.
+        """
+        header: Header = parse(cls, values, f"{where}: not a sound model file")
+        if len(set(header.species)) != len(header.species):
+            raise InputError(f"{where}: not a sound model file: species: expected each once, got {', '.join(header.species)}")
+        return header
+
+
 def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
     """Return the models in a file, and what is known of their fit.
 
@@ -56,27 +90,33 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
     InputError
         If the file is missing, corrupt, not ours, of a newer version, or of a class that is not known.
     """
-    header, arrays = _upgraded(*_read(path), str(path))
+    values, arrays = _upgraded(*_read(path), str(path))
+    header = Header.of(values, str(path))
     try:
-        return _unpacked(header, arrays, path), header["report"]
-    except (KeyError, TypeError, AttributeError) as error:
+        return _unpacked(header, arrays, path), header.report
+    except InputError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path}: not a sound model file: its header lacks, or has in another form, {error}") from error
 
 
-def _unpacked(header: dict[str, Any], arrays: Arrays, path: str | os.PathLike[str]) -> list[Model]:
+def _unpacked(header: Header, arrays: Arrays, path: str | os.PathLike[str]) -> list[Model]:
     models: list[Model] = []
-    species = tuple(header["species"])
-    for number, group in enumerate(header["groups"]):
-        if group["class"] not in MODELS:
-            raise InputError(f"{path}: {unknown('class of models', group['class'], MODELS)}")
-        prefix = f"{number}/"
-        stacked = {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-        for name, array in stacked.items():
-            if len(array) != group["members"]:
-                raise InputError(f"{path}: expected {name} of {group['members']} members, got {len(array)}")
-        for member in range(group["members"]):
-            part = {name: array[member] for name, array in stacked.items()}
-            models.append(MODELS[group["class"]].model.unpack(group["model"], part, species, str(path)))
+    for number, group in enumerate(header.groups):
+        if group.class_ not in MODELS:
+            raise InputError(f"{path}: {unknown('class of models', group.class_, MODELS)}")
+        mine = f"{number}/"
+        own = {name.removeprefix(mine): array for name, array in arrays.items() if name.startswith(mine)}
+        if group.members > 1 and not own:
+            raise InputError(f"{path}: expected numbers of {group.members} members of group {number}, got none")
+        for name, array in own.items():
+            if array.dtype.kind not in "fiu" or not array.ndim:
+                raise InputError(f"{path}: expected {name} to be numbers of each member, got {array.dtype} {array.shape}")
+            if len(array) != group.members:
+                raise InputError(f"{path}: expected {name} of {group.members} members, got {len(array)}")
+        for member in range(group.members):
+            part = {name: array[member] for name, array in own.items()}
+            models.append(MODELS[group.class_].model.unpack(group.model, part, header.species, str(path)))
     return models
 
 

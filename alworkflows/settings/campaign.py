@@ -7,9 +7,9 @@ from pydantic import Field, model_validator
 from alworkflows.errors import suggest
 from alworkflows.schema import Count, Fraction, Settings
 from alworkflows.settings.labels import LabelSettings
-from alworkflows.settings.model import ModelSettings
+from alworkflows.settings.model import LinearSettings, ModelSettings
 from alworkflows.settings.samplers import SamplerSettings
-from alworkflows.settings.selection import SelectionSettings
+from alworkflows.settings.selection import Criterion, SelectionSettings
 from alworkflows.settings.stopping import Budget, Convergence
 from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
@@ -102,6 +102,8 @@ class Campaign(Settings):
             raise ValueError(f"stages.{names[0]}: the first stage has to train; put transfer sets (train: false) after it")
         if self.model.needs_transfer_set and all(stage.train for stage in self.stages):
             raise ValueError("model.fit.rule: 'transfer' needs a transfer set: a stage with 'train: false'")
+        if self.selection.criterion is Criterion.GRADE and not any(isinstance(g, LinearSettings) for g in self.model.groups):
+            raise ValueError("selection.criterion: 'grade' needs linear members, and 'model' has none")
         if self.stages[0].sampler.needs_ensemble and not self.start:
             raise ValueError(
                 f"stages.{names[0]}: the first stage has no ensemble to drive '{self.stages[0].sampler.name}'; "

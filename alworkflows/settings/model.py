@@ -109,7 +109,11 @@ Group = Annotated[LinearSettings | UniversalSettings, Field(discriminator="class
 
 def _listed(data: Any) -> Any:
     """Return one group as a list of one."""
-    return [data] if isinstance(data, dict | GroupSettings) else data
+    if isinstance(data, dict | GroupSettings):
+        return [data]
+    if not isinstance(data, list | tuple):
+        raise ValueError(f"expected a mapping, or a list of groups, got {'nothing' if data is None else repr(data)}")
+    return data
 
 
 class ModelSettings(RootModel[Annotated[tuple[Group, ...], BeforeValidator(_listed), Field(min_length=1)]]):
@@ -124,9 +128,10 @@ class ModelSettings(RootModel[Annotated[tuple[Group, ...], BeforeValidator(_list
         if self.members < 2:
             raise ValueError(f"members: expected at least two in all, so that they can disagree, got {self.members}")
         for index, group in enumerate(self.root):
-            if not group.is_trained and group in self.root[:index]:
+            if group in self.root[:index]:
+                instead = "give that one more members" if group.is_trained else "give other weights"
                 same = self.root.index(group)
-                raise ValueError(f"{index}: the same pretrained model as {same}: copies only seem to agree; give other weights")
+                raise ValueError(f"{index}: the same as {same}: its members would be copies, and only seem to agree; {instead}")
         return self
 
     @model_serializer(mode="wrap")

@@ -264,11 +264,13 @@ def test_a_model_that_needs_a_transfer_set_can_do_without() -> None:
         ([{"fit": {"trems": 3}}], "unknown key 'model.0.fit.trems' (did you mean 'terms'?)"),
         ([{}, {"class": "universal", "wieghts": 1}], "unknown key 'model.1.universal.wieghts' (did you mean 'weights'?)"),
         ({"descriptors": {"name": "chebishev"}}, "model.descriptors: unknown name 'chebishev' (did you mean 'chebyshev'?)"),
-        ([{"class": "universal"}, {}, {"class": "universal"}], "model: 2: the same pretrained model as 0"),
+        ([{"members": 2}, {"members": 2}], "model: 1: the same as 0: its members would be copies"),
+        (None, "model: expected a mapping, or a list of groups, got nothing"),
+        ([{"class": "universal"}, {}, {"class": "universal"}], "model: 2: the same as 0: its members would be copies"),
         ([{"class": "universal"}], "model: members: expected at least two in all"),
         ([{}, {"class": "universal", "members": 2}], "model.1.universal.members: expected less than or equal to 1, got 2"),
         ([], "model: expected at least 1 entry, got []"),
-        (3, "model: expected a list, got 3"),
+        (3, "model: expected a mapping, or a list of groups, got 3"),
     ],
 )
 def test_groups_that_cannot_be(model: Any, message: str) -> None:

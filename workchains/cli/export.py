@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,37 +89,50 @@ def export(
     if Path(what).suffix == ".npz":
         if iteration is not None or frames:
             raise InputError(f"--iteration and --frames are for a campaign, and {what} is a model file")
-        written, lacking = _export_file(Path(what), folder, leave_out), None
+        exported = Exported()
+        exported.add_lammps(Path(what), folder, leave_out)
     else:
         from workchains.machines.session import activate
 
         activate(profile)
         from workchains.provenance import load_node
 
-        written, lacking = export_ensemble(_ensemble(load_node(what), iteration), folder, frames, leave_out)
+        exported = export_ensemble(_ensemble(load_node(what), iteration), folder, frames, leave_out)
     if as_json:
-        print_json({"folder": str(folder), "files": written, "not_for_lammps": lacking})
+        print_json({"folder": str(folder), **asdict(exported)})
         return
-    for name in written:
+    for name in exported.files:
         if not name.startswith("lammps/plugin/"):
             click.echo(str(folder / name))
     click.echo("")
-    if "example.py" in written:
+    if exported.left_out:
+        click.echo(f"Not in the files for LAMMPS, whose mean is another potential: {', '.join(exported.left_out)}\n")
+    if "example.py" in exported.files:
         click.echo(f"Next, with ASE:    python {folder / 'example.py'}")
-    if lacking:
-        click.echo(f"Not for LAMMPS: {lacking}")
+    if exported.not_for_lammps:
+        click.echo(f"Not for LAMMPS: {exported.not_for_lammps}")
         return
     click.echo(
         f"Next, with LAMMPS: sh {folder / 'lammps/plugin/build.sh'}, then include in.plip; see {folder / 'lammps/README.md'}"
     )
 
 
-def _export_file(path: Path, folder: Path, leave_out: bool) -> list[str]:
-    """Write a model file for LAMMPS; return the names of the files."""
-    from alworkflows.export import export_lammps
-    from alworkflows.models import Ensemble
+@dataclass
+class Exported:
+    """What was written: names of the files, why LAMMPS' are not there, and which members are not in them."""
 
-    return [f"lammps/{name}" for name in export_lammps(Ensemble.load(path), folder / "lammps", leave_out).files]
+    files: list[str] = field(default_factory=list)
+    not_for_lammps: str | None = None
+    left_out: tuple[str, ...] = ()
+
+    def add_lammps(self, path: Path, folder: Path, leave_out: bool) -> None:
+        """Write a model file for LAMMPS."""
+        from alworkflows.export import export_lammps
+        from alworkflows.models import Ensemble
+
+        written = export_lammps(Ensemble.load(path), folder / "lammps", leave_out)
+        self.files += [f"lammps/{name}" for name in written.files]
+        self.left_out = written.left_out
 
 
 def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
@@ -150,10 +164,8 @@ def _ensemble(node: Node, iteration: int | None) -> EnsembleData:
     return ensemble
 
 
-def export_ensemble(
-    node: EnsembleData, folder: Path, frames: bool = False, leave_out: bool = False
-) -> tuple[list[str], str | None]:
-    """Write an ensemble and what is known of it into a folder; return the names of the files, and why LAMMPS' are not there.
+def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False, leave_out: bool = False) -> Exported:
+    """Write an ensemble and what is known of it into a folder.
 
     Parameters
     ----------
@@ -167,25 +179,24 @@ def export_ensemble(
     folder.mkdir(parents=True, exist_ok=True)
     known = _provenance(node)
     batches = {kind: [batch.get_frames() for batch in nodes] for kind, nodes in known.pop("nodes").items()}
-    written = ["ensemble.npz", "example.py", "provenance.json", "README.md"]
+    exported = Exported(["ensemble.npz", "example.py", "provenance.json", "README.md"])
     node.export_file(folder / "ensemble.npz")
-    lacking = None
     try:
-        written += _export_file(folder / "ensemble.npz", folder, leave_out)
+        exported.add_lammps(folder / "ensemble.npz", folder, leave_out)
     except InputError as error:
-        lacking = str(error)
+        exported.not_for_lammps = str(error)
     (folder / "example.py").write_text(EXAMPLE)
     (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
-    (folder / "README.md").write_text(_readme(node, known, lacking))
+    (folder / "README.md").write_text(_readme(node, known, exported))
     if batches["batches"]:
-        written.append("structure.xyz")
+        exported.files.append("structure.xyz")
         frames_io.write(folder / "structure.xyz", [batches["batches"][0][0]])
     if frames:
         for kind, name in (("batches", "training.xyz"), ("tests", "test.xyz")):
             if batches[kind]:
-                written.append(name)
+                exported.files.append(name)
                 frames_io.write(folder / name, [frame for batch in batches[kind] for frame in batch])
-    return written, lacking
+    return exported
 
 
 def _provenance(node: EnsembleData) -> dict[str, Any]:
@@ -223,7 +234,7 @@ def _provenance(node: EnsembleData) -> dict[str, Any]:
     return record
 
 
-def _readme(node: EnsembleData, known: dict[str, Any], lacking: str | None) -> str:
+def _readme(node: EnsembleData, known: dict[str, Any], exported: Exported) -> str:
     attributes = known["attributes"]
     lines = [
         f"# Ensemble of {attributes.get('members')} potentials for {', '.join(attributes.get('species', []))}",
@@ -239,7 +250,8 @@ def _readme(node: EnsembleData, known: dict[str, Any], lacking: str | None) -> s
         "    python example.py                 the structure that comes with it",
         "    python example.py my-file.cif     yours",
         "",
-        f"Not for LAMMPS: {lacking}" if lacking else "For LAMMPS: see lammps/README.md.",
+        f"Not for LAMMPS: {exported.not_for_lammps}" if exported.not_for_lammps else "For LAMMPS: see lammps/README.md.",
+        *([f"Not in the files for LAMMPS: {', '.join(exported.left_out)}."] if exported.left_out else []),
         "",
         "## Errors",
         "",

@@ -34,10 +34,11 @@ KERNELS = ("lanes.h", "angles.h", "model.h", "functions.h", "centre.h")
 
 @dataclass(frozen=True)
 class Written:
-    """Names of the files, and whether a model needs the plugin (it has three-body terms)."""
+    """Names of the files, whether a model needs the plugin (it has three-body terms), and which members are not in it."""
 
     files: list[str]
     needs_plugin: bool
+    left_out: tuple[str, ...] = ()
 
 
 def write_lammps(committee: PlipTerms, folder: Path) -> Written:

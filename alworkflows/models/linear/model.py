@@ -103,7 +103,11 @@ class LinearModel(Model):
     ) -> LinearModel:
         """Return the model that was packed."""
         settings = parse(DescriptorSettings, header["descriptors"], f"{where}: descriptors")
-        baseline = header["baseline"] and parse(BaselineSettings, header["baseline"], f"{where}: baseline")
+        stored = header["baseline"]
+        baseline = None if stored is None else parse(BaselineSettings, stored, f"{where}: baseline")
+        if baseline is not None and baseline.outer > settings.cutoff:
+            within = f"within the cutoff of {settings.cutoff:g} A"
+            raise InputError(f"{where}: baseline: expected outer {within}, got {baseline.outer:g} A")
         expected = {"weights": (build(settings, species).size,), "reference_energies": (len(species),)}
         for name, shape in expected.items():
             if name not in arrays or arrays[name].shape != shape:

@@ -6,28 +6,57 @@ import contextlib
 import copy
 import io
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from alworkflows.errors import MissingExtraError
+from alworkflows.errors import InputError, MissingExtraError
 
 if TYPE_CHECKING:
     import numpy as np
     from ase import Atoms
 
-__all__ = ["EXTRA", "PACKAGE", "PARAMETERS", "check_installed", "load", "predict", "quiet"]
+__all__ = [
+    "EXTRA",
+    "PACKAGE",
+    "PARAMETERS",
+    "UNTRAINED",
+    "check_installed",
+    "check_species",
+    "energy_alone",
+    "load",
+    "mirrored",
+    "predict",
+    "quiet",
+]
 
 PACKAGE, EXTRA = "chgnet", "universal"
 #: names of the weights in the wheel, and how many numbers each has
 PARAMETERS = {"0.3.0": 412_525, "0.2.0": 400_438, "r2scan": 412_525}
+#: the last element that the network has a place for, and those before it that no weights, or not these, were trained on
+LAST = 94
+UNTRAINED = {"0.3.0": frozenset({84, 85, 86, 87, 88}), "0.2.0": frozenset({84, 85, 86, 87, 88})}
+UNTRAINED["r2scan"] = UNTRAINED["0.3.0"] | {70}
 
 
 def check_installed(what: str = "CHGNet") -> None:
     """Raise :class:`.errors.MissingExtraError` if the package is not installed."""
     if find_spec(PACKAGE) is None:
         raise MissingExtraError(what, PACKAGE, EXTRA)
+
+
+def check_species(species: Sequence[str], weights: str) -> None:
+    """Raise an :class:`.errors.InputError` if there is a species that the weights were not trained on."""
+    from ase.data import atomic_numbers
+
+    foreign = [
+        symbol
+        for symbol in species
+        if not 0 < atomic_numbers.get(symbol, 0) <= LAST or atomic_numbers[symbol] in UNTRAINED[weights]
+    ]
+    if foreign:
+        raise InputError(f"CHGNet {weights} was not trained on {', '.join(foreign)}")
 
 
 @lru_cache(maxsize=4)
@@ -44,6 +73,7 @@ def predict(weights: str, atoms: Atoms, **what: Any) -> dict[str, np.ndarray]:
     """Return what the network says of a periodic frame, by the names that it has for its outputs, in one thread.
 
     An atom out of reach of all others is let be: the edges' weights fall to zero at the cutoff, so that energies stay continuous.
+    The stress of a left-handed cell is that of the crystal: the network divides by a volume with a sign.
     """
     network = load(weights)
     import torch
@@ -57,7 +87,26 @@ def predict(weights: str, atoms: Atoms, **what: Any) -> dict[str, np.ndarray]:
             outputs: dict[str, np.ndarray] = network.predict_graph(graph, **what)
     finally:
         torch.set_num_threads(threads)
+    if mirrored(atoms) and "s" in outputs:
+        outputs["s"] = -outputs["s"]
     return outputs
+
+
+def mirrored(atoms: Atoms) -> bool:
+    """Whether the vectors of a frame's cell are left-handed."""
+    return int(atoms.cell.handedness) < 0
+
+
+@lru_cache(maxsize=256)
+def energy_alone(weights: str, number: int) -> float:
+    """Return the energy of an atom that is out of reach of all others, eV.
+
+    The network has no graph without an edge, so a far pair stands beside it, which its energy does not see.
+    """
+    from ase import Atoms
+
+    atoms = Atoms([number, number, number], [[0, 0, 0], [15, 15, 15], [15, 15, 17]], cell=[30, 30, 30], pbc=True)
+    return float(predict(weights, atoms, task="e", return_site_energies=True)["site_energies"].ravel()[0])
 
 
 @lru_cache(maxsize=4)

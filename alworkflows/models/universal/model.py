@@ -42,6 +42,7 @@ class UniversalModel(Model):
     def __init__(self, species: Sequence[str], weights: str = "0.3.0") -> None:
         if weights not in chgnet.PARAMETERS:
             raise unknown("weights of CHGNet", weights, chgnet.PARAMETERS)
+        chgnet.check_species(species, weights)
         self.species, self.weights = tuple(species), weights
 
     @property
@@ -54,23 +55,35 @@ class UniversalModel(Model):
         chgnet.check_installed(f"a model of class {self.make}")
 
     def evaluate(self, atoms: Atoms) -> Evaluation:
-        """Return what it says of a frame, in one thread's arithmetic, so that the same atoms give the same bits."""
-        outputs, volume = self._predict(atoms, task="efs", return_site_energies=True)
+        """Return what it says of a frame, in one thread's arithmetic, so that the same atoms give the same bits.
+
+        Atoms that are all out of reach of each other have the energies that each has alone, and no forces.
+        """
+        whole = self._whole(atoms)
+        if whole is None:
+            alone = [chgnet.energy_alone(self.weights, int(number)) for number in atoms.numbers]
+            return Evaluation.of_atoms(np.array(alone)[None], np.zeros((1, len(atoms), 3)), np.zeros((1, 6)))
+        outputs = chgnet.predict(self.weights, whole, task="efs", return_site_energies=True)
         energies = np.concatenate(outputs["site_energies"], dtype=float, axis=None)[None]
         stress = outputs["s"].astype(float)[[0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1]] * units.GPa
-        return Evaluation.of_atoms(energies, outputs["f"].astype(float)[None], volume * stress[None])
+        return Evaluation.of_atoms(energies, outputs["f"].astype(float)[None], whole.get_volume() * stress[None])
 
     def features(self, frames: Sequence[Atoms]) -> list[np.ndarray]:
         """Return what the network describes each atom by before its last layers, (N, 64) for each frame."""
-        return [self._predict(atoms, task="e", return_atom_feas=True)[0]["atom_fea"].astype(float) for atoms in frames]
+        described = []
+        for atoms in frames:
+            whole = self._whole(atoms)
+            if whole is None:
+                raise InputError(f"{self.make}: expected atoms within {CUTOFF:g} A of each other, got none, images included")
+            described.append(chgnet.predict(self.weights, whole, task="e", return_atom_feas=True)["atom_fea"].astype(float))
+        return described
 
-    def _predict(self, atoms: Atoms, **what: Any) -> tuple[dict[str, np.ndarray], float]:
-        """Return what the network says of a frame, and the volume (A^3) of the box that it saw."""
+    def _whole(self, atoms: Atoms) -> Atoms | None:
+        """Return the frame as the periodic one that the network sees; None if no atom is within reach of another."""
         check_frame(atoms, self.species)
         whole = boxed(atoms, CUTOFF)
-        if not len(neighbours(whole.positions, np.asarray(whole.cell), whole.pbc, CUTOFF).second):
-            raise InputError(f"{self.make}: expected atoms within {CUTOFF:g} A of each other, got none, images included")
-        return chgnet.predict(self.weights, whole, **what), whole.get_volume()
+        pairs = neighbours(whole.positions, np.asarray(whole.cell), whole.pbc, CUTOFF)
+        return whole if len(pairs.second) else None
 
     def evaluator(self, skin: float = SKIN) -> Evaluator:
         """Return what follows one structure; the graph is made anew at each step, which is little beside the network."""

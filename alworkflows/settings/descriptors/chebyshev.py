@@ -15,5 +15,5 @@ class ChebyshevSettings(Settings):
     """Two-body terms: Chebyshev polynomials of the distance (Lindsey et al., 2017)."""
 
     name: Literal["chebyshev"] = "chebyshev"
-    cutoff: PositiveLength = 6.0
+    cutoff: PositiveLength = Field(6.0, le=20.0, description="reach of the descriptors, A")
     degree: Count = Field(12, le=64, description="largest degree of the polynomials, from 0 on, of each pair of species")

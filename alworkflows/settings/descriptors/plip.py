@@ -151,7 +151,7 @@ class PlipSettings(Settings):
     """PLIP: two-, three- and N-body descriptors on families of radial functions (Benoit et al., 2020)."""
 
     name: Literal["plip"] = "plip"
-    cutoff: PositiveLength = 6.0
+    cutoff: PositiveLength = Field(6.0, le=20.0, description="reach of the descriptors, A")
     functions: tuple[Family, ...] = Field((GaussianFunctions(),), min_length=1, description="families of radial functions")
     l: tuple[int, ...] = Field((0, 1, 2, 3, 4, 5), description="powers of the cosine in three-body terms; empty: none")  # noqa: E741
     m: tuple[int, ...] = Field((4, 5, 6, 7), description="powers of the N-body density; empty: none")

@@ -57,8 +57,39 @@ def test_an_atom_that_leaves_the_others_is_let_go():
     pair = Atoms("Zn2O", positions=[[0, 0, 0], [2.0, 0, 0], [0, 0, 8.0]])
     prediction = UniversalModel(SPECIES).predict([pair])[0]
     assert not prediction.forces[2].any()
-    with pytest.raises(InputError, match="expected atoms within 6 A of each other, got none"):
-        UniversalModel(SPECIES).predict([pair[[0, 2]]])
+
+
+def test_atoms_that_are_all_alone_have_the_energies_that_they_tend_to():
+    """Reference atoms in boxes stand in many data sets."""
+    model = UniversalModel(SPECIES)
+    near, far = (Atoms("ZnO", positions=[[0, 0, 0], [0, 0, distance]]) for distance in (5.9999, 6.0001))
+    last, alone = model.predict([near, far])
+    np.testing.assert_allclose(alone.energies, last.energies, atol=1e-5)
+    assert not alone.forces.any()
+    (box,) = model.predict([Atoms("Zn", cell=[20, 20, 20], pbc=True)])
+    assert box.energy == pytest.approx(alone.energies[0], abs=1e-6)
+    assert not box.stress.any()
+
+
+def test_the_stress_of_a_left_handed_cell_is_that_of_the_crystal():
+    """The network divides by a volume with a sign, here and where it labels."""
+    from alworkflows.calculators import create
+    from alworkflows.settings import CalculatorSettings
+
+    atoms = structure(52)
+    mirrored = atoms.copy()
+    mirrored.set_cell(atoms.cell.array[[1, 0, 2]])
+    assert mirrored.cell.handedness == -atoms.cell.handedness
+    right, left = UniversalModel(SPECIES).predict([atoms, mirrored])
+    np.testing.assert_allclose(left.stress, right.stress, atol=1e-5)
+    mirrored.calc = create(CalculatorSettings(name="chgnet"))
+    np.testing.assert_allclose(mirrored.get_stress(), right.stress, atol=1e-5)
+
+
+@pytest.mark.parametrize(("species", "lacking"), [(("Am", "O"), "Am"), (("Po", "Xx"), "Po, Xx")])
+def test_species_that_it_was_not_trained_on(species, lacking):
+    with pytest.raises(InputError, match=f"CHGNet 0.3.0 was not trained on {lacking}$"):
+        UniversalModel(species)
 
 
 def test_latent_features_are_those_of_atoms():

@@ -145,7 +145,7 @@ def result(folder):
 def test_jobs_out_of_time_one_after_the_other(job, tmp_path):
     whole, process = job("whole")
     assert process.wait(timeout=120) == 0
-    before, count, seconds = None, 0, 2.0
+    before, count, seconds = None, 0, 0.4 * result(whole)["seconds"]
     while before is None or result(before).get("out_of_time"):
         (tmp_path / f"part{count}").mkdir()
         if before and (before / "checkpoint").exists():
