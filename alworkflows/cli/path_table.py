@@ -35,6 +35,6 @@ def print_path(rows: Sequence[dict[str, Any]], chosen: int, forces_alone: bool =
         alpha = "-" if row["alpha"] is None else f"{row['alpha']:.1e}"
         errors = [f"{row[name]:.4f}{'*' if row[name] == least[name] else NO_MARK}" for name in sets]
         cells.append(["→" if index == chosen else "", alpha, row["terms"], *errors])
-    note = "" if forces_alone else "; train and held-out are of the weighted rows"
-    click.echo(f"Force errors along the path, eV/A (→ chosen, * smallest{note}):")
+    what, note = ("Force errors", "") if forces_alone else ("Errors", "; train and held-out are of the weighted rows")
+    click.echo(f"{what} along the path, eV/A (→ chosen, * smallest{note}):")
     print_table(["", "alpha", "terms", *sets], cells)

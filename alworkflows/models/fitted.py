@@ -30,10 +30,11 @@ class FittedGroup:
 def ensemble_of(groups: Sequence[FittedGroup], frames: int, sample: Sequence[Atoms] | None = None) -> Ensemble:
     """Return the members of all groups as an ensemble, with a report on it.
 
-    The report has ``frames``; ``terms`` of the members that have any; ``held_out_rmse`` (eV/A): error of the forces on frames
-    that members did not see, over the members that were fitted, or over all where none was; ``held_out_frames``: how many there
-    were; ``reference_disagreement`` and ``reference_disagreement_q90`` (eV/A): median and 90 % quantile of the disagreement of
-    all members on a sample of the left-out frames; and ``groups``: of each its class, number of members and own report.
+    The report has ``frames``; ``terms`` of the members that have any; ``held_out_rmse`` (eV/A): error of the forces (of the
+    weighted rows, where more is fitted) on frames that members did not see, over the members that were fitted, or over all where
+    none was; ``held_out_frames``: how many there were; ``reference_disagreement`` and ``reference_disagreement_q90`` (eV/A):
+    median and 90 % quantile of the disagreement of all members on a sample of the left-out frames; and ``groups``: of each its
+    class, number of members and own report.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.fitted import FittedGroup, ensemble_of
 from alworkflows.models.registry import MODELS
 from alworkflows.models.sample import Checked, Sample
-from alworkflows.settings import GroupSettings, ModelSettings
+from alworkflows.settings import GroupSettings, LinearSettings, ModelSettings
 
 __all__ = ["train"]
 
@@ -83,7 +83,7 @@ def train(
     groups_report = [{**course, **rest} for course, rest in zip(courses, ensemble.report["groups"], strict=True)]
     report = {**ensemble.report, "groups": groups_report}
     if progress:
-        progress(_summary(report))
+        progress(_summary(report, any(is_weighted(group) for group in groups)))
     return ensemble, report
 
 
@@ -98,6 +98,12 @@ def _unseen(frames: FrameSource, seed: int) -> tuple[int, list[Atoms]]:
     return checked.frames, sample.frames()
 
 
-def _summary(report: dict[str, Any]) -> str:
+def is_weighted(group: GroupSettings) -> bool:
+    """Return whether the held-out error of a group is of weighted rows of several kinds, and not of forces."""
+    return isinstance(group, LinearSettings) and group.fit.quantities != ("forces",)
+
+
+def _summary(report: dict[str, Any], weighted: bool) -> str:
     terms = f" {max(report['terms'])} terms," if "terms" in report else ""
-    return f"{report['frames']} frames,{terms} held-out force error {report['held_out_rmse']:.4f} eV/A"
+    error, kind = report["held_out_rmse"], "error of the weighted rows" if weighted else "force error"
+    return f"{report['frames']} frames,{terms} held-out {kind} " + ("not known" if error is None else f"{error:.4f} eV/A")
