@@ -31,8 +31,6 @@ __all__ = ["LabelsFrames"]
 
 #: s after which a labelling step that was just begun is looked at again, to hear of its jobs
 LOOK_AGAIN = 3.0
-
-
 #: ends of a LabelWorkChain that an iteration tells in its own name
 LABELLING = {
     LabelStatus.ALL_LABELS_FAILED: CampaignStatus.ALL_LABELS_FAILED,
@@ -156,7 +154,7 @@ class LabelsFrames(LoopWorkChain):
         """Wait for the next job that labels to end; look again before if none is in flight, or when it took too long."""
         chain, after = self.ctx.label, self.campaign.overlap.after
         hours = hours_since(chain)
-        times = [] if after is None else [max(3600 * (after - hours), 1.0)]
+        times = [] if after is None or hours >= after else [3600 * (after - hours) + 0.1]
         if not jobs_in_flight([chain]):
             times.append(LOOK_AGAIN if 3600 * hours < 60 else 60.0)
         self.ctx.wake_after = min(times, default=None)

@@ -72,6 +72,24 @@ def test_it_waits_while_too_few_are_there_for_the_first_of_its_jobs(iterating, l
     assert all(key.startswith("others.") for key in awaited)
 
 
+@pytest.mark.parametrize(
+    ("overlap", "jobs", "seconds"),
+    [
+        ({"share": 0.5}, 0, 3.0),  # it was just begun: its jobs are to be heard of
+        ({"share": 0.5}, 1, None),
+        ({"share": 0.5, "after": 2.0}, 1, 7200.1),
+        ({"share": 0.5, "after": 1e-9}, 1, None),  # that was long ago
+    ],
+)
+def test_it_is_woken_in_time(iterating, labelling, store_process, overlap, jobs, seconds):
+    process = iterating(changes={"overlap": overlap})
+    process.ctx.label = chain = labelling(0, caller=process.node, key="label")
+    for number in range(jobs):
+        store_process(CalcJobNode, "LabelJob", caller=chain, key=f"label_{number:03d}", state="waiting")
+    process.await_labels()
+    assert process.ctx.wake_after == (seconds if seconds is None else pytest.approx(seconds, abs=5))
+
+
 def test_of_each_use_there_must_be_one(iterating, labelling):
     """What is there is divided; a test set of which nothing is there would be no test set."""
     process = iterating(changes={"overlap": {"share": 0.5}})
