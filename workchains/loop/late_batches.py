@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from aiida.common.links import LinkType
 from aiida.engine import ToContext
 from aiida.orm import Dict, ProcessNode
 
+from workchains.loop.budget import Spent
 from workchains.loop.late import labelling_of
 from workchains.loop.products import LABELLED, PRODUCTS
 from workchains.loop.state import CampaignStateWorkChain
@@ -39,6 +41,11 @@ class LateBatches(CampaignStateWorkChain):
         """Return how many labels are still being made for iterations that went on: they are as good as paid for."""
         steps = self.labelling_late().values()
         return sum(len(step.inputs.frames) - sum(map(len, labelled_parts(step))) for step in steps if not step.is_terminated)
+
+    def spent(self) -> Spent:
+        """Return what was spent, with the labels that are still being made."""
+        spent = super().spent()
+        return replace(spent, labels=spent.labels + self.labels_underway())
 
     def collect_late(self) -> None:
         """Take the late labels of steps that have come to their end, each set as a batch of its own."""

@@ -83,10 +83,6 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
             self.ctx[name] = record[name]
         self.report(record["sentence"])
 
-    def labels_underway(self) -> int:
-        """Return how many labels were bought and are not there yet."""
-        raise NotImplementedError
-
     def spent(self) -> Spent:
         """Return what this campaign, and those it goes on from, have spent; hours are its own."""
         campaign = self.campaign
@@ -95,7 +91,7 @@ class CampaignStateWorkChain(ForgetsOutputs, LoopWorkChain):
             so_far, before = costs(self.node), self.inputs["resumed"].get_dict() if "resumed" in self.inputs else {}
             core_hours = before.get("core_hours", 0.0) + so_far.total.core_hours
             per_label = so_far.labels.per_label or before.get("per_label")
-        return Spent(self.labels_paid() + self.labels_underway(), core_hours, per_label, hours_since(self.node))
+        return Spent(self.labels_paid(), core_hours, per_label, hours_since(self.node))
 
     def shared(self) -> dict[str, Any]:
         """Return what every work chain of the loop is given."""
