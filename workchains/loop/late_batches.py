@@ -14,6 +14,7 @@ from workchains.loop.late import labelling_of
 from workchains.loop.products import LABELLED, PRODUCTS
 from workchains.loop.state import CampaignStateWorkChain
 from workchains.loop.uses import late_labels, output_of
+from workchains.processes.exit_statuses import CampaignStatus
 from workchains.processes.naming import numbered
 from workchains.processes.queueing import load_process
 from workchains.provenance.labels import labelled_parts
@@ -96,5 +97,6 @@ class LateBatches(CampaignStateWorkChain):
         return self.await_first(list(self.labelling_late().values()))
 
     def should_train_late(self) -> bool:
-        """Late labels came after the last fit: they were paid for, and shall be used."""
-        return self.ctx.failure is None and self.has_unused()
+        """Late labels came after the last fit: they were paid for, and are used, also where the budget ended the campaign."""
+        goes_on = self.ctx.failure is None or self.ctx.failure[0] == CampaignStatus.BUDGET_EXHAUSTED
+        return goes_on and self.has_unused()

@@ -462,6 +462,18 @@ def test_a_stop_while_late_labels_are_fitted_to_is_told(late):
     assert late.results().status == 702
 
 
+@pytest.mark.parametrize(("status", "used"), [(701, True), (702, False), (414, False)])
+def test_late_labels_are_used_where_the_budget_ended_the_campaign(late, status, used):
+    from workchains.data.frames import FramesData
+
+    part = FramesData.from_frames(late.frames[6:], {"engine": EMT})
+    store(CalcJobNode, "LabelJob", caller=late.chain, key="label_001", outputs={"labelled": part})
+    late.chain.set_process_state("killed")
+    late.collect_late()
+    late.ctx.failure = (status, "ended")
+    assert late.should_train_late() is used
+
+
 def test_labels_that_are_still_made_count_as_bought(late):
     assert late.spent().labels == 10
     late.chain.set_process_state("killed")
