@@ -10,8 +10,9 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from alworkflows.errors import InputError
+from alworkflows.frames.kept import fixed_atoms
 
-__all__ = ["Labels", "attach_labels", "check_labelled", "labels", "require_finite"]
+__all__ = ["Labels", "attach_labels", "check_labelled", "known_forces", "labels", "require_finite"]
 
 
 class Labels:
@@ -48,14 +49,36 @@ def attach_labels(
     return frame
 
 
+def known_forces(atoms: Atoms) -> np.ndarray | None:
+    """Return which components of the forces are labels (N, 3); None: all are, or there are none.
+
+    Where an atom is held still, programs write a force of exactly zero, whatever it would be: nothing is known there.
+    """
+    forces = labels(atoms).forces
+    if forces is None or not atoms.constraints:
+        return None
+    fixed = fixed_atoms(atoms)
+    if fixed is None:
+        return None
+    unknown = fixed & (forces == 0.0)
+    return ~unknown if unknown.any() else None
+
+
 def check_labelled(frames: Sequence[Atoms], quantities: Iterable[str] = ("forces",), where: str = "frames") -> None:
     """Raise an :class:`InputError` that counts the frames lacking one of the quantities."""
     if not frames:
         raise InputError(f"{where}: expected at least one frame, got none")
     for quantity in quantities:
-        lacking = [index for index, frame in enumerate(frames) if getattr(labels(frame), quantity) is None]
+        lacking = [index for index, frame in enumerate(frames) if _lacks(frame, quantity)]
+        if quantity == "stress" and not any(frame.pbc.all() for frame in frames):
+            lacking = list(range(len(frames)))
         if lacking:
             raise InputError(f"{where}: {len(lacking)} of {len(frames)} frames have no {quantity} (first: frame {lacking[0]})")
+
+
+def _lacks(frame: Atoms, quantity: str) -> bool:
+    """Return whether a frame has no such label; what does not repeat in three directions can have no stress."""
+    return getattr(labels(frame), quantity) is None and (quantity != "stress" or bool(frame.pbc.all()))
 
 
 def require_finite(values: Any, what: str, index: int) -> None:

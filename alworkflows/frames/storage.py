@@ -12,6 +12,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
+from alworkflows.frames.kept import KEPT, keep, kept_arrays
 from alworkflows.frames.labels import attach_labels, labels, require_finite
 
 __all__ = ["FrameWriter", "load", "load_origins", "pack", "plain", "save", "unpack"]
@@ -38,6 +39,7 @@ def pack(frames: Sequence[Atoms]) -> dict[str, np.ndarray]:
         "stresses": np.full((len(frames), 6), np.nan),
     }
     origins = []
+    infos: list[dict[str, Any]] = []
     for index, frame in enumerate(frames):
         span = slice(offsets[index], offsets[index + 1])
         arrays["numbers"][span] = frame.numbers
@@ -55,7 +57,14 @@ def pack(frames: Sequence[Atoms]) -> dict[str, np.ndarray]:
         require_finite(frame.positions, "positions", index)
         require_finite(np.asarray(frame.cell), "cell", index)
         origins.append(frame.info.get("origin", {}))
+        infos.append({key: frame.info[key] for key in KEPT if key in frame.info})
+        for name, of_atoms in kept_arrays(frame).items():
+            if name not in arrays:
+                arrays[name] = np.full((total, *of_atoms.shape[1:]), np.nan if of_atoms.dtype.kind == "f" else False)
+            arrays[name][span] = of_atoms
     arrays["origins"] = np.frombuffer(json.dumps(origins, default=plain).encode(), dtype=np.uint8)
+    if any(infos):
+        arrays["infos"] = np.frombuffer(json.dumps(infos, default=plain).encode(), dtype=np.uint8)
     return arrays
 
 
@@ -68,8 +77,10 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
         If the arrays do not belong together.
     """
     origins = json.loads(arrays["origins"].tobytes().decode())
+    infos = json.loads(arrays["infos"].tobytes().decode()) if "infos" in arrays else None
     offsets = arrays["offsets"]
-    sizes = {name: len(arrays[name]) for name in ("numbers", "positions", "forces")}
+    of_atoms = [name for name in ("initial_magmoms", "magmoms", "energies_of_atoms", "fixed") if name in arrays]
+    sizes = {name: len(arrays[name]) for name in ("numbers", "positions", "forces", *of_atoms)}
     if set(sizes.values()) != {int(offsets[-1])}:
         raise ValueError(f"expected arrays of {int(offsets[-1])} atoms, got {sizes}")
     frames = []
@@ -88,6 +99,10 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
             None if np.isnan(forces).all() else forces,
             None if np.isnan(stress).all() else stress,
         )
+        for name in of_atoms:
+            keep(frame, name, arrays[name][span])
+        if infos is not None:
+            frame.info.update(infos[index])
         if origins[index]:
             frame.info["origin"] = origins[index]
         frames.append(frame)

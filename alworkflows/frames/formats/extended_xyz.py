@@ -1,0 +1,172 @@
+"""Extended XYZ, and plain XYZ: parsed by ASE frame by frame, once it is known where each begins and that nothing lies between.
+
+ASE itself ends at the first blank line, drops columns that the header does not declare, and takes what is called ``energy`` or
+``forces`` for a label whatever it is; so files are divided here, and labels kept from its sight.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import StringIO
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.io.extxyz import key_val_str_to_dict, per_atom_properties, per_config_properties, read_xyz
+
+from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.keys import looks_like_label
+from alworkflows.settings.reading import ReadSettings
+
+__all__ = ["read_extended_xyz"]
+
+#: frames parsed at once
+CHUNK = 256
+#: what hides a label from ASE
+HIDDEN = "_as_in_file_"
+#: where the header of a frame lies among its lines
+_MATRIX = re.compile(r"(?<![^\s])(stress|virial)(?=\s*=)")
+_NUMBER = re.compile(r"^\s*\d+\s*$")
+_OF_ATOMS = frozenset(per_atom_properties)
+_OF_FRAMES = frozenset(per_config_properties)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """The lines of one frame; ``line``: number of the first, from 1."""
+
+    line: int
+    lines: list[str]
+    index: int
+
+
+def read_extended_xyz(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the frames of an extended XYZ file; blank lines between frames are passed over."""
+    with open(path, encoding="utf-8", errors="replace") as handle:
+        blocks: list[_Block] = []
+        for block in _divided(handle, name):
+            if isinstance(block, _Block):
+                blocks.append(block)
+                if len(blocks) < CHUNK:
+                    continue
+            yield from _parsed(blocks, name)
+            blocks = []
+            if isinstance(block, Fault):
+                yield block
+        yield from _parsed(blocks, name)
+
+
+def _divided(lines: Iterator[str], name: str) -> Iterator[_Block | Fault]:
+    """Yield the lines of each frame, and what lies between frames."""
+    number = index = 0
+    for line in lines:
+        number += 1
+        if not line.strip():
+            continue
+        if not _NUMBER.match(line):
+            stray = [line, *islice(_until_header(lines), 10**9)]
+            following = stray.pop() if _NUMBER.match(stray[-1]) else None
+            text = line.strip()[:60]
+            reason = f"expected the number of atoms of the next frame, got '{text}'"
+            reason += f"; {len(stray)} lines belong to no frame" if len(stray) > 1 else ""
+            yield Fault(FaultKind.UNREAD, name, None, reason, f"line {number}")
+            number += len(stray) - 1
+            if following is None:
+                return
+            line, number = following, number + 1
+        first, atoms = number, int(line)
+        rows = [line, *islice(lines, atoms + 1)]
+        number += len(rows) - 1
+        if len(rows) < atoms + 2:
+            yield Fault(
+                FaultKind.TRUNCATED,
+                name,
+                index,
+                f"expected {atoms} atoms, the file ends after {max(len(rows) - 2, 0)}",
+                f"line {first}",
+            )
+            return
+        yield _Block(first, rows, index)
+        index += 1
+
+
+def _until_header(lines: Iterator[str]) -> Iterator[str]:
+    for line in lines:
+        yield line
+        if _NUMBER.match(line):
+            return
+
+
+def _parsed(blocks: list[_Block], name: str) -> Iterator[RawFrame | Fault]:
+    """Yield the frames of some blocks; where one is broken, each is parsed alone to tell which."""
+    if not blocks:
+        return
+    texts = ["".join(block.lines) if block.lines[-1].endswith("\n") else "".join(block.lines) + "\n" for block in blocks]
+    try:
+        frames = list(read_xyz(StringIO("".join(texts)), index=slice(None), properties_parser=_header))
+        if len(frames) != len(blocks):
+            raise ValueError(f"{len(frames)} frames of {len(blocks)}")
+    except Exception as error:  # whatever ASE's parser stumbles over is a fault of one frame
+        if len(blocks) > 1:
+            for block in blocks:
+                yield from _parsed([block], name)
+            return
+        block = blocks[0]
+        yield Fault(FaultKind.UNREADABLE, name, block.index, _reason(block, error), f"line {block.line}")
+        return
+    for block, text, atoms in zip(blocks, texts, frames, strict=True):
+        yield _frame(block, text, atoms, name)
+
+
+def _reason(block: _Block, error: Exception) -> str:
+    """Return what is wrong with a frame that ASE does not read: the first row that does not fit, if there is one."""
+    columns = _columns(block.lines[1])
+    if columns:
+        for number, row in enumerate(block.lines[2:], start=2):
+            if len(row.split()) != columns:
+                line = block.line + number
+                return f"line {line}: expected {columns} columns as the header declares, got {len(row.split())}: '{row.strip()[:60]}'"
+    return f"cannot be read ({type(error).__name__}: {error})"
+
+
+def _columns(header: str) -> int:
+    match = re.search(r"Properties=\"?([^\s\"]+)", header)
+    if match is None:
+        return 0
+    counts = match[1].split(":")[2::3]
+    return sum(map(int, counts)) if all(count.isdigit() for count in counts) else 0
+
+
+def _header(line: str) -> dict[str, Any]:
+    """Return what the header of a frame says, its labels hidden from ASE, which would refuse or reshape them."""
+    hidden = _MATRIX.sub(rf"{HIDDEN}\1", line)
+    values: dict[str, Any] = key_val_str_to_dict(hidden)
+    for key in _OF_FRAMES.intersection(values):
+        values[HIDDEN + key] = values.pop(key)
+    if "Properties" in values:
+        fields = str(values["Properties"]).split(":")
+        fields[::3] = [HIDDEN + field if field in _OF_ATOMS else field for field in fields[::3]]
+        values["Properties"] = ":".join(fields)
+    return values
+
+
+def _frame(block: _Block, text: str, atoms: Atoms, name: str) -> RawFrame:
+    """Return a frame as the file has it."""
+    labels: dict[str, Any] = {}
+    for store in (atoms.info, atoms.arrays):
+        for key in [key for key in store if key.startswith(HIDDEN) or looks_like_label(key)]:
+            labels[key.removeprefix(HIDDEN)] = store.pop(key)
+    raw = RawFrame(atoms, labels, block.index, f"line {block.line}")
+    columns = _columns(block.lines[1]) or 4
+    header = block.lines[1]
+    words = len(text.split()) - 1 - len(header.split())
+    if words != columns * len(atoms):
+        declared = "the header declares" if "Properties" in header else "plain XYZ has"
+        reason = f"expected {columns} columns in each of {len(atoms)} rows as {declared}, got {words} words in all"
+        raw.fault = Fault(FaultKind.SHAPE, name, block.index, reason, raw.place)
+    return raw

@@ -1,0 +1,142 @@
+"""Dumps and data files of LAMMPS: read by ASE, with names for types, which ASE takes for atomic numbers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from ase.data import atomic_masses, atomic_numbers, chemical_symbols
+
+from alworkflows.errors import InputError
+from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats.any_ase import read_with_ase
+from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.settings.reading import ReadSettings
+
+__all__ = ["read_data", "read_dump"]
+
+_NAMES_WANTED = "atom types are numbers here, and nothing says which elements they are: give them in the order of the types, such as --types Zn,O"
+
+
+def read_dump(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the frames of a text dump; what is between them, or cut off, is told."""
+    columns, units, faults, places = _scan_dump(path, name)
+    if "type" in columns and "element" not in columns and not settings.types:
+        raise InputError(f"{name}: {_NAMES_WANTED}, or write the column 'element' in LAMMPS")
+    if "element" not in columns and "type" not in columns:
+        raise InputError(f"{name}: expected a column 'element' or 'type', got {', '.join(sorted(columns)) or 'none'}")
+    if "type" in columns and settings.types and (most := _largest_type(path)) > len(settings.types):
+        raise InputError(f"{name}: atom types up to {most}, and names for {len(settings.types)}: {', '.join(settings.types)}")
+    if any(fault.kind is not FaultKind.TRUNCATED for fault in faults):
+        yield from faults
+        return
+    options = {"specorder": list(settings.types)} if settings.types and "element" not in columns else {}
+    source = path if not faults else _without_last(path)
+    try:
+        for frame in read_with_ase(source, name, settings, "lammps-dump-text", units=units, **options):
+            if isinstance(frame, RawFrame):
+                # ASE sets the energy of every frame to 0; a dump has none
+                frame.labels.pop("energy", None)
+                frame.place = f"line {places[frame.index]}"
+            yield frame
+    finally:
+        if source != path:
+            source.unlink()
+    yield from faults
+
+
+def _scan_dump(path: Path, name: str) -> tuple[set[str], str, list[Fault], list[int]]:
+    """Return the columns of a dump, its units, what is wrong with it, and the first line of each frame."""
+    columns: set[str] = set()
+    units, faults, places = "metal", list[Fault](), list[int]()
+    expected = rows = 0
+    counting = False
+    with open(path, errors="replace") as handle:
+        lines = enumerate(handle, start=1)
+        for number, line in lines:
+            if not line.startswith("ITEM:"):
+                rows += counting and bool(line.strip())
+                continue
+            if counting and rows != expected:
+                faults.append(_rows_fault(name, len(places) - 1, expected, rows, places[-1]))
+            counting = False
+            if line.startswith("ITEM: UNITS"):
+                units = next(lines, (0, ""))[1].strip()
+            elif line.startswith("ITEM: TIMESTEP"):
+                places.append(number)
+            elif line.startswith("ITEM: NUMBER OF ATOMS"):
+                expected = int(next(lines, (0, "0"))[1].split()[0])
+            elif line.startswith("ITEM: ATOMS"):
+                columns |= set(line.split()[2:])
+                counting, rows = True, 0
+    if counting and rows < expected:
+        reason = f"expected {expected} atoms, the file ends after {rows}"
+        faults.append(Fault(FaultKind.TRUNCATED, name, len(places) - 1, reason, f"line {places[-1]}"))
+    elif counting and rows > expected:
+        faults.append(_rows_fault(name, len(places) - 1, expected, rows, places[-1]))
+    elif places and not counting:
+        faults.append(Fault(FaultKind.TRUNCATED, name, len(places) - 1, "the file ends before its atoms", f"line {places[-1]}"))
+    return columns, units, faults, places
+
+
+def _rows_fault(name: str, index: int, expected: int, rows: int, line: int) -> Fault:
+    return Fault(FaultKind.UNREAD, name, index, f"expected {expected} rows of atoms, got {rows}", f"line {line}")
+
+
+def _largest_type(path: Path) -> int:
+    largest = 0
+    column: int | None = None
+    with open(path, errors="replace") as handle:
+        for line in handle:
+            if line.startswith("ITEM:"):
+                names = line.split()[2:]
+                column = names.index("type") if line.startswith("ITEM: ATOMS") and "type" in names else None
+            elif column is not None:
+                words = line.split()
+                largest = max(largest, int(words[column])) if len(words) > column and words[column].isdigit() else largest
+    return largest
+
+
+def _without_last(path: Path) -> Path:
+    """Return a copy of a dump without its last frame, which is cut off."""
+    import tempfile
+
+    lines = path.read_text(errors="replace").splitlines(keepends=True)
+    last = max(number for number, line in enumerate(lines) if line.startswith("ITEM: TIMESTEP"))
+    with tempfile.NamedTemporaryFile("w", suffix=path.suffix, delete=False) as handle:
+        handle.writelines(lines[:last])
+    return Path(handle.name)
+
+
+def read_data(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the structure of a data file; types are named by the user, or by masses that only one element has."""
+    masses = _masses(path)
+    symbols = list(settings.types) or [_by_mass(masses[number]) for number in sorted(masses)]
+    if not symbols or None in symbols:
+        raise InputError(f"{name}: {_NAMES_WANTED}")
+    numbers = {number: atomic_numbers[symbol] for number, symbol in enumerate(symbols, start=1) if symbol is not None}
+    yield from read_with_ase(path, name, settings, "lammps-data", Z_of_type=numbers, **_style(path))
+
+
+def _style(path: Path) -> dict[str, str]:
+    """Return the style of atoms that the file names; ASE guesses where it does not."""
+    match = re.search(r"^\s*Atoms\s*#\s*(\w+)", path.read_text(errors="replace"), re.MULTILINE)
+    return {"atom_style": match[1]} if match else {}
+
+
+def _masses(path: Path) -> dict[int, float]:
+    """Return the masses of the types in a data file."""
+    section = re.search(
+        r"^\s*Masses\s*(?:#.*)?\n(?P<rows>(?:\s*\n|\s*\d+\s+[\d.eE+-]+.*\n)+)", path.read_text(errors="replace"), re.MULTILINE
+    )
+    rows = [line.split() for line in section["rows"].splitlines() if line.strip()] if section else []
+    return {int(row[0]): float(row[1]) for row in rows}
+
+
+def _by_mass(mass: float) -> str | None:
+    """Return the element of a mass (u), if it is within 0.1 u of one and no other is within 0.5 u."""
+    distances = np.abs(atomic_masses[1:104] - mass)
+    near = np.argsort(distances)[:2]
+    return str(chemical_symbols[near[0] + 1]) if distances[near[0]] < 0.1 and distances[near[1]] > 0.5 else None

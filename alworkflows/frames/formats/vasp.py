@@ -1,0 +1,124 @@
+"""vasprun.xml, OUTCAR and POSCAR of VASP: read by ASE, judged here, where ASE takes unconverged and cut-off steps for good ones."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from alworkflows.errors import InputError
+from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats.any_ase import read_with_ase
+from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.settings.reading import ReadSettings
+
+__all__ = ["read_outcar", "read_poscar", "read_vasprun", "require_species_line"]
+
+
+def read_vasprun(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the ionic steps of a vasprun.xml."""
+    counts, limit, cut = _electronic_steps(path)
+    if cut and not counts:
+        yield Fault(FaultKind.TRUNCATED, name, None, "the file ends before the first ionic step is whole")
+        return
+    yield from _judged(read_with_ase(path, name, settings, "vasp-xml"), name, [_of_count(count, limit) for count in counts])
+    if cut:
+        yield Fault(FaultKind.TRUNCATED, name, len(counts), "the file ends within this ionic step, or after it")
+
+
+def _electronic_steps(path: Path) -> tuple[list[int], int | None, str | None]:
+    """Return how many electronic steps each whole ionic step has, the most allowed (NELM), and why the file is cut off."""
+    counts: list[int] = []
+    limit: int | None = None
+    try:
+        for _, element in ET.iterparse(path):
+            if element.tag == "i" and element.get("name") == "NELM":
+                limit = int(element.text or 0) or None
+            elif element.tag == "calculation":
+                counts.append(len(element.findall("scstep")))
+                element.clear()
+    except ET.ParseError as error:
+        return counts, limit, str(error)
+    return counts, limit, None
+
+
+def _of_count(count: int, limit: int | None) -> str | None:
+    if limit is not None and count >= limit:
+        return f"the self-consistent field was not converged after {count} steps (NELM = {limit})"
+    return None
+
+
+def read_outcar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the ionic steps of an OUTCAR."""
+    reasons: list[str | None] = []
+    ended: bool | None = None
+    steps = limit = 0
+    headers = 0
+    finished = False
+    with open(path, errors="replace") as handle:
+        for line in handle:
+            if "aborting loop" in line:
+                ended = "EDIFF is reached" in line
+            elif " Iteration " in line and "---" in line:
+                match = re.search(r"Iteration\s*(\d+)\(\s*(\d+)\)", line)
+                steps = int(match[2]) if match else steps
+            elif "NELM " in line and "=" in line and not limit:
+                match = re.search(r"NELM\s*=\s*(\d+)", line)
+                limit = int(match[1]) if match else 0
+            elif "TOTAL-FORCE (eV/Angst)" in line:
+                reasons.append(_of_loop(ended, steps, limit))
+                ended, steps = None, 0
+            elif re.match(r"\s*vasp\.\d", line):
+                headers += 1
+                finished = False
+            elif "General timing and accounting informations" in line:
+                finished = True
+    if headers > 1:
+        # ASE takes the species of the first run for all
+        raise InputError(f"{name}: {headers} runs of VASP one after the other; give each OUTCAR as a file of its own")
+    if not reasons:
+        yield Fault(FaultKind.TRUNCATED, name, None, "no ionic step is whole: no forces are there")
+        return
+    yield from _judged(read_with_ase(path, name, settings, "vasp-out"), name, reasons)
+    if not finished:
+        yield Fault(FaultKind.TRUNCATED, name, len(reasons), "the file ends within this ionic step: VASP did not come to its end")
+
+
+def _of_loop(ended: bool | None, steps: int, limit: int) -> str | None:
+    if ended is False or (ended is None and limit and steps >= limit):
+        return f"the self-consistent field was not converged after {steps} steps (NELM = {limit})"
+    if ended is None:
+        return f"nothing says that the self-consistent field converged ({steps} steps, NELM = {limit or 'not told'})"
+    return None
+
+
+def _judged(frames: Iterator[RawFrame | Fault], name: str, reasons: list[str | None]) -> Iterator[RawFrame | Fault]:
+    """Yield frames, with those that did not converge marked."""
+    for frame in frames:
+        if isinstance(frame, RawFrame):
+            if frame.index >= len(reasons):
+                return  # the step that the file ends in
+            reason = reasons[frame.index]
+            place = f"ionic step {frame.index + 1}"
+            fault = None if reason is None else Fault(FaultKind.UNCONVERGED, name, frame.index, reason, place)
+            frame = replace(frame, place=place, fault=fault or frame.fault)
+        yield frame
+
+
+def read_poscar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
+    """Yield the structure of a POSCAR or CONTCAR."""
+    require_species_line(path, name)
+    yield from read_with_ase(path, name, settings, "vasp")
+
+
+def require_species_line(path: Path, name: str) -> None:
+    """Raise an :class:`InputError` if a POSCAR does not name its species; readers then make some up."""
+    with open(path, errors="replace") as handle:
+        lines = [line for _, line in zip(range(7), handle, strict=False)]
+    if len(lines) > 5 and all(word.isdigit() for word in lines[5].split()):
+        raise InputError(
+            f"{name}: no line with the species above the numbers of atoms (line 6 is '{lines[5].strip()}'): "
+            "add one, such as 'Zn O', as VASP 5 and later write it"
+        )

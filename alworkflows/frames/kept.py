@@ -1,0 +1,140 @@
+"""What a frame keeps beside its labels through all files and nodes, under which name, and what it is checked for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.frames.conversion import Refused
+from alworkflows.frames.faults import FaultKind
+
+__all__ = ["KEPT", "decode", "encode", "fixed_atoms", "keep", "kept_arrays", "set_fixed", "tidy"]
+
+#: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity
+KEPT = ("weight", "config_type", "charge", "spin", "energy_kind")
+#: how other programs call them
+_ALIASES = {"config_weight": "weight", "total_charge": "charge", "multiplicity": "spin", "spin_multiplicity": "spin"}
+
+
+def tidy(atoms: Atoms) -> None:
+    """Put what a frame keeps under our names, checked; decode what our own files have.
+
+    Raises
+    ------
+    Refused
+        If a weight or charge is no number.
+    """
+    info = atoms.info
+    for alias, name in _ALIASES.items():
+        if alias in info and name not in info:
+            info[name] = info.pop(alias)
+    for name in ("weight", "charge", "spin"):
+        if name in info:
+            info[name] = _number(info[name], name)
+    if "weight" in info and not info["weight"] > 0:
+        raise Refused(FaultKind.NOT_NUMBERS, f"weight: expected a number above zero, got {info['weight']}; leave such frames out")
+    if "config_type" in info:
+        info["config_type"] = str(info["config_type"])
+    if "origin" in info:
+        info["origin"] = decode(info["origin"])
+    if "engine" in info:
+        engine = decode(info["engine"])
+        info["engine"] = None if "note" in engine and len(engine) == 1 else engine
+    info.pop("frame_id", None)
+
+
+def _number(value: Any, key: str) -> float:
+    try:
+        number = float("nan") if isinstance(value, bool | np.bool_) else float(value)
+    except (TypeError, ValueError):
+        number = float("nan")
+    if not np.isfinite(number):
+        raise Refused(FaultKind.NOT_NUMBERS, f"{key}: expected a number, got {value!r}")
+    return number
+
+
+def encode(value: dict[str, Any]) -> str:
+    """Return a mapping as JSON without backslashes: ASE's reader stumbles over a quote inside a string, and loses the labels."""
+    from alworkflows.frames.storage import plain
+
+    return json.dumps(value, default=plain).replace("%", "%25").replace("\\", "%5C")
+
+
+def decode(text: Any) -> dict[str, Any]:
+    """Return the mapping in a file; what another program wrote there becomes a note."""
+    if isinstance(text, dict):
+        return text
+    try:
+        decoded = json.loads(str(text).replace("%5C", "\\").replace("%25", "%"))
+    except json.JSONDecodeError:
+        decoded = None
+    return decoded if isinstance(decoded, dict) else {"note": str(text)}
+
+
+def fixed_atoms(atoms: Atoms) -> np.ndarray | None:
+    """Return which Cartesian components of which atoms are held still (N, 3); None if none is.
+
+    Atoms that are fixed in fractional coordinates count as a whole.
+    """
+    from ase.constraints import FixAtoms, FixCartesian, FixScaled
+
+    if not atoms.constraints:
+        return None
+    fixed = np.zeros((len(atoms), 3), dtype=bool)
+    for constraint in atoms.constraints:
+        if isinstance(constraint, FixAtoms):
+            fixed[constraint.index] = True
+        elif isinstance(constraint, FixCartesian):
+            fixed[constraint.index] |= np.asarray(constraint.mask, dtype=bool)
+        elif isinstance(constraint, FixScaled):
+            fixed[constraint.index] = True
+    return fixed if fixed.any() else None
+
+
+def set_fixed(atoms: Atoms, fixed: np.ndarray) -> None:
+    """Hold components of atoms still, (N, 3) bool."""
+    from ase.constraints import FixAtoms, FixCartesian
+
+    whole = fixed.all(axis=1)
+    constraints: list[Any] = [FixAtoms(mask=whole)] if whole.any() else []
+    partly = fixed.any(axis=1) & ~whole
+    constraints += [FixCartesian(int(index), fixed[index]) for index in np.flatnonzero(partly)]
+    atoms.set_constraint(constraints)
+
+
+def kept_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
+    """Return what is kept of each atom, by name, where there is any.
+
+    ``initial_magmoms`` (N,) or (N, 3), mu_B: what a calculation begins with; ``magmoms`` (N,), mu_B, and ``energies_of_atoms`` (N,),
+    eV: results; ``fixed`` (N, 3): which components are held still.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    if "initial_magmoms" in atoms.arrays:
+        arrays["initial_magmoms"] = np.asarray(atoms.arrays["initial_magmoms"], dtype=float)
+    results = {} if atoms.calc is None else atoms.calc.results
+    for name, key in _RESULTS.items():
+        if key in results:
+            arrays[name] = np.asarray(results[key], dtype=float)
+    if (fixed := fixed_atoms(atoms)) is not None:
+        arrays["fixed"] = fixed
+    return arrays
+
+
+def keep(atoms: Atoms, name: str, values: np.ndarray) -> None:
+    """Give a frame what :func:`kept_arrays` took from one; nothing where it had none."""
+    if name == "fixed":
+        if values.any():
+            set_fixed(atoms, values)
+    elif not np.isnan(values).all():
+        if name in _RESULTS:
+            if atoms.calc is not None:
+                atoms.calc.results[_RESULTS[name]] = values
+        else:
+            atoms.set_array(name, values)
+
+
+#: results of atoms, by the name they have in files of ours
+_RESULTS = {"magmoms": "magmoms", "energies_of_atoms": "energies"}

@@ -1,0 +1,352 @@
+"""The door for frames: every file is read, its labels put into our units, and every frame screened before anything is computed."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.frames.conversion import Refused, convert
+from alworkflows.frames.engines import require_one_engine
+from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats import RawFrame, reader_of
+from alworkflows.frames.kept import tidy
+from alworkflows.frames.keys import Keys, candidates, choose_keys
+from alworkflows.frames.labels import labels
+from alworkflows.frames.report import ReadReport
+from alworkflows.frames.screen import absurd_forces, faults_of
+from alworkflows.frames.sources import expand, opened
+from alworkflows.frames.storage import load
+from alworkflows.settings.reading import ReadSettings
+
+__all__ = ["FrameFile", "Reading", "read", "read_files"]
+
+#: frames screened at once
+CHUNK = 1024
+#: of an energy: the largest difference (relative) of two that are the same
+SAME_ENERGY = 1e-9
+
+
+@dataclass(frozen=True)
+class FrameFile:
+    """The usable frames of one file.
+
+    Attributes
+    ----------
+    path
+        What the user called it.
+    frames
+        With their labels.
+    numbers
+        Of each frame, its number in the file, from 0.
+    engine
+        What made the labels, if the file says so.
+    energies
+        Which energies they are: ``free``, ``unknown``, or None where it makes no difference or there are none.
+    """
+
+    path: str
+    frames: list[Atoms]
+    numbers: list[int]
+    engine: dict[str, Any] | None = None
+    energies: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read from some files, and what reading came to."""
+
+    files: list[FrameFile]
+    report: ReadReport = field(default_factory=ReadReport)
+
+    @property
+    def frames(self) -> list[Atoms]:
+        """All frames, file by file."""
+        return [frame for file in self.files for frame in file.frames]
+
+    @property
+    def engine(self) -> dict[str, Any] | None:
+        """What made the labels, if any file says so."""
+        return next((file.engine for file in self.files if file.engine), None)
+
+
+def read(path: str | os.PathLike[str], index: str = ":", settings: ReadSettings | None = None) -> list[Atoms]:
+    """Return the frames of a file, with their labels in eV, eV/A and eV/A^3.
+
+    Parameters
+    ----------
+    path
+        Exact ``.npz``, extended XYZ, output of a program, a folder of DeePMD, ...: see docs/reference.md.
+    index
+        Which frames, a slice or number as text.
+    settings
+        Keys, units, what is done about frames that cannot be used.
+
+    Raises
+    ------
+    InputError
+        If the file is missing or cannot be read, or a frame cannot be used.
+    """
+    return read_files([str(path)], settings, index=index).frames
+
+
+def read_files(
+    paths: Sequence[str],
+    settings: ReadSettings | None = None,
+    needed: Sequence[str] = (),
+    *,
+    index: str = ":",
+    say: Callable[[str], None] | None = None,
+) -> Reading:
+    """Return the frames of files, patterns and folders that can be used, and the report.
+
+    Parameters
+    ----------
+    paths
+        As a user names them: files, patterns such as ``runs/*/OUTCAR``, folders, ``-`` for standard input.
+    settings
+        Keys, units, and whether bad frames are left out (then they are in the report) or stop everything.
+    needed
+        Labels that every frame has to have: ``energy``, ``forces``, ``stress`` (of frames that repeat in three directions).
+    index
+        Which frames of each file, a slice or number as text.
+    say
+        Called with a line of text now and then.
+
+    Raises
+    ------
+    InputError
+        If a file is missing or cannot be read, holds nothing that can be used, a frame cannot be used and bad frames are not to be
+        left out, or labels of two engines or two kinds of energy come together.
+    """
+    settings = settings or ReadSettings()
+    expanded = expand(list(paths))
+    report = ReadReport()
+    files = []
+    for number, path in enumerate(expanded):
+        if say is not None:
+            say(f"reading {path}" + (f" ({number + 1} of {len(expanded)})" if len(expanded) > 1 else ""))
+        file, part = _read_file(path, settings, index)
+        _look_for_labels(file, part, needed, settings)
+        files.append(file)
+        report.add(part)
+    files = _screen_forces(files, settings, report)
+    report.kept = sum(len(file.frames) for file in files)
+    if not settings.skip_bad:
+        report.require_sound()
+    for file in files:
+        if not file.frames:
+            raise InputError(f"{file.path}: holds no frames" + _why_none(file.path, report))
+    require_one_engine({file.path: file.engine for file in files if file.engine})
+    _require_one_energy(files, settings)
+    return Reading(files, report)
+
+
+def _why_none(path: str, report: ReadReport) -> str:
+    faults = [fault for fault in report.faults if fault.file == path]
+    return f" that can be used; first: {faults[0]}" if faults else ""
+
+
+def _read_file(path: str, settings: ReadSettings, index: str) -> tuple[FrameFile, ReadReport]:
+    report = ReadReport()
+    if Path(path).suffix == ".npz":
+        frames, header = load(path)
+        numbers = _picked(list(range(len(frames))), index, path)
+        report.read = len(numbers)
+        file = FrameFile(path, *_screened([(number, frames[number]) for number in numbers], path, report), header.get("engine"))
+        return file, report
+    with opened(path) as local:
+        raw = _raw_frames(local, path, settings, index, report)
+        kinds: set[str] = set()
+        frames, numbers = _converted(raw, path, settings, report, kinds)
+    engines = {path: frame.info.pop("engine", None) for frame in frames[:1]}
+    for number, frame in zip(numbers[1:], frames[1:], strict=True):
+        engine = frame.info.pop("engine", None)
+        if engine != engines[path]:
+            engines[f"{path}, frame {number}"] = engine
+    engine = require_one_engine(engines) if any(engines.values()) else None
+    return FrameFile(path, frames, numbers, engine, min(kinds, default=None)), report
+
+
+def _picked(numbers: list[Any], index: str, path: str) -> list[Any]:
+    """Return the entries of a list that a slice or number as text means."""
+    if index == ":":
+        return numbers
+    from ase.io.formats import string2index
+
+    try:
+        wanted = string2index(index)
+        return numbers[wanted] if isinstance(wanted, slice) else [numbers[int(wanted)]]
+    except IndexError:
+        raise InputError(f"{path}: holds {len(numbers)} frames, none at index {index}") from None
+    except ValueError:
+        raise InputError(f"{path}: expected a slice or number such as '::10' or '-1', got '{index}'") from None
+
+
+def _raw_frames(local: Path, path: str, settings: ReadSettings, index: str, report: ReadReport) -> Iterator[RawFrame]:
+    """Yield the wanted frames of a file; what is wrong with the file goes into the report."""
+    if local.is_dir():
+        from alworkflows.frames.formats.registry import folder_reader
+
+        items = folder_reader(local, path)(local, path, settings)
+    else:
+        items = reader_of(local, path, settings)(local, path, settings)
+    if index == ":":
+        for item in items:
+            if isinstance(item, Fault):
+                report.faults.append(item)
+                report.read += item.index is not None
+            else:
+                report.read += 1
+                yield item
+        return
+    everything = list(items)
+    report.faults += [item for item in everything if isinstance(item, Fault)]
+    wanted = _picked([item for item in everything if isinstance(item, RawFrame)], index, path)
+    report.read += len(wanted)
+    yield from wanted
+
+
+def _converted(
+    raw: Iterator[RawFrame], path: str, settings: ReadSettings, report: ReadReport, kinds: set[str]
+) -> tuple[list[Atoms], list[int]]:
+    """Return the frames that can be used with their numbers; the others go into the report."""
+    known: dict[tuple[str, ...], Keys] = {}
+    frames: list[Atoms] = []
+    numbers: list[int] = []
+    while chunk := list(islice(raw, CHUNK)):
+        pairs = []
+        places = {}
+        for item in chunk:
+            names = tuple(item.labels)
+            keys = known.get(names)
+            if keys is None:
+                keys = known[names] = choose_keys(names, settings)
+            if item.fault is not None:
+                report.faults.append(item.fault)
+                continue
+            try:
+                atoms = convert(item, keys, settings, report.converted)
+                tidy(atoms)
+            except Refused as refusal:
+                report.faults.append(Fault(refusal.kind, path, item.index, str(refusal), item.place))
+                continue
+            _count(report, keys)
+            if (kind := _kind(item, keys)) is not None:
+                kinds.add(kind)
+            pairs.append((item.index, atoms))
+            places[item.index] = item.place
+        some, their = _screened(pairs, path, report, places)
+        frames += some
+        numbers += their
+    if len(kinds) > 1:
+        raise InputError(
+            f"{path}: some frames have a free energy, of which the forces are the derivative, and others only one that may differ; "
+            "--energy-key names the one to take"
+        )
+    return frames, numbers
+
+
+def _count(report: ReadReport, keys: Keys) -> None:
+    for quantity, key in keys.used().items():
+        report.used.setdefault(quantity, Counter())[key] += 1
+    for key in keys.unused:
+        report.unused[key] += 1
+
+
+def _kind(raw: RawFrame, keys: Keys) -> str | None:
+    """Return which energy a frame has; None if it has one that stands for both."""
+    kind = keys.energy_kind
+    if kind != "free":
+        return kind
+    other = next(
+        (raw.labels[key] for key in keys.unused if key.lower().removeprefix("ref_").removeprefix("dft_") == "energy"), None
+    )
+    value = raw.labels[keys.energy] if keys.energy is not None else None
+    if (
+        isinstance(other, float | int)
+        and isinstance(value, float | int)
+        and abs(other - value) <= SAME_ENERGY * max(1.0, abs(value))
+    ):
+        return None
+    return kind
+
+
+def _screened(
+    pairs: list[tuple[int, Atoms]], path: str, report: ReadReport, places: dict[int, str] | None = None
+) -> tuple[list[Atoms], list[int]]:
+    """Return the frames without a fault and their numbers."""
+    found = faults_of([atoms for _, atoms in pairs])
+    for position, (kind, reason) in found.items():
+        number = pairs[position][0]
+        report.faults.append(Fault(kind, path, number, reason, (places or {}).get(number, "")))
+    good = [pair for position, pair in enumerate(pairs) if position not in found]
+    return [atoms for _, atoms in good], [number for number, _ in good]
+
+
+def _look_for_labels(file: FrameFile, report: ReadReport, needed: Sequence[str], settings: ReadSettings) -> None:
+    """Report frames that lack a label; raise if none has it, and say what is there instead."""
+    for quantity in needed:
+        lacking = [position for position, frame in enumerate(file.frames) if _lacks(frame, quantity)]
+        if not lacking:
+            continue
+        hint = _hint(quantity, report, settings)
+        if len(lacking) == len(file.frames):
+            raise InputError(f"{file.path}: {len(lacking)} of {len(file.frames)} frames have no {quantity}{hint}")
+        report.faults += [
+            Fault(FaultKind.MISSING, file.path, file.numbers[position], f"expected {quantity}, got none{hint}")
+            for position in lacking
+        ]
+        for position in reversed(lacking):
+            del file.frames[position], file.numbers[position]
+
+
+def _lacks(frame: Atoms, quantity: str) -> bool:
+    if quantity == "stress" and not frame.pbc.all():
+        return False
+    return getattr(labels(frame), quantity) is None
+
+
+def _hint(quantity: str, report: ReadReport, settings: ReadSettings) -> str:
+    """Return what a person can do about a missing label."""
+    option = f"--{quantity}-key"
+    named = getattr(settings, f"{quantity}_key", None)
+    there = candidates(quantity, report.unused)
+    if named is not None:
+        return f"; there is no '{named}'" + (f", but {', '.join(there)}" if there else "")
+    return f"; the file has {', '.join(there)}: if that is it, {option} {there[0]}" if there else ""
+
+
+def _screen_forces(files: list[FrameFile], settings: ReadSettings, report: ReadReport) -> list[FrameFile]:
+    """Leave out frames with absurd forces, judged by those of all files together."""
+    absurd = absurd_forces([frame for file in files for frame in file.frames], settings.largest_force)
+    if not absurd:
+        return files
+    kept, first = [], 0
+    for file in files:
+        bad = {position: absurd[first + position] for position in range(len(file.frames)) if first + position in absurd}
+        report.faults += [Fault(FaultKind.FORCE, file.path, file.numbers[position], reason) for position, reason in bad.items()]
+        good = [position for position in range(len(file.frames)) if position not in bad]
+        frames, numbers = [file.frames[position] for position in good], [file.numbers[position] for position in good]
+        kept.append(FrameFile(file.path, frames, numbers, file.engine, file.energies))
+        first += len(file.frames)
+    return kept
+
+
+def _require_one_energy(files: Sequence[FrameFile], settings: ReadSettings) -> None:
+    """Refuse files of which some have free energies and others energies that may be of another kind."""
+    if settings.energy_key is not None:
+        return
+    kinds = {file.energies: file.path for file in reversed(files) if file.energies is not None}
+    if len(kinds) > 1:
+        raise InputError(
+            f"energies of two kinds: {kinds['free']} has free energies, of which the forces are the derivative, {kinds['unknown']} has "
+            "'energy', which may be another; --energy-key names the one to take from all"
+        )
