@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json, print_table
+from alworkflows.cli.reading import read_options, read_settings, read_told
 
 if TYPE_CHECKING:
-    from alworkflows.cli.files import FrameFile
+    from alworkflows.frames import FrameFile
 
 __all__ = ["evaluate"]
 
@@ -28,10 +29,13 @@ GPA = 160.21766208  # eV/A^3 in GPa
     show_default=True,
     help="How to group the frames.",
 )
+@read_options
 @click.option("--plot", metavar="FILE", help="Draw forces against labels, and errors against disagreement: a .png, .svg or .pdf.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
 @json_option
-def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, overwrite: bool, as_json: bool) -> None:
+def evaluate(
+    model: str, frames: tuple[str, ...], by: str, plot: str | None, overwrite: bool, as_json: bool, **options: Any
+) -> None:
     """Compare a model with labelled frames it was not trained on.
 
     FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
@@ -51,16 +55,16 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
       alworkflows evaluate model.npz all.xyz --by structure --plot parity.png
       alworkflows evaluate model.npz OUTCAR --json
     """
-    from alworkflows.cli.files import check_labels, check_species, load_model, new_picture, read_frames, together
+    from alworkflows.cli.files import check_species, load_model, new_picture
     from alworkflows.models import force_errors
 
+    how = read_settings(options)
     picture = new_picture(plot, overwrite) if plot else None
     ensemble = load_model(model)
-    files = read_frames(frames)
+    reading = read_told(frames, how, ("forces",))
+    files, frames_of_all = reading.files, reading.frames
     check_species(files, ensemble.species)
-    check_labels(files)
     groups = _groups(files, by)
-    frames_of_all = together(files)
     predictions = ensemble.predict(frames_of_all)
     errors = force_errors(ensemble, frames_of_all, predictions)
     rows = []
@@ -101,7 +105,7 @@ def _worst(files: Sequence[FrameFile], errors: dict[str, Any]) -> dict[str, Any]
     """Return where the largest force error is."""
     from alworkflows.frames import frame_id
 
-    places = [(file.path, index, frame) for file in files for index, frame in enumerate(file.frames)]
+    places = [(file.path, index, frame) for file in files for index, frame in zip(file.numbers, file.frames, strict=True)]
     worst = int(errors["largest_error"].argmax())
     path, index, frame = places[worst]
     error = float(errors["largest_error"][worst])

@@ -3,84 +3,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alworkflows.errors import InputError, suggest
 
 if TYPE_CHECKING:
-    from ase import Atoms
-
+    from alworkflows.frames import FrameFile
     from alworkflows.models import Ensemble
 
 __all__ = [
-    "FrameFile",
     "assign",
-    "check_labels",
     "check_species",
     "count",
     "load_model",
     "new_file",
     "new_folder",
     "new_picture",
-    "read_frames",
     "read_model_settings",
     "species_of",
-    "together",
 ]
 
 
 def count(number: int, noun: str) -> str:
     """Return a number of things in words."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-@dataclass(frozen=True)
-class FrameFile:
-    """The frames of one file."""
-
-    path: str
-    frames: list[Atoms]
-
-
-def read_frames(paths: Sequence[str]) -> list[FrameFile]:
-    """Return the frames of all files.
-
-    Raises
-    ------
-    InputError
-        If a file is missing or cannot be read, or two hold labels of different engines.
-    """
-    from alworkflows import frames as frames_io
-
-    files = []
-    engines: dict[str, Any] = {}
-    for path in paths:
-        if Path(path).is_dir():
-            raise InputError(f"{path}: expected a file of frames, got a folder")
-        frames, header = frames_io.load(path) if Path(path).suffix == ".npz" else (frames_io.read(path), {})
-        if not frames:
-            raise InputError(f"{path}: holds no frames")
-        if header.get("engine"):
-            engines[path] = header["engine"]
-        files.append(FrameFile(path, frames))
-    frames_io.require_one_engine(engines)
-    return files
-
-
-def together(files: Sequence[FrameFile]) -> list[Atoms]:
-    """Return the frames of all files as one list."""
-    return [frame for file in files for frame in file.frames]
-
-
-def check_labels(files: Sequence[FrameFile], quantities: Iterable[str] = ("forces",)) -> None:
-    """Raise an :class:`InputError` that names the first file whose frames lack one of the quantities."""
-    from alworkflows.frames import check_labelled
-
-    for file in files:
-        check_labelled(file.frames, quantities, file.path)
 
 
 def load_model(path: str) -> Ensemble:
@@ -122,7 +70,7 @@ def read_model_settings(path: str) -> Any:
 
 def species_of(files: Sequence[FrameFile]) -> tuple[str, ...]:
     """Return the chemical symbols in frames, sorted, as :class:`.models.Fit` does."""
-    return tuple(sorted({symbol for frame in together(files) for symbol in frame.get_chemical_symbols()}))
+    return tuple(sorted({symbol for file in files for frame in file.frames for symbol in frame.get_chemical_symbols()}))
 
 
 def check_species(files: Sequence[FrameFile], species: Sequence[str], owner: str = "the model") -> None:

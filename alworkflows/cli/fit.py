@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json, print_table
+from alworkflows.cli.reading import read_options, read_settings
 
 if TYPE_CHECKING:
     from alworkflows.models import Ensemble
@@ -60,13 +61,15 @@ __all__ = ["fit"]
 @click.option("--members", type=int, metavar="N", help="Members of the committee.")
 @click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
+@read_options
 @click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")
 @click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
 @json_option
 def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Fit an ensemble: by default five sparse linear potentials (PLIP).
 
-    FRAMES are files with forces: .npz of alworkflows, extended XYZ, an ASE database, a VASP or other output that ASE reads.
+    FRAMES are files with forces: .npz of alworkflows, extended XYZ, outputs of VASP, pw.x, CP2K, GPAW, databases of ASE, folders
+    of DeePMD, MTP's .cfg and others; patterns and folders too. Frames are screened first; one that cannot be used stops it all.
     The fit adds terms one after another, from none to hundreds; each member leaves out a share of the frames, on which the
     models along this path are judged. The table shows their errors, and which one was taken.
 
@@ -89,9 +92,10 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
+    reading = read_settings(options)
     settings = model_settings(options)
     quantities = _quantities(settings)
-    data = FitInput.read(frames, options, quantities)
+    data = FitInput.read(frames, options, quantities, reading)
     with progress() as say:
         ensemble, report = train(
             data.training,

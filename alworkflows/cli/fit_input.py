@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from ase import Atoms
 
-    from alworkflows.settings import ModelSettings
+    from alworkflows.settings import ModelSettings, ReadSettings
 
 __all__ = ["FitInput", "check_apart", "model_settings", "set_aside"]
 
@@ -27,7 +27,7 @@ class FitInput:
     references: list[Atoms]
 
     @classmethod
-    def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str]) -> FitInput:
+    def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str], settings: ReadSettings) -> FitInput:
         """Read and check all files.
 
         Raises
@@ -37,29 +37,30 @@ class FitInput:
         """
         from ase.data import chemical_symbols
 
-        from alworkflows.cli.files import check_labels, check_species, count, read_frames, species_of, together
+        from alworkflows.cli.files import check_species, count, species_of
+        from alworkflows.cli.reading import read_told
         from alworkflows.errors import InputError
-        from alworkflows.frames import duplicates
+        from alworkflows.frames import duplicates, require_one_engine
 
-        files, tests = read_frames(frames), read_frames(options["tests"])
-        named = _named(options["transfers"])
-        transfers = dict(zip(named, read_frames(list(named.values())), strict=True))
-        references = read_frames([options["reference"]] if options["reference"] else [])
+        read, tests = read_told(frames, settings, quantities), read_told(options["tests"], settings, ("forces",))
+        files = read.files
+        transfers = {name: read_told([path], settings, ("forces",)) for name, path in _named(options["transfers"]).items()}
+        references = read_told([options["reference"]] if options["reference"] else [], settings, ("energy",))
+        others = {name: reading.engine for name, reading in {"--test": tests, "--reference": references, **transfers}.items()}
+        require_one_engine({name: engine for name, engine in {"FRAMES": read.engine, **others}.items() if engine})
         species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
         unknown_symbols = [symbol for symbol in species if symbol not in chemical_symbols[1:]]
         if unknown_symbols:
             raise InputError(f"--species: expected chemical symbols, got {', '.join(unknown_symbols)}")
         check_species(files, species, "--species")
-        check_species([*tests, *transfers.values(), *references], species, "the training set")
-        check_labels(files, quantities)
-        check_labels([*tests, *transfers.values()])
-        check_labels(references, ("energy",))
-        training, aside = set_aside(together(files), options["test_share"], options["seed"])
-        testing = together(tests) + aside
-        check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
+        judged = [file for reading in (tests, references, *transfers.values()) for file in reading.files]
+        check_species(judged, species, "the training set")
+        training, aside = set_aside(read.frames, options["test_share"], options["seed"])
+        testing = tests.frames + aside
+        check_apart(training, {"test": testing, **{name: reading.frames for name, reading in transfers.items()}})
         if repeated := len(duplicates(training)):
             click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
-        return cls(species, training, testing, {name: file.frames for name, file in transfers.items()}, together(references))
+        return cls(species, training, testing, {name: reading.frames for name, reading in transfers.items()}, references.frames)
 
 
 def _named(texts: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json, print_table
+from alworkflows.cli.reading import read_options, read_settings, read_told
 
 if TYPE_CHECKING:
     from alworkflows.insight import Insight, Share
@@ -22,9 +23,10 @@ __all__ = ["insight"]
 @click.argument("model", metavar="MODEL")
 @click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
 @click.option("--output", "-o", required=True, metavar="DIR", help="Folder to write; new, or empty.")
+@read_options
 @click.option("--overwrite", is_flag=True, help="Write into a folder that holds something.")
 @json_option
-def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, as_json: bool) -> None:
+def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, as_json: bool, **options: Any) -> None:
     """Show which terms make the forces, and draw them.
 
     FRAMES say where the atoms are: shares are averaged over them, and curves are drawn where they lie. Labels are not needed;
@@ -43,17 +45,18 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
       alworkflows insight model.npz train.npz -o insight/
       alworkflows insight model.npz all.db -o insight/ --json > shares.json
     """
-    from alworkflows.cli.files import check_species, load_model, new_folder, read_frames, together
+    from alworkflows.cli.files import check_species, load_model, new_folder
     from alworkflows.cli.progress import progress
     from alworkflows.insight import look_into, write
     from alworkflows.models.capabilities import Insightful
 
+    how = read_settings(options)
     folder = new_folder(output, overwrite)
     ensemble = load_model(model)
-    files = read_frames(frames)
-    check_species(files, ensemble.species)
+    reading = read_told(frames, how)
+    check_species(reading.files, ensemble.species)
     with progress(as_json) as say:
-        insight = look_into(ensemble, together(files), say)
+        insight = look_into(ensemble, reading.frames, say)
         say("drawing")
         written = write(insight, folder) + _paths(ensemble.report, folder)
     if as_json:

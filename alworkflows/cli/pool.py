@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json, print_table
+from alworkflows.cli.reading import read_options, read_settings, read_told
 
 if TYPE_CHECKING:
     from alworkflows.retrospective.efficiency import Comparison
@@ -40,6 +41,7 @@ COLUMNS = ["rule", "RMSE", "99.9%", "for RMSE", "×", "for 99.9%", "×"]
     "--settings", "settings_file", metavar="FILE", help="YAML with descriptors, fit, members, folds; or a campaign file."
 )
 @click.option("--set", "-s", "changes", metavar="KEY=VALUE", multiple=True, help="One setting of the model; may be repeated.")
+@read_options
 @click.option("--plot", metavar="FILE", help="Draw the errors against the number of labels: a .png, .svg or .pdf.")
 @click.option("--overwrite", is_flag=True, help="Replace the picture if it exists.")
 @json_option
@@ -133,16 +135,17 @@ def _named(text: str, kind: Any, what: str) -> list[Any]:
 
 def _sets(frames: Sequence[str], options: dict[str, Any], say: Callable[[str], None]) -> tuple[LabelledSet, LabelledSet]:
     """Return the pool and the frames to judge on, with their rows."""
-    from alworkflows.cli.files import check_labels, check_species, read_frames, species_of, together
+    from alworkflows.cli.files import check_species, species_of
     from alworkflows.cli.fit_input import check_apart, model_settings, set_aside
     from alworkflows.errors import InputError
     from alworkflows.retrospective.pool import LabelledSet
 
-    files, tests = read_frames(frames), read_frames(options["tests"])
-    species, settings = species_of(files), model_settings(options).linear("pool")
-    check_species(tests, species, "the pool")
-    check_labels([*files, *tests])
-    training, held = together(files), together(tests)
+    how = read_settings(options)
+    settings = model_settings(options).linear("pool")
+    pool, tests = read_told(frames, how, settings.fit.quantities), read_told(options["tests"], how, ("forces",))
+    species = species_of(pool.files)
+    check_species(tests.files, species, "the pool")
+    training, held = pool.frames, tests.frames
     if not held:
         training, held = set_aside(training, options["test_share"], 1)
     if not held:

@@ -9,19 +9,19 @@ import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.faults import FaultKind
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.frames.keys import Keys
 from alworkflows.frames.units import UNITS, declared_units, find_unit
 from alworkflows.settings.reading import ReadSettings
 
-__all__ = ["Refused", "convert"]
+__all__ = ["RefusedError", "convert"]
 
 #: where the six numbers of a Voigt stress stand in a matrix, ASE's order
 _VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A label that cannot be used."""
 
     def __init__(self, kind: FaultKind, reason: str) -> None:
@@ -41,7 +41,7 @@ def convert(raw: RawFrame, keys: Keys, settings: ReadSettings, made: Counter[str
 
     Raises
     ------
-    Refused
+    RefusedError
         If a label is no number, of another shape, or in a unit that nobody knows.
     """
     atoms, labels = raw.atoms, raw.labels
@@ -82,17 +82,17 @@ def _add_stress(results: dict[str, Any], raw: RawFrame, keys: Keys, factors: dic
 def _numbers(value: Any, key: str, shape: tuple[int, ...]) -> np.ndarray:
     """Return numbers of a shape, whatever they are wrapped in."""
     if isinstance(value, str | bool | np.bool_) or value is None:
-        raise Refused(FaultKind.NOT_NUMBERS, f"{key}: expected {_words(shape)}, got {_shown(value)}")
+        raise RefusedError(FaultKind.NOT_NUMBERS, f"{key}: expected {_words(shape)}, got {_shown(value)}")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise Refused(FaultKind.SHAPE, f"{key}: expected {_words(shape)}, got rows of different lengths") from None
+        raise RefusedError(FaultKind.SHAPE, f"{key}: expected {_words(shape)}, got rows of different lengths") from None
     if array.dtype.kind not in "fiu":
-        raise Refused(FaultKind.NOT_NUMBERS, f"{key}: expected {_words(shape)}, got {_shown(value)}")
+        raise RefusedError(FaultKind.NOT_NUMBERS, f"{key}: expected {_words(shape)}, got {_shown(value)}")
     if array.shape != shape:
         if array.size == np.prod(shape, dtype=int) and array.ndim <= 1 and shape:
             return array.astype(float).reshape(shape)
-        raise Refused(FaultKind.SHAPE, f"{key}: expected {_words(shape)}, got {_sized(array)}")
+        raise RefusedError(FaultKind.SHAPE, f"{key}: expected {_words(shape)}, got {_sized(array)}")
     return array.astype(float, copy=False)
 
 
@@ -104,10 +104,10 @@ def _voigt(value: Any, key: str, made: Counter[str]) -> np.ndarray:
         return _numbers(value, key, (6,))
     if size != 9:
         what = _shown(value) if isinstance(value, str | bool) or value is None else _sized(np.asarray(value))
-        raise Refused(FaultKind.SHAPE if size else FaultKind.NOT_NUMBERS, f"{key}: expected 9 or 6 numbers, got {what}")
+        raise RefusedError(FaultKind.SHAPE if size else FaultKind.NOT_NUMBERS, f"{key}: expected 9 or 6 numbers, got {what}")
     matrix = _numbers(np.reshape(value, 9), key, (9,)).reshape(3, 3)
     if np.isfinite(matrix).all() and np.abs(matrix - matrix.T).max() > 1e-3 * np.abs(matrix).max():
-        raise Refused(FaultKind.SHAPE, f"{key}: expected a symmetric matrix, got {matrix.round(6).tolist()}")
+        raise RefusedError(FaultKind.SHAPE, f"{key}: expected a symmetric matrix, got {matrix.round(6).tolist()}")
     return np.asarray(0.5 * (matrix + matrix.T)[_VOIGT])
 
 
@@ -139,7 +139,7 @@ def _factors(raw: RawFrame, settings: ReadSettings, made: Counter[str]) -> dict[
     for quantity, (key, unit) in units.items():
         factor = find_unit(quantity, unit)
         if factor is None:
-            raise Refused(
+            raise RefusedError(
                 FaultKind.UNITS, f"{key}: unknown unit '{unit}' of {quantity}; known: {', '.join(list(UNITS[quantity])[:8])}"
             )
         if factor != 1.0:

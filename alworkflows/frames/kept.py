@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
-from alworkflows.frames.conversion import Refused
+from alworkflows.frames.conversion import RefusedError
 from alworkflows.frames.faults import FaultKind
 
 __all__ = ["KEPT", "decode", "encode", "fixed_atoms", "keep", "kept_arrays", "set_fixed", "tidy"]
@@ -24,7 +24,7 @@ def tidy(atoms: Atoms) -> None:
 
     Raises
     ------
-    Refused
+    RefusedError
         If a weight or charge is no number.
     """
     info = atoms.info
@@ -35,7 +35,9 @@ def tidy(atoms: Atoms) -> None:
         if name in info:
             info[name] = _number(info[name], name)
     if "weight" in info and not info["weight"] > 0:
-        raise Refused(FaultKind.NOT_NUMBERS, f"weight: expected a number above zero, got {info['weight']}; leave such frames out")
+        raise RefusedError(
+            FaultKind.NOT_NUMBERS, f"weight: expected a number above zero, got {info['weight']}; leave such frames out"
+        )
     if "config_type" in info:
         info["config_type"] = str(info["config_type"])
     if "origin" in info:
@@ -52,7 +54,7 @@ def _number(value: Any, key: str) -> float:
     except (TypeError, ValueError):
         number = float("nan")
     if not np.isfinite(number):
-        raise Refused(FaultKind.NOT_NUMBERS, f"{key}: expected a number, got {value!r}")
+        raise RefusedError(FaultKind.NOT_NUMBERS, f"{key}: expected a number, got {value!r}")
     return number
 
 
@@ -108,8 +110,8 @@ def set_fixed(atoms: Atoms, fixed: np.ndarray) -> None:
 def kept_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
     """Return what is kept of each atom, by name, where there is any.
 
-    ``initial_magmoms`` (N,) or (N, 3), mu_B: what a calculation begins with; ``magmoms`` (N,), mu_B, and ``energies_of_atoms`` (N,),
-    eV: results; ``fixed`` (N, 3): which components are held still.
+    ``initial_magmoms`` (N,) or (N, 3), mu_B: what a calculation begins with; ``magmoms`` (N,), mu_B, and ``energies_of_atoms``
+    (N,), eV: results; ``fixed`` (N, 3): which components are held still.
     """
     arrays: dict[str, np.ndarray] = {}
     if "initial_magmoms" in atoms.arrays:

@@ -1,4 +1,4 @@
-"""The door for frames: every file is read, its labels put into our units, and every frame screened before anything is computed."""
+"""The door for frames: files are read, labels put into our units, and every frame screened before anything is computed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.frames.conversion import Refused, convert
+from alworkflows.frames.conversion import RefusedError, convert
 from alworkflows.frames.engines import require_one_engine
 from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats import RawFrame, reader_of
@@ -27,6 +27,9 @@ from alworkflows.frames.storage import load
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["FrameFile", "Reading", "read", "read_files"]
+
+#: kinds of faults that matter only where labels are wanted
+OF_LABELS = (FaultKind.UNCONVERGED, FaultKind.STALE)
 
 #: frames screened at once
 CHUNK = 1024
@@ -103,6 +106,7 @@ def read_files(
     needed: Sequence[str] = (),
     *,
     index: str = ":",
+    with_labels: bool = True,
     say: Callable[[str], None] | None = None,
 ) -> Reading:
     """Return the frames of files, patterns and folders that can be used, and the report.
@@ -117,14 +121,16 @@ def read_files(
         Labels that every frame has to have: ``energy``, ``forces``, ``stress`` (of frames that repeat in three directions).
     index
         Which frames of each file, a slice or number as text.
+    with_labels
+        Whether labels are wanted; without them, those of a file are neither read nor judged.
     say
         Called with a line of text now and then.
 
     Raises
     ------
     InputError
-        If a file is missing or cannot be read, holds nothing that can be used, a frame cannot be used and bad frames are not to be
-        left out, or labels of two engines or two kinds of energy come together.
+        If a file is missing or cannot be read, holds nothing that can be used, a frame cannot be used and bad frames are not to
+        be left out, or labels of two engines or two kinds of energy come together.
     """
     settings = settings or ReadSettings()
     expanded = expand(list(paths))
@@ -133,7 +139,7 @@ def read_files(
     for number, path in enumerate(expanded):
         if say is not None:
             say(f"reading {path}" + (f" ({number + 1} of {len(expanded)})" if len(expanded) > 1 else ""))
-        file, part = _read_file(path, settings, index)
+        file, part = _read_file(path, settings, index, with_labels)
         _look_for_labels(file, part, needed, settings)
         files.append(file)
         report.add(part)
@@ -154,10 +160,12 @@ def _why_none(path: str, report: ReadReport) -> str:
     return f" that can be used; first: {faults[0]}" if faults else ""
 
 
-def _read_file(path: str, settings: ReadSettings, index: str) -> tuple[FrameFile, ReadReport]:
+def _read_file(path: str, settings: ReadSettings, index: str, with_labels: bool) -> tuple[FrameFile, ReadReport]:
     report = ReadReport()
     if Path(path).suffix == ".npz":
         frames, header = load(path)
+        for frame in frames if not with_labels else ():
+            frame.calc = None
         numbers = _picked(list(range(len(frames))), index, path)
         report.read = len(numbers)
         file = FrameFile(path, *_screened([(number, frames[number]) for number in numbers], path, report), header.get("engine"))
@@ -165,14 +173,19 @@ def _read_file(path: str, settings: ReadSettings, index: str) -> tuple[FrameFile
     with opened(path) as local:
         raw = _raw_frames(local, path, settings, index, report)
         kinds: set[str] = set()
-        frames, numbers = _converted(raw, path, settings, report, kinds)
-    engines = {path: frame.info.pop("engine", None) for frame in frames[:1]}
-    for number, frame in zip(numbers[1:], frames[1:], strict=True):
-        engine = frame.info.pop("engine", None)
-        if engine != engines[path]:
-            engines[f"{path}, frame {number}"] = engine
-    engine = require_one_engine(engines) if any(engines.values()) else None
-    return FrameFile(path, frames, numbers, engine, min(kinds, default=None)), report
+        frames, numbers = _converted(raw, path, settings, report, kinds, with_labels)
+    return FrameFile(path, frames, numbers, _engine(path, frames, numbers), min(kinds, default=None)), report
+
+
+def _engine(path: str, frames: Sequence[Atoms], numbers: Sequence[int]) -> dict[str, Any] | None:
+    """Return what made the labels of a file, if it says so, and take it from its frames; refuse two."""
+    engines = [frame.info.pop("engine", None) for frame in frames]
+    if not any(engines):
+        return None
+    other = next((place for place, engine in enumerate(engines) if engine != engines[0]), None)
+    if other is not None:
+        require_one_engine({f"{path}, frame {numbers[place]}": engines[place] for place in (0, other)})
+    return engines[0]
 
 
 def _picked(numbers: list[Any], index: str, path: str) -> list[Any]:
@@ -215,7 +228,7 @@ def _raw_frames(local: Path, path: str, settings: ReadSettings, index: str, repo
 
 
 def _converted(
-    raw: Iterator[RawFrame], path: str, settings: ReadSettings, report: ReadReport, kinds: set[str]
+    raw: Iterator[RawFrame], path: str, settings: ReadSettings, report: ReadReport, kinds: set[str], with_labels: bool
 ) -> tuple[list[Atoms], list[int]]:
     """Return the frames that can be used with their numbers; the others go into the report."""
     known: dict[tuple[str, ...], Keys] = {}
@@ -225,17 +238,17 @@ def _converted(
         pairs = []
         places = {}
         for item in chunk:
-            names = tuple(item.labels)
+            names = tuple(item.labels) if with_labels else ()
             keys = known.get(names)
             if keys is None:
                 keys = known[names] = choose_keys(names, settings)
-            if item.fault is not None:
+            if item.fault is not None and (with_labels or item.fault.kind not in OF_LABELS):
                 report.faults.append(item.fault)
                 continue
             try:
                 atoms = convert(item, keys, settings, report.converted)
                 tidy(atoms)
-            except Refused as refusal:
+            except RefusedError as refusal:
                 report.faults.append(Fault(refusal.kind, path, item.index, str(refusal), item.place))
                 continue
             _count(report, keys)
@@ -248,8 +261,8 @@ def _converted(
         numbers += their
     if len(kinds) > 1:
         raise InputError(
-            f"{path}: some frames have a free energy, of which the forces are the derivative, and others only one that may differ; "
-            "--energy-key names the one to take"
+            f"{path}: some frames have a free energy, of which the forces are the derivative, and others only one that may "
+            "differ; --energy-key names the one to take"
         )
     return frames, numbers
 
@@ -293,6 +306,8 @@ def _screened(
 
 def _look_for_labels(file: FrameFile, report: ReadReport, needed: Sequence[str], settings: ReadSettings) -> None:
     """Report frames that lack a label; raise if none has it, and say what is there instead."""
+    if "stress" in needed and file.frames and not any(frame.pbc.all() for frame in file.frames):
+        raise InputError(f"{file.path}: expected stress, and no frame repeats along all three directions, so none has any")
     for quantity in needed:
         lacking = [position for position, frame in enumerate(file.frames) if _lacks(frame, quantity)]
         if not lacking:
@@ -347,6 +362,6 @@ def _require_one_energy(files: Sequence[FrameFile], settings: ReadSettings) -> N
     kinds = {file.energies: file.path for file in reversed(files) if file.energies is not None}
     if len(kinds) > 1:
         raise InputError(
-            f"energies of two kinds: {kinds['free']} has free energies, of which the forces are the derivative, {kinds['unknown']} has "
-            "'energy', which may be another; --energy-key names the one to take from all"
+            f"energies of two kinds: {kinds['free']} has free energies, of which the forces are the derivative, "
+            f"{kinds['unknown']} has 'energy', which may be another; --energy-key names the one to take from all"
         )

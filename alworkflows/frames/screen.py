@@ -93,8 +93,8 @@ def _add_coincident(frames: Sequence[Atoms], indices: list[int], atoms: int, fou
         return
     if atoms > ALL_PAIRS:
         for index in indices:
-            if (pair := _nearest_pair(frames[index])) is not None:
-                found[index] = (FaultKind.COINCIDENT, _coincident(*pair))
+            if (nearest := _nearest_pair(frames[index])) is not None:
+                found[index] = (FaultKind.COINCIDENT, _coincident(*nearest))
         return
     first, second = np.triu_indices(atoms, 1)
     for start in range(0, len(indices), 512):
@@ -175,9 +175,9 @@ def absurd_forces(frames: Sequence[Atoms], largest_force: float) -> dict[int, st
         return reasons
     first, third = np.quantile(np.log(some), (0.25, 0.75))
     fence = max(LEAST, np.exp(max(third + np.log(TIMES), third + 3.0 * (third - first))))
-    for index in np.flatnonzero(largest > fence):
-        if int(index) not in reasons and not _is_close(frames[int(index)]):
-            reasons[int(index)] = (
+    for index in map(int, np.flatnonzero(largest > fence)):
+        if index not in reasons and not _is_close(frames[index]):
+            reasons[index] = (
                 f"a force of {largest[index]:.3g} eV/A, where three in four frames have none above {np.exp(third):.3g} eV/A"
             )
     return reasons

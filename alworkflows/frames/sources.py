@@ -95,7 +95,7 @@ def opened(text: str) -> Iterator[Path]:
         copy = Path(folder) / ("standard_input" if text == STANDARD_INPUT else path.stem)
         try:
             with open(copy, "wb") as target:
-                if text == STANDARD_INPUT:
+                if unpack is None:
                     shutil.copyfileobj(sys.stdin.buffer, target)
                 else:
                     with unpack(path, "rb") as source:

@@ -44,8 +44,8 @@ def write(path: str | os.PathLike[str], frames: Sequence[Atoms], engine: dict[st
 def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str, Any] | None = None) -> None:
     """Write frames as extended XYZ with as many digits as numbers have, so that they are read back to the last bit.
 
-    ASE's own writer rounds columns to 8 decimals. Keys: ``energy``, ``forces``, ``stress`` (ASE's sign), ``frame_id``, ``origin`` and
-    ``engine`` (JSON), and what :data:`.kept.KEPT` names.
+    ASE's own writer rounds columns to 8 decimals. Keys: ``energy``, ``forces``, ``stress`` (ASE's sign), ``frame_id``, ``origin``
+    and ``engine`` (JSON), and what :data:`.kept.KEPT` names.
     """
     for frame in frames:
         stored = labels(frame)

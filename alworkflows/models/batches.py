@@ -13,7 +13,7 @@ from ase import Atoms
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
-from alworkflows.frames import frame_id, labels
+from alworkflows.frames import frame_id, known_forces, labels
 
 __all__ = ["Batches", "FrameSource", "batch_hash", "frame_weight"]
 
@@ -100,4 +100,6 @@ def batch_hash(frames: Sequence[Atoms]) -> str:
         for value in (stored.energy, stored.forces, stored.stress, frame_weight(frame)):
             data = b"" if value is None else np.ascontiguousarray(value, dtype="<f8").tobytes()
             digest.update(len(data).to_bytes(8, "little") + data)
+        known = known_forces(frame)
+        digest.update(b"" if known is None else known.tobytes())
     return digest.hexdigest()

@@ -11,6 +11,7 @@ from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import GroupSettings, LinearSettings, ModelSettings, UniversalSettings
+from alworkflows.settings.reading import ReadSettings
 from alworkflows.settings.regression import FitMethod, FitSettings, TermsRule
 from alworkflows.settings.samplers import (
     CompressSettings,
@@ -61,6 +62,7 @@ __all__ = [
     "PlipSettings",
     "QuenchSettings",
     "RattleSettings",
+    "ReadSettings",
     "Sampler",
     "SamplerSettings",
     "SelectionSettings",

@@ -200,7 +200,7 @@ def frames_export(pk: str, output: str, overwrite: bool) -> None:
     if path.suffix == ".npz":
         node.export_file(path)
     else:
-        write(path, node.get_frames())
+        write(path, node.get_frames(), node.engine)
     click.echo(f"{path}: {len(node)} frames")
 
 

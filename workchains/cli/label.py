@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json
+from alworkflows.cli.reading import read_options, read_settings
 from alworkflows.errors import InputError, suggest
 from workchains.cli.common import load_labelling, profile_option, start_or_find_daemon, submit
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from aiida.orm import ProcessNode
     from ase import Atoms
 
-    from alworkflows.settings import LabelSettings
+    from alworkflows.settings import LabelSettings, ReadSettings
 
 __all__ = ["label"]
 
@@ -37,6 +38,7 @@ ENDINGS = (".xyz", ".extxyz", ".npz")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @click.option("--wait/--no-wait", default=True, help="Wait for the labels, or return at once.  [default: wait]")
 @click.option("--fetch", metavar="PK", help="Submit nothing: write the labels of an earlier call.")
+@read_options
 @profile_option
 @json_option
 def label(
@@ -53,6 +55,7 @@ def label(
     fetch: str | None,
     profile: str | None,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Label the frames of FILEs: energy, forces, stress.
 
@@ -80,6 +83,7 @@ def label(
     elif output is None and wait:
         raise click.UsageError("give -o, the file to write; or --no-wait, and --fetch later")
     target = _target(output, overwrite)
+    reading = read_settings(options)
     from workchains.machines import session
 
     if fetch is not None:
@@ -87,7 +91,7 @@ def label(
         node = load_labelling(fetch)
     else:
         settings = _settings(engine, calculator, source, pairs, machine)
-        frames = _frames(files)
+        frames = _frames(files, reading)
         session.activate(profile)
         node = _submit(files, frames, settings, limits, as_json)
         if not wait:
@@ -154,13 +158,14 @@ def _from_file(source: str) -> dict[str, Any]:
     return inner if set(data) == {"label"} and isinstance(inner, dict) else data
 
 
-def _frames(files: tuple[str, ...]) -> list[Atoms]:
+def _frames(files: tuple[str, ...], reading: ReadSettings) -> list[Atoms]:
     """Return the frames of all files without the labels they have, each once; one without origin gets its file's name for it."""
-    from alworkflows.cli.files import count, read_frames
+    from alworkflows.cli.files import count
+    from alworkflows.cli.reading import read_told
     from alworkflows.frames import duplicates
 
     frames = []
-    for file in read_frames(files):
+    for file in read_told(files, reading, labels=False).files:
         for frame in file.frames:
             atoms = frame.copy()  # without its calculator, and so without labels
             atoms.info.setdefault("origin", {"structure": Path(file.path).stem, "sampler": "given"})

@@ -65,10 +65,8 @@ def conclude(node: ProcessNode, target: Path, as_json: bool) -> int:
     from workchains.provenance import label_tally, labelled_frames
 
     frames, engine = labelled_frames(node)
-    if frames and target.suffix == ".npz":
-        frames_io.save(target, frames, {"engine": engine})
-    elif frames:
-        frames_io.write(target, frames)
+    if frames:
+        frames_io.write(target, frames, engine)
     tally = label_tally(node)
     failures = node.outputs.failures["failures"] if "failures" in node.base.links.get_outgoing().all_link_labels() else []
     if as_json:

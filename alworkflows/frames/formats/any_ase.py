@@ -68,7 +68,7 @@ def raw_frame(atoms: Atoms, index: int, name: str, place: str = "") -> RawFrame:
     if isinstance(calculator, SinglePointCalculator):
         wanted = {key: value for key, value in calculator.results.items() if value is not None}
         labels.update({key: value for key, value in wanted.items() if looks_like_label(key) or key in KEPT})
-        if np.shape(labels.get("stress")) == (6,):
+        if "stress" in labels and np.shape(labels["stress"]) == (6,):
             labels["stress"] = voigt_6_to_full_3x3_stress(labels["stress"])  # a matrix leaves no doubt about the order
         if labels and _is_stale(atoms, calculator):
             fault = Fault(FaultKind.STALE, name, index, "the atoms were moved after their labels were computed", place)
@@ -80,7 +80,7 @@ def raw_frame(atoms: Atoms, index: int, name: str, place: str = "") -> RawFrame:
 
 def _is_stale(atoms: Atoms, calculator: SinglePointCalculator) -> bool:
     """Return whether the labels are of another configuration than the frame."""
-    seen = calculator.atoms
+    seen: Any = calculator.atoms
     return (
         len(seen) != len(atoms)
         or bool(np.any(seen.numbers != atoms.numbers))

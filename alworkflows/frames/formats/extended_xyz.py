@@ -14,7 +14,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 from ase.io.extxyz import key_val_str_to_dict, per_atom_properties, per_config_properties, read_xyz
 
@@ -130,7 +129,8 @@ def _reason(block: _Block, error: Exception) -> str:
         for number, row in enumerate(block.lines[2:], start=2):
             if len(row.split()) != columns:
                 line = block.line + number
-                return f"line {line}: expected {columns} columns as the header declares, got {len(row.split())}: '{row.strip()[:60]}'"
+                got = f"{len(row.split())}: '{row.strip()[:60]}'"
+                return f"line {line}: expected {columns} columns as the header declares, got {got}"
     return f"cannot be read ({type(error).__name__}: {error})"
 
 

@@ -17,7 +17,10 @@ from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_data", "read_dump"]
 
-_NAMES_WANTED = "atom types are numbers here, and nothing says which elements they are: give them in the order of the types, such as --types Zn,O"
+_NAMES_WANTED = (
+    "atom types are numbers here, and nothing says which elements they are: give them in the order of the types, "
+    "such as --types Zn,O"
+)
 
 
 def read_dump(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
@@ -113,7 +116,8 @@ def _without_last(path: Path) -> Path:
 def read_data(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
     """Yield the structure of a data file; types are named by the user, or by masses that only one element has."""
     masses = _masses(path)
-    symbols = list(settings.types) or [_by_mass(masses[number]) for number in sorted(masses)]
+    told: list[str | None] = [_by_mass(masses[number]) for number in sorted(masses)]
+    symbols = list(settings.types) or told
     if not symbols or None in symbols:
         raise InputError(f"{name}: {_NAMES_WANTED}")
     numbers = {number: atomic_numbers[symbol] for number, symbol in enumerate(symbols, start=1) if symbol is not None}

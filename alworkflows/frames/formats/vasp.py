@@ -1,4 +1,4 @@
-"""vasprun.xml, OUTCAR and POSCAR of VASP: read by ASE, judged here, where ASE takes unconverged and cut-off steps for good ones."""
+"""vasprun.xml, OUTCAR and POSCAR: read by ASE, judged here, where ASE takes unconverged and cut-off steps for good ones."""
 
 from __future__ import annotations
 

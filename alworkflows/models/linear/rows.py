@@ -9,7 +9,7 @@ from ase import Atoms
 
 from alworkflows.descriptors import Descriptors
 from alworkflows.errors import InputError
-from alworkflows.frames import Labels, frame_id, labels
+from alworkflows.frames import Labels, frame_id, known_forces, labels
 from alworkflows.models.batches import frame_weight
 from alworkflows.models.evaluation import Prediction
 from alworkflows.models.linear.baseline import Baseline
@@ -74,13 +74,13 @@ class RowMaker:
         x, y = [], []
         if "forces" in settings.quantities:
             target, rows = _needed(stored, "forces", atoms).ravel(), design.forces
-            if settings.force_limit is not None:
-                kept = np.abs(_needed(labels(atoms), "forces", atoms).ravel()) <= settings.force_limit
+            kept = self._kept(atoms)
+            if kept is not None:
                 target, rows = target[kept], rows[kept]
             x.append(rows if scale == 1.0 else scale * rows)
             y.append(scale * target)
         if "stress" in settings.quantities and design.stress is not None:
-            factor = scale * settings.stress_weight * _volume(atoms) / len(atoms)
+            factor = scale * settings.stress_weight * atoms.get_volume() / len(atoms)
             x.append(factor * design.stress)
             y.append(factor * _needed(stored, "stress", atoms))
         if "energy" in settings.quantities:
@@ -88,6 +88,14 @@ class RowMaker:
             x.append(energy_scale * design.energy[None])
             y.append(np.array([energy_scale * float(energy or 0.0)]))
         return Rows(x, np.concatenate(y), counts, design.energy, energy, energy_scale)
+
+    def _kept(self, atoms: Atoms) -> np.ndarray | None:
+        """Return which components of the forces make rows (3 N,), None if all: those that are known, and within the limit."""
+        known, limit = known_forces(atoms), self.settings.force_limit
+        if limit is None:
+            return None if known is None else known.ravel()
+        small = np.abs(_needed(labels(atoms), "forces", atoms).ravel()) <= limit
+        return small if known is None else small & known.ravel()
 
     def scale(self, atoms: Atoms) -> float:
         """Return what the rows of a frame are multiplied by."""
@@ -111,12 +119,6 @@ class RowMaker:
         if scale is None or stored.forces is None:
             return 1.0
         return scale / float(np.sqrt((stored.forces**2).mean() + scale**2))
-
-
-def _volume(atoms: Atoms) -> float:
-    if not atoms.pbc.all():
-        raise InputError(f"frame {frame_id(atoms)}: the fit uses stress, but the frame is not periodic in three directions")
-    return float(atoms.get_volume())
 
 
 def _needed(stored: Labels, name: str, atoms: Atoms) -> np.ndarray:
