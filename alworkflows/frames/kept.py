@@ -11,7 +11,7 @@ from ase import Atoms
 from alworkflows.frames.conversion import RefusedError
 from alworkflows.frames.faults import FaultKind
 
-__all__ = ["KEPT", "decode", "encode", "fixed_atoms", "keep", "kept_arrays", "set_fixed", "tidy"]
+__all__ = ["KEPT", "decode", "encode", "fixed_atoms", "keep", "kept_arrays", "plain", "set_fixed", "tidy"]
 
 #: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity
 KEPT = ("weight", "config_type", "charge", "spin", "energy_kind")
@@ -60,9 +60,14 @@ def _number(value: Any, key: str) -> float:
 
 def encode(value: dict[str, Any]) -> str:
     """Return a mapping as JSON without backslashes: ASE's reader stumbles over a quote inside a string, and loses the labels."""
-    from alworkflows.frames.storage import plain
-
     return json.dumps(value, default=plain).replace("%", "%25").replace("\\", "%5C")
+
+
+def plain(value: Any) -> Any:
+    """Return numpy numbers and arrays as JSON knows them."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"origin: expected numbers, texts, lists and mappings, got {type(value).__name__}")
 
 
 def decode(text: Any) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from alworkflows.frames.formats import RawFrame, reader_of
 from alworkflows.frames.kept import tidy
 from alworkflows.frames.keys import Keys, candidates, choose_keys
 from alworkflows.frames.labels import labels
+from alworkflows.frames.magnitudes import suspicions
 from alworkflows.frames.report import ReadReport
 from alworkflows.frames.screen import absurd_forces, faults_of
 from alworkflows.frames.sources import expand, opened
@@ -147,6 +148,8 @@ def read_files(
     report.kept = sum(len(file.frames) for file in files)
     if not settings.skip_bad:
         report.require_sound()
+    if with_labels:
+        report.notes += suspicions([frame for file in files for frame in file.frames])
     for file in files:
         if not file.frames:
             raise InputError(f"{file.path}: holds no frames" + _why_none(file.path, report))

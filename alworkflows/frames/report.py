@@ -103,7 +103,7 @@ class ReadReport:
             "converted": dict(self.converted),
             "used": {quantity: dict(keys) for quantity, keys in self.used.items()},
             "unused": dict(self.unused),
-            "notes": list(self.notes),
+            "lines": self.lines(),
         }
 
 

@@ -19,6 +19,8 @@ NEAREST = 0.1
 ALL_PAIRS = 64
 #: of a frame's largest force over the upper quartile of all frames, and eV/A below which none is absurd
 TIMES, LEAST = 10.0, 10.0
+#: eV/A above which a force cannot be meant, and the same where two atoms are close, unless the user says another
+LARGEST, LARGEST_CLOSE = 100.0, 1000.0
 #: ratio of a distance over the sum of covalent radii below which a large force is no wonder
 CLOSE = 0.8
 
@@ -154,22 +156,24 @@ def _complete(frame: Atoms) -> np.ndarray:
     return np.asarray(complete_cell(np.where(missing[:, None], 0.0, cell)), dtype=float)
 
 
-def absurd_forces(frames: Sequence[Atoms], largest_force: float) -> dict[int, str]:
+def absurd_forces(frames: Sequence[Atoms], largest_force: float | None = None) -> dict[int, str]:
     """Return the frames whose largest force (norm on an atom) cannot be meant, with the reason.
 
-    That is above ``largest_force`` (eV/A); or, among at least ten frames with forces, above 10 eV/A and above ten times the upper
-    quartile q3 of all frames' largest forces and beyond Tukey's far fence of their logarithms, ln q3 + 3 (ln q3 - ln q1) - unless
-    two atoms are nearer than 0.8 of their covalent radii's sum, where such a force is no wonder.
+    That is above ``largest_force`` (eV/A), or, without one, above 100 eV/A (1000 eV/A where two atoms are close); or, among at
+    least ten frames with forces, above 10 eV/A and above ten times the upper quartile q3 of all frames' largest forces and beyond
+    Tukey's far fence of their logarithms, ln q3 + 3 (ln q3 - ln q1), unless two atoms are close: nearer than 0.8 of the sum of
+    their covalent radii, where such a force is no wonder.
     """
     largest = np.full(len(frames), np.nan)
     for index, frame in enumerate(frames):
         forces = labels(frame).forces
         if forces is not None and len(forces):
             largest[index] = np.sqrt((forces**2).sum(axis=1).max())
-    reasons = {
-        int(index): f"a force of {largest[index]:.3g} eV/A is above {largest_force:g} eV/A (largest_force)"
-        for index in np.flatnonzero(largest > largest_force)
-    }
+    reasons = {}
+    for index in map(int, np.flatnonzero(largest > (largest_force or LARGEST))):
+        limit = largest_force or (LARGEST_CLOSE if _is_close(frames[index]) else LARGEST)
+        if largest[index] > limit:
+            reasons[index] = f"a force of {largest[index]:.3g} eV/A is above {limit:g} eV/A; --largest-force sets another limit"
     some = largest[largest > 1e-9]
     if len(some) < 10:
         return reasons

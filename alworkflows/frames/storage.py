@@ -12,10 +12,10 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.frames.kept import KEPT, keep, kept_arrays
+from alworkflows.frames.kept import KEPT, keep, kept_arrays, plain
 from alworkflows.frames.labels import attach_labels, labels, require_finite
 
-__all__ = ["FrameWriter", "load", "load_origins", "pack", "plain", "save", "unpack"]
+__all__ = ["FrameWriter", "load", "load_origins", "pack", "save", "unpack"]
 
 T = TypeVar("T")
 
@@ -172,10 +172,3 @@ class FrameWriter:
         """Add one frame and put the file on disk."""
         self.frames.append(frame)
         save(self.path, self.frames, self.header)
-
-
-def plain(value: Any) -> Any:
-    """Return numpy numbers and arrays as JSON knows them."""
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    raise TypeError(f"origin: expected numbers, texts, lists and mappings, got {type(value).__name__}")

@@ -8,6 +8,7 @@ from alworkflows.errors import suggest
 from alworkflows.schema import Count, Fraction, Settings
 from alworkflows.settings.labels import LabelSettings
 from alworkflows.settings.model import LinearSettings, ModelSettings
+from alworkflows.settings.reading import ReadSettings
 from alworkflows.settings.samplers import SamplerSettings
 from alworkflows.settings.selection import Criterion, SelectionSettings
 from alworkflows.settings.stopping import Budget, Convergence
@@ -35,10 +36,10 @@ class Stage(Settings):
     )
 
 
-class GivenData(Settings):
+class GivenData(ReadSettings):
     """Labelled frames to begin with, from one source; a person vouches that their labels are as the campaign's own would be."""
 
-    file: str | None = Field(None, description="an extended XYZ file (or .npz of ours) with energy and forces")
+    file: str | None = Field(None, description="a file, pattern or folder of frames with energy and forces")
     node: str | None = Field(None, description="UUID or PK of an earlier campaign, or of labelled frames, in the profile")
     archive: str | None = Field(None, description="an AiiDA archive, which is imported; 'node' says what in it, by UUID")
     test_share: Fraction = Field(0.1, description="random share that is never trained on")

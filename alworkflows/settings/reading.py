@@ -28,7 +28,10 @@ class ReadSettings(Settings):
         description="of the numbers in the file, such as 'energy: Hartree'; none: eV and A, or as it declares",
     )
     types: tuple[str, ...] = Field((), description="chemical symbols of atom types 1, 2, ..., for files that have numbers only")
-    largest_force: Force = Field(100.0, description="eV/A; a frame with a larger force cannot be used")
+    largest_force: Force | None = Field(
+        None,
+        description="eV/A; a frame with a larger force cannot be used; none: 100, and 1000 where atoms are near each other",
+    )
     skip_bad: bool = Field(False, description="leave out frames that cannot be used, with a count; else nothing is computed")
 
     @field_validator("types")

@@ -206,7 +206,8 @@ class _Trial:
         total: dict[str, int] = {}
         for key, node in nodes.items():
             total[uses[key]["use"]] = total.get(uses[key]["use"], 0) + len(node)
-        return ", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames)
+        told = [line for node in nodes.values() for line in node.base.attributes.get("reading", {}).get("lines", ())]
+        return "; ".join([", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames), *told])
 
     @property
     def runs_here(self) -> bool:

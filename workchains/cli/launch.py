@@ -46,6 +46,9 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
     campaign = campaigns.load(file)
     session.activate(profile)
     builder = _builder(campaign, label, Path(file).resolve().parent)
+    for source in dict(builder.given.get("sources") or {}).values():
+        for line in source.base.attributes.get("reading", {}).get("lines", ()):
+            click.echo(f"note: {source.label}: {line}", err=True)
     # a profile that cannot run it must be known before anything is stored
     started, workers = start_or_find_daemon()
     node = submit(builder, file)

@@ -31,8 +31,9 @@ class FramesData(FileData):
 
     Attributes: ``n_frames``; ``n_atoms`` in all; ``species``; ``ids`` ({frame id: index}, so that a query finds the nodes that
     hold a frame: ``filters={"attributes.ids": {"has_key": ID}}``); ``engine`` (what made the labels, or None); ``origins``
-    (counts by sampler and structure). Of labelled frames also: ``engine_key`` (short for ``engine``, in queries) and ``contents``
-    (a key of each frame that its twins share, see :mod:`alworkflows.frames.twins`).
+    (counts by sampler and structure); ``reading`` (of frames from a file: what was left out, converted, used, as
+    :class:`alworkflows.frames.ReadReport` says it). Of labelled frames also: ``engine_key`` (short for ``engine``, in queries)
+    and ``contents`` (a key of each frame that its twins share, see :mod:`alworkflows.frames.twins`).
     """
 
     FILENAME = "frames.npz"
@@ -66,6 +67,8 @@ class FramesData(FileData):
                 "origins": dict(sorted(origins.items())),
             }
         )
+        if header.get("reading"):
+            node.base.attributes.set("reading", header["reading"])
         if header.get("engine"):
             node.base.attributes.set("engine_key", engine_key(header["engine"]))
             node.base.attributes.set("contents", [coarse_key(frame) for frame in frames])

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
+from alworkflows.models.batches import batch_hash
 from alworkflows.settings import Campaign, GivenData
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
@@ -35,7 +35,7 @@ def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], d
     uses: dict[str, dict[str, Any]] = {}
     for number, source in enumerate(campaign.start):
         where = f"start.{number}"
-        for part, (use, node) in enumerate(_read(source, base, where)):
+        for part, (use, node) in enumerate(_read(source, base, campaign, where)):
             key = numbered(numbered(GIVEN, number), part)
             sources[key], uses[key] = node, {"use": use, "test_share": source.test_share}
             _check(node, campaign, where)
@@ -49,9 +49,9 @@ def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], d
     return sources, uses
 
 
-def _read(source: GivenData, base: Path, where: str) -> list[tuple[str, FramesData]]:
+def _read(source: GivenData, base: Path, campaign: Campaign, where: str) -> list[tuple[str, FramesData]]:
     if source.file is not None:
-        return [("divide", _read_file(base / source.file, where))]
+        return [("divide", _read_file(source, base, campaign, where))]
     if source.archive is not None:
         _import(base / source.archive, where)
     from workchains.provenance import is_campaign, load_node
@@ -68,21 +68,21 @@ def _read(source: GivenData, base: Path, where: str) -> list[tuple[str, FramesDa
     raise InputError(f"{where}.node: expected a campaign or labelled frames (FramesData), got {type(node).__name__} <{node.pk}>")
 
 
-def _read_file(path: Path, where: str) -> FramesData:
+def _read_file(source: GivenData, base: Path, campaign: Campaign, where: str) -> FramesData:
+    path = base / str(source.file)
+    # what a label of the campaign's own may be is what a given one may be
+    limit = source.largest_force or campaign.label.largest_force
     try:
-        if path.suffix == ".npz":
-            frames, header = frames_io.load(path)
-        else:
-            frames, header = frames_io.read(path), {}
-        frames_io.check_labelled(frames, ("energy", "forces"), str(path))
+        reading = frames_io.read_files([str(path)], source.model_copy(update={"largest_force": limit}), ("energy", "forces"))
     except InputError as error:
         raise InputError(f"{where}.file: {error}") from error
-    for number, frame in enumerate(frames):
-        origin = {"structure": path.stem, "sampler": "given", "index": number}
-        frame.info["origin"] = {**origin, **frame.info.get("origin", {})}
-    if not header.get("engine"):
-        header = {"engine": {frames_io.GIVEN: path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()[:16]}}
-    node = FramesData.from_frames(frames, header)
+    for file in reading.files:
+        for number, frame in zip(file.numbers, file.frames, strict=True):
+            origin = {"structure": Path(file.path).stem, "sampler": "given", "index": number}
+            frame.info["origin"] = {**origin, **frame.info.get("origin", {})}
+    frames = reading.frames
+    engine = reading.engine or {frames_io.GIVEN: path.name, "sha256": batch_hash(frames)[:16]}
+    node = FramesData.from_frames(frames, {"engine": engine, "reading": reading.report.as_dict()})
     node.label = f"given: {path.name}"
     return node
 

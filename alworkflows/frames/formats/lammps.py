@@ -11,8 +11,8 @@ from ase.data import atomic_masses, atomic_numbers, chemical_symbols
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.any_ase import read_with_ase
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.with_ase import read_with_ase
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_data", "read_dump"]

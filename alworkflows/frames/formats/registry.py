@@ -58,7 +58,7 @@ def reader_of(path: Path, name: str, settings: ReadSettings) -> Reader:
         if form not in ioformats:
             raise unknown("format", form, [*READERS, *ioformats])
     if form is None or form not in READERS:
-        from alworkflows.frames.formats.any_ase import read_with_ase
+        from alworkflows.frames.formats.with_ase import read_with_ase
 
         return read_with_ase
     return _load(READERS[form])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.any_ase import read_with_ase
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.with_ase import read_with_ase
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_outcar", "read_poscar", "read_vasprun", "require_species_line"]
