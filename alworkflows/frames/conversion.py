@@ -15,7 +15,10 @@ from alworkflows.frames.keys import Keys
 from alworkflows.frames.units import UNITS, declared_units, find_unit
 from alworkflows.settings.reading import ReadSettings
 
-__all__ = ["RefusedError", "convert"]
+__all__ = ["NO_STRESS", "RefusedError", "convert"]
+
+#: what is done with a stress that means nothing
+NO_STRESS = "stress left out, as the frame does not repeat along all three directions"
 
 #: where the six numbers of a Voigt stress stand in a matrix, ASE's order
 _VOIGT = ([0, 1, 2, 1, 0, 0], [0, 1, 2, 2, 2, 1])
@@ -69,7 +72,7 @@ def _add_stress(results: dict[str, Any], raw: RawFrame, keys: Keys, factors: dic
     if keys.stress is None and keys.virial is None:
         return
     if not atoms.pbc.all():
-        made["stress left out, as the frame does not repeat along all three directions"] += 1
+        made[NO_STRESS] += 1
         return
     if keys.stress is not None:
         results["stress"] = _voigt(raw.labels[keys.stress], keys.stress, made) * factors.get("stress", 1.0)

@@ -134,6 +134,7 @@ def _stiffness(frames: Sequence[Atoms]) -> list[str]:
         )
     if np.median(reaches) > 1.6:
         notes.append(
-            f"nearest neighbours typically {np.median(reaches):.2f} times as far apart as covalent radii say: positions in Bohr look so"
+            f"nearest neighbours typically {np.median(reaches):.2f} times as far apart as covalent radii say: "
+            "positions in Bohr look so"
         )
     return notes

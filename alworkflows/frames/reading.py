@@ -13,7 +13,7 @@ from typing import Any
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.frames.conversion import RefusedError, convert
+from alworkflows.frames.conversion import NO_STRESS, RefusedError, convert
 from alworkflows.frames.engines import require_one_engine
 from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats import RawFrame, reader_of
@@ -167,8 +167,8 @@ def _read_file(path: str, settings: ReadSettings, index: str, with_labels: bool)
     report = ReadReport()
     if Path(path).suffix == ".npz":
         frames, header = load(path)
-        for frame in frames if not with_labels else ():
-            frame.calc = None
+        for frame in frames:
+            _limit_labels(frame, with_labels, report)
         numbers = _picked(list(range(len(frames))), index, path)
         report.read = len(numbers)
         file = FrameFile(path, *_screened([(number, frames[number]) for number in numbers], path, report), header.get("engine"))
@@ -189,6 +189,15 @@ def _engine(path: str, frames: Sequence[Atoms], numbers: Sequence[int]) -> dict[
     if other is not None:
         require_one_engine({f"{path}, frame {numbers[place]}": engines[place] for place in (0, other)})
     return engines[0]
+
+
+def _limit_labels(frame: Atoms, with_labels: bool, report: ReadReport) -> None:
+    """Take from a frame of ours the labels that are not wanted, or mean nothing."""
+    if not with_labels:
+        frame.calc = None
+    elif frame.calc is not None and "stress" in frame.calc.results and not frame.pbc.all():
+        del frame.calc.results["stress"]
+        report.converted[NO_STRESS] += 1
 
 
 def _picked(numbers: list[Any], index: str, path: str) -> list[Any]:

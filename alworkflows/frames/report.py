@@ -90,7 +90,7 @@ class ReadReport:
                 lines.append(f"{quantity} taken from {named}")
         if self.unused:
             lines.append(f"there and not used: {', '.join(sorted(self.unused))}")
-        lines += [f"converted: {what}, in {number} frames" for what, number in self.converted.items()]
+        lines += [f"{what}: {number} frame{'s' if number != 1 else ''}" for what, number in self.converted.items()]
         return lines + self.notes
 
     def as_dict(self) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def _complete(frame: Atoms) -> np.ndarray:
 def absurd_forces(frames: Sequence[Atoms], largest_force: float | None = None) -> dict[int, str]:
     """Return the frames whose largest force (norm on an atom) cannot be meant, with the reason.
 
-    That is above ``largest_force`` (eV/A), or, without one, above 100 eV/A (1000 eV/A where two atoms are close); or, among at
+    That is above ``largest_force`` (eV/A); without one, above 100 eV/A (1000 eV/A where two atoms are close); or, among at
     least ten frames with forces, above 10 eV/A and above ten times the upper quartile q3 of all frames' largest forces and beyond
     Tukey's far fence of their logarithms, ln q3 + 3 (ln q3 - ln q1), unless two atoms are close: nearer than 0.8 of the sum of
     their covalent radii, where such a force is no wonder.
@@ -175,7 +175,7 @@ def absurd_forces(frames: Sequence[Atoms], largest_force: float | None = None) -
         if largest[index] > limit:
             reasons[index] = f"a force of {largest[index]:.3g} eV/A is above {limit:g} eV/A; --largest-force sets another limit"
     some = largest[largest > 1e-9]
-    if len(some) < 10:
+    if len(some) < 10 or largest_force is not None:
         return reasons
     first, third = np.quantile(np.log(some), (0.25, 0.75))
     fence = max(LEAST, np.exp(max(third + np.log(TIMES), third + 3.0 * (third - first))))

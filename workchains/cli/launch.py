@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -46,7 +46,8 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
     campaign = campaigns.load(file)
     session.activate(profile)
     builder = _builder(campaign, label, Path(file).resolve().parent)
-    for source in dict(builder.given.get("sources") or {}).values():
+    given: Any = builder  # its ports are attributes that nobody declares
+    for source in dict(given.given.get("sources") or {}).values():
         for line in source.base.attributes.get("reading", {}).get("lines", ()):
             click.echo(f"note: {source.label}: {line}", err=True)
     # a profile that cannot run it must be known before anything is stored

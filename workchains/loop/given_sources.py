@@ -70,8 +70,9 @@ def _read(source: GivenData, base: Path, campaign: Campaign, where: str) -> list
 
 def _read_file(source: GivenData, base: Path, campaign: Campaign, where: str) -> FramesData:
     path = base / str(source.file)
-    # what a label of the campaign's own may be is what a given one may be
-    limit = source.largest_force or campaign.label.largest_force
+    # a limit that someone set for the campaign's own labels holds for given ones
+    own = campaign.label.largest_force if "largest_force" in campaign.label.model_fields_set else None
+    limit = source.largest_force or own
     try:
         reading = frames_io.read_files([str(path)], source.model_copy(update={"largest_force": limit}), ("energy", "forces"))
     except InputError as error:

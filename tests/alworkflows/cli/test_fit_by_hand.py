@@ -89,7 +89,7 @@ def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
     ("arguments", "message"),
     [
         (["missing.npz", "-o", "m.npz"], "missing.npz: no such file"),
-        (["{files}", "-o", "m.npz"], "expected a file of frames, got a folder"),
+        (["{files}", "-o", "m.npz"], "expected a file, or a folder of DeePMD"),
         (["{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no forces"),
         (["{files}/small.yaml", "-o", "m.npz"], "small.yaml: ASE cannot read this file"),
         (["{files}/frames.npz", "-o", "{files}/model.npz"], "model.npz: exists; add --overwrite"),

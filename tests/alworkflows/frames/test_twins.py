@@ -1,5 +1,6 @@
 """Twins: the same configuration in another order, moved by lattice vectors, read back from a file."""
 
+import ase.io
 import numpy as np
 import pytest
 from ase import Atoms
@@ -42,7 +43,7 @@ def test_a_twin_is_found_and_its_forces_come_back_in_order(pbc):
 
 def test_a_file_of_eight_decimals_gives_twins(tmp_path):
     frames = [frame(seed) for seed in range(10)]
-    frames_io.write(tmp_path / "frames.xyz", frames)
+    ase.io.write(tmp_path / "frames.xyz", frames)
     for atoms, back in zip(frames, frames_io.read(tmp_path / "frames.xyz"), strict=True):
         assert frames_io.frame_id(atoms) != frames_io.frame_id(back)
         assert coarse_key(atoms) in coarse_keys(back)
