@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 from ase import Atoms
@@ -13,6 +14,8 @@ from alworkflows.frames.labels import labels
 
 __all__ = ["NEAREST", "absurd_forces", "faults_of"]
 
+#: atomic number of the last element
+HEAVIEST = 118
 #: A; atoms nearer than this are at one place
 NEAREST = 0.1
 #: largest number of atoms whose pairs are looked at all at once
@@ -36,17 +39,9 @@ def faults_of(frames: Sequence[Atoms]) -> dict[int, tuple[FaultKind, str]]:
         if len(frame) == 0:
             found[index] = (FaultKind.NO_ATOMS, "expected atoms, got none")
     _add_not_finite(frames, found)
-    for index, frame in enumerate(frames):
-        if index in found:
-            continue
-        low, high = int(frame.numbers.min()), int(frame.numbers.max())
-        if low < 1 or high > 118:
-            wrong = low if low < 1 else high
-            found[index] = (
-                FaultKind.SPECIES,
-                f"expected atomic numbers from 1 to 118, got {wrong}" + (" ('X')" if wrong == 0 else ""),
-            )
-        elif (reason := _cell_fault(frame)) is not None:
+    _add_species(frames, found)
+    for index in _doubtful_cells(frames):
+        if index not in found and (reason := _cell_fault(frames[index])) is not None:
             found[index] = (FaultKind.CELL, reason)
     good = [index for index in range(len(frames)) if index not in found]
     for atoms, group in groupby(sorted(good, key=lambda index: len(frames[index])), key=lambda index: len(frames[index])):
@@ -55,22 +50,45 @@ def faults_of(frames: Sequence[Atoms]) -> dict[int, tuple[FaultKind, str]]:
 
 
 def _add_not_finite(frames: Sequence[Atoms], found: dict[int, tuple[FaultKind, str]]) -> None:
-    arrays: dict[str, list[tuple[int, np.ndarray]]] = {
-        name: [] for name in ("positions", "cell", "energy", "forces", "stress", "energies")
+    results = [{} if frame.calc is None else frame.calc.results for frame in frames]
+    named: dict[str, list[tuple[int, Any]]] = {
+        "positions": [(index, frame.positions) for index, frame in enumerate(frames)],
+        "cell": [(index, frame.cell.array) for index, frame in enumerate(frames)],
+        **{
+            name: [(index, of_frame[name]) for index, of_frame in enumerate(results) if name in of_frame]
+            for name in ("energy", "forces", "stress", "energies")
+        },
     }
-    for index, frame in enumerate(frames):
-        arrays["positions"].append((index, frame.positions))
-        arrays["cell"].append((index, frame.cell.array))
-        if frame.calc is not None:
-            for name, value in frame.calc.results.items():
-                if name in arrays:
-                    arrays[name].append((index, value))
-    for name, entries in arrays.items():
-        if not entries or np.isfinite(np.concatenate([np.ravel(value) for _, value in entries])).all():
+    for name, entries in named.items():
+        values = [value for _, value in entries]
+        together = np.array(values) if name in ("energy", "stress", "cell") or not values else np.concatenate(values)
+        if np.isfinite(together).all():
             continue
         for index, value in entries:
             if not np.isfinite(value).all():
                 found.setdefault(index, (FaultKind.NOT_FINITE, f"{name}: expected finite numbers, got NaN or infinity"))
+
+
+def _add_species(frames: Sequence[Atoms], found: dict[int, tuple[FaultKind, str]]) -> None:
+    numbers = np.concatenate([frame.numbers for frame in frames]) if frames else np.ones(1)
+    if not len(numbers) or (numbers.min() >= 1 and numbers.max() <= HEAVIEST):
+        return
+    for index, frame in enumerate(frames):
+        wrong = frame.numbers[(frame.numbers < 1) | (frame.numbers > HEAVIEST)]
+        if len(wrong) and index not in found:
+            reason = f"expected atomic numbers from 1 to {HEAVIEST}, got {wrong[0]}" + (" ('X')" if wrong[0] == 0 else "")
+            found[index] = (FaultKind.SPECIES, reason)
+
+
+def _doubtful_cells(frames: Sequence[Atoms]) -> list[int]:
+    """Return the frames whose cell is worth a look: all but those that repeat in three directions and enclose a volume."""
+    if not frames:
+        return []
+    cells, periodic = np.array([frame.cell.array for frame in frames]), np.array([frame.pbc for frame in frames])
+    with np.errstate(all="ignore"):
+        lengths = np.linalg.norm(cells, axis=2)
+        sound = (np.abs(np.linalg.det(cells)) > 1e-6 * lengths.prod(axis=1)) & (lengths.min(axis=1) >= NEAREST)
+    return np.flatnonzero(~(sound & periodic.all(axis=1)) & periodic.any(axis=1)).tolist()
 
 
 def _cell_fault(frame: Atoms) -> str | None:
@@ -164,11 +182,7 @@ def absurd_forces(frames: Sequence[Atoms], largest_force: float | None = None) -
     Tukey's far fence of their logarithms, ln q3 + 3 (ln q3 - ln q1), unless two atoms are close: nearer than 0.8 of the sum of
     their covalent radii, where such a force is no wonder.
     """
-    largest = np.full(len(frames), np.nan)
-    for index, frame in enumerate(frames):
-        forces = labels(frame).forces
-        if forces is not None and len(forces):
-            largest[index] = np.sqrt((forces**2).sum(axis=1).max())
+    largest = _largest_forces(frames)
     reasons = {}
     for index in map(int, np.flatnonzero(largest > (largest_force or LARGEST))):
         limit = largest_force or (LARGEST_CLOSE if _is_close(frames[index]) else LARGEST)
@@ -185,6 +199,20 @@ def absurd_forces(frames: Sequence[Atoms], largest_force: float | None = None) -
                 f"a force of {largest[index]:.3g} eV/A, where three in four frames have none above {np.exp(third):.3g} eV/A"
             )
     return reasons
+
+
+def _largest_forces(frames: Sequence[Atoms]) -> np.ndarray:
+    """Return the largest norm of a force of each frame (F,), NaN without forces."""
+    largest = np.full(len(frames), np.nan)
+    stored = [
+        (index, forces) for index, frame in enumerate(frames) if (forces := labels(frame).forces) is not None and len(forces)
+    ]
+    if stored:
+        places, arrays = zip(*stored, strict=True)
+        starts = np.cumsum([0, *(len(array) for array in arrays[:-1])])
+        norms = np.linalg.norm(np.concatenate(arrays), axis=1)
+        largest[list(places)] = np.maximum.reduceat(norms, starts)
+    return largest
 
 
 def _is_close(frame: Atoms) -> bool:

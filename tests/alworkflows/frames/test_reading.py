@@ -350,7 +350,7 @@ class TestUnits:
             fr.read(put(text(labelled(1)).replace(" energy=", f" {declared} energy=")))
 
     def test_a_setting_that_is_no_unit(self) -> None:
-        with pytest.raises(InputError, match="unknown units: unit of energy 'Hatree'.*did you mean 'Hartree'"):
+        with pytest.raises(InputError, match=r"unknown units: unit of energy 'Hatree'.*did you mean 'Hartree'"):
             parse(ReadSettings, {"units": {"energy": "Hatree"}})
 
     def test_magnitudes_of_another_unit_are_noted(self, put) -> None:
