@@ -19,7 +19,7 @@ from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats import RawFrame, reader_of
 from alworkflows.frames.kept import tidy
 from alworkflows.frames.keys import Keys, candidates, choose_keys
-from alworkflows.frames.labels import labels
+from alworkflows.frames.labels import known_forces, labels
 from alworkflows.frames.magnitudes import suspicions
 from alworkflows.frames.report import ReadReport
 from alworkflows.frames.screen import absurd_forces, faults_of
@@ -29,6 +29,8 @@ from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["FrameFile", "Reading", "read", "read_files"]
 
+#: what is done with forces that programs write for atoms that a constraint holds
+HELD = "forces of exactly zero on atoms that are held still are neither fitted nor compared"
 #: kinds of faults that matter only where labels are wanted
 OF_LABELS = (FaultKind.UNCONVERGED, FaultKind.STALE)
 
@@ -198,6 +200,8 @@ def _limit_labels(frame: Atoms, with_labels: bool, report: ReadReport) -> None:
     elif frame.calc is not None and "stress" in frame.calc.results and not frame.pbc.all():
         del frame.calc.results["stress"]
         report.converted[NO_STRESS] += 1
+    if known_forces(frame) is not None:
+        report.converted[HELD] += 1
 
 
 def _picked(numbers: list[Any], index: str, path: str) -> list[Any]:
@@ -264,6 +268,8 @@ def _converted(
                 report.faults.append(Fault(refusal.kind, path, item.index, str(refusal), item.place))
                 continue
             _count(report, keys)
+            if known_forces(atoms) is not None:
+                report.converted[HELD] += 1
             if (kind := _kind(item, keys)) is not None:
                 kinds.add(kind)
             pairs.append((item.index, atoms))

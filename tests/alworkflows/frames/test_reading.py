@@ -220,8 +220,9 @@ class TestLabels:
         frame.set_constraint(FixAtoms([0, 1, 2]))
         for name in ("f.xyz", "f.npz"):
             fr.write(tmp_path / name, [frame])
-            (back,) = fr.read(tmp_path / name)
-            known = fr.known_forces(back)
+            reading = fr.read_files([str(tmp_path / name)])
+            assert any("held still" in line for line in reading.report.lines())
+            known = fr.known_forces(reading.frames[0])
             assert known is not None
             assert known[:, 0].tolist() == [False, False, True, True, True, True, True, True]
 
