@@ -51,7 +51,7 @@ def written(path, count):
 def main():
     options = arguments(__doc__, full="100 000 frames: some minutes").parse_args()
     count, turns = (500, 1) if options.smoke else (100_000 if options.full else 20_000, 3)
-    least = {name: (np.inf, np.inf) for name in READERS}
+    least = dict.fromkeys(READERS, (np.inf, np.inf))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.xyz"
         written(path, count)
