@@ -6,8 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.structures import MIN_VACUUM
-from alworkflows.structures.geometry import gaps
+from alworkflows.structures import MIN_VACUUM, gaps
 
 __all__ = ["check_mesh", "mesh", "open_directions", "require_box"]
 

@@ -1,15 +1,11 @@
 """Starting structures: crystals by name, files, supercells and slabs, checked before anything is spent."""
 
-from alworkflows.structures.build import build, build_all, made, read_frames, read_structure, shape
-from alworkflows.structures.geometry import (
-    MIN_VACUUM,
-    check,
-    close_pairs,
-    geometry_flags,
-    is_isolated,
-    shortest_distance,
-    vacuum,
-)
+from alworkflows.structures.build import build, build_all, made, read_frames, shape
+from alworkflows.structures.cells import MIN_VACUUM, count_open_directions, gaps, gather, is_isolated, reduce_cell, vacuum
+from alworkflows.structures.constraints import fixed_coordinates, hold
+from alworkflows.structures.conventional import conventional_cell
+from alworkflows.structures.files import read_structure
+from alworkflows.structures.geometry import check, check_cell, close_pairs, geometry_flags, shortest_distance
 from alworkflows.structures.lattices import lattice
 from alworkflows.structures.particles import dimer, particle
 from alworkflows.structures.prototypes import PROTOTYPES, Prototype, crystal
@@ -22,11 +18,18 @@ __all__ = [
     "build",
     "build_all",
     "check",
+    "check_cell",
     "close_pairs",
+    "conventional_cell",
+    "count_open_directions",
     "crystal",
     "dimer",
+    "fixed_coordinates",
+    "gaps",
+    "gather",
     "geometry_flags",
     "has_equal_terminations",
+    "hold",
     "is_isolated",
     "is_polar",
     "lattice",
@@ -34,6 +37,7 @@ __all__ = [
     "particle",
     "read_frames",
     "read_structure",
+    "reduce_cell",
     "shape",
     "shortest_distance",
     "slab",

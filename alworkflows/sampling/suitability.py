@@ -1,0 +1,73 @@
+"""Which structures a sampler can begin from: what its class states, asked of one structure; the same wherever it is asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ase import Atoms
+
+from alworkflows.errors import InputError
+from alworkflows.settings import SamplerSettings
+from alworkflows.structures import MIN_VACUUM, check_cell, close_pairs, count_open_directions, fixed_coordinates, vacuum
+
+__all__ = ["notes", "require_suited", "takes"]
+
+#: of a distance over the covalent radii: atoms nearer than this are at one place, whatever may be labelled
+ONE_PLACE = 0.2
+
+#: by the number of directions along which there is vacuum, or nothing repeats
+KINDS = ("a crystal", "a slab", "a wire", "something in a box")
+PLURALS = ("crystals", "slabs", "wires", "particles in a box")
+
+
+def takes(settings: type[SamplerSettings]) -> str:
+    """Return which structures a class of samplers takes, in words."""
+    kinds = ", ".join(PLURALS[number] for number in settings.open_directions)
+    return f"{kinds}, with pbc T T T" if settings.needs_repeats else kinds
+
+
+def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms], name: str) -> None:
+    """Raise if a sampler cannot begin from a structure, whatever its other settings are.
+
+    Raises
+    ------
+    InputError
+        If it has no cell, is of a kind that the sampler is not for, has two atoms at one place, too few that move, or constraints
+        that are not understood.
+    """
+    for atoms in [structure] if isinstance(structure, Atoms) else structure:
+        check_cell(atoms, name)
+        fixed = fixed_coordinates(atoms, name)
+        number = count_open_directions(atoms)
+        if number not in settings.open_directions:
+            kinds = " or ".join(KINDS[number] for number in settings.open_directions)
+            raise InputError(
+                f"{name}: the sampler '{settings.name}' expected {kinds}, got {KINDS[number]}: pbc {atoms.pbc.tolist()}, the widest "
+                f"gap is {vacuum(atoms):.2f} A, and {MIN_VACUUM:g} A count as vacuum"
+            )
+        if settings.needs_repeats and not atoms.pbc.all():
+            raise InputError(
+                f"{name}: the sampler '{settings.name}' repeats its cell in all directions, got pbc {atoms.pbc.tolist()}; "
+                "set it to T T T, with vacuum where nothing is to repeat"
+            )
+        first, second, distance = close_pairs(atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc, ONE_PLACE)
+        if len(distance):
+            raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
+        free = int((~fixed.all(axis=1)).sum())
+        if settings.is_dynamics and (free < 1 or len(atoms) < 2):
+            raise InputError(
+                f"{name}: the sampler '{settings.name}' expected at least two atoms, one of which moves, got {len(atoms)}, "
+                f"{free} of which move{'s' if free == 1 else ''}; repeat the cell (supercell)"
+            )
+
+
+def notes(settings: SamplerSettings, structure: Atoms) -> list[str]:
+    """Return what whoever asked for a run should know of the atoms that constraints hold."""
+    held = int(fixed_coordinates(structure).any(axis=1).sum())
+    if not held:
+        return []
+    what = f"{held} of {len(structure)} atoms are held still"
+    if settings.name in ("strain", "compress"):
+        return [f"{what}: where the cell changes they keep their fractional coordinates"]
+    return [f"{what}, and the cell is not strained" if settings.name == "rattle" else what]
