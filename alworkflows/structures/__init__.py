@@ -1,7 +1,16 @@
 """Starting structures: crystals by name, files, supercells and slabs, checked before anything is spent."""
 
 from alworkflows.structures.build import build, build_all, made, read_frames, shape
-from alworkflows.structures.cells import MIN_VACUUM, count_open_directions, gaps, gather, is_isolated, reduce_cell, vacuum
+from alworkflows.structures.cells import (
+    MIN_VACUUM,
+    count_open_directions,
+    gaps,
+    gather,
+    is_isolated,
+    is_skewed,
+    reduce_cell,
+    vacuum,
+)
 from alworkflows.structures.constraints import fixed_coordinates, hold
 from alworkflows.structures.conventional import conventional_cell
 from alworkflows.structures.files import read_structure
@@ -32,6 +41,7 @@ __all__ = [
     "hold",
     "is_isolated",
     "is_polar",
+    "is_skewed",
     "lattice",
     "made",
     "particle",

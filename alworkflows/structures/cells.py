@@ -7,7 +7,17 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 
-__all__ = ["MIN_VACUUM", "cell_fault", "count_open_directions", "gaps", "gather", "is_isolated", "reduce_cell", "vacuum"]
+__all__ = [
+    "MIN_VACUUM",
+    "cell_fault",
+    "count_open_directions",
+    "gaps",
+    "gather",
+    "is_isolated",
+    "is_skewed",
+    "reduce_cell",
+    "vacuum",
+]
 
 #: Least empty space (A) for a structure to count as a slab: the two surfaces are then beyond each other's cutoff in most models.
 MIN_VACUUM = 6.0
@@ -15,8 +25,8 @@ MIN_VACUUM = 6.0
 ROUNDING = 1e-6
 #: A; a vector shorter than this is none
 _MISSING = 1e-6
-#: a cell is skewed if a height of it is below this times the vector's length (fcc's primitive cell: 0.82; 120 degrees: 0.87)
-_SKEWED = 0.5
+#: by how much a vector must be longer than another that takes its place
+_SHORTER = 1e-6
 #: least volume of a cell over that of a box of the same lengths (angles of 1 degree: 3e-4)
 _FLAT = 1e-6
 
@@ -38,17 +48,23 @@ def cell_fault(cell: np.ndarray) -> str | None:
     return None
 
 
+def is_skewed(cell: np.ndarray) -> bool:
+    """Return whether a height of the cell is less than half the vector's length; that of fcc's primitive cell is 0.82 of it."""
+    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
+    return bool(np.any(heights < 0.5 * np.linalg.norm(cell, axis=1)))
+
+
 def reduce_cell(cell: np.ndarray, pbc: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the shortest vectors (3, 3) of the same lattice, and the integers (3, 3) that make them of ``cell``.
 
-    Vectors that do not repeat stay. A cell that is not skewed stays as it is: nothing is computed anew in another order.
+    Vectors that do not repeat stay. A cell whose vectors are as short stays as it is, in its order.
     """
     from ase.geometry import minkowski_reduce
 
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    if np.all(heights >= _SKEWED * np.linalg.norm(cell, axis=1)):
-        return cell, np.eye(3, dtype=int)
     reduced, operation = minkowski_reduce(cell, np.asarray(pbc, dtype=bool))
+    lengths, shortest = (np.sort(np.linalg.norm(vectors, axis=1)) for vectors in (cell, reduced))
+    if np.all(lengths <= shortest * (1 + _SHORTER)):
+        return cell, np.eye(3, dtype=int)
     return np.asarray(reduced, dtype=float), np.asarray(operation, dtype=int)
 
 

@@ -10,7 +10,7 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
 from alworkflows.errors import InputError, suggest
 from alworkflows.settings import GeometryLimits
-from alworkflows.structures.cells import MIN_VACUUM, cell_fault, reduce_cell, vacuum
+from alworkflows.structures.cells import MIN_VACUUM, cell_fault, is_skewed, reduce_cell, vacuum
 
 __all__ = ["check", "check_cell", "close_pairs", "geometry_flags", "shortest_distance"]
 
@@ -70,7 +70,9 @@ def _with_images(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, reach
     owners = np.arange(len(positions))
     if not np.any(pbc):
         return positions, owners
-    full = reduce_cell(_complete(cell, pbc), pbc)[0]
+    full = _complete(cell, pbc)
+    if is_skewed(full):  # or there would be images by the thousand
+        full = reduce_cell(full, pbc)[0]
     fractional = np.linalg.solve(full.T, positions.T).T
     periodic = np.flatnonzero(pbc)
     fractional[:, periodic] %= 1.0
