@@ -22,10 +22,12 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     from alworkflows.sampling import takes
     from alworkflows.schema import variants
     from alworkflows.settings import SamplerSettings
+    from alworkflows.settings.samplers import Sampler
     from alworkflows.structures import PROTOTYPES
 
     for name, model in variants(SamplerSettings).items():
         click.echo(f"{name}: {(model.__doc__ or '').strip().splitlines()[0]}")
+        assert issubclass(model, Sampler)
         click.echo(f"  takes {takes(model)}")
         for key, field in model.model_fields.items():
             if key != "name":

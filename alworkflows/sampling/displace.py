@@ -1,7 +1,7 @@
 """Samplers without dynamics: rattle, strain, compress, dimer.
 
-Atoms that constraints hold are left where they are by random displacements; a rattle then leaves the cell as it is too. What strains
-or compresses a cell takes all atoms along, held or not: they keep their fractional coordinates.
+Atoms that constraints hold are left where they are by random displacements; a rattle then leaves the cell as it is too. What
+strains or compresses a cell takes all atoms along, held or not: they keep their fractional coordinates.
 """
 
 from __future__ import annotations

@@ -165,9 +165,9 @@ def _dynamics(settings: MeltSettings, seed: int, isolated: bool, piece: int, fix
 def _held_dynamics(
     first: float, last: float, damping: float, velocities: int, noise: int, piece: int, fixed: np.ndarray
 ) -> list[str]:
-    """Return the commands for atoms of which coordinates ``fixed`` (N, 3) are held still: no velocity, and no force after the noise."""
-    moves = ~fixed.all(axis=1)
-    partly = fixed & moves[:, None]
+    """Return the commands for atoms of which coordinates ``fixed`` (N, 3) are still: no velocity, no force after the noise."""
+    moves = np.asarray(~fixed.all(axis=1))
+    partly = np.asarray(fixed & moves[:, None])
     groups, still, forces = [_group("moving", moves)], [], []
     for number, pattern in enumerate(np.unique(partly[partly.any(axis=1)], axis=0)):
         words = " ".join("0.0" if held else "NULL" for held in pattern)

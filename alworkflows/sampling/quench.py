@@ -31,7 +31,7 @@ def check(settings: QuenchSettings, structure: Atoms, name: str) -> int:
         If atoms are held still in a cell that is to change, the quench does not go down, or there are fewer steps than snapshots.
     """
     if settings.density is not None or settings.pressure is not None:
-        require_free(structure, name, "a density or pressure")
+        require_free(structure, name, "density or pressure")
     check_friction(settings)
     phases = _phases(settings)
     _snapshots(settings, phases)

@@ -55,7 +55,7 @@ def check_sampler(settings: SamplerSettings, structure: Atoms | Sequence[Atoms],
     Raises
     ------
     InputError
-        If the sampler could not run on it: the cell, its periodicity, a missing vacuum, the potential, the species, too few steps.
+        If the sampler could not run on it: its cell, what repeats, a missing vacuum, the potential, the species, too few steps.
     """
     require_suited(settings, structure, name)
     steps: int = import_module(SAMPLERS[settings.name]).check(settings, structure, name)

@@ -9,6 +9,7 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.settings import SamplerSettings
+from alworkflows.settings.samplers import Sampler
 from alworkflows.structures import MIN_VACUUM, check_cell, close_pairs, count_open_directions, fixed_coordinates, vacuum
 
 __all__ = ["notes", "require_suited", "takes"]
@@ -21,7 +22,7 @@ KINDS = ("a crystal", "a slab", "a wire", "something in a box")
 PLURALS = ("crystals", "slabs", "wires", "particles in a box")
 
 
-def takes(settings: type[SamplerSettings]) -> str:
+def takes(settings: type[Sampler]) -> str:
     """Return which structures a class of samplers takes, in words."""
     kinds = ", ".join(PLURALS[number] for number in settings.open_directions)
     return f"{kinds}, with pbc T T T" if settings.needs_repeats else kinds
@@ -38,22 +39,22 @@ def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms]
     """
     for atoms in [structure] if isinstance(structure, Atoms) else structure:
         check_cell(atoms, name)
+        first, second, distance = close_pairs(atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc, ONE_PLACE)
+        if len(distance):
+            raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
         fixed = fixed_coordinates(atoms, name)
         number = count_open_directions(atoms)
         if number not in settings.open_directions:
             kinds = " or ".join(KINDS[number] for number in settings.open_directions)
             raise InputError(
-                f"{name}: the sampler '{settings.name}' expected {kinds}, got {KINDS[number]}: pbc {atoms.pbc.tolist()}, the widest "
-                f"gap is {vacuum(atoms):.2f} A, and {MIN_VACUUM:g} A count as vacuum"
+                f"{name}: the sampler '{settings.name}' expected {kinds}, got {KINDS[number]}: pbc {atoms.pbc.tolist()}, the "
+                f"widest gap is {vacuum(atoms):.2f} A, and {MIN_VACUUM:g} A count as vacuum"
             )
         if settings.needs_repeats and not atoms.pbc.all():
             raise InputError(
                 f"{name}: the sampler '{settings.name}' repeats its cell in all directions, got pbc {atoms.pbc.tolist()}; "
                 "set it to T T T, with vacuum where nothing is to repeat"
             )
-        first, second, distance = close_pairs(atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc, ONE_PLACE)
-        if len(distance):
-            raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
         free = int((~fixed.all(axis=1)).sum())
         if settings.is_dynamics and (free < 1 or len(atoms) < 2):
             raise InputError(

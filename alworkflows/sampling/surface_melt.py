@@ -2,7 +2,8 @@
 
 Langevin dynamics at constant volume, the target temperature rising linearly; the slab's centre of mass rests, so that it does not
 drift through its vacuum, whichever lattice vector that lies along. Atoms that constraints hold stay where they are, and hold the
-slab: its centre of mass is then free, and the temperature that of the coordinates that move. Snapshots are evenly spaced from the start, where the surface is solid, to the end.
+slab: its centre of mass is then free, and the temperature that of the coordinates that move. Snapshots are evenly spaced from the
+start, where the surface is solid, to the end.
 """
 
 from __future__ import annotations

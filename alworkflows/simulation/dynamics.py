@@ -6,8 +6,8 @@ The splitting is BAOAB (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 
    v = c_1 v + \sqrt{(1 - c_1^2) k T / m}\; \xi; \quad x \mathrel{+}= \tfrac{h}{2} v; \quad v \mathrel{+}= \tfrac{h}{2} F/m
 
 with :math:`c_1 = e^{-h/\tau}`. The noise has no net momentum: the centre of mass rests, 3N - 3 degrees of freedom are thermal.
-Coordinates that are held still have neither force nor noise nor velocity. What holds them takes up momentum, so that the centre of
-mass of the others is free, and all coordinates that move are thermal.
+Coordinates that are held still have neither force nor noise nor velocity. What holds them takes up momentum, so that the centre
+of mass of the others is free, and all coordinates that move are thermal.
 
 Constant pressure is isotropic stochastic cell rescaling (Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020),
 doi:10.1063/5.0020514):

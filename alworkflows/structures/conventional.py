@@ -2,8 +2,8 @@
 
 A file may hold the primitive cell, a supercell, or axes in another order; indices counted along those would name other planes.
 A cell that is a conventional one already is left as it is, with its own choice of axes: of an orthorhombic crystal all orders
-are conventional, of a triclinic one all cells of its volume; tetragonal and hexagonal ones have their unique axis along c, monoclinic
-ones along b, rhombohedral ones are set on hexagonal axes.
+are conventional, of a triclinic one all cells of its volume; tetragonal and hexagonal ones have their unique axis along c,
+monoclinic ones along b, rhombohedral ones are set on hexagonal axes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def conventional_cell(crystal: Atoms) -> tuple[Atoms, bool]:
 
 
 def _is_conventional(system: str, cell: np.ndarray, steps: np.ndarray) -> bool:
-    """Return whether a cell (3, 3) is a conventional one of its crystal system; ``steps``: its vectors in columns, in standard ones."""
+    """Return whether a cell (3, 3) is a conventional one of its system; ``steps``: its vectors, in columns, in standard ones."""
     if abs(abs(np.linalg.det(steps)) - 1.0) > 1e-3:
         return False
     if system == "triclinic":

@@ -23,8 +23,8 @@ _BOND = 1.25  # two atoms are bonded if nearer than this times the sum of their 
 def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) -> Atoms:
     """Return a slab of ``layers`` lattice planes with ``vacuum`` (A) in all, normal along z.
 
-    ``info['polar']`` says whether it has a dipole, ``info['conventional']`` whether ``miller`` refers to a conventional cell that is
-    another one than that of ``bulk``.
+    ``info['polar']`` says whether it has a dipole, ``info['conventional']`` whether ``miller`` refers to a conventional cell that
+    is another one than that of ``bulk``.
 
     The in-plane cell is the smallest, made rectangular where the lattice allows it at no more than twice the area. Among all
     pairs of cutting planes that leave whole formula units, and less than one lattice plane less than asked for, the one is taken
@@ -85,7 +85,7 @@ def has_equal_terminations(atoms: Atoms) -> bool:
 
 
 def _on_short_vectors(bulk: Atoms, miller: tuple[int, int, int]) -> tuple[Atoms, tuple[int, int, int]]:
-    """Return the crystal on short vectors of its lattice, among which the surface's are sought, and the same plane's indices there."""
+    """Return the crystal on the shortest vectors of its lattice, near which the surface's are, and the plane's indices there."""
     cell, steps = reduce_cell(np.asarray(bulk.cell), bulk.pbc)
     if np.array_equal(steps, np.eye(3)):
         return bulk, miller

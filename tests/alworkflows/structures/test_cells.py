@@ -9,6 +9,7 @@ from alworkflows.errors import InputError
 from alworkflows.structures import check, close_pairs, count_open_directions, gaps, gather, geometry_flags, is_isolated, vacuum
 
 C_MISSING = "no lattice vector along c: add vacuum (in ASE: atoms.center(vacuum=6, axis=2))"
+BC_MISSING = "no lattice vectors along b and c: add vacuum (in ASE: atoms.center(vacuum=6, axis=(1, 2)))"
 #: integers of determinant +-1: the same lattice on other vectors
 CHOICES = [
     [[0, 1, 0], [0, 0, 1], [1, 0, 0]],
@@ -38,7 +39,7 @@ def slab() -> Atoms:
     [
         (graphene(), C_MISSING),
         (fcc111("Cu", (1, 1, 2)), C_MISSING),
-        (Atoms("Cu", cell=[3.0, 0, 0], pbc=[1, 0, 0]), "no lattice vectors along b and c: add vacuum (in ASE: atoms.center(vacuum=6, axis=(1, 2)))"),
+        (Atoms("Cu", cell=[3.0, 0, 0], pbc=[1, 0, 0]), BC_MISSING),
         (Atoms("Cu", cell=[3.0, 3.0, 0], pbc=True), C_MISSING),
         (Atoms("Cu", cell=[[3, 0, 0], [6, 0, 0], [0, 0, 3]], pbc=True), "lattice vectors that lie in one plane"),
         (Atoms("Cu", pbc=True), "expected a cell of three lattice vectors, got none: put it into a box with vacuum"),

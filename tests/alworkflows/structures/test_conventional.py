@@ -21,9 +21,24 @@ RUTILE = {
     "spacegroup": 136,
     "cellpar": [4.59, 4.59, 2.96, 90, 90, 90],
 }
-ALUMINA = {"symbols": ["Al", "O"], "basis": [(0, 0, 0.352), (0.306, 0, 0.25)], "spacegroup": 167, "cellpar": [4.76, 4.76, 12.99, 90, 90, 120]}  # fmt: skip
-ZIRCONIA = {"symbols": ["Zr", "O", "O"], "basis": [(0.275, 0.04, 0.208), (0.07, 0.33, 0.345), (0.45, 0.757, 0.479)], "spacegroup": 14, "cellpar": [5.15, 5.21, 5.32, 90, 99.2, 90]}  # fmt: skip
-CEMENTITE = {"symbols": ["Fe", "Fe", "C"], "basis": [(0.036, 0.25, 0.85), (0.186, 0.063, 0.328), (0.89, 0.25, 0.45)], "spacegroup": 62, "cellpar": [5.09, 6.74, 4.52, 90, 90, 90]}  # fmt: skip
+ALUMINA = {
+    "symbols": ["Al", "O"],
+    "basis": [(0, 0, 0.352), (0.306, 0, 0.25)],
+    "spacegroup": 167,
+    "cellpar": [4.76, 4.76, 12.99, 90, 90, 120],
+}
+ZIRCONIA = {
+    "symbols": ["Zr", "O", "O"],
+    "basis": [(0.275, 0.04, 0.208), (0.07, 0.33, 0.345), (0.45, 0.757, 0.479)],
+    "spacegroup": 14,
+    "cellpar": [5.15, 5.21, 5.32, 90, 99.2, 90],
+}
+CEMENTITE = {
+    "symbols": ["Fe", "Fe", "C"],
+    "basis": [(0.036, 0.25, 0.85), (0.186, 0.063, 0.328), (0.89, 0.25, 0.45)],
+    "spacegroup": 62,
+    "cellpar": [5.09, 6.74, 4.52, 90, 90, 90],
+}
 
 
 def permuted(atoms: Atoms, order: tuple[int, int, int]) -> Atoms:
