@@ -147,5 +147,6 @@ def _require_repeats(atoms: Atoms, supercell: tuple[int, int, int], name: str) -
     for axis, number in enumerate(supercell):
         if number != 1 and not atoms.pbc[axis]:
             raise InputError(
-                f"{name}: expected supercell 1 along {'abc'[axis]}, where nothing repeats, got {number} (pbc {atoms.pbc.tolist()})"
+                f"{name}: expected supercell 1 along {'abc'[axis]}, where nothing repeats, got {number} "
+                f"(pbc {atoms.pbc.tolist()})"
             )
