@@ -26,6 +26,7 @@ __all__ = [
     "Prototype",
     "build",
     "build_all",
+    "cell_fault",
     "check",
     "check_cell",
     "close_pairs",
