@@ -3,6 +3,7 @@
 from alworkflows.structures.build import build, build_all, made, read_frames, shape
 from alworkflows.structures.cells import (
     MIN_VACUUM,
+    cell_fault,
     count_open_directions,
     gaps,
     gather,
@@ -13,7 +14,7 @@ from alworkflows.structures.cells import (
 )
 from alworkflows.structures.constraints import fixed_coordinates, hold
 from alworkflows.structures.conventional import conventional_cell
-from alworkflows.structures.files import read_structure
+from alworkflows.structures.crystal_files import read_structure
 from alworkflows.structures.geometry import check, check_cell, close_pairs, geometry_flags, shortest_distance
 from alworkflows.structures.lattices import lattice
 from alworkflows.structures.particles import dimer, particle

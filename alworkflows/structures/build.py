@@ -11,7 +11,7 @@ from ase import Atoms
 from alworkflows.errors import InputError, unknown
 from alworkflows.structures.cells import MIN_VACUUM, vacuum
 from alworkflows.structures.constraints import fixed_coordinates, hold
-from alworkflows.structures.files import bare, read_structure
+from alworkflows.structures.crystal_files import bare, read_structure
 from alworkflows.structures.geometry import check_cell
 from alworkflows.structures.lattices import lattice
 from alworkflows.structures.particles import dimer, particle
