@@ -37,30 +37,34 @@ def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms]
         If it has no cell, is of a kind that the sampler is not for, has two atoms at one place, too few that move, or constraints
         that are not understood.
     """
-    for atoms in [structure] if isinstance(structure, Atoms) else structure:
-        check_cell(atoms, name)
-        first, second, distance = close_pairs(atoms.numbers, atoms.positions, np.asarray(atoms.cell), atoms.pbc, ONE_PLACE)
-        if len(distance):
-            raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
-        fixed = fixed_coordinates(atoms, name)
-        number = count_open_directions(atoms)
-        if number not in settings.open_directions:
-            kinds = " or ".join(KINDS[number] for number in settings.open_directions)
-            raise InputError(
-                f"{name}: the sampler '{settings.name}' expected {kinds}, got {KINDS[number]}: pbc {atoms.pbc.tolist()}, the "
-                f"widest gap is {vacuum(atoms):.2f} A, and {MIN_VACUUM:g} A count as vacuum"
-            )
-        if settings.needs_repeats and not atoms.pbc.all():
-            raise InputError(
-                f"{name}: the sampler '{settings.name}' repeats its cell in all directions, got pbc {atoms.pbc.tolist()}; "
-                "set it to T T T, with vacuum where nothing is to repeat"
-            )
-        free = int((~fixed.all(axis=1)).sum())
-        if settings.is_dynamics and (free < 1 or len(atoms) < 2):
-            raise InputError(
-                f"{name}: the sampler '{settings.name}' expected at least two atoms, one of which moves, got {len(atoms)}, "
-                f"{free} of which move{'s' if free == 1 else ''}; repeat the cell (supercell)"
-            )
+    if not isinstance(structure, Atoms):  # frames that are handed on as they are: what they are worth is seen before labels
+        for frame in structure:
+            check_cell(frame, name)
+            fixed_coordinates(frame, name)
+        return
+    check_cell(structure, name)
+    cell = np.asarray(structure.cell)
+    first, second, distance = close_pairs(structure.numbers, structure.positions, cell, structure.pbc, ONE_PLACE)
+    if len(distance):
+        raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
+    number = count_open_directions(structure)
+    if number not in settings.open_directions:
+        kinds = " or ".join(KINDS[number] for number in settings.open_directions)
+        raise InputError(
+            f"{name}: the sampler '{settings.name}' expected {kinds}, got {KINDS[number]}: pbc {structure.pbc.tolist()}, the "
+            f"widest gap is {vacuum(structure):.2f} A, and {MIN_VACUUM:g} A count as vacuum"
+        )
+    if settings.needs_repeats and not structure.pbc.all():
+        raise InputError(
+            f"{name}: the sampler '{settings.name}' repeats its cell in all directions, got pbc {structure.pbc.tolist()}; "
+            "set it to T T T, with vacuum where nothing is to repeat"
+        )
+    free = int((~fixed_coordinates(structure, name).all(axis=1)).sum())
+    if settings.is_dynamics and (free < 1 or len(structure) < 2):
+        raise InputError(
+            f"{name}: the sampler '{settings.name}' expected at least two atoms, one of which moves, got {len(structure)}, "
+            f"{free} of which move{'s' if free == 1 else ''}"
+        )
 
 
 def notes(settings: SamplerSettings, structure: Atoms) -> list[str]:
