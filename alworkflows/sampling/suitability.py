@@ -43,7 +43,7 @@ def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms]
             fixed_coordinates(frame, name)
         return
     check_cell(structure, name)
-    cell = np.asarray(structure.cell)
+    fixed, cell = fixed_coordinates(structure, name), np.asarray(structure.cell)
     first, second, distance = close_pairs(structure.numbers, structure.positions, cell, structure.pbc, ONE_PLACE)
     if len(distance):
         raise InputError(f"{name}: atoms {first[0]} and {second[0]} are at one place, {distance[0]:.3f} A apart")
@@ -59,7 +59,7 @@ def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms]
             f"{name}: the sampler '{settings.name}' repeats its cell in all directions, got pbc {structure.pbc.tolist()}; "
             "set it to T T T, with vacuum where nothing is to repeat"
         )
-    free = int((~fixed_coordinates(structure, name).all(axis=1)).sum())
+    free = int((~fixed.all(axis=1)).sum())
     if settings.is_dynamics and (free < 1 or len(structure) < 2):
         raise InputError(
             f"{name}: the sampler '{settings.name}' expected at least two atoms, one of which moves, got {len(structure)}, "
