@@ -10,7 +10,7 @@ from ase import Atoms
 from alworkflows.errors import InputError
 from alworkflows.settings import SamplerSettings
 from alworkflows.settings.samplers import Sampler
-from alworkflows.structures import MIN_VACUUM, check_cell, close_pairs, count_open_directions, fixed_coordinates, vacuum
+from alworkflows.structures import MIN_VACUUM, check_cell, close_pairs, count_open_directions, fixed_coordinates, gaps, vacuum
 
 __all__ = ["notes", "require_suited", "takes"]
 
@@ -68,11 +68,16 @@ def require_suited(settings: SamplerSettings, structure: Atoms | Sequence[Atoms]
 
 
 def notes(settings: SamplerSettings, structure: Atoms) -> list[str]:
-    """Return what whoever asked for a run should know of the atoms that constraints hold."""
+    """Return what whoever asked for a run should know of its structure: how it is taken, and what constraints hold."""
+    said = []
+    if not structure.pbc.any() and gaps(structure).min() < MIN_VACUUM:
+        said.append("nothing repeats (pbc F F F), so it is taken for a particle, though its cell leaves no vacuum")
     held = int(fixed_coordinates(structure).any(axis=1).sum())
-    if not held:
-        return []
-    what = f"{held} of {len(structure)} atoms are held still"
-    if settings.name in ("strain", "compress"):
-        return [f"{what}: where the cell changes they keep their fractional coordinates"]
-    return [f"{what}, and the cell is not strained" if settings.name == "rattle" else what]
+    if held:
+        consequence = ""
+        if settings.name in ("strain", "compress"):
+            consequence = ": where the cell changes they keep their fractional coordinates"
+        elif settings.name == "rattle":
+            consequence = ", and the cell is not strained"
+        said.append(f"{held} of {len(structure)} atoms are held still{consequence}")
+    return said

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import lzma
 import re
 import warnings
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -198,7 +200,10 @@ def _head(path: Path) -> list[str]:
     """Return the first lines of a file, compressed or not; of one that is no text, none."""
     from ase.io.formats import open_with_compression
 
-    with contextlib.suppress(UnicodeDecodeError, OSError, EOFError), open_with_compression(str(path), "r") as handle:
+    with (
+        contextlib.suppress(UnicodeDecodeError, OSError, EOFError, lzma.LZMAError, zlib.error),
+        open_with_compression(str(path), "r") as handle,
+    ):
         return list(_first(handle))
     return []
 
@@ -213,7 +218,7 @@ def _is_poscar(head: list[str]) -> bool:
     return (
         len(head) > 6
         and _numbers(head[1]) in (1, 3)
-        and all(_numbers(line) >= 3 for line in head[2:5])
+        and all(_numbers(line) == 3 for line in head[2:5])
         and bool(head[5].split())
         and not any("configuration=" in line for line in head[6:9])
     )

@@ -7,7 +7,7 @@ from ase.build import bulk, fcc111, graphene, molecule
 from standins import Committee
 
 from alworkflows.errors import InputError
-from alworkflows.sampling import SAMPLERS, check_sampler, parse_sampler, sample, takes
+from alworkflows.sampling import SAMPLERS, check_sampler, notes, parse_sampler, sample, takes
 
 COPPER = {"style": "morse", "pairs": {"Cu-Cu": {"d": 0.3429, "alpha": 1.3588, "r0": 2.866}}}
 SHORT = {
@@ -136,3 +136,10 @@ def test_a_particle_across_the_boundary_is_compressed_and_stretched_as_one():
 def test_a_class_says_what_it_takes():
     assert takes(type(settings("melt"))) == "crystals, slabs, wires, particles in a box, with pbc T T T"
     assert takes(type(settings("quench"))) == "crystals"
+
+
+def test_a_crystal_that_does_not_repeat_is_told_of():
+    loose = BULK.copy()
+    loose.pbc = False
+    assert "taken for a particle, though its cell leaves no vacuum" in notes(settings("rattle"), loose)[0]
+    assert notes(settings("rattle"), BULK) == notes(settings("rattle"), FREE_BOX) == []
