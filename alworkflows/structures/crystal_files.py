@@ -28,11 +28,9 @@ _ROUNDING = 1e-6
 
 
 def bare(atoms: Atoms) -> Atoms:
-    """Return the configuration with its constraints and the notes on it; labels and whatever else there was are dropped."""
+    """Return the configuration with its constraints; labels and whatever else there was are dropped."""
     copy = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
     copy.set_constraint([constraint.copy() for constraint in atoms.constraints])
-    if "notes" in atoms.info:
-        copy.info["notes"] = list(atoms.info["notes"])
     return copy
 
 
@@ -54,8 +52,10 @@ def read_structure(path: Path) -> Atoms:
 
     notes: list[str] = []
     try:
-        # a name says nothing of a POSCAR that is called otherwise
-        structure = ase.io.read(path, format="vasp" if _is_poscar(_head(path)) else None)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="scaled_positions")  # a note says it
+            # a name says nothing of a POSCAR that is called otherwise
+            structure = ase.io.read(path, format="vasp" if _is_poscar(_head(path)) else None)
     except Exception as error:  # ASE's readers raise anything; pymatgen gets its turn
         structure = _read_with_pymatgen(path, error)
     else:

@@ -165,6 +165,14 @@ def test_what_is_held_survives_file_and_supercell(tmp_path, name, whole):
     np.testing.assert_array_equal(fixed_coordinates(repeated), np.tile(expected, (2, 1)))
 
 
+def test_what_else_a_file_says_is_no_note_of_ours(tmp_path):
+    atoms = bulk("Cu", cubic=True)
+    atoms.info["notes"] = "made by hand"
+    write(tmp_path / "x.xyz", atoms)
+    for frames in (None, ":"):
+        assert "notes" not in build(StructureSettings(file="x.xyz", frames=frames), "x", tmp_path).info
+
+
 def test_selective_dynamics_that_pymatgen_reads(tmp_path):
     from pymatgen.core import Lattice, Structure
 
