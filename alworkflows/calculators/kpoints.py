@@ -6,8 +6,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.structures import MIN_VACUUM
-from alworkflows.structures.geometry import gaps
+from alworkflows.structures import MIN_VACUUM, cell_fault, gaps
 
 __all__ = ["check_mesh", "mesh", "open_directions", "require_box"]
 
@@ -58,7 +57,7 @@ def require_box(frame: Atoms, program: str) -> None:
     if frame.cell.rank < 3:
         raise InputError(
             f"{program} repeats a cell: expected three lattice vectors, got {np.round(np.asarray(frame.cell), 3).tolist()}; "
-            "put a molecule or particle into a box with vacuum"
+            f"{cell_fault(np.asarray(frame.cell))}"
         )
     narrow = ~frame.pbc & (gaps(frame) < MIN_VACUUM - ROUNDING)
     for axis in np.flatnonzero(narrow):

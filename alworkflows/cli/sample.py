@@ -19,12 +19,16 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Print samplers with their settings, and the crystals, as the code has them."""
     if not wanted or ctx.resilient_parsing:
         return
+    from alworkflows.sampling import takes
     from alworkflows.schema import variants
     from alworkflows.settings import SamplerSettings
+    from alworkflows.settings.samplers import Sampler
     from alworkflows.structures import PROTOTYPES
 
     for name, model in variants(SamplerSettings).items():
         click.echo(f"{name}: {(model.__doc__ or '').strip().splitlines()[0]}")
+        assert issubclass(model, Sampler)
+        click.echo(f"  takes {takes(model)}")
         for key, field in model.model_fields.items():
             if key != "name":
                 default = "required" if field.is_required() else field.get_default(call_default_factory=True)
@@ -84,7 +88,7 @@ def sample(
     from alworkflows import frames as frames_io
     from alworkflows.cli.files import assign, count, load_model, new_file
     from alworkflows.cli.progress import progress
-    from alworkflows.sampling import check_sampler, parse_sampler
+    from alworkflows.sampling import check_sampler, notes, parse_sampler
     from alworkflows.sampling import sample as run
 
     target = new_file(output, overwrite)
@@ -92,6 +96,9 @@ def sample(
     built = _build(structures, supercell, building)
     driver = load_model(model).calculator() if model else None
     planned = {name: check_sampler(settings, atoms, name) for name, atoms in built.items()}
+    for name, atoms in built.items():
+        for note in [*atoms.info.get("notes", ()), *notes(settings, atoms)]:
+            click.echo(f"{name}: {note}", err=True)
     sampled: list[Atoms] = []
     reports = []
     try:
@@ -116,12 +123,12 @@ def sample(
 
 
 def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, building: tuple[str, ...]) -> dict[str, Atoms]:
-    """Return the structures by name: that of the crystal, or of the file without its ending."""
+    """Return the structures by name, checked: that of the crystal, or of the file without its ending."""
     from alworkflows import frames as frames_io
     from alworkflows.cli.files import assign
     from alworkflows.errors import InputError, unknown
-    from alworkflows.settings import StructureSettings, parse
-    from alworkflows.structures import PROTOTYPES, build, shape
+    from alworkflows.settings import GeometryLimits, StructureSettings, parse
+    from alworkflows.structures import PROTOTYPES, build, check, check_cell, count_open_directions, shape
 
     more: dict[str, Any] = assign(building, "--build")
     if supercell:
@@ -139,5 +146,10 @@ def _build(structures: tuple[str, ...], supercell: tuple[int, int, int] | None, 
         settings = parse(StructureSettings, {"file" if is_file else "prototype": text, **more}, f"--build ({text})")
         # the last of our own frames, as of any file that holds many
         ours = is_file and Path(text).suffix == ".npz"
-        built[name] = shape(frames_io.read(text)[-1], settings, name) if ours else build(settings, name)
+        atoms = shape(frames_io.read(text)[-1], settings, name) if ours else build(settings, name)
+        check_cell(atoms, name)
+        limits = GeometryLimits()
+        # empty space is no part of a volume by atom
+        check(atoms, limits=limits.in_a_box() if count_open_directions(atoms) else limits, name=name)
+        built[name] = atoms
     return built

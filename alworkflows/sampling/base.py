@@ -13,6 +13,7 @@ from ase import Atoms
 from alworkflows.errors import InputError
 from alworkflows.sampling.checkpoint import OUT_OF_TIME, Checkpoint, Saved
 from alworkflows.settings import Dynamics
+from alworkflows.structures import fixed_coordinates, hold
 
 __all__ = [
     "Driver",
@@ -23,6 +24,7 @@ __all__ = [
     "StillKeeper",
     "Task",
     "check_friction",
+    "require_free",
     "snapshot_steps",
     "whole_steps",
 ]
@@ -91,10 +93,10 @@ class Task:
 
 
 class Keeper:
-    """Hand frames over as they are made, each with its origin, and count them."""
+    """Hand frames over as they are made, each with its origin and the coordinates (N, 3) held still, and count them."""
 
-    def __init__(self, task: Task, sampler: str, timestep: float) -> None:
-        self._keep, self._timestep = task.checkpoint.keeping(task.keep), timestep
+    def __init__(self, task: Task, sampler: str, timestep: float, fixed: np.ndarray) -> None:
+        self._keep, self._timestep, self._fixed = task.checkpoint.keeping(task.keep), timestep, fixed
         self._origin = {"structure": task.name, "sampler": sampler, "seed": int(task.seed)}
         self._sampler = sampler
         self.label = f"{sampler} {task.name}"
@@ -104,8 +106,7 @@ class Keeper:
 
     def __call__(self, atoms: Atoms, step: int, temperature: float, kinetic: float, **more: Any) -> None:
         """Keep a copy of the atoms at ``step``, with the target's and the kinetic temperature (K); ``more`` joins the origin."""
-        frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        frame.wrap()
+        frame = _frame(atoms, self._fixed)
         frame.info["origin"] = {
             **self._origin,
             "step": int(step),
@@ -126,6 +127,7 @@ class Keeper:
         return saved
 
     def _again(self, frame: Atoms) -> None:
+        hold(frame, self._fixed)
         self._keep(frame)
         self.frames += 1
         self.last_step = frame.info["origin"]["step"]
@@ -151,8 +153,7 @@ class StillKeeper:
 
     def __call__(self, atoms: Atoms, **more: Any) -> None:
         """Keep a copy of the atoms; ``more`` joins the origin."""
-        frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
-        frame.wrap()
+        frame = _frame(atoms, fixed_coordinates(atoms))
         frame.info["origin"] = {**self._origin, **more}
         self._keep(frame)
         self.frames += 1
@@ -163,10 +164,26 @@ class StillKeeper:
         return SampleReport(self._sampler, self.frames, self.frames, planned, None, "", round(seconds, 3))
 
 
+def _frame(atoms: Atoms, fixed: np.ndarray) -> Atoms:
+    """Return a copy of the atoms in their cell, with the coordinates (N, 3) that are held still as constraints."""
+    frame = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    frame.wrap()
+    if fixed.any():
+        hold(frame, fixed)
+    return frame
+
+
 def check_friction(settings: Dynamics) -> None:
     """Raise an :class:`InputError` if the thermostat would damp within less than two steps."""
     if settings.friction < 2 * settings.timestep:
         raise InputError(f"friction: expected at least two steps ({2 * settings.timestep:g} fs), got {settings.friction:g} fs")
+
+
+def require_free(structure: Atoms, name: str, what: str) -> None:
+    """Raise an :class:`InputError` if constraints hold atoms of a structure whose cell is to change."""
+    held = int(fixed_coordinates(structure, name).any(axis=1).sum())
+    if held:
+        raise InputError(f"{name}: expected no {what} with atoms held still, whose cell does not change; got {held} of them")
 
 
 def whole_steps(duration: float, timestep: float) -> int:

@@ -1,4 +1,8 @@
-"""Samplers without dynamics: rattle, strain, compress, dimer."""
+"""Samplers without dynamics: rattle, strain, compress, dimer.
+
+Atoms that constraints hold are left where they are by random displacements; a rattle then leaves the cell as it is too. What
+strains or compresses a cell takes all atoms along, held or not: they keep their fractional coordinates.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from ase import Atoms
 from alworkflows.errors import InputError, SimulationError
 from alworkflows.sampling.base import SampleReport, StillKeeper, Task
 from alworkflows.settings import CompressSettings, DimerSettings, RattleSettings, StrainSettings
-from alworkflows.structures import close_pairs, is_isolated
+from alworkflows.structures import close_pairs, fixed_coordinates, gather, is_isolated
 
 __all__ = ["check", "sample"]
 
@@ -28,19 +32,20 @@ def check(settings: Still, structure: Atoms, name: str) -> int:
     Raises
     ------
     InputError
-        If a dimer's structure is not two atoms, something in a box is to be strained, or the modes are more than the frames.
+        If a dimer's structure is not two atoms, atoms are held that must move, or the modes are more than the frames.
     """
     if isinstance(settings, DimerSettings) and len(structure) != 2:
         raise InputError(
             f"{name}: the sampler 'dimer' expected a structure of two atoms, such as dimer: [Fe, Au], got {len(structure)}"
         )
-    if isinstance(settings, StrainSettings):
-        if is_isolated(structure):
-            raise InputError(f"{name}: the sampler 'strain' expected a crystal or a slab, got something in a box of empty space")
-        if settings.snapshots < len(settings.modes):
-            raise InputError(
-                f"strain: expected at least a snapshot for each of {len(settings.modes)} modes, got {settings.snapshots}"
-            )
+    if isinstance(settings, StrainSettings) and settings.snapshots < len(settings.modes):
+        raise InputError(
+            f"strain: expected at least a snapshot for each of {len(settings.modes)} modes, got {settings.snapshots}"
+        )
+    if isinstance(settings, DimerSettings) or (isinstance(settings, CompressSettings) and is_isolated(structure)):
+        held = int(fixed_coordinates(structure, name).any(axis=1).sum())
+        if held:
+            raise InputError(f"{name}: the sampler '{settings.name}' moves every atom of what is in a box, got {held} held still")
     return settings.snapshots
 
 
@@ -63,14 +68,17 @@ def sample(settings: Still, structure: Atoms, task: Task) -> SampleReport:
 
 
 def _rattled(settings: RattleSettings, structure: Atoms, random: np.random.Generator) -> Made:
-    bulk = not is_isolated(structure)
+    free = ~fixed_coordinates(structure)
+    # the cell of what is in a box means nothing, and that of atoms held still must not move them
+    strained = free.all() and not is_isolated(structure)
     for number in range(settings.snapshots):
         width = settings.displacements[number % len(settings.displacements)]
         for _ in range(TRIES):
             frame = structure.copy()
-            strain = random.normal(scale=settings.strain, size=(3, 3)) if bulk else np.zeros((3, 3))
-            frame.set_cell(np.asarray(frame.cell) @ (np.eye(3) + 0.5 * (strain + strain.T)), scale_atoms=True)
-            frame.positions += random.normal(scale=width, size=frame.positions.shape)
+            if strained:
+                strain = random.normal(scale=settings.strain, size=(3, 3))
+                frame.set_cell(np.asarray(frame.cell) @ (np.eye(3) + 0.5 * (strain + strain.T)), scale_atoms=True)
+            frame.positions += free * random.normal(scale=width, size=frame.positions.shape)
             near = close_pairs(frame.numbers, frame.positions, np.asarray(frame.cell), frame.pbc, settings.shortest)[2]
             if not len(near):
                 break
@@ -101,21 +109,24 @@ def _strained(settings: StrainSettings, structure: Atoms, random: np.random.Gene
 
 
 def _compressed(settings: CompressSettings, structure: Atoms, random: np.random.Generator) -> Made:
+    free = ~fixed_coordinates(structure)
     for scale in np.linspace(1.0, settings.smallest, settings.snapshots + 1)[1:].tolist():
         frame = structure.copy()
         if is_isolated(structure):
-            middle = frame.positions.mean(axis=0)
-            frame.positions = middle + scale * (frame.positions - middle)
+            together = gather(structure)
+            middle = together.mean(axis=0)
+            frame.positions[:] = middle + scale * (together - middle)
         else:
             frame.set_cell(np.asarray(frame.cell) * scale, scale_atoms=True)
         if settings.displacement:
-            frame.positions += random.normal(scale=settings.displacement, size=frame.positions.shape)
+            frame.positions += free * random.normal(scale=settings.displacement, size=frame.positions.shape)
         yield frame, {"scale": scale}
 
 
 def _dimers(settings: DimerSettings, structure: Atoms, random: np.random.Generator) -> Made:
-    middle = structure.positions.mean(axis=0)
-    bond = structure.positions[1] - structure.positions[0]
+    together = gather(structure) if is_isolated(structure) else structure.positions
+    middle = together.mean(axis=0)
+    bond = together[1] - together[0]
     direction = bond / np.linalg.norm(bond)
     for distance in np.linspace(settings.shortest, settings.longest, settings.snapshots).tolist():
         frame = structure.copy()

@@ -24,6 +24,7 @@ from alworkflows.sampling.checkpoint import Saved
 from alworkflows.settings import DrivenDynamics
 from alworkflows.simulation.dynamics import Langevin, State, evaluator, initial_state, kinetic_temperature, step
 from alworkflows.simulation.monitors import DisagreementMonitor, ExplosionMonitor, Stop
+from alworkflows.structures import fixed_coordinates
 
 __all__ = ["Phase", "drive", "require_driver"]
 
@@ -182,7 +183,7 @@ def drive(
     """
     planned = sum(phase.steps for phase in phases)
     random = np.random.default_rng(task.seed)
-    masses = atoms.get_masses()
+    masses, fixed = atoms.get_masses(), fixed_coordinates(atoms)
     constant_volume = all(phase.pressure is None for phase in phases)
     evaluate = evaluator(driver, atoms, stress=not constant_volume)
     watch = evaluator(driver, atoms, stress=not constant_volume, also=["disagreement"]) if task.upper is not None else evaluate
@@ -192,13 +193,13 @@ def drive(
     if saved:
         state, number = run.restore(saved, random, driver)
     else:
-        langevin = Langevin(masses, settings.timestep, settings.friction)
+        langevin = Langevin(masses, settings.timestep, settings.friction, fixed=fixed)
         state, number = initial_state(atoms, langevin, watch, phases[0].start, random), 0
-        stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses), phases[0])
+        stop = run.look(state, 0, phases[0].start, kinetic_temperature(state.velocities, masses, langevin.freedom), phases[0])
     wanted, begin = set(snapshots), 0
     report_every = max(1, planned // 20)
     for phase in phases:
-        langevin = Langevin(masses, settings.timestep, settings.friction, phase.pressure)
+        langevin = Langevin(masses, settings.timestep, settings.friction, phase.pressure, fixed)
         for done in range(number - begin + 1, phase.steps + 1):
             if stop:
                 break
@@ -206,7 +207,7 @@ def drive(
             number += 1
             is_looked_at = number in wanted or number % settings.watch_every == 0
             state = step(state, langevin, watch if is_looked_at else evaluate, target)
-            kinetic = kinetic_temperature(state.velocities, masses)
+            kinetic = kinetic_temperature(state.velocities, masses, langevin.freedom)
             stop = run.explosion.hot(kinetic, target)
             if stop is None and is_looked_at:
                 stop = run.look(state, number, target, kinetic, phase)

@@ -3,7 +3,8 @@
 Langevin dynamics in LAMMPS, the target temperature rising linearly from the first to the last step, at constant volume or
 (isotropic Nose-Hoover barostat) constant pressure. Snapshots are evenly spaced over the ramp after its first tenth, in which the
 crystal takes up its velocities, so that neighbours are apart by about duration / snapshots, many vibrations for picosecond ramps.
-A particle in a box neither drifts nor turns: its momenta are taken away now and then.
+A particle in a box neither drifts nor turns: its momenta are taken away now and then. Atoms that constraints hold stay where they
+are; the temperature is that of the coordinates that move.
 
 The run is a chain of pieces of a fixed number of steps. Between two of them it goes through LAMMPS' restart file into a new
 LAMMPS instance, whose noise has a seed of its own. So each piece follows from the file before it alone, and a run that another
@@ -21,11 +22,11 @@ from ase import Atoms
 
 from alworkflows.errors import InputError, SimulationError
 from alworkflows.potentials import resolve
-from alworkflows.sampling.base import Keeper, SampleReport, Task, check_friction, snapshot_steps, whole_steps
+from alworkflows.sampling.base import Keeper, SampleReport, Task, check_friction, require_free, snapshot_steps, whole_steps
 from alworkflows.settings import MeltSettings
 from alworkflows.simulation.lammps import LammpsSimulation
 from alworkflows.simulation.monitors import EXPLODED
-from alworkflows.structures import close_pairs, is_isolated
+from alworkflows.structures import close_pairs, count_open_directions, fixed_coordinates, is_isolated
 
 __all__ = ["check", "sample"]
 
@@ -51,8 +52,11 @@ def check(settings: MeltSettings, structure: Atoms, name: str) -> int:
     """
     resolve(settings.potential).check(structure.get_chemical_symbols(), name)
     check_friction(settings)
-    if settings.pressure is not None and is_isolated(structure):
-        raise InputError(f"{name}: expected no pressure for a particle in a box of empty space, got {settings.pressure:g} GPa")
+    if settings.pressure is not None:
+        require_free(structure, name, "pressure")
+        if count_open_directions(structure):
+            what = "a particle in a box of empty space" if is_isolated(structure) else "what has vacuum, which would close"
+            raise InputError(f"{name}: expected no pressure for {what}, got {settings.pressure:g} GPa")
     planned = whole_steps(settings.duration, settings.timestep)
     _snapshots(settings, planned)
     return planned
@@ -83,7 +87,8 @@ class _Melt:
 
     def __init__(self, settings: MeltSettings, structure: Atoms, task: Task, planned: int) -> None:
         self.settings, self.structure, self.task, self.planned = settings, structure, task, planned
-        self.keeper = Keeper(task, settings.name, settings.timestep)
+        self.fixed = fixed_coordinates(structure)
+        self.keeper = Keeper(task, settings.name, settings.timestep, self.fixed)
         self.targets = _snapshots(settings, planned)
         self.steps = min(max(PIECE // len(structure), SHORTEST), LONGEST)
 
@@ -111,7 +116,7 @@ class _Melt:
         first, last = settings.temperature
         restart = file if begin else None
         with LammpsSimulation(self.structure, resolve(settings.potential), name=self.task.name, restart=restart) as simulation:
-            simulation.commands(_dynamics(settings, self.task.seed, is_isolated(self.structure), begin // self.steps))
+            simulation.commands(_dynamics(settings, self.task.seed, is_isolated(self.structure), begin // self.steps, self.fixed))
             step = begin
             for target in sorted({*(one for one in self.targets if begin < one <= end), end}):
                 try:
@@ -134,24 +139,60 @@ class _Melt:
         return None
 
 
-def _dynamics(settings: MeltSettings, seed: int, isolated: bool, piece: int) -> list[str]:
+def _dynamics(settings: MeltSettings, seed: int, isolated: bool, piece: int, fixed: np.ndarray) -> list[str]:
     """Return the LAMMPS commands of the integrator, the thermostat and, for the first piece, velocities (time in ps, bar)."""
     first, last = settings.temperature
     velocities, noise = (int(number) for number in np.random.default_rng(seed).integers(1, 900_000_000, 2))
-    start = [f"velocity all create {first!r} {velocities} mom yes rot {'yes' if isolated else 'no'} dist gaussian loop all"]
     if piece:
-        start, noise = [], int(np.random.default_rng([seed, piece]).integers(1, 900_000_000))
+        noise = int(np.random.default_rng([seed, piece]).integers(1, 900_000_000))
+    timestep, damping = f"timestep {settings.timestep * 1e-3!r}", settings.friction * 1e-3
+    if fixed.any():
+        return [timestep, *_held_dynamics(first, last, damping, velocities, noise, piece, fixed)]
+    start = [f"velocity all create {first!r} {velocities} mom yes rot {'yes' if isolated else 'no'} dist gaussian loop all"]
     integrator = "nve"
     if settings.pressure is not None:
         bar = settings.pressure * 1e4
         integrator = f"nph iso {bar!r} {bar!r} {BAROSTAT * 1e-3!r}"
     return [
-        f"timestep {settings.timestep * 1e-3!r}",
-        *start,
+        timestep,
+        *([] if piece else start),
         f"fix integrate all {integrator}",
-        f"fix heat all langevin {first!r} {last!r} {settings.friction * 1e-3!r} {noise} zero yes",
+        f"fix heat all langevin {first!r} {last!r} {damping!r} {noise} zero yes",
         *(["fix still all momentum 100 linear 1 1 1 angular rescale"] if isolated else []),
     ]
+
+
+def _held_dynamics(
+    first: float, last: float, damping: float, velocities: int, noise: int, piece: int, fixed: np.ndarray
+) -> list[str]:
+    """Return the commands for atoms of which coordinates ``fixed`` (N, 3) are still: no velocity, no force after the noise."""
+    moves = np.asarray(~fixed.all(axis=1))
+    partly = np.asarray(fixed & moves[:, None])
+    groups, still, forces = [_group("moving", moves)], [], []
+    for number, pattern in enumerate(np.unique(partly[partly.any(axis=1)], axis=0)):
+        words = " ".join("0.0" if held else "NULL" for held in pattern)
+        groups.append(_group(f"held{number}", (partly == pattern).all(axis=1)))
+        still.append(f"velocity held{number} set {words} units box")
+        forces.append(f"fix held{number} held{number} setforce {words}")
+    start = [
+        f"velocity moving create {first!r} {velocities} mom no rot no dist gaussian loop all",
+        *still,
+        f"velocity moving scale {first!r} temp moving_temperature",
+    ]
+    return [
+        *groups,
+        "compute moving_temperature moving temp",
+        f"compute_modify moving_temperature extra/dof {int(partly.sum())}",
+        "thermo_modify temp moving_temperature",
+        *([] if piece else start),
+        "fix integrate moving nve",
+        f"fix heat moving langevin {first!r} {last!r} {damping!r} {noise} zero no",
+        *forces,
+    ]
+
+
+def _group(name: str, members: np.ndarray) -> str:
+    return f"group {name} id {' '.join(str(index + 1) for index in np.flatnonzero(members))}"
 
 
 def _fault(atoms: Atoms, kinetic: float, hottest: float) -> str | None:

@@ -7,13 +7,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError, unknown
 from alworkflows.sampling.base import Driver, Keep, Progress, SampleReport, Task
 from alworkflows.sampling.checkpoint import Checkpoint, fingerprint
+from alworkflows.sampling.suitability import require_suited
 from alworkflows.settings import SamplerSettings, parse
+from alworkflows.structures import fixed_coordinates
 
 __all__ = ["SAMPLERS", "check_sampler", "parse_sampler", "sample"]
 
@@ -46,14 +49,15 @@ def parse_sampler(data: Any, where: str = "sampler") -> SamplerSettings:
     return settings
 
 
-def check_sampler(settings: SamplerSettings, structure: Atoms, name: str) -> int:
+def check_sampler(settings: SamplerSettings, structure: Atoms | Sequence[Atoms], name: str) -> int:
     """Return how many steps a sampler would take on a structure; nothing is run.
 
     Raises
     ------
     InputError
-        If the sampler could not run on it: the potential, the species, a missing vacuum, too few steps.
+        If the sampler could not run on it: its cell, what repeats, a missing vacuum, the potential, the species, too few steps.
     """
+    require_suited(settings, structure, name)
     steps: int = import_module(SAMPLERS[settings.name]).check(settings, structure, name)
     return steps
 
@@ -107,8 +111,10 @@ def sample(
         if len(structure) != 1:
             raise InputError(f"{name}: the sampler '{settings.name}' expected one structure, got {len(structure)} frames")
         structure = structure[0]
+    require_suited(settings, structure, name)
     starts = [structure] if isinstance(structure, Atoms) else structure
-    run = fingerprint(settings.model_dump(mode="json"), name, int(seed), upper, *starts)
+    held = [np.argwhere(fixed_coordinates(start)).tolist() for start in starts if start.constraints]
+    run = fingerprint(settings.model_dump(mode="json"), name, int(seed), upper, *held, *starts)
     task = Task(name, seed, keep, driver, upper, progress, Checkpoint(checkpoint, run, deadline))
     report: SampleReport = import_module(SAMPLERS[settings.name]).sample(settings, structure, task)
     return report

@@ -29,6 +29,12 @@ class Sampler(Settings):
 
     #: whether it is driven by an ensemble, and so cannot come first
     needs_ensemble: ClassVar[bool] = False
+    #: along how many directions there may be vacuum, or nothing that repeats: 0 crystal, 1 slab, 2 wire, 3 particle in a box
+    open_directions: ClassVar[tuple[int, ...]] = (0, 1, 2, 3)
+    #: whether the structure must repeat in all directions, across vacuum or not
+    needs_repeats: ClassVar[bool] = False
+    #: whether atoms move by dynamics, which takes two of them
+    is_dynamics: ClassVar[bool] = False
 
     snapshots: Count = Field(20, description="frames kept from each structure")
 
@@ -36,12 +42,16 @@ class Sampler(Settings):
 class Dynamics(Sampler):
     """What all molecular dynamics share."""
 
+    is_dynamics: ClassVar[bool] = True
+
     timestep: Time = Field(1.0, description="fs")
     friction: Time = Field(100.0, description="damping time of the thermostat, fs")
 
 
 class MeltSettings(Dynamics):
     """Heat crystals with a classical potential until they melt (first step of Kandy et al., 2023)."""
+
+    needs_repeats: ClassVar[bool] = True
 
     name: Literal["melt"] = "melt"
     potential: str | dict[str, Any] = Field(
@@ -68,6 +78,8 @@ class DrivenDynamics(Dynamics):
 class SurfaceMeltSettings(DrivenDynamics):
     """Heat slabs with the ensemble's mean and keep frames along the path (second step of Kandy et al., 2023)."""
 
+    open_directions: ClassVar[tuple[int, ...]] = (1, 2, 3)
+
     name: Literal["surface-melt"] = "surface-melt"
     temperature: tuple[Temperature, Temperature] = Field((300.0, 2000.0), description="start and end of the ramp, K")
     duration: Time = Field(10e3, description="fs")
@@ -75,6 +87,8 @@ class SurfaceMeltSettings(DrivenDynamics):
 
 class QuenchSettings(DrivenDynamics):
     """Make a liquid with the ensemble, equilibrate it, cool it fast, keep amorphous frames (third step of Kandy et al., 2023)."""
+
+    open_directions: ClassVar[tuple[int, ...]] = (0,)
 
     name: Literal["quench"] = "quench"
     melt_temperature: Temperature = Field(4000.0, description="K, at which the crystal loses its order")
@@ -101,6 +115,8 @@ class RattleSettings(Sampler):
 
 class StrainSettings(Sampler):
     """Strain the cell by a grid: volume, one axis, shear."""
+
+    open_directions: ClassVar[tuple[int, ...]] = (0, 1, 2)
 
     name: Literal["strain"] = "strain"
     modes: tuple[Literal["volume", "uniaxial", "shear"], ...] = Field(

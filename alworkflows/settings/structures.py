@@ -69,7 +69,9 @@ class StructureSettings(Settings):
     particle: ParticleSettings | None = Field(None, description="a nanoparticle in a box")
     dimer: tuple[str, str] | None = Field(None, description="two atoms in a box, by their symbols")
     supercell: tuple[Count, Count, Count] = (1, 1, 1)
-    miller: tuple[int, int, int] | None = Field(None, description="Miller indices of a slab's surface; none: bulk")
+    miller: tuple[int, int, int] | None = Field(
+        None, description="Miller indices of a slab's surface, along the axes of the conventional cell; none: bulk"
+    )
     layers: Count = Field(4, description="thickness of a slab in unit repeats along its normal")
     vacuum: PositiveLength = Field(12.0, description="empty space of a slab, in all, or between images of a particle or dimer, A")
 

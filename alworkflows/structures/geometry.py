@@ -10,11 +10,10 @@ from ase.data import atomic_numbers, chemical_symbols, covalent_radii
 
 from alworkflows.errors import InputError, suggest
 from alworkflows.settings import GeometryLimits
+from alworkflows.structures.cells import MIN_VACUUM, cell_fault, is_skewed, reduce_cell, vacuum
 
-__all__ = ["MIN_VACUUM", "check", "close_pairs", "gaps", "geometry_flags", "is_isolated", "shortest_distance", "vacuum"]
+__all__ = ["check", "check_cell", "close_pairs", "geometry_flags", "shortest_distance"]
 
-#: Least empty space (A) for a structure to count as a slab: the two surfaces are then beyond each other's cutoff in most models.
-MIN_VACUUM = 6.0
 #: g/cm^3 of one atomic mass unit in a cubic Angstrom
 AMU_PER_A3 = 1.66053906660
 
@@ -72,6 +71,8 @@ def _with_images(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, reach
     if not np.any(pbc):
         return positions, owners
     full = _complete(cell, pbc)
+    if is_skewed(full):  # or there would be images by the thousand
+        full = reduce_cell(full, pbc)[0]
     fractional = np.linalg.solve(full.T, positions.T).T
     periodic = np.flatnonzero(pbc)
     fractional[:, periodic] %= 1.0
@@ -106,26 +107,21 @@ def shortest_distance(atoms: Atoms, limit: float = 1.5) -> float:
     return float(distance.min(initial=np.inf))
 
 
-def vacuum(atoms: Atoms) -> float:
-    """Return the widest empty slice (A) between two neighbouring planes of atoms, along whichever lattice vector it is widest."""
-    return float(gaps(atoms).max())
+def check_cell(atoms: Atoms, name: str = "structure") -> None:
+    """Raise if there are no atoms, no cell, or numbers that are not finite: nothing can be made of such a structure.
 
-
-def is_isolated(atoms: Atoms) -> bool:
-    """Return whether there is vacuum along all three lattice vectors, or no periodicity at all."""
-    return not atoms.pbc.any() or bool(gaps(atoms).min() >= MIN_VACUUM)
-
-
-def gaps(atoms: Atoms) -> np.ndarray:
-    """Return the widest empty slice along each lattice vector, (3,) in A."""
-    cell = np.asarray(atoms.cell)
-    heights = 1.0 / np.linalg.norm(np.linalg.inv(cell), axis=0)
-    widest = np.zeros(3)
-    for axis, fractional in enumerate(np.linalg.solve(cell.T, atoms.positions.T)):
-        heights_sorted = np.sort(fractional % 1.0)
-        between = np.diff(np.append(heights_sorted, heights_sorted[0] + 1.0))
-        widest[axis] = between.max() * heights[axis]
-    return widest
+    Raises
+    ------
+    InputError
+        As it says; a missing lattice vector is named.
+    """
+    if len(atoms) == 0:
+        raise InputError(f"{name}: expected atoms, got none")
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(np.asarray(atoms.cell)).all()):
+        raise InputError(f"{name}: expected finite positions and cell, got NaN or infinity")
+    fault = cell_fault(np.asarray(atoms.cell))
+    if fault:
+        raise InputError(f"{name}: {fault}")
 
 
 def check(
@@ -140,16 +136,11 @@ def check(
     Raises
     ------
     InputError
-        If it has no atoms, no cell, NaN, a species that is not in ``species``, two atoms fused, a volume per atom out of
+        As :func:`check_cell`, or if there is a species that is not in ``species``, two atoms fused, a volume per atom out of
         the limits, or - for a ``slab`` - no vacuum.
     """
     limits = limits or GeometryLimits()
-    if len(atoms) == 0:
-        raise InputError(f"{name}: expected atoms, got none")
-    if not (np.isfinite(atoms.positions).all() and np.isfinite(np.asarray(atoms.cell)).all()):
-        raise InputError(f"{name}: expected finite positions and cell, got NaN or infinity")
-    if atoms.cell.rank < 3 or abs(np.linalg.det(np.asarray(atoms.cell))) < 1e-6:
-        raise InputError(f"{name}: expected a cell of three lattice vectors, got {np.asarray(atoms.cell).tolist()}")
+    check_cell(atoms, name)
     if species is not None:
         for symbol in sorted(set(atoms.get_chemical_symbols()) - set(species)):
             raise InputError(
@@ -172,7 +163,12 @@ def _flag(atoms: Atoms, limits: GeometryLimits) -> str | None:
     cell = np.asarray(atoms.cell)
     if not (np.isfinite(atoms.positions).all() and np.isfinite(cell).all()):
         return "NaN or infinity in positions or cell"
+    if len(atoms) == 0:
+        return "no atoms"
     if np.any(atoms.pbc):
+        fault = cell_fault(cell)
+        if fault:
+            return fault
         volume = abs(np.linalg.det(cell))
         low, high = limits.volume_per_atom
         if not low <= volume / len(atoms) <= high:

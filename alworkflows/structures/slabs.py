@@ -11,6 +11,8 @@ from ase import Atoms
 from ase.data import covalent_radii
 
 from alworkflows.errors import InputError
+from alworkflows.structures.cells import reduce_cell
+from alworkflows.structures.conventional import conventional_cell
 
 __all__ = ["has_equal_terminations", "is_polar", "slab"]
 
@@ -19,7 +21,10 @@ _BOND = 1.25  # two atoms are bonded if nearer than this times the sum of their 
 
 
 def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) -> Atoms:
-    """Return a slab of ``layers`` lattice planes with ``vacuum`` (A) in all, normal along z, ``info['polar']`` set.
+    """Return a slab of ``layers`` lattice planes with ``vacuum`` (A) in all, normal along z.
+
+    ``info['polar']`` says whether it has a dipole, ``info['conventional']`` whether ``miller`` refers to a conventional cell that
+    is another one than that of ``bulk``.
 
     The in-plane cell is the smallest, made rectangular where the lattice allows it at no more than twice the area. Among all
     pairs of cutting planes that leave whole formula units, and less than one lattice plane less than asked for, the one is taken
@@ -29,17 +34,21 @@ def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) 
     Parameters
     ----------
     bulk : Atoms
-        A crystal; ``miller`` refers to its cell.
+        A crystal.
+    miller : (3,) int
+        Indices along the axes of the conventional cell; see :mod:`alworkflows.structures.conventional`.
     layers : int
         Thickness in repeats of the lattice along the normal: the spacing d(hkl) of the primitive lattice.
 
     Raises
     ------
     InputError
-        If the Miller indices are all zero.
+        If the Miller indices are all zero, or the crystal has no symmetry that could be found.
     """
     if not any(miller):
         raise InputError("expected Miller indices that are not all zero, got (0, 0, 0)")
+    bulk, is_other = conventional_cell(bulk)
+    bulk, miller = _on_short_vectors(bulk, miller)
     first, second, third = _surface_lattice(bulk, miller)
     frame = _orientation(first, second)
     cell = np.array([first, second, third]) @ frame
@@ -52,7 +61,7 @@ def slab(bulk: Atoms, miller: tuple[int, int, int], layers: int, vacuum: float) 
     atoms = Atoms(numbers=numbers, positions=positions, cell=cell, pbc=True)
     atoms.wrap(pbc=(True, True, False), eps=1e-4)
     atoms = atoms[np.lexsort((np.round(atoms.positions[:, 2], 3), atoms.numbers))]
-    atoms.info["polar"] = is_polar(atoms)
+    atoms.info["polar"], atoms.info["conventional"] = is_polar(atoms), is_other
     return atoms
 
 
@@ -73,6 +82,15 @@ def has_equal_terminations(atoms: Atoms) -> bool:
         if not np.allclose(heights - low, (high - heights)[::-1], atol=0.02):
             return False
     return True
+
+
+def _on_short_vectors(bulk: Atoms, miller: tuple[int, int, int]) -> tuple[Atoms, tuple[int, int, int]]:
+    """Return the crystal on the shortest vectors of its lattice, near which the surface's are, and the plane's indices there."""
+    cell, steps = reduce_cell(np.asarray(bulk.cell), bulk.pbc)
+    if np.array_equal(steps, np.eye(3)):
+        return bulk, miller
+    h, k, m = (int(index) for index in steps @ np.array(miller))
+    return Atoms(numbers=bulk.numbers, positions=bulk.positions, cell=cell, pbc=True), (h, k, m)
 
 
 def _translations(bulk: Atoms) -> np.ndarray:

@@ -130,6 +130,7 @@ class _Trial:
                 self.attempt(f"structure {name}", lambda name=name: self._build(name))  # type: ignore[misc]
 
     def _build(self, name: str) -> str:
+        from alworkflows.sampling import notes, require_suited
         from alworkflows.structures import build, check
 
         settings = self.campaign.structures[name]
@@ -137,11 +138,15 @@ class _Trial:
         limits = self.campaign.selection.geometry
         allowed = limits.in_a_box() if settings.isolated else limits
         check(atoms, self.campaign.species, allowed, name, slab=settings.miller is not None)
+        samplers = [stage.sampler for stage in self.campaign.stages if name in stage.structures]
+        for sampler in samplers:
+            require_suited(sampler, atoms, name)
+        said = dict.fromkeys([*atoms.info.get("notes", ()), *(note for sampler in samplers for note in notes(sampler, atoms))])
         self.structures[name] = atoms
         self.result.atoms[name] = len(atoms)
         polar = " polar surface" if atoms.info["origin"].get("polar") else ""
         lengths = " x ".join(f"{length:.1f}" for length in atoms.cell.lengths())
-        return f"{atoms.get_chemical_formula()},{polar} {lengths} A"
+        return "; ".join([f"{atoms.get_chemical_formula()},{polar} {lengths} A", *said])
 
     # -------------------------------------------------------------------------------------------- labels
 
@@ -262,11 +267,14 @@ class _Trial:
         self.attempt(f"stage {stage.name}: {stage.sampler.name}", lambda: self._sample(stage))
 
     def _sample(self, stage: Stage) -> str:
-        from alworkflows.sampling import sample
+        from alworkflows.sampling import check_sampler, sample
 
         name = next((name for name in stage.structures if name in self.structures), None)
         if name is None:
             raise _TrialError("not tried: none of its structures could be built")
+        for other in stage.structures:
+            if other in self.structures:
+                check_sampler(stage.sampler, self.structures[other], other)
         driven = stage.sampler.needs_ensemble
         driver = self._driver() if driven else None
         kept: list[Atoms] = []

@@ -18,6 +18,7 @@ from alworkflows.calculators.kpoints import open_directions
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id
 from alworkflows.labelling.acceptance import SinglePoint, accept
+from alworkflows.structures import cell_fault
 from workchains.data.frames import FramesData
 from workchains.labelling.contract import LabelProgram, Outcome, Task
 from workchains.processes.exit_statuses import ConversionStatus, SchedulerStatus
@@ -173,7 +174,8 @@ def require_box(frames: Sequence[Atoms], program: str) -> None:
     """Raise an ``InputError`` if a frame is not periodic in all three directions."""
     for index, frame in enumerate(frames):
         if frame.cell.rank < 3:
-            raise InputError(f"frame {index}: {program} expects three lattice vectors, got {np.asarray(frame.cell).tolist()}")
+            cell = np.asarray(frame.cell)
+            raise InputError(f"frame {index}: {program} expects three lattice vectors, got {cell.tolist()}; {cell_fault(cell)}")
         if not frame.pbc.all():
             raise InputError(
                 f"frame {index}: {program} repeats its cell in all three directions, got pbc {frame.pbc.tolist()}; "

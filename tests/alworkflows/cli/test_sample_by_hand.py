@@ -84,3 +84,54 @@ def test_the_last_of_our_own_frames_is_a_structure(run, tmp_path):
     first, second = (frames_io.load(tmp_path / name)[0] for name in ("first.npz", "second.npz"))
     assert second[0].info["origin"]["structure"] == "first"
     assert (second[0].cell[:] == first[-1].cell[:]).all()
+
+
+@pytest.mark.parametrize("sampler", ["rattle", "melt", "surface-melt", "quench", "strain", "compress", "dimer", "frames"])
+def test_a_missing_lattice_vector_is_one_sentence_from_every_sampler(run, sampler):
+    from ase.build import graphene
+
+    graphene().write("flat.xyz")
+    done = run("sample", sampler, "flat.xyz", "-o", "x.npz")
+    assert done.status == 2
+    assert done.err.strip() == "error: flat: no lattice vector along c: add vacuum (in ASE: atoms.center(vacuum=6, axis=2))"
+
+
+def test_a_structure_is_checked_before_it_is_sampled(run):
+    from ase import Atoms
+
+    Atoms("Cu2", [[0, 0, 0], [0, 0, 1.2]], cell=[4, 4, 4], pbc=True).write("fused.xyz")
+    Atoms("Cu", cell=[1, 1, 1], pbc=True).write("tiny.xyz")
+    assert "are fused: 1.200 A" in run("sample", "rattle", "fused.xyz", "-o", "x.npz").err
+    assert "volume per atom 1.00 A^3 is not between 3 and 400" in run("sample", "rattle", "tiny.xyz", "-o", "x.npz").err
+    # what stands in a box may have a large one
+    Atoms("Cu", cell=[30, 30, 30], pbc=True).write("alone.xyz")
+    assert run("sample", "rattle", "alone.xyz", "-o", "x.npz").status == 0
+
+
+def test_what_is_held_is_held_and_said(run, tmp_path):
+    import ase.io
+    from ase.build import fcc111
+    from ase.constraints import FixAtoms
+
+    from alworkflows.structures import fixed_coordinates
+
+    atoms = fcc111("Cu", (2, 2, 4), vacuum=6.0)
+    atoms.pbc = True
+    atoms.set_constraint(FixAtoms([0, 1, 2, 3]))
+    atoms.write("held.vasp")
+    done = run("sample", "rattle", "held.vasp", "-o", "held.xyz")
+    assert "held: 4 of 16 atoms are held still, and the cell is not strained" in done.err
+    for frame in ase.io.read(tmp_path / "held.xyz", ":"):
+        assert abs(frame.positions[:4] - atoms.positions[:4]).max() < 1e-6
+        assert fixed_coordinates(frame).all(axis=1).nonzero()[0].tolist() == [0, 1, 2, 3]
+
+
+def test_whose_miller_indices_are_meant_is_said(run, tmp_path):
+    from ase.build import bulk
+
+    bulk("Cu").write("primitive.cif")
+    cut = ["-b", "miller=[1,0,0]", "-b", "layers=4", "-b", "vacuum=12 A", "-s", "strain=0", "-s", "snapshots=1"]
+    done = run("sample", "rattle", "primitive.cif", *cut, "-o", "slab.npz")
+    assert "primitive: miller: indices of the conventional cell, which is not the cell that was given" in done.err
+    (frame,) = frames_io.load(tmp_path / "slab.npz")[0]
+    assert frame.cell.lengths()[:2] == pytest.approx([3.61 / 2**0.5] * 2, abs=1e-3)

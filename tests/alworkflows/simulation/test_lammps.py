@@ -9,7 +9,7 @@ from ase.units import Bohr, Hartree
 from scipy.optimize import minimize
 from scipy.special import erfc
 
-from alworkflows.errors import SimulationError
+from alworkflows.errors import InputError, SimulationError
 from alworkflows.potentials import resolve
 from alworkflows.simulation.lammps import LammpsCalculator, LammpsSimulation
 from alworkflows.structures import crystal
@@ -199,3 +199,58 @@ def test_the_log_goes_to_a_file_and_nothing_to_the_screen(tmp_path, capfd):
         simulation.run(1)
     assert "pair_style hybrid/overlay buck/coul/long" in (tmp_path / "log.lammps").read_text()
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [[1, 0, 0], [5, 1, 0], [3, -7, 1]],
+        [[1, 0, 0], [40, 1, 0], [1000, -30, 1]],
+        [[0, 1, 0], [1, 0, 0], [0, 0, 1]],
+        [[-1, 0, 0], [0, -1, 0], [0, 0, -1]],
+    ],
+)
+def test_nothing_depends_on_the_vectors_that_are_chosen(steps):
+    atoms, potential = rattled_zno(), resolve("zno-binks-grimes").model_copy(update={"precision": 1e-8})
+    other = atoms.copy()
+    other.set_cell(np.array(steps) @ np.asarray(atoms.cell))
+    atoms.calc, other.calc = LammpsCalculator(potential), LammpsCalculator(potential)
+    assert other.get_potential_energy() == pytest.approx(atoms.get_potential_energy(), abs=1e-7)
+    np.testing.assert_allclose(other.get_forces(), atoms.get_forces(), atol=1e-6)
+    np.testing.assert_allclose(other.get_stress(), atoms.get_stress(), atol=1e-7)
+    with LammpsSimulation(other, potential) as simulation:
+        simulation.commands(["timestep 0.001", "fix 1 all nve"])
+        simulation.run(20)
+        back = simulation.atoms()
+    np.testing.assert_allclose(np.asarray(back.cell), np.asarray(other.cell), atol=1e-8)
+    # twenty steps from rest: the atoms went where the forces point
+    from ase.geometry import find_mic
+
+    moved = find_mic(back.positions - atoms.positions, atoms.cell)[0]
+    pull = atoms.get_forces() / atoms.get_masses()[:, None]
+    assert np.sum(moved * pull) > 0.9 * np.linalg.norm(moved) * np.linalg.norm(pull)
+
+
+def test_what_does_not_repeat_is_refused():
+    atoms = crystal("zno-wurtzite")
+    atoms.pbc = [True, True, False]
+    with pytest.raises(InputError, match=r"mine: .*periodic in all directions, got pbc \[True, True, False\]"):
+        LammpsSimulation(atoms, resolve("zno-binks-grimes"), name="mine")
+
+
+def test_a_particle_across_the_boundary_is_in_one_piece():
+    """Its angular momentum is that of the whole: what is cut in two would have another one, about an axis in between."""
+    whole = bulk("Ar", a=5.3, cubic=True).repeat(2)
+    whole.set_cell([60.0] * 3)
+    temperatures = []
+    for shift in ([20.0] * 3, [-3.0, 1.0, 56.0]):
+        atoms = whole.copy()
+        atoms.positions += shift
+        atoms.wrap()
+        with LammpsSimulation(atoms, resolve("ar-rahman")) as simulation:
+            simulation.commands(["timestep 0.002", "velocity all create 40 1234 mom yes rot yes loop all", "fix 1 all nve"])
+            simulation.run(0)
+            simulation.commands(["velocity all zero angular"])
+            simulation.run(100)
+            temperatures.append(simulation.temperature())
+    assert temperatures[1] == pytest.approx(temperatures[0], rel=1e-6)

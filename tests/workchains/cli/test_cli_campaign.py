@@ -4,6 +4,7 @@ import json
 
 import pytest
 import yaml
+from ase.constraints import FixAtoms
 from commands import typed
 
 from alworkflows.errors import InputError
@@ -157,6 +158,48 @@ def test_check_goes_on_past_what_is_wrong_and_ends_with_2(file, tmp_path):
     assert not verdicts["structure fused"]["ok"]
     assert "0.3" in verdicts["structure fused"]["message"]
     assert verdicts["stage melt: melt"]["ok"]  # on the structure that could be built
+
+
+def test_check_says_which_structures_a_sampler_does_not_take_without_running_it(file, tmp_path):
+    from ase.build import bulk, fcc111
+
+    fcc111("Cu", (2, 2, 3), vacuum=6.0).write(tmp_path / "surface.traj")
+    fcc111("Cu", (2, 2, 3)).write(tmp_path / "flat.traj")
+    bulk("Cu").write(tmp_path / "primitive.cif")
+    structures = {
+        **COPPER["structures"],
+        "surface": {"file": "surface.traj"},
+        "flat": {"file": "flat.traj"},
+        "cut": {"file": "primitive.cif", "miller": [1, 0, 0]},
+        "held": {"file": "held.vasp"},
+    }
+    held = bulk("Cu", cubic=True)
+    held.set_constraint(FixAtoms([0]))
+    held.write(tmp_path / "held.vasp")
+    stages = [{**COPPER["stages"][0], "structures": list(structures)}]
+    output = json.loads(typed(check, file(structures=structures, stages=stages), "--no-run", "--json", code=2))
+    said = {item["what"]: (item["ok"], item["message"]) for item in output["items"]}
+    assert said["structure cell"][0]
+    repeats = "surface: the sampler 'melt' repeats its cell in all directions, got pbc [True, True, False]"
+    assert said["structure surface"] == (False, f"{repeats}; set it to T T T, with vacuum where nothing is to repeat")
+    flat = "flat: no lattice vector along c: add vacuum (in ASE: atoms.center(vacuum=6, axis=2))"
+    assert said["structure flat"] == (False, flat)
+    assert said["structure cut"][1].endswith("; miller: indices of the conventional cell, which is not the cell that was given")
+    assert said["structure held"] == (True, "Cu4, 3.6 x 3.6 x 3.6 A; 1 of 4 atoms are held still")
+
+
+def test_check_asks_the_sampler_about_every_structure_of_its_stage(file, tmp_path):
+    from ase.build import bulk
+
+    frozen = bulk("Cu", cubic=True)
+    frozen.set_constraint(FixAtoms([0]))
+    frozen.write(tmp_path / "other.traj")
+    structures = {**COPPER["structures"], "other": {"file": "other.traj"}}
+    sampler = {**COPPER["stages"][0]["sampler"], "pressure": 0.0}
+    stages = [{**COPPER["stages"][0], "structures": ["cell", "other"], "sampler": sampler}]
+    output = json.loads(typed(check, file(structures=structures, stages=stages), "--json", code=2))
+    said = {item["what"]: item["message"] for item in output["items"]}
+    assert said["stage melt: melt"].startswith("other: expected no pressure with atoms held still")
 
 
 def test_check_says_when_a_label_cannot_be_made(file):
