@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 
+from alworkflows.errors import InputError
+from alworkflows.frames.constraints import fixed_coordinates, hold
 from alworkflows.frames.conversion import RefusedError
 from alworkflows.frames.faults import FaultKind
 
-__all__ = ["KEPT", "decode", "encode", "fixed_atoms", "keep", "kept_arrays", "plain", "set_fixed", "tidy"]
+__all__ = ["KEPT", "decode", "encode", "held_coordinates", "keep", "kept_arrays", "plain", "tidy"]
 
 #: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity
 KEPT = ("weight", "config_type", "charge", "spin", "energy_kind")
@@ -81,35 +83,18 @@ def decode(text: Any) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {"note": str(text)}
 
 
-def fixed_atoms(atoms: Atoms) -> np.ndarray | None:
-    """Return which Cartesian components of which atoms are held still (N, 3); None if none is.
+def held_coordinates(atoms: Atoms) -> np.ndarray | None:
+    """Return which Cartesian coordinates of which atoms are held still (N, 3); None if none is.
 
-    Atoms that are fixed in fractional coordinates count as a whole.
+    Constraints that hold something else, such as bond lengths, say nothing here.
     """
-    from ase.constraints import FixAtoms, FixCartesian, FixScaled
-
     if not atoms.constraints:
         return None
-    fixed = np.zeros((len(atoms), 3), dtype=bool)
-    for constraint in atoms.constraints:
-        if isinstance(constraint, FixAtoms):
-            fixed[constraint.index] = True
-        elif isinstance(constraint, FixCartesian):
-            fixed[constraint.index] |= np.asarray(constraint.mask, dtype=bool)
-        elif isinstance(constraint, FixScaled):
-            fixed[constraint.index] = True
+    try:
+        fixed = fixed_coordinates(atoms)
+    except InputError:
+        return None
     return fixed if fixed.any() else None
-
-
-def set_fixed(atoms: Atoms, fixed: np.ndarray) -> None:
-    """Hold components of atoms still, (N, 3) bool."""
-    from ase.constraints import FixAtoms, FixCartesian
-
-    whole = fixed.all(axis=1)
-    constraints: list[Any] = [FixAtoms(mask=whole)] if whole.any() else []
-    partly = fixed.any(axis=1) & ~whole
-    constraints += [FixCartesian(int(index), fixed[index]) for index in np.flatnonzero(partly)]
-    atoms.set_constraint(constraints)
 
 
 def kept_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
@@ -125,7 +110,7 @@ def kept_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
     for name, key in _RESULTS.items():
         if key in results:
             arrays[name] = np.asarray(results[key], dtype=float)
-    if (fixed := fixed_atoms(atoms)) is not None:
+    if (fixed := held_coordinates(atoms)) is not None:
         arrays["fixed"] = fixed
     return arrays
 
@@ -134,7 +119,7 @@ def keep(atoms: Atoms, name: str, values: np.ndarray) -> None:
     """Give a frame what :func:`kept_arrays` took from one; nothing where it had none."""
     if name == "fixed":
         if values.any():
-            set_fixed(atoms, values)
+            hold(atoms, np.asarray(values, dtype=bool))
     elif not np.isnan(values).all():
         if name in _RESULTS:
             if atoms.calc is not None:

@@ -10,7 +10,7 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from alworkflows.errors import InputError
-from alworkflows.frames.kept import fixed_atoms
+from alworkflows.frames.kept import held_coordinates
 
 __all__ = ["Labels", "attach_labels", "check_labelled", "known_forces", "labels", "require_finite"]
 
@@ -57,7 +57,7 @@ def known_forces(atoms: Atoms) -> np.ndarray | None:
     forces = labels(atoms).forces
     if forces is None or not atoms.constraints:
         return None
-    fixed = fixed_atoms(atoms)
+    fixed = held_coordinates(atoms)
     if fixed is None:
         return None
     unknown = fixed & (forces == 0.0)

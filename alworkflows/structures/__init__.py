@@ -1,5 +1,6 @@
 """Starting structures: crystals by name, files, supercells and slabs, checked before anything is spent."""
 
+from alworkflows.frames.constraints import fixed_coordinates, hold
 from alworkflows.structures.build import build, build_all, made, read_frames, shape
 from alworkflows.structures.cells import (
     MIN_VACUUM,
@@ -12,7 +13,6 @@ from alworkflows.structures.cells import (
     reduce_cell,
     vacuum,
 )
-from alworkflows.structures.constraints import fixed_coordinates, hold
 from alworkflows.structures.conventional import conventional_cell
 from alworkflows.structures.crystal_files import read_structure
 from alworkflows.structures.geometry import check, check_cell, close_pairs, geometry_flags, shortest_distance

@@ -9,8 +9,8 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
+from alworkflows.frames.constraints import fixed_coordinates, hold
 from alworkflows.structures.cells import MIN_VACUUM, vacuum
-from alworkflows.structures.constraints import fixed_coordinates, hold
 from alworkflows.structures.crystal_files import bare, read_structure
 from alworkflows.structures.geometry import check_cell
 from alworkflows.structures.lattices import lattice

@@ -15,7 +15,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
-from alworkflows.structures.constraints import hold
+from alworkflows.frames.constraints import hold
 
 __all__ = ["bare", "read_structure", "require_full_sites", "require_species"]
 
