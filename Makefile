@@ -72,7 +72,7 @@ test-sanitized: install
 	WORKERS=$(WORKERS) tests/sanitized/run.sh
 
 fuzz: install
-	OMP_NUM_THREADS=1 $(BIN)/python tests/fuzz/fuzz.py --seconds $(SECONDS) --seed $(SEED)
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 install-services:
 	tests/services/install.sh
