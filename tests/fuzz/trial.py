@@ -1,6 +1,7 @@
 """One spoiled file in a process of its own: how it ended."""
 
 import ctypes
+import faulthandler
 import os
 import resource
 import signal
@@ -38,6 +39,7 @@ def _run(use, path, writing):
     """Use the file, say how it ended, and end: nothing of the parent's is run."""
     try:
         _limit()
+        faulthandler.disable()  # pytest's, which would tell of it in the middle of its own lines
         os.dup2(writing, 2)  # what a sanitizer reports
         said = _said(use, path)
     except BaseException:

@@ -7,7 +7,8 @@
 set -e
 python=$(pwd)/.venv/bin/python
 place=$(pwd)/build/sanitized
-[ $# -gt 0 ] || set -- tests/alworkflows/descriptors tests/alworkflows/models/test_linear_model.py tests/alworkflows/models/test_model_files.py
+[ $# -gt 0 ] || set -- tests/alworkflows/descriptors tests/alworkflows/models/test_linear_model.py tests/alworkflows/models/test_model_files.py \
+    tests/alworkflows/export/plip/test_plugin_files.py
 
 rm -rf "$place"
 mkdir -p "$place"
@@ -37,7 +38,8 @@ ASAN_OPTIONS=detect_leaks=0:abort_on_error=1:allocator_may_return_null=1
 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1:abort_on_error=1
 PYTHONMALLOC=malloc
 OMP_NUM_THREADS=2
-PYTHONPATH=$place
+PYTHONPATH=$place:$place/tests
 export PYTHONPATH LD_PRELOAD ASAN_OPTIONS UBSAN_OPTIONS PYTHONMALLOC OMP_NUM_THREADS
 "$python" tests/sanitized/armed.py
+"$python" -m fuzz --seconds 15 --seed 1 --format lammps-plip --format linear-plip
 exec "$python" -m pytest -q -p no:cacheprovider --numprocesses "${WORKERS:-2}" --dist loadfile "$@"
