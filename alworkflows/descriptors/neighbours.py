@@ -84,12 +84,8 @@ def frame_arrays(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where
     """
     positions = np.ascontiguousarray(positions, dtype=float)
     cell = np.array(cell, dtype=float)
-    if not np.isfinite(positions).all() or not np.isfinite(cell).all():
-        raise InputError(f"{where}: expected finite positions and cell, got NaN or infinity")
-    for name, values in (("coordinates", positions), ("lattice vectors", cell[pbc])):
-        farthest = np.abs(values).max(initial=0.0)
-        if farthest > FARTHEST:
-            raise InputError(f"{where}: expected {name} up to {FARTHEST:g} A, got {farthest:g} A")
+    if not (np.abs(positions).max(initial=0.0) <= FARTHEST and np.abs(cell).max() <= FARTHEST):
+        _refuse_far(positions, cell, pbc, where)
     if pbc.all():
         if abs(np.linalg.det(cell)) < 1e-9:
             raise InputError(f"{where}: expected a cell with volume for a periodic frame, got {cell.tolist()}")
@@ -110,6 +106,16 @@ def frame_arrays(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where
     for axis in np.flatnonzero(~pbc):
         shifted -= (fractional[:, axis].min() - 1e-9) * cell[axis]
     return np.ascontiguousarray(shifted), cell
+
+
+def _refuse_far(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, where: str) -> None:
+    """Raise the InputError of a frame that is not finite or reaches too far; lattice vectors that are not periodic may."""
+    if not np.isfinite(positions).all() or not np.isfinite(cell).all():
+        raise InputError(f"{where}: expected finite positions and cell, got NaN or infinity")
+    for name, values in (("coordinates", positions), ("lattice vectors", cell[pbc])):
+        farthest = np.abs(values).max(initial=0.0)
+        if farthest > FARTHEST:
+            raise InputError(f"{where}: expected {name} up to {FARTHEST:g} A, got {farthest:g} A")
 
 
 def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff: float, offsets: bool = False) -> Neighbours:

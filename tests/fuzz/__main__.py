@@ -29,16 +29,18 @@ def spoil(name, seed, number, sound, folder):
     return trial(form.use, path), path
 
 
-def spoil_all(names, seed, goes_on, folder):
-    """Spoil files of each format in turn while ``goes_on(number)``; return counts of endings, and what went wrong by file."""
+def spoil_all(names, seed, folder, rounds=10**9, seconds=1e9):
+    """Spoil files of each format in turn, so often or so long; return counts of endings, and what went wrong by file."""
     sounds = {name: FORMATS[name].sound() for name in names}
     for name, sound in sounds.items():
         path = folder / f"{name}{FORMATS[name].suffix}"
         path.write_bytes(sound)
         FORMATS[name].use(path)  # here, so that each process begins with all modules
         path.unlink()
-    endings, wrong, number = {name: Counter() for name in names}, {}, 0
-    while goes_on(number):
+    endings, wrong, end = {name: Counter() for name in names}, {}, time.monotonic() + seconds
+    for number in range(rounds):
+        if time.monotonic() > end:
+            break
         for name in names:
             if endings[name]["wrong"] >= ENOUGH:
                 continue
@@ -48,7 +50,6 @@ def spoil_all(names, seed, goes_on, folder):
                 path.unlink()
             else:
                 wrong[path] = said
-        number += 1
     return endings, wrong
 
 
@@ -62,9 +63,8 @@ def main():
     if given.file:
         print(trial(FORMATS[given.format[0]].use, given.file))
         return
-    end = time.monotonic() + given.seconds
     with tempfile.TemporaryDirectory() as folder:
-        endings, wrong = spoil_all(given.format or list(FORMATS), given.seed, lambda _: time.monotonic() < end, Path(folder))
+        endings, wrong = spoil_all(given.format or list(FORMATS), given.seed, Path(folder), seconds=given.seconds)
         for name, counts in endings.items():
             print(f"{name:18s}", ", ".join(f"{counts[ending]} {ending}" for ending in ("result", "refused", "wrong")))
         for path, said in wrong.items():

@@ -1,6 +1,7 @@
 """What is spoiled: a sound file of each format, how it is spoiled, and what is then done with it."""
 
 import ctypes
+import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from ase.build import bulk
 
 from fuzz.mutations import spoiled_archive, spoiled_text
 
-__all__ = ["FORMATS", "FRAMES", "MODELS", "Format"]
+__all__ = ["FORMATS", "FRAMES", "MODELS", "Format", "plugin"]
 
 ROOT = Path(__file__).parents[2]
 SPECIES = ("Zn", "O")
@@ -99,24 +100,17 @@ def plugin():
     sources = ROOT / "alworkflows" / "export" / "plip" / "plugin", ROOT / "alworkflows" / "descriptors" / "kernels"
     built = Path(tempfile.mkdtemp()) / "plip.so"
     watched = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
-    flags = [
-        "-O1",
-        "-g1",
-        "-march=native",
-        "-std=gnu11",
-        "-Wno-psabi",
-        "-fno-math-errno",
-        "-fno-trapping-math",
-        "-fPIC",
-        "-shared",
-    ]
+    flags = ["-O1", "-g1", "-march=native", "-std=gnu11", "-Wno-psabi", "-fno-math-errno", "-fno-trapping-math"]
     flags += watched if hasattr(ctypes.CDLL(None), "__asan_init") else []
-    subprocess.run(["gcc", *flags, f"-I{sources[1]}", str(sources[0] / "plip.c"), "-o", str(built), "-lm"], check=True)
+    command = ["gcc", *flags, "-fPIC", "-shared", f"-I{sources[1]}", str(sources[0] / "plip.c"), "-o", str(built), "-lm"]
+    # the compiler itself is not watched
+    subprocess.run(command, check=True, env={name: value for name, value in os.environ.items() if name != "LD_PRELOAD"})
     library = ctypes.CDLL(str(built))
     library.plip_read.restype, library.plip_read.argtypes = ctypes.c_void_p, [ctypes.c_char_p, ctypes.c_char_p]
     library.plip_close.argtypes = [ctypes.c_void_p]
     library.plip_species.argtypes = [ctypes.c_void_p]
     library.plip_centre.restype = ctypes.c_double
+    address, number = ctypes.c_void_p, ctypes.c_int
     address, number = ctypes.c_void_p, ctypes.c_int
     library.plip_centre.argtypes = [address, number, *[address] * 4, number, number, *[address] * 2]
     return library

@@ -13,7 +13,7 @@ ROUNDS = {"lammps-plip": 60}
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in NOT_YET])
 def test_spoiled_files_end_in_a_result_or_a_sentence(name, tmp_path):
-    endings, wrong = spoil_all([name], 1, lambda number: number < ROUNDS.get(name, 30), tmp_path)
+    endings, wrong = spoil_all([name], 1, tmp_path, rounds=ROUNDS.get(name, 30))
     assert not wrong, "\n\n".join(f"{path}:\n{said}" for path, said in wrong.items())
     assert min(endings[name][ending] for ending in ("result", "refused")) > 0  # else they were spoiled too little, or too much
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 __all__ = ["SECONDS", "trial"]
 
-#: of the processor, and of the clock, for one file
-SECONDS, PATIENCE = 20, 60
+#: of the processor, and of the clock, which a busy machine may stretch, for one file
+SECONDS, PATIENCE = 20, 300
 #: beyond what is taken when it begins
 BYTES = 2 << 30
 

@@ -106,6 +106,7 @@ def test_offsets_are_what_vectors_are_beyond_the_positions(cell, pbc):
     assert not shifts[:, ~np.array(pbc)].round(6).any()
 
 
+@pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
 @pytest.mark.parametrize("change", [np.nan, np.inf, 0.0, 1e-300, 1e300])
 def test_a_cell_that_is_none_any_more(crystal, change):
     listed = VerletList(CUTOFF, 0.5)

@@ -1,7 +1,7 @@
 """Model files that the plugin for LAMMPS must not follow: numbers that lead beyond its arrays, or ask for all memory."""
 
 import pytest
-from fuzz.formats import FORMATS
+from fuzz.formats import FORMATS, plugin
 from fuzz.trial import trial
 
 FORM = FORMATS["lammps-plip"]
@@ -9,6 +9,7 @@ FORM = FORMATS["lammps-plip"]
 
 @pytest.fixture(scope="module")
 def sound():
+    plugin()  # built here, not in each trial's process
     return FORM.sound().decode()
 
 
@@ -68,5 +69,5 @@ def test_numbers_that_lead_nowhere(sound, tmp_path, name, change, message):
 def test_counts_that_no_file_of_its_size_holds(sound, tmp_path, claimed):
     path = tmp_path / "model.plip"
     path.write_text(sound.replace("\nslots 4\n", f"\nslots {claimed}\n"))
-    with pytest.raises(ValueError, match="more than a file of its size holds|not a whole model file"):
+    with pytest.raises(ValueError, match=r"more than a file of its size holds|not a whole model file"):
         FORM.use(path)
