@@ -7,6 +7,9 @@ TORCH_FLAGS ?=
 DEMO := $(CURDIR)/demo
 # pytest workers
 WORKERS ?= 2
+# how long, and which, spoiled files are tried
+SECONDS ?= 60
+SEED ?= 1
 # which tests of faults
 FAULTS ?= tests/faults
 # what `make bench` runs: not what measures nothing, needs a file or a campaign, or takes half an hour
@@ -18,12 +21,14 @@ STAMP := .venv/.installed
 SOURCES := pyproject.toml constraints.txt $(wildcard alworkflows/*/*/*.c alworkflows/*/*/*.h)
 DEMO_ENV := AIIDA_PATH=$(DEMO)
 
-.PHONY: help install install-services demo test test-services test-faults check format bench smoke clean distclean
+.PHONY: help install install-services demo test test-sanitized test-services test-faults fuzz check format bench smoke clean distclean
 
 help:
 	@echo "make install    install into .venv, with the versions that were tested"
 	@echo "make demo       a zinc-oxide campaign from setup to report, in demo/ (at most 5 minutes on 2 cores)"
 	@echo "make test       all tests but those that need services"
+	@echo "make test-sanitized  tests of the kernels under gcc's address and undefined-behaviour sanitizers, in build/sanitized"
+	@echo "make fuzz       spoiled files of models and frames for a while; SECONDS=600 SEED=7"
 	@echo "make test-services  tests on PostgreSQL, RabbitMQ, Slurm, with pw.x, GPAW, CP2K and a stand-in of VASP; it installs"
 	@echo "                what is missing of them (Debian, as root)"
 	@echo "make test-faults  campaigns whose daemon, workers, broker and jobs are killed, whose disk is full, whose labels fail"
@@ -62,6 +67,12 @@ demo: install
 
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile
+
+test-sanitized: install
+	WORKERS=$(WORKERS) tests/sanitized/run.sh
+
+fuzz: install
+	PYTHONPATH=tests OMP_NUM_THREADS=1 $(BIN)/python -m fuzz --seconds $(SECONDS) --seed $(SEED)
 
 install-services:
 	tests/services/install.sh

@@ -9,14 +9,17 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 from ase import Atoms
+from ase.data import atomic_numbers
 
 from alworkflows.descriptors.neighbours import Neighbours, kinds_of, neighbours
 from alworkflows.errors import InputError
 
-__all__ = ["Descriptors", "Design", "Foldable", "Folded"]
+__all__ = ["Descriptors", "Design", "Foldable", "Folded", "check_size"]
 
 #: A; closer than this, rounding of coordinates decides the direction of a bond
 COINCIDENT = 1e-9
+#: of one set: the normal matrix of more would be 300 GB, and the kernels count columns in 31 bits
+MOST_DESCRIPTORS = 200_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,9 @@ class Descriptors(ABC):
     def __init__(self, species: Sequence[str], cutoff: float) -> None:
         if not species or len(set(species)) != len(species):
             raise InputError(f"expected each species once, got {list(species)}")
+        strange = [symbol for symbol in species if symbol not in atomic_numbers]
+        if strange:
+            raise InputError(f"expected chemical symbols, got {', '.join(map(repr, strange))}")
         self.species, self.cutoff = tuple(species), float(cutoff)
 
     @property
@@ -199,6 +205,15 @@ class Foldable(Protocol):
 
     def fold(self, weights: np.ndarray) -> Folded:
         """Return M linear models with weights (M, P) as one evaluation made for dynamics."""
+
+
+def check_size(size: int) -> int:
+    """Return how many descriptors a set has; an InputError if that is more than anything could be fitted to."""
+    if size > MOST_DESCRIPTORS:
+        raise InputError(
+            f"descriptors: expected at most {MOST_DESCRIPTORS:,}, got {size:,}: take fewer species, radial functions or powers"
+        )
+    return size
 
 
 def _check(name: str, array: np.ndarray, shape: tuple[int, int]) -> None:

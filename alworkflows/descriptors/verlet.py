@@ -63,7 +63,7 @@ class VerletList:
         return None if self._inverse is None else self._inverse @ cell
 
     def _stale(self, positions: np.ndarray, deform: np.ndarray) -> bool:
-        if len(positions) != len(self._positions):
+        if len(positions) != len(self._positions) or not np.isfinite(deform).all():
             return True
         identity = (deform == np.eye(3)).all()
         moved = positions - (self._positions if identity else self._positions @ deform)

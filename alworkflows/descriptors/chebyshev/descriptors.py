@@ -19,7 +19,7 @@ from ase import Atoms
 from scipy.sparse import csr_array
 
 from alworkflows.descriptors.chebyshev.functions import functions
-from alworkflows.descriptors.contract import Descriptors, Design
+from alworkflows.descriptors.contract import Descriptors, Design, check_size
 from alworkflows.settings.descriptors import ChebyshevSettings
 
 __all__ = ["Chebyshev"]
@@ -52,13 +52,13 @@ class Chebyshev(Descriptors):
         super().__init__(species, settings.cutoff)
         self.settings = settings
         ends = list(combinations_with_replacement(range(len(self.species)), 2))
+        self._blocks, self.size = len(ends), check_size(len(ends) * (settings.degree + 1))
         self._names = [
             f"2B {self.species[s]}-{self.species[t]} chebyshev k={k}" for s, t in ends for k in range(settings.degree + 1)
         ]
         self._block = np.zeros((len(self.species),) * 2, dtype=int)
         for block, (s, t) in enumerate(ends):
             self._block[s, t] = self._block[t, s] = block
-        self._blocks, self.size = len(ends), len(self._names)
 
     @property
     def names(self) -> list[str]:

@@ -126,7 +126,7 @@ static void hand_over(const Job *job, const Layout *y, long chunk, const Rows *w
 }
 
 /* numbers of a chunk's rows: of the whole frame, hence far more than all else */
-static long row_vecs(const Job *job, const Layout *y) { return job->forces ? 3 * job->pairs.n * (y->columns / y->R) : 0; }
+static size_t row_vecs(const Job *job, const Layout *y) { return job->forces ? times(times(3, job->pairs.n), y->columns / y->R) : 0; }
 
 static int open_rows(Rows *w, const Job *job, const Layout *y, const Angular *t)
 {
@@ -134,7 +134,7 @@ static int open_rows(Rows *w, const Job *job, const Layout *y, const Angular *t)
     long all = y->columns / y->R;
     w->memory = NULL;
     if (moments_open(&w->moments, y, t, &job->pairs)) return -1;
-    w->memory = numbers((size_t)LANES * (blocks + 7 * all + row_vecs(job, y)));
+    w->memory = numbers(times(LANES, plus(blocks + 7 * all, row_vecs(job, y))));
     if (!w->memory) return -1;
     w->X = (vec *)w->memory, w->sums = w->X + blocks, w->rows = w->sums + 7 * all;
     return 0;

@@ -31,9 +31,9 @@ static int shell_open(Shell *shell, long capacity, const Angular *t)
     long padded = (capacity / LANES + 1) * LANES;
     shell->capacity = padded;
     shell->stride = PADDED(t->count);
-    shell->atom = malloc(sizeof(long) * padded);
-    shell->r = numbers(padded), shell->u = numbers(3 * padded), shell->e1 = numbers(3 * padded), shell->e2 = numbers(3 * padded);
-    shell->harm = numbers((size_t)3 * shell->stride * padded);
+    shell->atom = room(padded, sizeof(long));
+    shell->r = numbers(padded), shell->u = numbers(times(3, padded)), shell->e1 = numbers(times(3, padded)), shell->e2 = numbers(times(3, padded));
+    shell->harm = numbers(times(3 * shell->stride, padded));
     return shell->atom && shell->r && shell->u && shell->e1 && shell->e2 && shell->harm ? 0 : -1;
 }
 
@@ -69,7 +69,7 @@ static void shell_fill(Shell *shell, const Angular *t, int S, const int *kinds, 
     for (long p = 0; p < pairs; p++) {
         const double *v = vectors + 3 * p;
         double square = v[0] * v[0] + v[1] * v[1] + v[2] * v[2];
-        if (square >= limit) continue;
+        if (!(square < limit)) continue; /* nor what is no number */
         long q = counts[kinds[second[p]]]++;
         double r = sqrt(square);
         shell->atom[q] = second[p], shell->r[q] = r;

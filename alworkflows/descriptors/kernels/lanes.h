@@ -3,9 +3,7 @@
 #ifndef ALW_LANES_H
 #define ALW_LANES_H
 
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include "sizes.h"
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
@@ -28,6 +26,7 @@ INLINE double sum_lanes(vec v)
 /* memory for `count` numbers at a 64-byte boundary, zeroed; NULL if there is none */
 static inline double *numbers(size_t count)
 {
+    if (count > PTRDIFF_MAX / 16) return NULL;
     size_t align = count < LARGE ? 64 : 1 << 21, bytes = (count * sizeof(double) / align + 1) * align;
     double *found = aligned_alloc(align, bytes);
 #ifdef MADV_HUGEPAGE

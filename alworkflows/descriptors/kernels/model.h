@@ -73,11 +73,11 @@ static int centre_open(Centre *w, const Model *m, long most)
     long n = (most + LANES * (m->S + 1)) / LANES * LANES, K = (m->lmax + 1) * (m->lmax + 1), linear = (long)m->S * m->linear;
     long sizes[] = {3 * n, 3 * n, 3 * n, n, n, 3 * n, n * m->linear, linear, linear, n * m->angular, n * m->angular, n * POLAR, n * K, m->most, m->most};
     double **parts[] = {&w->raw, &w->d, &w->force, &w->r, &w->inverse, &w->u, &w->slopes, &w->rho, &w->drho, &w->phi, &w->dphi, &w->P, &w->Y, &w->B, &w->D};
-    long total = 0;
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total += PADDED_UP(sizes[i]);
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total = plus(total, PADDED_UP((size_t)sizes[i]));
     memset(w, 0, sizeof *w);
     w->capacity = n;
-    w->kinds = malloc(sizeof(int) * n), w->names = malloc(sizeof(int) * n), w->atom = malloc(sizeof(int) * n);
+    w->kinds = room(n, sizeof(int)), w->names = room(n, sizeof(int)), w->atom = room(n, sizeof(int));
     w->memory = numbers(total);
     if (!w->kinds || !w->names || !w->atom || !w->memory) return -1;
     double *at = w->memory;

@@ -53,10 +53,10 @@ static int moments_open(Moments *w, const Layout *y, const Angular *t, const Pai
     for (long i = 0; i < pairs->n; i++)
         if (pairs->first[i + 1] - pairs->first[i] > most) most = pairs->first[i + 1] - pairs->first[i];
     memset(w, 0, sizeof *w);
-    w->column = malloc(sizeof(int) * (blocks_of(y) + 1));
+    w->column = room(blocks_of(y), sizeof(int));
     if (!w->column || shell_open(&w->shell, most, t)) return -1;
     long n = w->shell.capacity;
-    w->memory = numbers((size_t)LANES * (2 * n + (long)y->S * w->shell.stride));
+    w->memory = numbers(times(LANES, plus(times(2, n), (size_t)y->S * w->shell.stride)));
     if (!w->memory) return -1;
     w->g = (vec *)w->memory, w->dg = w->g + n, w->A = w->dg + n;
     return 0;

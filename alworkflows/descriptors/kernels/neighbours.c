@@ -3,21 +3,24 @@
  * Atoms and the images of them that the cutoff reaches stand in the bins of one box, sorted by bin. Bins along the last axis are
  * contiguous in memory, so that the search of an atom runs over a few long rows, and without a branch: which atoms are near is
  * hard to guess. */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
+#include <limits.h>
+
+#include "sizes.h"
 
 #define REACH 2 /* bins of half the cutoff */
 
+/* why there is no list */
+enum { NO_MEMORY = -1, NO_VOLUME = -2, TOO_MANY_IMAGES = -3, TOO_MANY_NEIGHBOURS = -4 };
+
 typedef struct {
-    long n, all;           /* atoms; atoms and images, the atoms themselves first */
+    int64_t n, all;           /* atoms; atoms and images, the atoms themselves first */
     int bins[3];
     double low[3], per[3]; /* where the box begins in fractional coordinates, and bins per unit */
     double *fractional;    /* (n, 3), wrapped */
     double *wrap;          /* (n, 3): what wrapping added */
     int *parent, *image;   /* (all), (all, 3) */
-    long *bin, *head;      /* (all), (bins + 1) */
-    long *sorted, *place;  /* (all): the p-th atom in order of bins; (n): where an atom stands in that order */
+    int64_t *bin, *head;      /* (all), (bins + 1) */
+    int64_t *sorted, *place;  /* (all): the p-th atom in order of bins; (n): where an atom stands in that order */
     double *x, *y, *z;     /* (all), in order of bins */
 } Box;
 
@@ -27,8 +30,8 @@ static void close_box(Box *box)
     free(box->sorted), free(box->place), free(box->x);
 }
 
-/* inverse of the cell, and the distance between its faces along each axis */
-static void invert(const double *c, double *inverse, double *height)
+/* Inverse of the cell, and the distance between its faces along each axis. Returns 0, or NO_VOLUME. */
+static int invert(const double *c, double *inverse, double *height)
 {
     double volume = c[0] * (c[4] * c[8] - c[5] * c[7]) - c[1] * (c[3] * c[8] - c[5] * c[6]) + c[2] * (c[3] * c[7] - c[4] * c[6]);
     for (int a = 0; a < 3; a++) {
@@ -37,6 +40,10 @@ static void invert(const double *c, double *inverse, double *height)
         height[a] = fabs(volume) / sqrt(w[0] * w[0] + w[1] * w[1] + w[2] * w[2]);
         for (int b = 0; b < 3; b++) inverse[3 * b + a] = w[b] / volume;
     }
+    double sum = 0.0; /* not finite if one of its terms is not */
+    for (int e = 0; e < 9; e++) sum += fabs(inverse[e]);
+    for (int a = 0; a < 3; a++) sum += height[a] > 0.0 ? height[a] : NAN;
+    return isfinite(sum) ? 0 : NO_VOLUME;
 }
 
 /* Bins no narrower than cutoff / REACH over the cell and a margin of one cutoff around it along periodic axes. */
@@ -51,16 +58,17 @@ static void size_box(Box *box, const double *height, const int *pbc, double cuto
     }
 }
 
-/* Wrap the atoms; return how many they are with their images, along each axis from `from` to `to` (n, 3). */
+/* Wrap the atoms; return how many they are with their images, along each axis from `from` to `to` (n, 3), infinity if one has no place. */
 static double wrap(Box *box, const double *positions, const double *inverse, const int *pbc, const double *margin, int *from, int *to)
 {
     double all = 0.0;
-    for (long i = 0; i < box->n; i++) {
+    for (int64_t i = 0; i < box->n; i++) {
         double count = 1.0;
         for (int a = 0; a < 3; a++) {
             double f = positions[3 * i] * inverse[a] + positions[3 * i + 1] * inverse[3 + a] + positions[3 * i + 2] * inverse[6 + a];
             double added = pbc[a] ? -floor(f) : 0.0;
             box->wrap[3 * i + a] = added, box->fractional[3 * i + a] = f += added;
+            if (pbc[a] && !(f >= 0.0 && f <= 1.0)) return INFINITY;
             from[3 * i + a] = pbc[a] ? (int)ceil(-margin[a] - f) : 0;
             to[3 * i + a] = pbc[a] ? (int)floor(1.0 + margin[a] - f) : 0;
             count *= to[3 * i + a] - from[3 * i + a] + 1;
@@ -72,16 +80,16 @@ static double wrap(Box *box, const double *positions, const double *inverse, con
 
 static void add_images(Box *box, const int *from, const int *to)
 {
-    long next = box->n;
+    int64_t next = box->n;
     int k[3];
-    for (long i = 0; i < box->n; i++)
+    for (int64_t i = 0; i < box->n; i++)
         for (k[0] = from[3 * i]; k[0] <= to[3 * i]; k[0]++)
             for (k[1] = from[3 * i + 1]; k[1] <= to[3 * i + 1]; k[1]++)
                 for (k[2] = from[3 * i + 2]; k[2] <= to[3 * i + 2]; k[2]++) {
-                    long a = k[0] || k[1] || k[2] ? next++ : i, bin = 0;
+                    int64_t a = k[0] || k[1] || k[2] ? next++ : i, bin = 0;
                     for (int e = 0; e < 3; e++) {
-                        int b = (int)((box->fractional[3 * i + e] + k[e] - box->low[e]) * box->per[e]);
-                        bin = bin * box->bins[e] + (b < 0 ? 0 : b < box->bins[e] ? b : box->bins[e] - 1);
+                        double b = (box->fractional[3 * i + e] + k[e] - box->low[e]) * box->per[e];
+                        bin = bin * box->bins[e] + (b < 0.0 ? 0 : b < box->bins[e] ? (int)b : box->bins[e] - 1);
                         box->image[3 * a + e] = k[e];
                     }
                     box->parent[a] = (int)i, box->bin[a] = bin;
@@ -91,13 +99,13 @@ static void add_images(Box *box, const int *from, const int *to)
 /* order of bins, and coordinates in it */
 static void sort_box(Box *box, const double *cell)
 {
-    long bins = (long)box->bins[0] * box->bins[1] * box->bins[2], *head = box->head;
-    memset(head, 0, sizeof(long) * (bins + 2));
-    for (long a = 0; a < box->all; a++) head[box->bin[a] + 2]++;
-    for (long b = 2; b < bins + 2; b++) head[b] += head[b - 1];
-    for (long a = 0; a < box->all; a++) {
-        long p = head[box->bin[a] + 1]++;
-        const double *f = box->fractional + 3L * box->parent[a];
+    int64_t bins = (int64_t)box->bins[0] * box->bins[1] * box->bins[2], *head = box->head;
+    memset(head, 0, sizeof(int64_t) * (bins + 2));
+    for (int64_t a = 0; a < box->all; a++) head[box->bin[a] + 2]++;
+    for (int64_t b = 2; b < bins + 2; b++) head[b] += head[b - 1];
+    for (int64_t a = 0; a < box->all; a++) {
+        int64_t p = head[box->bin[a] + 1]++;
+        const double *f = box->fractional + 3 * box->parent[a];
         double g[3];
         for (int e = 0; e < 3; e++) g[e] = f[e] + box->image[3 * a + e];
         box->x[p] = g[0] * cell[0] + g[1] * cell[3] + g[2] * cell[6];
@@ -108,39 +116,56 @@ static void sort_box(Box *box, const double *cell)
     }
 }
 
-/* Returns 0, or -1 if memory ran out. */
-static int open_box(Box *box, long n, const double *positions, const double *cell, const int *pbc, double cutoff)
+static int room_for_atoms(Box *box)
 {
-    double inverse[9], height[3], margin[3], all = 0.0;
-    invert(cell, inverse, height);
+    box->fractional = room(box->n, 3 * sizeof(double)), box->wrap = room(box->n, 3 * sizeof(double));
+    box->place = room(box->n, sizeof(int64_t));
+    return box->fractional && box->wrap && box->place ? 0 : NO_MEMORY;
+}
+
+static int room_for_images(Box *box)
+{
+    box->parent = room(box->all, sizeof(int)), box->image = room(box->all, 3 * sizeof(int)), box->bin = room(box->all, sizeof(int64_t));
+    box->head = room((int64_t)box->bins[0] * box->bins[1] * box->bins[2] + 1, sizeof(int64_t));
+    box->sorted = room(box->all, sizeof(int64_t)), box->x = room(box->all, 3 * sizeof(double));
+    return box->parent && box->image && box->bin && box->head && box->sorted && box->x ? 0 : NO_MEMORY;
+}
+
+/* Returns 0, or why the box cannot be made; to be closed in either case. */
+static int open_box(Box *box, int64_t n, const double *positions, const double *cell, const int *pbc, double cutoff, int64_t most)
+{
+    double inverse[9], height[3], margin[3], all;
     memset(box, 0, sizeof *box);
     box->n = n;
+    if (n < 0 || n > INT_MAX) return NO_MEMORY; /* names of atoms are ints */
+    if (invert(cell, inverse, height)) return NO_VOLUME;
     size_box(box, height, pbc, cutoff, margin);
-    int *from = malloc(sizeof(int) * 3 * (n + 1)), *to = malloc(sizeof(int) * 3 * (n + 1));
-    box->fractional = malloc(sizeof(double) * 3 * (n + 1)), box->wrap = malloc(sizeof(double) * 3 * (n + 1));
-    int sound = from && to && box->fractional && box->wrap;
-    if (sound) all = wrap(box, positions, inverse, pbc, margin, from, to), sound = all < 2e9;
-    if (sound) {
-        box->all = (long)all;
-        size_t room = box->all + 1;
-        box->parent = malloc(sizeof(int) * room), box->image = malloc(sizeof(int) * 3 * room), box->bin = malloc(sizeof(long) * room);
-        box->head = malloc(sizeof(long) * ((size_t)box->bins[0] * box->bins[1] * box->bins[2] + 2));
-        box->sorted = malloc(sizeof(long) * room), box->place = malloc(sizeof(long) * (n + 1)), box->x = malloc(sizeof(double) * 3 * room);
-        sound = box->parent && box->image && box->bin && box->head && box->sorted && box->place && box->x;
+    for (int a = 0; a < 3; a++) /* counts of images along an axis are integers from here on */
+        if (!(margin[a] < INT_MAX / 4)) return TOO_MANY_IMAGES;
+    int *from = room(n, 3 * sizeof(int)), *to = room(n, 3 * sizeof(int));
+    int status = room_for_atoms(box);
+    if (!from || !to) status = NO_MEMORY;
+    if (!status) {
+        all = wrap(box, positions, inverse, pbc, margin, from, to);
+        if (!(all <= (double)most)) status = TOO_MANY_IMAGES;
     }
-    if (sound) {
+    if (!status) {
+        box->all = (int64_t)all;
+        status = room_for_images(box);
+    }
+    if (!status) {
         box->y = box->x + box->all, box->z = box->y + box->all;
         add_images(box, from, to);
         sort_box(box, cell);
     }
     free(from), free(to);
-    return sound ? 0 : -1;
+    return status;
 }
 
 /* The places within reach of atom i; returns how many. */
-static long near(const Box *box, long i, double limit, long *found)
+static int64_t near(const Box *box, int64_t i, double limit, int64_t *found)
 {
-    long self = box->place[i], bin = box->bin[i], count = 0;
+    int64_t self = box->place[i], bin = box->bin[i], count = 0;
     int b[3] = {(int)(bin / box->bins[2] / box->bins[1]), (int)(bin / box->bins[2] % box->bins[1]), (int)(bin % box->bins[2])}, lo[3], hi[3];
     double x = box->x[self], y = box->y[self], z = box->z[self];
     for (int a = 0; a < 3; a++) {
@@ -149,8 +174,8 @@ static long near(const Box *box, long i, double limit, long *found)
     }
     for (int u = lo[0]; u <= hi[0]; u++)
         for (int v = lo[1]; v <= hi[1]; v++) {
-            long row = ((long)u * box->bins[1] + v) * box->bins[2], end = box->head[row + hi[2] + 1];
-            for (long p = box->head[row + lo[2]]; p < end; p++) {
+            int64_t row = ((int64_t)u * box->bins[1] + v) * box->bins[2], end = box->head[row + hi[2] + 1];
+            for (int64_t p = box->head[row + lo[2]]; p < end; p++) {
                 double dx = box->x[p] - x, dy = box->y[p] - y, dz = box->z[p] - z;
                 found[count] = p;
                 count += (dx * dx + dy * dy + dz * dz < limit) & (p != self);
@@ -160,20 +185,22 @@ static long near(const Box *box, long i, double limit, long *found)
 }
 
 /* The list sorted by the first atom. `vectors` of pairs, or with `offsets` what they are beyond x_j - x_i: sums of lattice vectors.
- * Returns the number of pairs, also when it exceeds the capacity (then call again), or -1 if memory ran out. A direction without
- * periodicity must come with a cell vector that spans all atoms. */
-long alw_neighbours(long n, const double *positions, const double *cell, const int *pbc, double cutoff, int offsets, long capacity,
-                    long *first, int *second, double *vectors)
+ * Returns the number of pairs, also when it exceeds the capacity (then call again), or why there is no list: atoms and their images
+ * may be `most_images`, the neighbours of one atom `most_near`. A direction without periodicity must come with a cell vector that
+ * spans all atoms. */
+int64_t alw_neighbours(int64_t n, const double *positions, const double *cell, const int *pbc, double cutoff, int offsets,
+                       int64_t capacity, int64_t most_images, int64_t most_near, int64_t *first, int *second, double *vectors)
 {
     Box box;
-    long count = 0, *found = NULL;
-    int status = open_box(&box, n, positions, cell, pbc, cutoff);
-    if (!status) found = malloc(sizeof(long) * (box.all + 1));
-    for (long i = 0; found && i < n; i++) {
-        long more = near(&box, i, cutoff * cutoff, found), self = box.place[i];
+    int64_t count = 0, *found = NULL;
+    int status = open_box(&box, n, positions, cell, pbc, cutoff, most_images);
+    if (!status && !(found = room(box.all, sizeof(int64_t)))) status = NO_MEMORY;
+    for (int64_t i = 0; !status && i < n; i++) {
+        int64_t more = near(&box, i, cutoff * cutoff, found), self = box.place[i];
+        if (more > most_near) status = TOO_MANY_NEIGHBOURS;
         first[i] = count;
-        for (long q = 0; q < more && count + more <= capacity; q++) {
-            long p = found[q], a = box.sorted[p], j = box.parent[a];
+        for (int64_t q = 0; q < more && count + more <= capacity; q++) {
+            int64_t p = found[q], a = box.sorted[p], j = box.parent[a];
             double *v = vectors + 3 * (count + q), s[3];
             second[count + q] = (int)j;
             if (offsets) {
@@ -185,8 +212,7 @@ long alw_neighbours(long n, const double *positions, const double *cell, const i
         count += more;
     }
     first[n] = count;
-    if (!found) count = -1;
     free(found);
     close_box(&box);
-    return count;
+    return status ? status : count;
 }

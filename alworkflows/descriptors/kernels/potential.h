@@ -32,8 +32,8 @@ static int share_open(Share *share, const Model *m, long n, long most)
 {
     int status = centre_open(&share->centre, m, most);
     share->count = 0;
-    share->forces = numbers((size_t)3 * m->M * n), share->virial = numbers((size_t)6 * m->M);
-    share->touched = malloc(sizeof(int) * (n + 1)), share->seen = calloc(n + 1, 1);
+    share->forces = numbers(times(times(3, m->M), n)), share->virial = numbers(times(6, m->M));
+    share->touched = room(n, sizeof(int)), share->seen = calloc(n + 1, 1);
     return status || !share->forces || !share->virial || !share->touched || !share->seen ? -1 : 0;
 }
 

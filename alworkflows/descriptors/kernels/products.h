@@ -36,7 +36,7 @@ static int motion_open(Motion *w, const Product *job, const Layout *y, const Ang
     w->memory = NULL;
     if (moments_open(&w->moments, y, t, &job->pairs)) return -1;
     long n = w->moments.shell.capacity, stride = w->moments.shell.stride, vecs = n + y->S * stride + blocks_of(y);
-    w->memory = numbers((size_t)LANES * vecs + n * (3 + stride));
+    w->memory = numbers(plus(times(LANES, vecs), times(n, 3 + stride)));
     if (!w->memory) return -1;
     w->dg = (vec *)w->memory, w->dA = w->dg + n, w->X = w->dA + y->S * stride;
     w->along = (double *)(w->X + blocks_of(y)), w->Z = w->along + 3 * n;

@@ -34,7 +34,7 @@ from functools import cached_property
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors.contract import Descriptors, Design
+from alworkflows.descriptors.contract import Descriptors, Design, check_size
 from alworkflows.descriptors.plip.blocks import Blocks
 from alworkflows.descriptors.plip.families import RadialFunction, radial_functions
 from alworkflows.descriptors.plip.folding import FoldedModels
@@ -44,9 +44,6 @@ from alworkflows.errors import InputError
 from alworkflows.settings import PlipSettings
 
 __all__ = ["Plip", "Term"]
-
-#: as many as the kernels have room for
-MOST_SPECIES = 16
 
 
 @dataclass(frozen=True)
@@ -79,8 +76,6 @@ class Plip(Descriptors):
 
     def __init__(self, settings: PlipSettings, species: Sequence[str]) -> None:
         super().__init__(species, settings.cutoff)
-        if len(species) > MOST_SPECIES:
-            raise InputError(f"expected at most {MOST_SPECIES} species, got {len(species)}")
         self.settings = settings
         functions = [function for family in settings.functions for function in radial_functions(family)]
         seen: set[tuple[str, str]] = set()
@@ -100,7 +95,7 @@ class Plip(Descriptors):
             if shape.radial
         ]
         self._starts = np.cumsum([0, *(shape.columns for shape in self.shapes)])[:-1].tolist()
-        self.size = sum(shape.columns for shape in self.shapes)
+        self.size = check_size(sum(shape.columns for shape in self.shapes))
 
     def values(self, atoms: Atoms) -> np.ndarray:
         """Return the descriptors of each atom, (N, P); a bond's two-body term is shared between its ends."""

@@ -10,12 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from alworkflows.descriptors.library import variant_function
-from alworkflows.descriptors.neighbours import Neighbours, pointer
+from alworkflows.descriptors.neighbours import Neighbours, check_kinds, pointer
+from alworkflows.errors import InputError
 
-__all__ = ["DEGREE", "PAD", "FlatModels"]
+__all__ = ["DEGREE", "MOST_DEGREE", "MOST_SPECIES", "PAD", "FlatModels"]
 
 #: as in ``model.h``: groups of functions and rows of moments are padded to multiples of this; degree of tabulated functions
 PAD, DEGREE = 8, 5
+#: as many species, and as large a degree, as the kernels have room for
+MOST_SPECIES, MOST_DEGREE = 16, 8
 
 _potential = variant_function("alw_potential")
 _INTEGERS = ("species", "models", "lmax", "linear", "angular", "most")
@@ -44,7 +47,7 @@ class _Model(ctypes.Structure):
 
     _fields_: ClassVar[list[tuple[str, Any]]] = [
         *((name, ctypes.c_int) for name in _INTEGERS),
-        ("bins", ctypes.c_long),
+        ("bins", ctypes.c_int64),
         *((name, ctypes.c_double) for name in _NUMBERS),
         *((name, ctypes.c_void_p) for name in _ARRAYS),
     ]
@@ -109,8 +112,25 @@ class FlatModels:
             "begin": (self.models * self.species**2 + 1,),
             **dict.fromkeys(("slot", "power", "weight"), (int(self.begin[-1]),)),
         }
-        pointers = (pointer(getattr(self, name), dtype, shapes[name]) for name, dtype in _ARRAYS.items())
+        pointers = [pointer(getattr(self, name), dtype, shapes[name]) for name, dtype in _ARRAYS.items()]
+        self._check_indices()
         return _Model(*(getattr(self, name) for name in (*_INTEGERS, "bins", *_NUMBERS)), *pointers)
+
+    def _check_indices(self) -> None:
+        """Raise a ValueError unless all that the kernels follow leads somewhere."""
+        rows, linear, angular = len(self.function), self.linear, self.angular
+        below = {"slots": linear + 1, "used": angular + 1, "rows": rows + 1, "function": angular, "place": rows}
+        below |= {"own_function": angular, "column": rows, "slot": linear}
+        for name, limit in below.items():
+            values = getattr(self, name)
+            if values.size and not (values.min() >= 0 and values.max() < limit):
+                raise ValueError(f"{name}: expected indices below {limit}, got {values.min()} to {values.max()}")
+        for name in ("own", "entry", "begin"):
+            values = getattr(self, name)
+            if values[0] or (np.diff(values) < 0).any():
+                raise ValueError(f"{name}: expected starts that rise from 0, got {values}")
+        if not (1 <= self.species <= MOST_SPECIES and 0 <= self.lmax <= MOST_DEGREE):
+            raise ValueError(f"expected at most {MOST_SPECIES} species and degree {MOST_DEGREE}, got {self.species}, {self.lmax}")
 
     def evaluate(
         self, kinds: np.ndarray, positions: np.ndarray, pairs: Neighbours, deform: np.ndarray
@@ -121,11 +141,12 @@ class FlatModels:
         x_j - x_i + offset @ deform. Pairs beyond the cutoff are passed over, so that a list may have a skin.
         """
         (count,), total = kinds.shape, len(pairs.second)
+        check_kinds(kinds, self.species)
         energies, forces = np.zeros((self.models, count)), np.zeros((self.models, count, 3))
         virial = np.zeros((self.models, 6))
         status = _potential(
             ctypes.byref(self._model),
-            ctypes.c_long(count),
+            ctypes.c_int64(count),
             pointer(kinds, np.int32),
             pointer(positions, np.float64, (count, 3)),
             pointer(pairs.first, np.int64, (count + 1,)),
@@ -137,5 +158,5 @@ class FlatModels:
             pointer(virial, np.float64),
         )
         if status:
-            raise MemoryError(f"forces of {count} atoms")
+            raise InputError(f"no memory for the forces of {count:,} atoms in {self.models} models")
         return energies, forces, virial

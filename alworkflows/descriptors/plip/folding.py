@@ -133,7 +133,8 @@ def _compress(table: RadialTable) -> tuple[np.ndarray, np.ndarray]:
     """Return basis (R, Q) and projection (Q, R) with phi = g @ basis and g = phi @ projection, as small a Q as is accurate."""
     r = (np.arange(POINTS) + 0.5) * table.cutoff / POINTS
     functions, slopes = table(r), table(r, derivative=1)
-    size, steepness = np.abs(functions).max(axis=0), np.abs(slopes).max(axis=0)
+    # one that is zero throughout, such as a peak beyond the cutoff, is as good as any
+    size, steepness = (np.where(most > 0.0, most, 1.0) for most in (np.abs(functions).max(axis=0), np.abs(slopes).max(axis=0)))
     right = np.linalg.svd(functions / size, full_matrices=False)[2]
     for kept in range(4, table.size, 2):
         basis, projection = right[:kept].T / size[:, None], right[:kept] * size

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 
 from alworkflows.descriptors.library import LANES, variant_function
-from alworkflows.descriptors.neighbours import Neighbours, pointer
+from alworkflows.descriptors.neighbours import Neighbours, check_kinds, pointer
+from alworkflows.descriptors.plip.flat import MOST_DEGREE, MOST_SPECIES
 from alworkflows.descriptors.plip.radial import ORDER, RadialTable
+from alworkflows.errors import InputError
 
 __all__ = ["Shape", "design", "pull", "push"]
 
 _design, _product = variant_function("alw_design"), variant_function("alw_product")
-_D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
+_D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_int64
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,15 @@ class Shape:
     radial: int
     l: np.ndarray  # noqa: E741
     m: np.ndarray
+
+    def __post_init__(self) -> None:
+        """Raise an InputError if it is more than the kernels have room for."""
+        if not 1 <= self.species <= MOST_SPECIES:
+            raise InputError(f"expected at most {MOST_SPECIES} species, got {self.species}")
+        if len(self.l) and not 0 <= self.l.min() <= self.l.max() <= MOST_DEGREE:
+            raise InputError(f"expected l between 0 and {MOST_DEGREE}, got {self.l.tolist()}")
+        if len(self.m) and self.m.min() < 2:
+            raise InputError(f"expected m of 2 or more, got {self.m.tolist()}")
 
     @property
     def pairs(self) -> int:
@@ -52,6 +63,7 @@ def _radial(table: RadialTable, packed: np.ndarray) -> tuple[Any, ...]:
 
 def _call(kernel: Any, shape: Shape, kinds: np.ndarray, pairs: Neighbours, table: RadialTable, *more: Any) -> None:
     count, total = len(kinds), len(pairs.second)
+    check_kinds(kinds, shape.species)
     status = kernel(
         _L(count),
         pointer(kinds, np.int32, (count,)),
@@ -68,7 +80,7 @@ def _call(kernel: Any, shape: Shape, kinds: np.ndarray, pairs: Neighbours, table
         *more,
     )
     if status:
-        raise MemoryError(f"descriptors of {count} atoms")
+        raise InputError(f"no memory for {shape.columns:,} descriptors of {count:,} atoms")
 
 
 def design(

@@ -29,7 +29,7 @@ __all__ = ["Written", "write_lammps"]
 PLUGIN = Path(__file__).parent / "plugin"
 #: with more files of densities than these, N-body terms go with the three-body ones
 MOST_DENSITIES = 12
-KERNELS = ("lanes.h", "angles.h", "model.h", "functions.h", "centre.h")
+KERNELS = ("sizes.h", "lanes.h", "angles.h", "model.h", "functions.h", "centre.h")
 
 
 @dataclass(frozen=True)

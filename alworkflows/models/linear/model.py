@@ -108,7 +108,12 @@ class LinearModel(Model):
         if baseline is not None and baseline.outer > settings.cutoff:
             within = f"within the cutoff of {settings.cutoff:g} A"
             raise InputError(f"{where}: baseline: expected outer {within}, got {baseline.outer:g} A")
-        expected = {"weights": (build(settings, species).size,), "reference_energies": (len(species),)}
+        try:
+            descriptors = build(settings, species)
+            baseline_of(baseline, descriptors)
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        expected = {"weights": (descriptors.size,), "reference_energies": (len(species),)}
         for name, shape in expected.items():
             if name not in arrays or arrays[name].shape != shape:
                 actual = arrays[name].shape if name in arrays else "none"

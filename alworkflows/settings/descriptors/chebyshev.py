@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from alworkflows.schema import Count, PositiveLength, Settings
+from alworkflows.schema import Count, Settings
+from alworkflows.settings.descriptors.bounds import Cutoff
 
 __all__ = ["ChebyshevSettings"]
 
@@ -15,5 +16,5 @@ class ChebyshevSettings(Settings):
     """Two-body terms: Chebyshev polynomials of the distance (Lindsey et al., 2017)."""
 
     name: Literal["chebyshev"] = "chebyshev"
-    cutoff: PositiveLength = Field(6.0, le=20.0, description="reach of the descriptors, A")
+    cutoff: Cutoff = Field(6.0, description="reach of the descriptors, A")
     degree: Count = Field(12, le=64, description="largest degree of the polynomials, from 0 on, of each pair of species")

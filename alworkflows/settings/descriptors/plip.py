@@ -8,11 +8,13 @@ approaches and linear models for machine-learning interaction potentials".
 
 from __future__ import annotations
 
+from math import prod
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.schema import PositiveLength, Settings
+from alworkflows.schema import Settings
+from alworkflows.settings.descriptors.bounds import MOST_FUNCTIONS, Cutoff, Distance
 
 __all__ = [
     "BuckinghamFunctions",
@@ -28,12 +30,16 @@ __all__ = [
     "YukawaFunctions",
 ]
 
-Positive = Annotated[float, Field(gt=0)]
-Lengths = tuple[PositiveLength, ...]
+#: how sharp a function is, in powers of A^-1
+Sharpness = Annotated[float, Field(gt=0, le=1e4)]
+Start = Annotated[float, Field(ge=-100.0, le=100.0)]
+PeakPower = Annotated[int, Field(ge=2, le=40)]
+OrbitalPower = Annotated[int, Field(ge=-12, le=12)]
+Lengths = tuple[Distance, ...]
 
 
 def _some(default: tuple[float, ...], description: str) -> tuple[float, ...]:
-    values: tuple[float, ...] = Field(default, min_length=1, description=description)
+    values: tuple[float, ...] = Field(default, min_length=1, max_length=MOST_FUNCTIONS, description=description)
     return values
 
 
@@ -50,21 +56,27 @@ class FunctionSettings(Settings):
                 raise ValueError(f"{name}: expected each value once, got {list(values)}")
         return self
 
+    @property
+    def count(self) -> int:
+        """How many functions its lists make, each combined with each."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        return prod(len(value) for value in values if isinstance(value, tuple))
+
 
 class GaussianFunctions(FunctionSettings):
     """Gaussian peaks, exp(-a (r - b)^2)."""
 
     family: Literal["gaussian"] = "gaussian"
-    centres: Lengths = Field(tuple(0.5 * k for k in range(1, 13)), min_length=1, description="b, A")
-    widths: tuple[Positive, ...] = _some((0.5, 1.0, 1.5), "a, A^-2")
+    centres: Lengths = Field(tuple(0.5 * k for k in range(1, 13)), min_length=1, max_length=MOST_FUNCTIONS, description="b, A")
+    widths: tuple[Sharpness, ...] = _some((0.5, 1.0, 1.5), "a, A^-2")
 
 
 class LorentzianFunctions(FunctionSettings):
     """Lorentzian peaks, 1 / ((r - a)^b + 1) with r in A."""
 
     family: Literal["lorentzian"] = "lorentzian"
-    centres: Lengths = Field((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), min_length=1, description="a, A")
-    powers: tuple[int, ...] = Field((2, 4, 6, 8), min_length=1, description="b, even")
+    centres: Lengths = Field((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), min_length=1, max_length=MOST_FUNCTIONS, description="a, A")
+    powers: tuple[PeakPower, ...] = Field((2, 4, 6, 8), min_length=1, max_length=MOST_FUNCTIONS, description="b, even")
 
     @model_validator(mode="after")
     def _even(self) -> LorentzianFunctions:
@@ -77,24 +89,26 @@ class LogNormalFunctions(FunctionSettings):
     """Log-normal peaks, exp(-ln^2((r - a) / b)) for r > a, zero below."""
 
     family: Literal["log-normal"] = "log-normal"
-    starts: tuple[float, ...] = _some((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), "a, A")
-    scales: Lengths = Field((1.0, 1.5, 2.0, 2.5), min_length=1, description="b, A: the peak is at a + b")
+    starts: tuple[Start, ...] = _some((1.0, 2.0, 3.0, 4.0, 5.0, 6.0), "a, A")
+    scales: Lengths = Field(
+        (1.0, 1.5, 2.0, 2.5), min_length=1, max_length=MOST_FUNCTIONS, description="b, A: the peak is at a + b"
+    )
 
 
 class SlaterFunctions(FunctionSettings):
     """Slater-type orbitals, r^a exp(-b r) with r in A."""
 
     family: Literal["slater"] = "slater"
-    powers: tuple[int, ...] = Field((-2, -1, 0, 1, 2), min_length=1, description="a")
-    decays: tuple[Positive, ...] = _some((2.0, 4.0, 6.0, 8.0, 10.0), "b, A^-1")
+    powers: tuple[OrbitalPower, ...] = Field((-2, -1, 0, 1, 2), min_length=1, max_length=MOST_FUNCTIONS, description="a")
+    decays: tuple[Sharpness, ...] = _some((2.0, 4.0, 6.0, 8.0, 10.0), "b, A^-1")
 
 
 class GaussianOrbitalFunctions(FunctionSettings):
     """Gaussian-type orbitals, r^a exp(-b r^2) with r in A."""
 
     family: Literal["gaussian-orbital"] = "gaussian-orbital"
-    powers: tuple[int, ...] = Field((-2, -1, 0, 1, 2), min_length=1, description="a")
-    decays: tuple[Positive, ...] = _some((2.0, 4.0, 6.0, 8.0, 10.0), "b, A^-2")
+    powers: tuple[OrbitalPower, ...] = Field((-2, -1, 0, 1, 2), min_length=1, max_length=MOST_FUNCTIONS, description="a")
+    decays: tuple[Sharpness, ...] = _some((2.0, 4.0, 6.0, 8.0, 10.0), "b, A^-2")
 
 
 class PairFunctions(FunctionSettings):
@@ -107,30 +121,35 @@ class LennardJonesFunctions(PairFunctions):
     """Lennard-Jones, (s / r)^12 - (s / r)^6."""
 
     family: Literal["lennard-jones"] = "lennard-jones"
-    sigmas: Lengths = Field(tuple(1.5 + 0.25 * k for k in range(8)), min_length=1, description="s, A")
+    sigmas: Lengths = Field(tuple(1.5 + 0.25 * k for k in range(8)), min_length=1, max_length=MOST_FUNCTIONS, description="s, A")
 
 
 class MorseFunctions(PairFunctions):
     """Morse, exp(-2 a (r - b)) - 2 exp(-a (r - b))."""
 
     family: Literal["morse"] = "morse"
-    minima: Lengths = Field((1.5, 2.0, 2.5, 3.0), min_length=1, description="b, A")
-    decays: tuple[Positive, ...] = _some((1.0, 1.5, 2.0), "a, A^-1")
+    minima: Lengths = Field((1.5, 2.0, 2.5, 3.0), min_length=1, max_length=MOST_FUNCTIONS, description="b, A")
+    decays: tuple[Sharpness, ...] = _some((1.0, 1.5, 2.0), "a, A^-1")
 
 
 class BuckinghamFunctions(PairFunctions):
     """The terms of Buckingham's potential, exp(-r / b) and, apart, (1 A / r)^6."""
 
     family: Literal["buckingham"] = "buckingham"
-    ranges: Lengths = Field((0.15, 0.2, 0.25, 0.3, 0.35, 0.4), min_length=1, description="b, A")
+    ranges: Lengths = Field((0.15, 0.2, 0.25, 0.3, 0.35, 0.4), min_length=1, max_length=MOST_FUNCTIONS, description="b, A")
     dispersion: bool = Field(True, description="with the term r^-6")
+
+    @property
+    def count(self) -> int:
+        """How many functions there are, the dispersion among them."""
+        return super().count + self.dispersion
 
 
 class YukawaFunctions(PairFunctions):
     """Screened Coulomb, (1 A / r) exp(-r / b)."""
 
     family: Literal["yukawa"] = "yukawa"
-    ranges: Lengths = Field((0.25, 0.5, 1.0, 2.0), min_length=1, description="b, A")
+    ranges: Lengths = Field((0.25, 0.5, 1.0, 2.0), min_length=1, max_length=MOST_FUNCTIONS, description="b, A")
 
 
 Family = Annotated[
@@ -151,12 +170,14 @@ class PlipSettings(Settings):
     """PLIP: two-, three- and N-body descriptors on families of radial functions (Benoit et al., 2020)."""
 
     name: Literal["plip"] = "plip"
-    cutoff: PositiveLength = Field(6.0, le=20.0, description="reach of the descriptors, A")
-    functions: tuple[Family, ...] = Field((GaussianFunctions(),), min_length=1, description="families of radial functions")
+    cutoff: Cutoff = Field(6.0, description="reach of the descriptors, A")
+    functions: tuple[Family, ...] = Field(
+        (GaussianFunctions(),), min_length=1, max_length=MOST_FUNCTIONS, description="families of radial functions"
+    )
     l: tuple[int, ...] = Field((0, 1, 2, 3, 4, 5), description="powers of the cosine in three-body terms; empty: none")  # noqa: E741
     m: tuple[int, ...] = Field((4, 5, 6, 7), description="powers of the N-body density; empty: none")
-    switch: PositiveLength = Field(1.1, description="N-body density is switched off between 95 % and 105 % of this, A")
-    core: PositiveLength = Field(
+    switch: Distance = Field(1.1, description="N-body density is switched off between 95 % and 105 % of this, A")
+    core: Distance = Field(
         0.5,
         description="where, A, a function that diverges at the origin begins to go on as a parabola; rounded up to cutoff / 64",
     )
@@ -169,6 +190,9 @@ class PlipSettings(Settings):
             raise ValueError(f"expected distinct m between 2 and 9, got {list(self.m)}")
         if self.core > 0.5 * self.cutoff:
             raise ValueError(f"expected core within half the cutoff ({0.5 * self.cutoff:g} A), got {self.core:g} A")
+        count = sum(functions.count for functions in self.functions)
+        if count > MOST_FUNCTIONS:
+            raise ValueError(f"functions: expected at most {MOST_FUNCTIONS} radial functions in all, got {count}")
         if any(functions in self.functions[:index] for index, functions in enumerate(self.functions)):
             raise ValueError("functions: expected each family with other values, got the same one twice")
         return self

@@ -46,6 +46,19 @@ def test_without_a_name_it_is_plip():
         ({"cutof": 4}, r"unknown key 'cutof' \(did you mean 'cutoff'\?\)"),
         ({"name": "chebyshev", "degree": 0}, "degree: expected greater than or equal to 1, got 0"),
         ({"name": "chebyshev", "degree": 65}, "degree: expected less than or equal to 64, got 65"),
+        ({"name": "chebyshev", "degree": 10**12}, "degree: expected less than or equal to 64, got 1000000000000"),
+        *(
+            ({"name": name, "cutoff": cutoff}, f"cutoff: expected {expected}")
+            for name in DESCRIPTORS
+            for cutoff, expected in (
+                (1e12, "less than or equal to 20, got 1000000000000.0"),
+                (20.1, "less than or equal to 20"),
+                (0.4, "greater than or equal to 0.5"),
+                (1e-300, "greater than or equal to 0.5"),
+                (float("nan"), "a finite number"),
+                (float("inf"), "a finite number"),
+            )
+        ),
         ("plip", "expected a mapping of keys, got 'plip'"),
     ],
 )

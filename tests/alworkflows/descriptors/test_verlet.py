@@ -6,6 +6,7 @@ from ase.build import bulk, fcc111
 
 from alworkflows.descriptors.neighbours import neighbours
 from alworkflows.descriptors.verlet import VerletList
+from alworkflows.errors import InputError
 
 CUTOFF = 4.0
 
@@ -103,3 +104,14 @@ def test_offsets_are_what_vectors_are_beyond_the_positions(cell, pbc):
     shifts = offset.vectors @ np.linalg.inv(cell)
     np.testing.assert_allclose(shifts, np.round(shifts), atol=1e-12)
     assert not shifts[:, ~np.array(pbc)].round(6).any()
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in matmul")
+@pytest.mark.parametrize("change", [np.nan, np.inf, 0.0, 1e-300, 1e300])
+def test_a_cell_that_is_none_any_more(crystal, change):
+    listed = VerletList(CUTOFF, 0.5)
+    listed.update(crystal.positions, np.asarray(crystal.cell), crystal.pbc)
+    with np.errstate(invalid="ignore"):
+        cell = np.asarray(crystal.cell) * [[1.0], [1.0], [change]]
+    with pytest.raises(InputError, match="expected"):
+        listed.update(crystal.positions, cell, crystal.pbc)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ase import Atoms
+from ase.data import chemical_symbols
 from planted import SETTINGS, SPECIES
 
 from alworkflows.errors import InputError
@@ -40,6 +41,13 @@ def rewrite(path, arrays=None, group=None, **changes):
 def changed(path, name, change):
     with np.load(path) as stored:
         return {name: change(stored[name].copy())}
+
+
+def described(path, **changes):
+    """Change the settings of the descriptors."""
+    with np.load(path) as stored:
+        model = json.loads(stored["header"].tobytes())["groups"][0]["model"]
+    rewrite(path, group={"model": {**model, "descriptors": {**model["descriptors"], **changes}}})
 
 
 def poison(array):
@@ -78,6 +86,22 @@ def poison(array):
         ),
         (lambda path: rewrite(path, changed(path, "0/weights", lambda a: a[:, :-1])), r"expected weights of shape \(\d+,\)"),
         (lambda path: rewrite(path, species=["Zn"]), "expected weights of shape"),
+        (lambda path: rewrite(path, species=["Zn", "Zz"]), r"model.npz: expected chemical symbols, got 'Zz'"),
+        (lambda path: rewrite(path, species=chemical_symbols[1:18]), "model.npz: expected at most 16 species, got 17"),
+        (lambda path: described(path, cutoff=1e12), "cutoff: expected less than or equal to 20, got 1000000000000.0"),
+        (lambda path: described(path, cutoff=1e-300), "cutoff: expected greater than or equal to 0.5, got 1e-300"),
+        (lambda path: described(path, cutoff=float("nan")), "cutoff: expected a finite number, got nan"),
+        (
+            lambda path: described(path, name="chebyshev", functions=None, degree=10**9),
+            "degree: expected less than or equal to 64",
+        ),
+        (lambda path: described(path, l=[10**9]), "expected distinct l between 0 and 8"),
+        (lambda path: described(path, m=[10**9]), "expected distinct m between 2 and 9"),
+        (lambda path: described(path, switch=1e300), "switch: expected less than or equal to 100"),
+        (
+            lambda path: described(path, functions=[{"family": "gaussian", "centres": [0.01 * k for k in range(1, 10_000)]}]),
+            "centres: expected at most 500 entries",
+        ),
     ],
 )
 def test_files_that_cannot_be_read_say_why(path, damage, message):

@@ -1,4 +1,5 @@
 /* The kernels of alworkflows around a model file. */
+#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,6 +23,12 @@
 
 #define ARRAYS 15
 
+/* the largest sizes that a model of ours has, and then some: products of them are far from overflow */
+#define MOST_BINS 65536
+#define MOST_ROW 65536
+#define MOST_POWER 64
+#define LONGEST_CUTOFF 100.0
+
 struct Plip {
     Model model;
     void *array[ARRAYS]; /* what the model points to */
@@ -35,6 +42,7 @@ struct Plip {
 
 typedef struct {
     FILE *file;
+    long most; /* numbers that a file of its size can hold */
     const char *path;
     char *error;
     int failed;
@@ -58,26 +66,32 @@ static long expect(Reader *r, const char *name)
     if (r->failed) return 0;
     if (fscanf(r->file, "%63s %ld", found, &count) != 2 || strcmp(found, name) || count < 0)
         refuse(r, "expected '%s' and how many, got '%s': not a whole model file", name, found);
+    if (count > r->most) refuse(r, "%s: expected %ld numbers, more than a file of its size holds", name, count);
     return r->failed ? 0 : count;
 }
 
 static double *read_doubles(Reader *r, const char *name, long *count)
 {
     *count = expect(r, name);
-    double *values = malloc(sizeof(double) * (*count + 1));
+    double *values = room(*count, sizeof(double));
     if (!values) refuse(r, "out of memory for %ld numbers", *count);
-    for (long i = 0; !r->failed && i < *count; i++)
+    for (long i = 0; !r->failed && i < *count; i++) {
         if (fscanf(r->file, "%lf", values + i) != 1) refuse(r, "%s: expected %ld numbers, got %ld", name, *count, i);
+        else if (!isfinite(values[i])) refuse(r, "%s: number %ld is not finite", name, i);
+    }
     return values;
 }
 
 static void *read_integers(Reader *r, const char *name, int wide, long *count)
 {
     double *values = read_doubles(r, name, count);
-    long *longs = malloc(sizeof(long) * (*count + 1));
-    int *ints = malloc(sizeof(int) * (*count + 1));
+    long *longs = room(*count, sizeof(long));
+    int *ints = room(*count, sizeof(int));
     if (!longs || !ints) refuse(r, "out of memory for %ld numbers", *count);
-    for (long i = 0; !r->failed && i < *count; i++) longs[i] = (long)values[i], ints[i] = (int)values[i];
+    for (long i = 0; !r->failed && i < *count; i++) {
+        if (!(values[i] >= 0.0 && values[i] <= INT_MAX)) refuse(r, "%s: number %ld, %g, is no index", name, i, values[i]);
+        else longs[i] = (long)values[i], ints[i] = (int)values[i];
+    }
     free(values), free(wide ? (void *)ints : (void *)longs);
     return wide ? (void *)longs : (void *)ints;
 }
@@ -98,6 +112,49 @@ static int within(const int *values, long count, long limit)
     return 1;
 }
 
+/* Whether rows of moments of each centre and degree begin where those before end, and a centre has `most` numbers of them at most. */
+static int rows_fit(const Model *m)
+{
+    int end = 0;
+    long most = 0;
+    for (int c = 0; c < m->S; c++) {
+        long numbers = 0;
+        for (int l = 0; l <= m->lmax; l++) {
+            const int *rows = m->rows + (c * (m->lmax + 1) + l) * (m->S + 1);
+            if (rows[0] != end) return 0;
+            for (int s = 0; s < m->S; s++)
+                if (rows[s] > rows[s + 1]) return 0;
+            end = rows[m->S];
+            numbers += (long)(end - rows[0]) * row_length(l);
+        }
+        if (numbers > most) most = numbers;
+    }
+    return most == m->most;
+}
+
+/* Whether rows of D are of moments of their own centre and degree, no more than those, and coupled to such. */
+static int derivatives_fit(const Model *m)
+{
+    for (int c = 0; c < m->S; c++)
+        for (int l = 0; l <= m->lmax; l++) {
+            const int *rows = m->rows + (c * (m->lmax + 1) + l) * (m->S + 1);
+            const long *own = m->own + (c * (m->lmax + 1L) + l) * m->S;
+            long count = rows[m->S] - rows[0];
+            if (own[m->S] - own[0] > count) return 0;
+            if (!within(m->place + own[0], own[m->S] - own[0], count)) return 0;
+            if (!within(m->column + m->entry[own[0]], m->entry[own[m->S]] - m->entry[own[0]], count)) return 0;
+        }
+    return 1;
+}
+
+/* whether powers of densities are such that no loop over them is long */
+static int powers_fit(const Model *m, long count)
+{
+    for (long i = 0; i < count; i++)
+        if (m->power[i] < 1 || m->power[i] > MOST_POWER) return 0;
+    return 1;
+}
+
 static int sound(const Model *m, const long *n)
 {
     long sides = (long)m->S * m->S, degrees = m->lmax + 1;
@@ -107,7 +164,8 @@ static int sound(const Model *m, const long *n)
         && n[10] == n[9] && n[11] == sides + 1 && rising(m->begin, n[11]) && n[12] == m->begin[n[11] - 1] && n[13] == n[12]
         && n[14] == n[12] && within(m->slots, n[0], m->linear + 1) && within(m->used, n[1], m->angular + 1)
         && within(m->rows, n[2], n[3] + 1) && within(m->function, n[3], m->angular) && within(m->place, n[6], n[3])
-        && within(m->own_function, n[7], m->angular) && within(m->column, n[9], n[3]) && within(m->slot, n[12], m->linear);
+        && within(m->own_function, n[7], m->angular) && within(m->column, n[9], n[3]) && within(m->slot, n[12], m->linear)
+        && n[3] >= 0 && rows_fit(m) && derivatives_fit(m) && powers_fit(m, n[13]);
 }
 
 static void read_model(Reader *r, Plip *p)
@@ -126,6 +184,10 @@ static void read_model(Reader *r, Plip *p)
     if (!r->failed && (energies != species || ranges != 3 || sizes != 6)) refuse(r, "expected %ld reference energies, a range of 3, a size of 6 numbers", species);
     if (!r->failed && (size[0] < 0 || size[0] > TOP || size[1] < 1 || size[2] != DEGREE + 1 || size[3] < PAD || size[3] % PAD || size[4] < 0 || size[4] % PAD))
         refuse(r, "made for other kernels: degree %d, %d bins, %d coefficients", size[0], size[1], size[2]);
+    if (!r->failed && (size[1] > MOST_BINS || size[3] > MOST_ROW || size[4] > MOST_ROW))
+        refuse(r, "too large: %d bins of %d and %d functions", size[1], size[3], size[4]);
+    if (!r->failed && !(range[0] > 0.0 && range[0] <= LONGEST_CUTOFF && range[1] < range[2]))
+        refuse(r, "expected a cutoff up to %g A and a switch that rises, got %g A, %g to %g A", LONGEST_CUTOFF, range[0], range[1], range[2]);
     if (!r->failed) {
         memcpy(p->reference_energy, energy, sizeof(double) * species);
         p->model = (Model){(int)species, 1, size[0], size[3], size[4], size[5], size[1], range[0], range[1], range[2],
@@ -137,7 +199,7 @@ static void read_model(Reader *r, Plip *p)
 
 Plip *plip_read(const char *path, char *error)
 {
-    Reader r = {fopen(path, "r"), path, error, 0};
+    Reader r = {fopen(path, "r"), 0, path, error, 0};
     Plip *p = calloc(1, sizeof(Plip));
     char format[64] = "";
     int version = 0;
@@ -147,6 +209,8 @@ Plip *plip_read(const char *path, char *error)
         return NULL;
     }
     if (!p) refuse(&r, "out of memory");
+    if (fseek(r.file, 0, SEEK_END) || (r.most = ftell(r.file)) < 0 || fseek(r.file, 0, SEEK_SET)) refuse(&r, "not a file that can be read twice");
+    r.most = r.most / 2 + 1; /* a digit and a blank each */
     if (fscanf(r.file, "%63s %d", format, &version) != 2 || strcmp(format, FORMAT)) refuse(&r, "not a model file of alworkflows");
     if (version != VERSION) refuse(&r, "format version %d, but this pair style knows version %d", version, VERSION);
     if (!r.failed) read_model(&r, p);

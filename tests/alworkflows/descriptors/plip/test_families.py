@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from ase.build import bulk
+from ase.data import chemical_symbols
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.plip.families import radial_functions
@@ -192,6 +193,18 @@ def test_the_default_counts_1980():
         ({"functions": []}, "functions"),
         ({"functions": [{"family": "yukawa"}, {"family": "yukawa"}]}, "same one twice"),
         ({"core": 4.0}, "core"),
+        ({"core": 1e12}, "core: expected less than or equal to 100"),
+        ({"switch": 1e12}, "switch: expected less than or equal to 100"),
+        ({"functions": [{"family": "gaussian", "centres": [1e12]}]}, "expected less than or equal to 100"),
+        ({"functions": [{"family": "gaussian", "widths": [1e12]}]}, "expected less than or equal to 10000"),
+        ({"functions": [{"family": "log-normal", "starts": [-1e12]}]}, "expected greater than or equal to -100"),
+        ({"functions": [{"family": "lorentzian", "powers": [10**9]}]}, "expected less than or equal to 40"),
+        ({"functions": [{"family": "slater", "powers": [10**9]}]}, "expected less than or equal to 12"),
+        ({"functions": [{"family": "yukawa", "ranges": [0.1 * k for k in range(1, 502)]}]}, "expected at most 500 entries"),
+        (
+            {"functions": [{"family": "morse", "minima": list(range(1, 26)), "decays": list(range(1, 22))}]},
+            "expected at most 500 radial functions in all, got 525",
+        ),
     ],
 )
 def test_bad_settings(data, message):
@@ -205,6 +218,11 @@ def test_a_function_given_twice_in_two_lists():
         build(settings(*twice), ("Zn",))
 
 
+def test_too_many_descriptors():
+    with pytest.raises(InputError, match="expected at most 200,000, got 511,776: take fewer species, radial functions or powers"):
+        build(PlipSettings(), chemical_symbols[1:17])
+
+
 def test_too_many_species():
     with pytest.raises(InputError, match="at most 16 species, got 17"):
-        build(PlipSettings(), [f"X{index}" for index in range(17)])
+        build(PlipSettings(), chemical_symbols[1:18])

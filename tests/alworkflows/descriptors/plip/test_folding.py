@@ -1,5 +1,7 @@
 """Folded models against the design matrix: forces, energies and virials of any set of weights, whatever was compressed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from ase import Atoms
@@ -8,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from alworkflows.descriptors import build
 from alworkflows.descriptors.neighbours import kinds_of
+from alworkflows.descriptors.plip.native import design
 from alworkflows.settings import PlipSettings
 
 SPECIES = ("Zn", "O")
@@ -105,3 +108,33 @@ def test_results_do_not_depend_on_the_number_of_threads():
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
             np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"slots": 1000}, "slots: expected indices below 9, got . to 1000"),
+        ({"function": -1}, "function: expected indices below 16, got -1 to"),
+        ({"place": 10**6}, "place: expected indices below"),
+        ({"column": 10**6}, "column: expected indices below"),
+        ({"slot": 8}, "slot: expected indices below 8"),
+        ({"entry": -1}, "entry: expected starts that rise from 0"),
+    ],
+)
+def test_indices_that_lead_nowhere_do_not_reach_the_kernel(change, message):
+    descriptors = build(PlipSettings(), SPECIES)
+    flat = descriptors.fold(scaled_weights(descriptors, 2, 0.01)).flat
+    spoiled = {name: getattr(flat, name).copy() for name in change}
+    for name, value in change.items():
+        spoiled[name].flat[0] = value
+    with pytest.raises(ValueError, match=message):
+        assert replace(flat, **spoiled)._model
+
+
+def test_a_centre_of_a_species_that_is_not_there_does_not_reach_the_kernels():
+    descriptors, atoms = build(PlipSettings(), SPECIES), melt(repeat=1)
+    pairs, kinds = descriptors.neighbours(atoms), np.full(len(atoms), 2, dtype=np.int32)
+    with pytest.raises(ValueError, match="expected indices of 2 species, got 2 to 2"):
+        descriptors.fold(scaled_weights(descriptors, 2, 0.01)).evaluate(kinds, atoms.positions, pairs, np.eye(3))
+    with pytest.raises(ValueError, match="expected indices of 2 species, got 2 to 2"):
+        design(descriptors.shapes[0], kinds, pairs, descriptors.table, True, False, False)
