@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from alworkflows.atomic import replacing
 from alworkflows.errors import InputError, unknown
 from alworkflows.models.contract import Model
 from alworkflows.models.registry import MODELS
@@ -46,7 +47,7 @@ def save(path: str | os.PathLike[str], models: Sequence[Model], report: dict[str
     stored = {
         f"{number}/{name}": np.array([arrays[name] for arrays in part]) for number, part in enumerate(parts) for name in part[0]
     }
-    with open(path, "wb") as handle:
+    with replacing(path) as part, part.open("wb") as handle:
         np.savez(handle, allow_pickle=False, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **stored)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from alworkflows.atomic import write_text
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import load_campaign_node, profile_option
@@ -44,7 +45,7 @@ def report(campaign: str, folder: Path, profile: str | None, as_json: bool) -> N
     path = folder / PAGE
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(data), encoding="utf-8")
+        write_text(path, render(data))
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from error
     if as_json:
