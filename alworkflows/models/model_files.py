@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from alworkflows.atomic import replacing
 from alworkflows.errors import InputError, unknown
 from alworkflows.models.contract import Model
 from alworkflows.models.registry import MODELS
+from alworkflows.npz import open_arrays
 from alworkflows.schema import Settings, parse
 
 __all__ = ["FORMAT", "VERSION", "load", "save"]
@@ -59,6 +59,15 @@ class GroupHeader(Settings):
     model: dict[str, Any]
 
 
+class Known(Settings):
+    """What is known of a fit, as far as programs read it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    groups: tuple[dict[str, Any], ...] = ()
+    reference_disagreement: float | None = None
+
+
 class Header(Settings):
     """What stands in a file beside the numbers; the rest of its keys says what the file is."""
 
@@ -80,6 +89,7 @@ class Header(Settings):
         header: Header = parse(cls, values, f"{where}: not a sound model file")
         if len(set(header.species)) != len(header.species):
             raise InputError(f"{where}: not a sound model file: species: expected each once, got {', '.join(header.species)}")
+        parse(Known, header.report, f"{where}: not a sound model file: report")
         return header
 
 
@@ -97,7 +107,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
         return _unpacked(header, arrays, path), header.report
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{path}: not a sound model file: its header lacks, or has in another form, {error}") from error
 
 
@@ -123,13 +133,15 @@ def _unpacked(header: Header, arrays: Arrays, path: str | os.PathLike[str]) -> l
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
     try:
-        with np.load(Path(path), allow_pickle=False) as stored:
+        with open_arrays(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
         header = json.loads(arrays.pop("header").tobytes().decode())
-        if header["format"] != FORMAT or not isinstance(header["version"], int):
+        if header["format"] != FORMAT or type(header["version"]) is not int:
             raise KeyError("format")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except (InputError, PermissionError):
+        raise
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
         raise InputError(f"{path}: not a model file of alworkflows ({type(error).__name__} on reading it)") from error
     return header, arrays
