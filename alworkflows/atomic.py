@@ -49,7 +49,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     except BaseException as error:
         with suppress(OSError):
             part.unlink(missing_ok=True)
-        if isinstance(error, OSError) and error.errno and error.filename in (None, str(part)):
+        if isinstance(error, OSError) and error.errno and _names(error) & {None, str(part)}:
             raise OSError(error.errno, error.strerror, os.fspath(path)) from error
         raise
 
@@ -96,9 +96,17 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def _names(error: OSError) -> set[str | None]:
+    """Return the files that an error names, None if it names none."""
+    names = {os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike)}
+    return names or {None}  # type: ignore[return-value]
+
+
 def _place(error: OSError, part: Path) -> Path | None:
     """Return where in a folder an error in the part of it happened: the folder itself, if the system named none."""
-    if error.filename is None:
-        return Path()
-    path = Path(os.fsdecode(error.filename))
-    return path.relative_to(part) if path.is_relative_to(part) else None
+    for name in _names(error):
+        if name is None:
+            return Path()
+        if Path(name).is_relative_to(part):
+            return Path(name).relative_to(part)
+    return None

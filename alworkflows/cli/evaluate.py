@@ -54,7 +54,7 @@ def evaluate(model: str, frames: tuple[str, ...], by: str, plot: str | None, ove
     from alworkflows.cli.files import check_labels, check_species, load_model, new_picture, read_frames, together
     from alworkflows.models import force_errors
 
-    picture = new_picture(plot, overwrite) if plot else None
+    picture = new_picture(plot, overwrite, (model, *frames)) if plot else None
     ensemble = load_model(model)
     files = read_frames(frames)
     check_species(files, ensemble.species)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,31 +137,51 @@ def check_species(files: Sequence[FrameFile], species: Sequence[str], owner: str
             )
 
 
-def new_file(path: str, overwrite: bool) -> Path:
+def new_file(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> Path:
     """Return the path of a file to write.
+
+    Parameters
+    ----------
+    inputs
+        What the command reads: paths, patterns of such, or other words; it is none of them, by whatever name.
 
     Raises
     ------
     InputError
-        If it exists and may not be replaced, or its folder does not exist.
+        If it exists and may not be replaced, or its folder does not exist or cannot be written to.
     """
     target = Path(path)
     if target.is_dir():
         raise InputError(f"{path}: expected the name of a file to write, got a folder")
+    for name in _existing(inputs) if target.exists() else ():
+        if os.path.samefile(target, name):
+            alias = "" if str(name) == path else f" (as {name})"
+            raise InputError(f"{path}: is read by this command{alias}, and would be replaced; give another name to write to")
     if target.exists() and not overwrite:
         raise InputError(f"{path}: exists; add --overwrite to replace it, or give another name")
     if not target.parent.is_dir():
         raise InputError(f"{path}: the folder {target.parent} does not exist")
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {target.parent} cannot be written to")
     return target
 
 
-def new_picture(path: str, overwrite: bool) -> Path:
+def _existing(inputs: Iterable[str | None]) -> Iterator[str]:
+    """Yield the files among inputs, patterns filled in."""
+    for text in inputs:
+        if text and os.path.exists(text):
+            yield text
+        elif text:
+            yield from glob(text, recursive=True)
+
+
+def new_picture(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> Path:
     """Return the path of a picture to write; raise as :func:`new_file`, and if its ending names no format of pictures."""
     kinds = ("pdf", "png", "svg")
     ending = Path(path).suffix.removeprefix(".")
     if ending not in kinds:
         raise InputError(f"{path}: unknown ending '{ending}' of a picture{suggest(ending, kinds)}; known: {', '.join(kinds)}")
-    return new_file(path, overwrite)
+    return new_file(path, overwrite, inputs)
 
 
 def new_folder(path: str, overwrite: bool) -> Path:
@@ -168,7 +190,7 @@ def new_folder(path: str, overwrite: bool) -> Path:
     Raises
     ------
     InputError
-        If it is a file, or holds something and ``overwrite`` is not given.
+        If it is a file, cannot be written to, or holds something and ``overwrite`` is not given.
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -177,6 +199,9 @@ def new_folder(path: str, overwrite: bool) -> Path:
         raise InputError(
             f"{path}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
         )
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{path}: the folder {there} cannot be written to")
     return folder
 
 

@@ -83,11 +83,11 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
     from alworkflows.cli.files import count, new_file, new_folder
-    from alworkflows.cli.fit_input import FitInput, model_settings
+    from alworkflows.cli.fit_input import FitInput, inputs, model_settings
     from alworkflows.cli.progress import progress
     from alworkflows.models import force_errors, train
 
-    target = new_file(output, overwrite)
+    target = new_file(output, overwrite, inputs(frames, options))
     folder = new_folder(plot, overwrite) if plot else None
     settings = model_settings(options)
     quantities = _quantities(settings)
@@ -167,19 +167,20 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
 
 
 def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
+    from alworkflows.atomic import filling
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, group in enumerate(groups, start=1):
-        if "path" in group:
-            written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
-            save(plot_path(*path_rows(group)), folder / written[-1])
-    if errors is not None:
-        written.append("parity.png")
-        arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
-        save(plot_parity(*arrays), folder / "parity.png")
+    with filling(folder) as part:
+        for number, group in enumerate(groups, start=1):
+            if "path" in group:
+                written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
+                save(plot_path(*path_rows(group)), part / written[-1])
+        if errors is not None:
+            written.append("parity.png")
+            arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+            save(plot_parity(*arrays), part / "parity.png")
     return [str(folder / name) for name in written]
 
 

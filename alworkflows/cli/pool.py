@@ -68,7 +68,7 @@ def pool(frames: tuple[str, ...], plot: str | None, overwrite: bool, as_json: bo
     from alworkflows.retrospective.efficiency import compare, rules
     from alworkflows.settings import Criterion, Diversity, SelectionSettings, parse
 
-    picture = new_picture(plot, overwrite) if plot else None
+    picture = new_picture(plot, overwrite, (*frames, *options["tests"], options["settings_file"])) if plot else None
     pairs = rules(_named(options["criteria"], Criterion, "criterion"), _named(options["diversity"], Diversity, "diversity"))
     selection = parse(SelectionSettings, {} if options["widen"] is None else {"pool": options["widen"]}, "--widen")
     with progress(as_json) as say:

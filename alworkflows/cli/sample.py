@@ -87,7 +87,7 @@ def sample(
     from alworkflows.sampling import check_sampler, parse_sampler
     from alworkflows.sampling import sample as run
 
-    target = new_file(output, overwrite)
+    target = new_file(output, overwrite, (*structures, model))
     settings = parse_sampler({**assign(changes, "--set"), "name": sampler}, "--set")
     built = _build(structures, supercell, building)
     driver = load_model(model).calculator() if model else None

@@ -75,6 +75,14 @@ def test_a_disk_that_is_full_is_told_with_the_name_of_the_file(tmp_path):
     assert names(tmp_path) == ["a.npz"]
 
 
+def test_what_cannot_be_copied_is_told_with_the_name_it_would_have_had(tmp_path):
+    def full(source, target):
+        raise OSError(errno.ENOSPC, "No space left on device", source, None, str(target))
+
+    with pytest.raises(OSError, match=f"No space left on device: '{tmp_path / 'copy'}'$"), replacing(tmp_path / "copy") as part:
+        full("original", part)
+
+
 def test_permissions_and_links_stay(tmp_path):
     path, link = tmp_path / "a.txt", tmp_path / "link.txt"
     path.write_text("old")

@@ -62,6 +62,11 @@ def replay(
     from workchains.machines.session import activate
 
     levels = _levels(lower, upper, file)
+    if picture is not None:
+        from alworkflows.cli.files import new_picture
+
+        # a picture of an earlier look may be replaced, as the same command is given again
+        new_picture(str(picture), overwrite=True, inputs=[str(file)] if file else [])
     activate(profile)
     node = load_campaign_node(campaign)
     from workchains.provenance.replay import replay as run
@@ -73,10 +78,7 @@ def replay(
         from alworkflows.plotting import save
         from workchains.report.replay_plot import draw
 
-        try:
-            save(draw(replayed), picture)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{picture}: cannot be written: {error}") from error
+        save(draw(replayed), picture)
     if as_json:
         print_json({"campaign": node.pk, "changes": changes, "iterations": [item.summary() for item in replayed]})
         return
