@@ -213,18 +213,15 @@ def assign(pairs: Sequence[str], option: str) -> dict[str, Any]:
     InputError
         If a text has no ``=``, or its value is not YAML.
     """
-    import yaml
+    from alworkflows.yaml_text import dotted, yaml_value
 
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise InputError(f"{option}: expected KEY=VALUE, got '{pair}'")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"{option} {key}: expected a YAML value, got '{text}'") from None
-        *path, last = key.strip().split(".")
+        value = yaml_value(text, f"{option} {key}", f"{option} {key}: expected a YAML value, got '{text:.60}'")
+        *path, last = dotted(key, option)
         inner = settings
         for part in path:
             inner = inner.setdefault(part, {})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.cli.finite import Finite
 from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ __all__ = ["fit"]
 )
 @click.option(
     "--test-share",
-    type=click.FloatRange(0, 0.9),
+    type=Finite(0, 0.9),
     default=0.0,
     metavar="SHARE",
     help="Set this share of FRAMES aside as test frames.",
@@ -59,7 +60,9 @@ __all__ = ["fit"]
 @click.option("--alpha", type=float, metavar="X", help="The model at this penalty instead.")
 @click.option("--members", type=int, metavar="N", help="Members of the committee.")
 @click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the folds: which frames each member leaves out."
+)
 @click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")
 @click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
 @json_option

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.cli.finite import Finite
 from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -53,8 +54,15 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     multiple=True,
     help="A key of the structure: miller, layers, ...; may be repeated.",
 )
-@click.option("--upper", type=float, metavar="EV/A", help="Disagreement at which a driven run stops; default: it is not watched.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of random numbers: the same seed gives the same frames.")
+@click.option(
+    "--upper",
+    type=Finite(0, min_open=True),
+    metavar="EV/A",
+    help="Disagreement at which a driven run stops; default: it is not watched.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of random numbers: the same seed gives the same frames."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @json_option
 def sample(

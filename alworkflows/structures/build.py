@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
+from alworkflows.settings.structures import MOST_ATOMS
 from alworkflows.structures.lattices import lattice
 from alworkflows.structures.particles import dimer, particle
 from alworkflows.structures.prototypes import crystal
@@ -105,6 +107,8 @@ def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
         atoms = slab(atoms, settings.miller, settings.layers, settings.vacuum)
         origin |= {"miller": list(settings.miller), "polar": atoms.info["polar"]}
     polar = atoms.info.get("polar")
+    if (total := len(atoms) * math.prod(settings.supercell)) > MOST_ATOMS:
+        raise InputError(f"{name}: expected a structure of at most {MOST_ATOMS} atoms, got {total} in its supercell")
     atoms = atoms.repeat(settings.supercell)
     atoms.info = {"origin": origin} if polar is None else {"origin": origin, "polar": polar}
     return atoms

@@ -22,7 +22,9 @@ __all__ = ["ensemble", "frames"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-limit_option = click.option("--limit", "-n", default=50, show_default=True, help="Most rows to print.")
+limit_option = click.option(
+    "--limit", "-n", type=click.IntRange(1, 10**6), default=50, show_default=True, help="Most rows to print."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 
 

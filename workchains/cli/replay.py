@@ -30,7 +30,7 @@ __all__ = ["replay"]
 )
 @click.option("--budget", type=click.IntRange(min=1), help="Frames chosen per iteration.")
 @click.option("--pool", type=float, help="Diversity picks among this times the budget.")
-@click.option("--seed", type=int, help="Seed of the campaign.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the campaign.")
 @click.option("--output", "-o", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Plot, such as replay.png.")
 @profile_option
 @json_option
@@ -98,7 +98,7 @@ def _levels(lower: float | None, upper: float | None, file: Path | None) -> dict
         return given or None
     if given:
         raise click.UsageError("--levels and --lower or --upper: expected the levels from one place, got both")
-    from alworkflows.schema import read_yaml
+    from alworkflows.yaml_text import read_yaml
 
     levels = read_yaml(file)
     if not isinstance(levels, dict):

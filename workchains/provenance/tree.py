@@ -44,6 +44,8 @@ KINDS: dict[str, Kind] = {
 
 #: how many values go into one filter; databases limit them
 AT_ONCE = 5000
+#: of the column that PKs stand in, and how many digits it has with zeros before them
+LARGEST_PK, DIGITS = 2**31 - 1, 20
 
 #: what is kept as a job's ``info``
 INFO = ("resources", "job_state", "scheduler_state", "last_job_info")
@@ -297,8 +299,12 @@ def load_node(text: str | int) -> orm.Node:
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
     try:
+        if str(text).strip().isdecimal() and (len(str(text)) > DIGITS or int(text) > LARGEST_PK):
+            raise ValueError("no PK")  # which the database would not look for, but refuse
         return orm.load_node(text)
     except MultipleObjectsError:
         raise InputError(f"'{text}' is the beginning of the UUID of several nodes; give more of it") from None
     except (NotExistent, ValueError):
-        raise InputError(f"no node with the PK or UUID '{text}' in this profile; `alworkflows status` lists campaigns") from None
+        raise InputError(
+            f"no node with the PK or UUID '{text!s:.60}' in this profile; `alworkflows status` lists campaigns"
+        ) from None

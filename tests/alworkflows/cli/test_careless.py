@@ -211,3 +211,34 @@ def test_a_terminal_of_ascii_gets_plain_letters(here):
     assert done.returncode == 0
     assert done.stdout.isascii()
     assert "test.xyz" in done.stdout
+
+
+# --------------------------------------------------------------------------------------------------------------------- numbers
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--seed", "-1"), "Invalid value for '--seed'"),
+        (("--upper", "nan"), "expected a finite number, got nan"),
+        (("--upper", "-1"), "Invalid value for '--upper'"),
+        (("--supercell", "100000", "100000", "100000"), "supercell: expected at most 1000000 cells, got 100000 x 100000 x 100000"),
+        (("--supercell", "100", "100", "100"), "expected a structure of at most 1000000 atoms, got 4000000"),
+        (("--supercell", "0", "1", "1"), "supercell.0: expected greater than or equal to 1"),
+        (("-s", "snapshots=-1"), "snapshots: expected greater than"),
+        (("-s", "snapshots=1e400"), "snapshots: expected a valid integer"),
+        (("-s", f"snapshots={'9' * 5000}"), "--set snapshots: expected a YAML value"),
+        (("-s", f"snapshots={'9' * 4000}"), "snapshots: expected less than"),
+        (("-s", "snapshots=true"), "snapshots: expected no truth value"),
+        (("-s", f"snapshots={'[' * 10**5}"), "--set snapshots: expected at most 50 levels"),
+        (("-s", f"{'a.' * 10**4}a=1"), "--set: expected a key such as fit.terms"),
+        (("-s", "snapshots=010"), "'010' may be one number or another"),
+        (("-b", "miller=[1, 0, 100000]"), "miller.2: expected less than"),
+    ],
+)
+def test_numbers_out_of_range_are_one_sentence(options, says, run):
+    done = run("sample", "rattle", "zno-wurtzite", "-o", "a.npz", *options)
+    assert done.status == 2
+    assert says in done.err
+    assert len(done.err) < 500
+    assert "Traceback" not in done.err
