@@ -222,7 +222,10 @@ def test_a_terminal_of_ascii_gets_plain_letters(here):
         (("--seed", "-1"), "Invalid value for '--seed'"),
         (("--upper", "nan"), "expected a finite number, got nan"),
         (("--upper", "-1"), "Invalid value for '--upper'"),
-        (("--supercell", "100000", "100000", "100000"), "supercell: expected at most 1000000 cells, got 100000 x 100000 x 100000"),
+        (
+            ("--supercell", "100000", "100000", "100000"),
+            "supercell: expected at most 1000000 cells, got 100000 x 100000 x 100000",
+        ),
         (("--supercell", "100", "100", "100"), "expected a structure of at most 1000000 atoms, got 4000000"),
         (("--supercell", "0", "1", "1"), "supercell.0: expected greater than or equal to 1"),
         (("-s", "snapshots=-1"), "snapshots: expected greater than"),
