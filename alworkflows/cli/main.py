@@ -138,7 +138,7 @@ def main() -> None:
 
     The rest keeps its traceback. Who stops reading what is printed, such as ``head``, is told nothing.
     """
-    from alworkflows.cli.terminal import plain_characters, refused
+    from alworkflows.cli.terminal import database_refused, plain_characters, refused
 
     plain_characters()
     try:
@@ -159,3 +159,8 @@ def main() -> None:
     except SimulationError as error:
         click.secho(f"error: {error}", err=True, fg="red")
         sys.exit(1)
+    except Exception as error:
+        if (told := database_refused(error)) is None:
+            raise
+        click.secho(f"error: {told}", err=True, fg="red")
+        sys.exit(2)

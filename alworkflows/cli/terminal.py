@@ -7,7 +7,7 @@ import os
 import sys
 from io import TextIOWrapper
 
-__all__ = ["plain_characters", "refused"]
+__all__ = ["database_refused", "plain_characters", "refused"]
 
 #: what we print beyond ASCII, for terminals that know no more
 ASCII = {
@@ -36,3 +36,11 @@ def refused(error: OSError) -> str:
     why = error.strerror or str(error) or type(error).__name__
     names = [os.fsdecode(name) for name in (error.filename, error.filename2) if isinstance(name, str | bytes | os.PathLike)]
     return ": ".join([" -> ".join(names), why] if names else [why])
+
+
+def database_refused(error: Exception) -> str | None:
+    """Return what a database refused in one line, None if the error is another; told by its name, as none is imported here."""
+    if not any((kind.__module__, kind.__name__) == ("sqlalchemy.exc", "OperationalError") for kind in type(error).__mro__):
+        return None
+    told = str(getattr(error, "orig", error)).strip().splitlines() or ["no reason given"]
+    return f"the database of the profile refuses: {told[0]}"

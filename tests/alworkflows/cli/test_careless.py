@@ -3,13 +3,16 @@
 import errno
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 
 import pytest
 from shell import EXECUTABLE
+from sqlalchemy.exc import OperationalError
 
 from alworkflows.cli.files import new_file, new_folder
+from alworkflows.cli.main import main
 from alworkflows.cli.terminal import refused
 from alworkflows.errors import InputError
 
@@ -147,6 +150,23 @@ def test_what_the_system_says_is_one_line(error, says, run, monkeypatch):
     monkeypatch.setattr("alworkflows.cli.main.group", fail)
     done = run()
     assert (done.status, done.err) == (2, f"error: {says}\n")
+
+
+def test_what_a_database_says_is_one_line_and_the_rest_keeps_its_traceback(run, monkeypatch):
+    said = sqlite3.OperationalError("attempt to write a readonly database")
+
+    def fail():
+        raise OperationalError("UPDATE x", {}, said)
+
+    monkeypatch.setattr("alworkflows.cli.main.group", fail)
+    assert run().err == "error: the database of the profile refuses: attempt to write a readonly database\n"
+
+    def err():
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("alworkflows.cli.main.group", err)
+    with pytest.raises(ZeroDivisionError):
+        main()
 
 
 def test_too_little_memory_is_one_line(run, monkeypatch):
