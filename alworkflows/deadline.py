@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any
 
+from alworkflows.atomic import write_text
+
 __all__ = ["CHECKPOINT", "Deadline", "OutOfTime", "TimeIsUp", "count_restarts", "process_age"]
 
 #: Folder of a job that holds all a later job needs to go on.
@@ -125,5 +127,5 @@ def count_restarts(folder: Path) -> int:
         count = int(json.loads(file.read_text())) + 1
     except (FileNotFoundError, ValueError):
         count = 1
-    file.write_text(json.dumps(count))
+    write_text(file, json.dumps(count))
     return count

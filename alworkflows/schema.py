@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import re
+import types
+import unicodedata
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, overload
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, overload
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, TypeAdapter, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    RootModel,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from alworkflows.errors import InputError, suggest
@@ -21,19 +31,19 @@ __all__ = [
     "PositiveLength",
     "Pressure",
     "Rate",
+    "Seed",
     "Settings",
     "Temperature",
     "Time",
     "merge",
     "parse",
-    "read_yaml",
     "untagged",
     "variants",
 ]
 
 _UNITS: dict[str, dict[str, float]] = {
     "time (fs)": {"fs": 1.0, "ps": 1e3, "ns": 1e6},
-    "length (A)": {"A": 1.0, "Å": 1.0, "nm": 10.0, "pm": 0.01},
+    "length (A)": {"A": 1.0, "nm": 10.0, "pm": 0.01},
     "temperature (K)": {"K": 1.0},
     "pressure (GPa)": {"GPa": 1.0, "MPa": 1e-3, "kbar": 0.1, "bar": 1e-4, "eV/A^3": 160.21766208},
     "density (g/cm^3)": {"g/cm^3": 1.0, "g/cm3": 1.0, "kg/m^3": 1e-3},
@@ -42,36 +52,40 @@ _UNITS: dict[str, dict[str, float]] = {
 }
 
 
+#: a number, with an exponent where digits follow its e (in '1 eV/A' none do), and a unit
+_QUANTITY = re.compile(
+    r"\s*([-+]?(?:[0-9]+(?:_[0-9]+)*\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)\s*([A-Za-zµμ/^][A-Za-zµμ/^0-9]*)?\s*"
+)
+
+
 def _quantity(kind: str) -> BeforeValidator:
     units = _UNITS[kind]
 
     def convert(value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        match = re.fullmatch(r"\s*([-+0-9.eE]+?)\s*([A-Za-zÅ/^0-9]*)\s*", value)
-        try:
-            number = float(match.group(1)) if match else None
-        except ValueError:
-            number = None
-        if match is None or number is None:
-            raise ValueError(f"expected a {kind}, a number or a text like '1 {next(iter(units))}', got '{value}'")
-        unit = match.group(2)
+        # letters as keyboards and programs write them: a power as a raised digit, the sign of the unit angstrom, µ of two kinds
+        match = _QUANTITY.fullmatch(unicodedata.normalize("NFKC", value).replace("Å", "A"))
+        if match is None:
+            raise ValueError(f"expected a {kind}, a number or a text like '1 {next(iter(units))}', got '{value:.60}'")
+        number, unit = float(match.group(1)), match.group(2)
         if unit and unit not in units:
-            raise ValueError(f"unknown unit '{unit}' for a {kind}{suggest(unit, units)}; known: {', '.join(units)}")
+            raise ValueError(f"unknown unit '{unit:.60}' for a {kind}{suggest(unit, units)}; known: {', '.join(units)}")
         return number * units.get(unit, 1.0)
 
     return BeforeValidator(convert)
 
 
-Time = Annotated[float, _quantity("time (fs)"), Field(gt=0)]
+Time = Annotated[float, _quantity("time (fs)"), Field(gt=0, le=1e12)]
 Length = Annotated[float, _quantity("length (A)")]
 PositiveLength = Annotated[float, _quantity("length (A)"), Field(gt=0)]
-Temperature = Annotated[float, _quantity("temperature (K)"), Field(gt=0)]
-Pressure = Annotated[float, _quantity("pressure (GPa)")]
+Temperature = Annotated[float, _quantity("temperature (K)"), Field(gt=0, le=1e6)]
+Pressure = Annotated[float, _quantity("pressure (GPa)"), Field(ge=-1e6, le=1e6)]
 Density = Annotated[float, _quantity("density (g/cm^3)"), Field(gt=0)]
 Rate = Annotated[float, _quantity("rate (K/ps)"), Field(gt=0)]
 Force = Annotated[float, _quantity("force (eV/A)"), Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -82,6 +96,33 @@ class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, values are checked, nothing changes after."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_enum_values=False, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, data: Any) -> Any:
+        """Refuse true and false where a number is expected: Python counts them as 1 and 0."""
+        for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
+            key = field.alias or name
+            if _holds_truth(data.get(key)) and not _takes_truth(field.annotation):
+                raise ValueError(f"{key}: expected no truth value, got {str(data[key]).lower():.60}")
+        return data
+
+
+def _holds_truth(value: Any) -> bool:
+    if isinstance(value, list | tuple | dict):
+        return any(_holds_truth(item) for item in (value.values() if isinstance(value, dict) else value))
+    return isinstance(value, bool)
+
+
+def _takes_truth(annotation: Any) -> bool:
+    """Whether true and false are among what an annotation allows, or a model of its own sees to it."""
+    if annotation in (bool, Any, object):
+        return True
+    if get_origin(annotation) is Literal:
+        return any(isinstance(value, bool) for value in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_takes_truth(part) for part in get_args(annotation) if not isinstance(part, types.EllipsisType))
 
 
 @overload
@@ -160,8 +201,17 @@ def _explain(item: Any, model: object, data: Any) -> str:
     if names_input or (isinstance(value, dict) and item["type"] == "value_error"):
         shown = ""  # a check of a whole mapping says itself what it met
     else:
-        shown = f", got {'a mapping' if isinstance(value, dict) else repr(value)}"
+        shown = f", got {'a mapping' if isinstance(value, dict) else _shown(value)}"
     return f"{before}{message}{shown}"
+
+
+def _shown(value: Any, most: int = 200) -> str:
+    """Return a value as Python writes it, cut where it is long; a number of too many digits by how many."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no whole number of more than some thousand digits
+        return "a number of thousands of digits"
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _written(item: Any, data: Any) -> list[str]:
@@ -219,37 +269,3 @@ def merge(base: dict[str, Any], override: dict[str, Any]) -> dict[str, Any]:
     for key, value in override.items():
         merged[key] = merge(merged[key], value) if isinstance(value, dict) and isinstance(merged.get(key), dict) else value
     return merged
-
-
-def read_yaml(path: str | Path, list_too: bool = False) -> Any:
-    """Return the mapping in a YAML file, or, if that is allowed too, the list.
-
-    Raises
-    ------
-    InputError
-        If the file is missing, is not YAML (with line and column), or is not a mapping.
-    """
-    import yaml
-
-    class Loader(yaml.SafeLoader):
-        """YAML itself would let the last of two equal keys win, without a word."""
-
-        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-            seen: set[str] = set()
-            for key, _ in node.value:
-                if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"the key '{key.value}' is given twice", key.start_mark)
-                seen.add(str(key.value))
-            return super().construct_mapping(node, deep)
-
-    try:
-        data = yaml.load(Path(path).read_text(), Loader)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise InputError(f"{path}: not valid YAML: {error}") from error
-    if not isinstance(data, dict) and not (list_too and isinstance(data, list)):
-        raise InputError(f"{path}: expected a mapping of keys, got {type(data).__name__}")
-    return data

@@ -148,3 +148,66 @@ def test_no_two_modules_of_a_package_share_a_name_without_need():
     said = ["; ".join(map(str, paths)) for paths in unlisted.values()]
     assert not unlisted, "modules of one name (rename one, or list them in SHARED with the reason):\n" + "\n".join(said)
     assert set(SHARED) <= set(found), f"listed in SHARED, and shared no more: {sorted(set(SHARED) - set(found))}"
+
+
+# ------------------------------------------------------------------------------------------------------------------- writers
+
+#: calls that write a file in place, by the name of the function
+WRITERS = {"write_text", "write_bytes", "savez", "savez_compressed", "savetxt", "savefig", "copyfile", "copytree", "rename"}
+#: modules that may, and why
+MAY_WRITE = {
+    "alworkflows.atomic": "this is how",
+    "alworkflows.frames.sources": "into a temporary folder",
+    "alworkflows.jobs.folder_lock": "a lock is empty",
+    "alworkflows.sampling.melt": "into a temporary folder",
+    "workchains.calculations.job": "AiiDA's sandbox",
+    "workchains.calculations.probe_job": "AiiDA's sandbox",
+    "workchains.data.files": "into a temporary folder, besides",
+    "workchains.machines.files": "a folder that is new or empty",
+    "workchains.machines.trial": "into a temporary folder",
+    "workchains.processes.locks": "a lock is empty",
+}
+
+
+def writes_in_place(tree):
+    """Yield the lines that write a file in place: by a call above, or by opening it to write.
+
+    Inside ``with replacing(...) as part``, all that is written goes to the part.
+    """
+    sheltered = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.With) and any("replacing(" in ast.unparse(item) for item in node.items):
+            sheltered |= {id(inner) for inner in ast.walk(node)}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or id(node) in sheltered:
+            continue
+        name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        receiver = getattr(getattr(node.func, "value", None), "id", "")
+        modes = [item.value for item in (*node.args, *(key.value for key in node.keywords)) if isinstance(item, ast.Constant)]
+        opens = name == "open" and any(
+            isinstance(mode, str) and set(mode) <= set("wxab+t") and set(mode) & set("wxa") for mode in modes
+        )
+        if opens or (name in WRITERS and isinstance(node.func, ast.Attribute) and receiver != "fig"):
+            yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("path.write_text('a')", True),
+        ("open(path, 'wb')", True),
+        ("path.open(mode='a')", True),
+        ("np.savez(path, a=1)", True),
+        ("open(path, 'rb')", False),
+        ("write_text(path, 'a')", False),
+        ("with replacing(path) as part, part.open('wb') as handle:\n    np.savez(handle, a=1)", False),
+    ],
+)
+def test_a_writer_in_place_is_found(code, found):
+    assert bool(list(writes_in_place(ast.parse(code)))) == found
+
+
+def test_every_file_is_written_whole_or_not_at_all():
+    found = {own: list(writes_in_place(ast.parse(path.read_text()))) for own, path in MODULES.items()}
+    loose = [f"{MODULES[own].relative_to(ROOT)}:{line}" for own, lines in found.items() if own not in MAY_WRITE for line in lines]
+    assert not loose, "written in place (use alworkflows.atomic, or say in MAY_WRITE why not): " + ", ".join(loose)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Sequence
 from enum import StrEnum
@@ -12,6 +11,7 @@ from typing import Any
 
 from ase import Atoms
 
+from alworkflows.atomic import write_text
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import frame_id
 
@@ -130,6 +130,4 @@ def record(frame: Atoms, index: int, kind: FailureKind, reason: str, **more: Any
 
 def write_failures(path: Path, failures: Sequence[dict[str, Any]]) -> None:
     """Write the records as a JSON list, whole or not at all."""
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(list(failures), indent=1))
-    os.replace(partial, path)
+    write_text(path, json.dumps(list(failures), indent=1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import zipfile
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 
+from alworkflows.atomic import replacing, write_text
 from alworkflows.deadline import OutOfTime
 
 if TYPE_CHECKING:
@@ -123,11 +123,10 @@ class GpawSinglePoint(Calculator):
         if state is None or note is None:
             return
         state.parent.mkdir(exist_ok=True)
-        partial = state.with_suffix(".part")
-        program.write(partial, mode="all")
-        os.replace(partial, state)
+        with replacing(state) as part:
+            program.write(part, mode="all")
         # the state without its settings is no use, and the other way round: the order does not matter
-        note.write_text(json.dumps({"settings": self._fingerprint(frame), "seconds": self._before + seconds}))
+        write_text(note, json.dumps({"settings": self._fingerprint(frame), "seconds": self._before + seconds}))
 
     def _state(self) -> tuple[Path | None, Path | None]:
         """Return the places of the state and of what it belongs to."""

@@ -59,7 +59,7 @@ def evaluate(
     from alworkflows.models import force_errors
 
     how = read_settings(options)
-    picture = new_picture(plot, overwrite) if plot else None
+    picture = new_picture(plot, overwrite, (model, *frames)) if plot else None
     ensemble = load_model(model)
     reading = read_told(frames, how, ("forces",))
     files, frames_of_all = reading.files, reading.frames

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from glob import glob
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,31 +85,51 @@ def check_species(files: Sequence[FrameFile], species: Sequence[str], owner: str
             )
 
 
-def new_file(path: str, overwrite: bool) -> Path:
+def new_file(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> Path:
     """Return the path of a file to write.
+
+    Parameters
+    ----------
+    inputs
+        What the command reads: paths, patterns of such, or other words; it is none of them, by whatever name.
 
     Raises
     ------
     InputError
-        If it exists and may not be replaced, or its folder does not exist.
+        If it exists and may not be replaced, or its folder does not exist or cannot be written to.
     """
     target = Path(path)
     if target.is_dir():
         raise InputError(f"{path}: expected the name of a file to write, got a folder")
+    for name in _existing(inputs) if target.exists() else ():
+        if os.path.samefile(target, name):
+            alias = "" if str(name) == path else f" (as {name})"
+            raise InputError(f"{path}: is read by this command{alias}, and would be replaced; give another name to write to")
     if target.exists() and not overwrite:
         raise InputError(f"{path}: exists; add --overwrite to replace it, or give another name")
     if not target.parent.is_dir():
         raise InputError(f"{path}: the folder {target.parent} does not exist")
+    if not os.access(target.parent, os.W_OK):
+        raise InputError(f"{path}: the folder {target.parent} cannot be written to")
     return target
 
 
-def new_picture(path: str, overwrite: bool) -> Path:
+def _existing(inputs: Iterable[str | None]) -> Iterator[str]:
+    """Yield the files among inputs, patterns filled in."""
+    for text in inputs:
+        if text and os.path.exists(text):
+            yield text
+        elif text:
+            yield from glob(text, recursive=True)
+
+
+def new_picture(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> Path:
     """Return the path of a picture to write; raise as :func:`new_file`, and if its ending names no format of pictures."""
     kinds = ("pdf", "png", "svg")
     ending = Path(path).suffix.removeprefix(".")
     if ending not in kinds:
         raise InputError(f"{path}: unknown ending '{ending}' of a picture{suggest(ending, kinds)}; known: {', '.join(kinds)}")
-    return new_file(path, overwrite)
+    return new_file(path, overwrite, inputs)
 
 
 def new_folder(path: str, overwrite: bool) -> Path:
@@ -116,7 +138,7 @@ def new_folder(path: str, overwrite: bool) -> Path:
     Raises
     ------
     InputError
-        If it is a file, or holds something and ``overwrite`` is not given.
+        If it is a file, cannot be written to, or holds something and ``overwrite`` is not given.
     """
     folder = Path(path)
     if folder.exists() and not folder.is_dir():
@@ -125,6 +147,9 @@ def new_folder(path: str, overwrite: bool) -> Path:
         raise InputError(
             f"{path}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
         )
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK):
+        raise InputError(f"{path}: the folder {there} cannot be written to")
     return folder
 
 
@@ -136,18 +161,15 @@ def assign(pairs: Sequence[str], option: str) -> dict[str, Any]:
     InputError
         If a text has no ``=``, or its value is not YAML.
     """
-    import yaml
+    from alworkflows.yaml_text import dotted, yaml_value
 
     settings: dict[str, Any] = {}
     for pair in pairs:
         key, equals, text = pair.partition("=")
         if not equals or not key.strip():
             raise InputError(f"{option}: expected KEY=VALUE, got '{pair}'")
-        try:
-            value = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InputError(f"{option} {key}: expected a YAML value, got '{text}'") from None
-        *path, last = key.strip().split(".")
+        value = yaml_value(text, f"{option} {key}", f"{option} {key}: expected a YAML value, got '{text:.60}'")
+        *path, last = dotted(key, option)
         inner = settings
         for part in path:
             inner = inner.setdefault(part, {})

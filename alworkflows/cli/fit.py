@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.cli.finite import Finite
 from alworkflows.cli.output import json_option, print_json, print_table
 from alworkflows.cli.reading import read_options, read_settings
 
@@ -30,7 +31,7 @@ __all__ = ["fit"]
 )
 @click.option(
     "--test-share",
-    type=click.FloatRange(0, 0.9),
+    type=Finite(0, 0.9),
     default=0.0,
     metavar="SHARE",
     help="Set this share of FRAMES aside as test frames.",
@@ -60,7 +61,9 @@ __all__ = ["fit"]
 @click.option("--alpha", type=float, metavar="X", help="The model at this penalty instead.")
 @click.option("--members", type=int, metavar="N", help="Members of the committee.")
 @click.option("--quantities", metavar="A,B", help="What is fitted: forces, energy, stress.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the folds: which frames each member leaves out.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of the folds: which frames each member leaves out."
+)
 @read_options
 @click.option("--plot", metavar="DIR", help="Folder for pictures: errors along the path, parity on the test frames.")
 @click.option("--overwrite", is_flag=True, help="Replace the model, and write into a folder that holds something.")
@@ -86,11 +89,11 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
       alworkflows fit all.db -o model.npz --quantities forces,energy -s descriptors.cutoff=5 -s fit.max_terms=200
     """
     from alworkflows.cli.files import count, new_file, new_folder
-    from alworkflows.cli.fit_input import FitInput, model_settings
+    from alworkflows.cli.fit_input import FitInput, inputs, model_settings
     from alworkflows.cli.progress import progress
     from alworkflows.models import force_errors, train
 
-    target = new_file(output, overwrite)
+    target = new_file(output, overwrite, inputs(frames, options))
     folder = new_folder(plot, overwrite) if plot else None
     reading = read_settings(options)
     settings = model_settings(options)
@@ -171,19 +174,20 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
 
 
 def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
+    from alworkflows.atomic import filling
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
-    folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for number, group in enumerate(groups, start=1):
-        if "path" in group:
-            written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
-            save(plot_path(*path_rows(group)), folder / written[-1])
-    if errors is not None:
-        written.append("parity.png")
-        arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
-        save(plot_parity(*arrays), folder / "parity.png")
+    with filling(folder) as part:
+        for number, group in enumerate(groups, start=1):
+            if "path" in group:
+                written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
+                save(plot_path(*path_rows(group)), part / written[-1])
+        if errors is not None:
+            written.append("parity.png")
+            arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
+            save(plot_parity(*arrays), part / "parity.png")
     return [str(folder / name) for name in written]
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from alworkflows.settings import ModelSettings, ReadSettings
 
-__all__ = ["FitInput", "check_apart", "model_settings", "set_aside"]
+__all__ = ["FitInput", "check_apart", "inputs", "model_settings", "set_aside"]
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,12 @@ class FitInput:
         if repeated := len(duplicates(training)):
             click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
         return cls(species, training, testing, {name: reading.frames for name, reading in transfers.items()}, references.frames)
+
+
+def inputs(frames: Sequence[str], options: dict[str, Any]) -> list[str | None]:
+    """Return all files that a fit reads."""
+    transfers = [text.partition("=")[2] for text in options["transfers"]]
+    return [*frames, *options["tests"], *transfers, options["reference"], options["settings_file"]]
 
 
 def _named(texts: Sequence[str]) -> dict[str, str]:

@@ -45,6 +45,7 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
       alworkflows insight model.npz train.npz -o insight/
       alworkflows insight model.npz all.db -o insight/ --json > shares.json
     """
+    from alworkflows.atomic import filling
     from alworkflows.cli.files import check_species, load_model, new_folder
     from alworkflows.cli.progress import progress
     from alworkflows.insight import look_into, write
@@ -58,7 +59,8 @@ def insight(model: str, frames: tuple[str, ...], output: str, overwrite: bool, a
     with progress(as_json) as say:
         insight = look_into(ensemble, reading.frames, say)
         say("drawing")
-        written = write(insight, folder) + _paths(ensemble.report, folder)
+        with filling(folder) as part:
+            written = write(insight, part) + _paths(ensemble.report, part)
     if as_json:
         print_json(
             {

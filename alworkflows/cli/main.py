@@ -6,6 +6,7 @@ only when typed or listed, so that ``run`` starts fast and imports nothing it do
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
@@ -133,12 +134,33 @@ def calculators(as_json: bool) -> None:
 
 
 def main() -> None:
-    """Entry point: errors a user can act on are one message and exit status 2; the rest keeps its traceback."""
+    """Entry point: errors a user can act on, and what the system refuses, are one message and exit status 2.
+
+    The rest keeps its traceback. Who stops reading what is printed, such as ``head``, is told nothing.
+    """
+    from alworkflows.cli.terminal import database_refused, plain_characters, refused
+
+    plain_characters()
     try:
         group()
     except (InputError, MissingExtraError) as error:
         click.secho(f"error: {error}", err=True, fg="red")
         sys.exit(2)
+    except BrokenPipeError:
+        # nobody reads: what is left in the buffer, which Python would write at its end, goes nowhere
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        click.secho(f"error: {refused(error)}", err=True, fg="red")
+        sys.exit(2)
+    except MemoryError:
+        click.secho("error: this computer has not enough memory for that", err=True, fg="red")
+        sys.exit(2)
     except SimulationError as error:
         click.secho(f"error: {error}", err=True, fg="red")
         sys.exit(1)
+    except Exception as error:
+        if (told := database_refused(error)) is None:
+            raise
+        click.secho(f"error: {told}", err=True, fg="red")
+        sys.exit(2)

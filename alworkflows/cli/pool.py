@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.cli.finite import Finite
 from alworkflows.cli.output import json_option, print_json, print_table
 from alworkflows.cli.reading import read_options, read_settings, read_told
 
@@ -24,13 +25,9 @@ COLUMNS = ["rule", "RMSE", "99.9%", "for RMSE", "×", "for 99.9%", "×"]
 @click.argument("frames", metavar="FRAMES...", nargs=-1, required=True)
 @click.option("--criterion", "criteria", default="disagreement", show_default=True, metavar="A,B", help="What ranks the frames.")
 @click.option("--diversity", default="farthest-point", show_default=True, metavar="A,B", help="How near-copies are kept out.")
-@click.option(
-    "--widen", type=click.FloatRange(1), metavar="X", help="Diversity picks among this times the budget; default: a campaign's."
-)
+@click.option("--widen", type=Finite(1), metavar="X", help="Diversity picks among this times the budget; default: a campaign's.")
 @click.option("--test", "tests", multiple=True, metavar="FILE", help="Frames to judge on, never chosen; may be repeated.")
-@click.option(
-    "--test-share", type=click.FloatRange(0, 0.9), default=0.2, metavar="SHARE", help="Without --test: this share (0.2)."
-)
+@click.option("--test-share", type=Finite(0, 0.9), default=0.2, metavar="SHARE", help="Without --test: this share (0.2).")
 @click.option("--seeds", type=click.IntRange(1), default=5, metavar="N", help="Runs of each rule (5).")
 @click.option("--start", type=click.IntRange(1), default=20, metavar="N", help="Labels of the first batch (20).")
 @click.option("--step", type=click.IntRange(1), default=20, metavar="N", help="Labels of each batch that follows (20).")
@@ -70,7 +67,7 @@ def pool(frames: tuple[str, ...], plot: str | None, overwrite: bool, as_json: bo
     from alworkflows.retrospective.efficiency import compare, rules
     from alworkflows.settings import Criterion, Diversity, SelectionSettings, parse
 
-    picture = new_picture(plot, overwrite) if plot else None
+    picture = new_picture(plot, overwrite, (*frames, *options["tests"], options["settings_file"])) if plot else None
     pairs = rules(_named(options["criteria"], Criterion, "criterion"), _named(options["diversity"], Diversity, "diversity"))
     selection = parse(SelectionSettings, {} if options["widen"] is None else {"pool": options["widen"]}, "--widen")
     with progress(as_json) as say:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.cli.finite import Finite
 from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
@@ -57,8 +58,15 @@ def _list(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     multiple=True,
     help="A key of the structure: miller, layers, ...; may be repeated.",
 )
-@click.option("--upper", type=float, metavar="EV/A", help="Disagreement at which a driven run stops; default: it is not watched.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Of random numbers: the same seed gives the same frames.")
+@click.option(
+    "--upper",
+    type=Finite(0, min_open=True),
+    metavar="EV/A",
+    help="Disagreement at which a driven run stops; default: it is not watched.",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="Of random numbers: the same seed gives the same frames."
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @json_option
 def sample(
@@ -91,7 +99,7 @@ def sample(
     from alworkflows.sampling import check_sampler, notes, parse_sampler
     from alworkflows.sampling import sample as run
 
-    target = new_file(output, overwrite)
+    target = new_file(output, overwrite, (*structures, model))
     settings = parse_sampler({**assign(changes, "--set"), "name": sampler}, "--set")
     built = _build(structures, supercell, building)
     driver = load_model(model).calculator() if model else None

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alworkflows.atomic import write_text
 from alworkflows.errors import InputError
 from alworkflows.models.capabilities import LammpsFiles
 
@@ -44,5 +45,5 @@ def export_lammps(ensemble: Ensemble, folder: Path, leave_out: bool = False) -> 
     readme = folder / "README.md"
     title, rest = readme.read_text().split("\n", 1)
     note = f"Left out: {', '.join(names)}. What is here is the mean of the other members, another potential than the ensemble's."
-    readme.write_text(f"{title}\n\n**{note}**\n{rest}")
+    write_text(readme, f"{title}\n\n**{note}**\n{rest}")
     return replace(written, left_out=names)

@@ -168,7 +168,7 @@ def _why_none(path: str, report: ReadReport) -> str:
 def _read_file(path: str, settings: ReadSettings, index: str, with_labels: bool) -> tuple[FrameFile, ReadReport]:
     report = ReadReport()
     if Path(path).suffix == ".npz":
-        frames, header = load(path)
+        frames, header = load(path, screened=False)
         for frame in frames:
             _limit_labels(frame, with_labels, report)
         numbers = _picked(list(range(len(frames))), index, path)

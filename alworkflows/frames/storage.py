@@ -11,9 +11,12 @@ from typing import Any, TypeVar
 import numpy as np
 from ase import Atoms
 
+from alworkflows.atomic import replacing
 from alworkflows.errors import InputError
 from alworkflows.frames.kept import KEPT, keep, kept_arrays, plain
 from alworkflows.frames.labels import attach_labels, labels, require_finite
+from alworkflows.frames.npz_checks import bad_frames, check_arrays, check_header, decode
+from alworkflows.npz import open_arrays
 
 __all__ = ["FrameWriter", "load", "load_origins", "pack", "save", "unpack"]
 
@@ -110,26 +113,41 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
 
 
 def save(path: str | os.PathLike[str], frames: Sequence[Atoms], header: dict[str, Any] | None = None) -> None:
-    """Write frames to an exact ``.npz`` file, atomically; ``header`` is any JSON dictionary (labels: engine and settings)."""
-    path = Path(path)
+    """Write frames to an exact ``.npz`` file, whole or not at all.
+
+    Parameters
+    ----------
+    header
+        Any JSON dictionary; of labels ``engine``: what made them.
+    """
     meta = {"format": FORMAT, "version": VERSION, **(header or {})}
     arrays = pack(frames)
     arrays["header"] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
-    partial = path.with_name(path.name + ".part")
-    with open(partial, "wb") as handle:
+    with replacing(path) as part, open(part, "wb") as handle:
         np.savez(handle, **arrays)  # type: ignore[arg-type]
-    os.replace(partial, path)
 
 
-def load(path: str | os.PathLike[str]) -> tuple[list[Atoms], dict[str, Any]]:
+def load(path: str | os.PathLike[str], *, screened: bool = True) -> tuple[list[Atoms], dict[str, Any]]:
     """Read an exact ``.npz`` file; return the frames and the header.
+
+    Parameters
+    ----------
+    screened
+        Whether each frame is looked at; without, whoever reads has to.
 
     Raises
     ------
     InputError
-        If the file is not one of ours, or of a version this program does not know.
+        If the file is not one of ours, or of a version this program does not know, or a frame cannot be used.
     """
-    return _read(path, lambda stored, header: (unpack({name: stored[name] for name in stored.files}), header))
+
+    def get(arrays: dict[str, np.ndarray], header: dict[str, Any]) -> tuple[list[Atoms], dict[str, Any]]:
+        check_arrays(arrays, str(path))
+        for index, reason in bad_frames(arrays).items() if screened else ():
+            raise InputError(f"{path}: frame {index}: {reason}")
+        return unpack(arrays), header
+
+    return _read(path, None, get)
 
 
 def load_origins(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
@@ -140,23 +158,25 @@ def load_origins(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
     InputError
         As :func:`load`.
     """
-    return _read(path, lambda stored, _: json.loads(stored["origins"].tobytes().decode()))
+    return _read(path, ("origins",), lambda arrays, _: decode(arrays["origins"], "origins", str(path)))
 
 
-def _read(path: str | os.PathLike[str], get: Callable[[Any, dict[str, Any]], T]) -> T:
-    """Return what ``get`` takes out of an exact file and its header, if it is one of ours."""
+def _read(
+    path: str | os.PathLike[str], names: tuple[str, ...] | None, get: Callable[[dict[str, np.ndarray], dict[str, Any]], T]
+) -> T:
+    """Return what ``get`` takes out of the header and the arrays (those named, or all) of an exact file, if it is one of ours."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            header = json.loads(stored["header"].tobytes().decode())
-            if header["format"] != FORMAT:
-                raise KeyError("format")
-            if header["version"] == VERSION:
-                return get(stored, header)
+        with open_arrays(path) as stored:
+            header = decode(stored["header"], "header", str(path))
+            check_header(header, FORMAT, VERSION, str(path))
+            arrays = {name: stored[name] for name in names or stored.files if name != "header"}
+    except InputError:
+        raise
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
         raise InputError(f"{path}: not a frames file of alworkflows ({type(error).__name__} on reading it)") from error
-    raise InputError(f"{path}: frames format version {header['version']}, but this program knows version {VERSION}")
+    return get(arrays, header)
 
 
 class FrameWriter:

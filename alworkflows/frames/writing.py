@@ -12,6 +12,7 @@ from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str
 from ase.stress import voigt_6_to_full_3x3_stress
 
+from alworkflows.atomic import replacing
 from alworkflows.frames.identity import frame_id
 from alworkflows.frames.kept import KEPT, encode, kept_arrays
 from alworkflows.frames.labels import labels
@@ -35,10 +36,8 @@ def write(path: str | os.PathLike[str], frames: Sequence[Atoms], engine: dict[st
     if path.suffix == ".npz":
         save(path, frames, {"engine": engine} if engine else None)
         return
-    partial = path.with_name(path.name + ".part")
-    with open(partial, "w") as handle:
+    with replacing(path) as part, open(part, "w") as handle:
         write_extended_xyz(handle, frames, engine)
-    os.replace(partial, path)
 
 
 def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str, Any] | None = None) -> None:

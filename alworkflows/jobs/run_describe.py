@@ -14,6 +14,7 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.atomic import replacing
 from alworkflows.jobs.results import DescribeResult
 from alworkflows.jobs.specs import DescribeSpec
 
@@ -46,13 +47,14 @@ def run(spec: DescribeSpec, folder: Path) -> DescribeResult:
                 of_elements[index, number] = of_symbol.max() if len(of_symbol) else np.nan
         if spec.grade:
             grade[sound] = ActiveSet.of_ensemble(ensemble, _read(folder, spec.batches)).grades(frames)
-    np.savez(
-        folder / "deviation.npz",
-        disagreement=disagreement,
-        element_disagreement=of_elements,
-        grade=grade,
-        fingerprints=fingerprints(candidates, species),
-    )
+    with replacing(folder / "deviation.npz") as part, part.open("wb") as handle:
+        np.savez(
+            handle,
+            disagreement=disagreement,
+            element_disagreement=of_elements,
+            grade=grade,
+            fingerprints=fingerprints(candidates, species),
+        )
     return DescribeResult.of(frames=len(candidates), refused=refused)
 
 

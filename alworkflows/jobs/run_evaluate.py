@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alworkflows.atomic import replacing
 from alworkflows.jobs.labelled_batches import read_batches
 from alworkflows.jobs.results import EvaluateResult
 from alworkflows.jobs.specs import EvaluateSpec
@@ -38,10 +39,11 @@ def run(spec: EvaluateSpec, folder: Path) -> EvaluateResult:
         }
         last = force_errors(ensemble, everything, predictions)
         errors.append({**summaries, "all": last["summary"]})
-    np.savez(
-        folder / "evaluation.npz",
-        **{name: last[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement")},
-        atoms=np.array([len(frame) for frame in everything]),
-        group=np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()]),
-    )
+    with replacing(folder / "evaluation.npz") as part, part.open("wb") as handle:
+        np.savez(
+            handle,
+            **{name: last[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement")},
+            atoms=np.array([len(frame) for frame in everything]),
+            group=np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()]),
+        )
     return EvaluateResult.of(groups=list(groups), errors=errors)

@@ -19,12 +19,12 @@ The result says ``out_of_time`` or ``terminated`` if there are frames left.
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.atomic import write_text
 from alworkflows.jobs.progress import print_progress
 from alworkflows.jobs.results import LabelResult
 from alworkflows.jobs.specs import LabelSpec
@@ -46,9 +46,7 @@ def run(spec: LabelSpec, folder: Path) -> LabelResult:
     writer = frames_io.FrameWriter(folder / LABELLED, {"engine": describe(settings.calculator, settings.moments)})
 
     def begin(index: int, frame: Atoms) -> None:
-        partial = folder / f"{CURRENT}.part"
-        partial.write_text(json.dumps({"index": index, "id": frames_io.frame_id(frame)}))
-        os.replace(partial, folder / CURRENT)
+        write_text(folder / CURRENT, json.dumps({"index": index, "id": frames_io.frame_id(frame)}))
 
     with deadline.guard():
         report = run_labels(

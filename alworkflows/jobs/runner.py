@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from alworkflows.atomic import write_text
 from alworkflows.errors import InputError, unknown
 from alworkflows.jobs.folder_lock import OUTPUT, lock_folder
 from alworkflows.jobs.results import JobResult, Refusal, Usage
@@ -83,7 +84,7 @@ def read_spec(verb: str, path: Path) -> JobSpec:
         values = json.loads(path.read_text())
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: expected JSON: {error}") from error
     if not isinstance(values, dict):
         raise InputError(f"{path}: expected a JSON object, got {type(values).__name__}")
@@ -96,7 +97,4 @@ def read_spec(verb: str, path: Path) -> JobSpec:
 
 
 def _write(folder: Path, result: dict[str, Any]) -> None:
-    # whole or not at all: a job may be killed while it writes
-    partial = folder / f"{OUTPUT}.part"
-    partial.write_text(json.dumps(result, indent=1))
-    os.replace(partial, folder / OUTPUT)
+    write_text(folder / OUTPUT, json.dumps(result, indent=1))

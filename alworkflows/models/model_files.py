@@ -10,15 +10,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from pydantic import ConfigDict, Field
 
+from alworkflows.atomic import replacing
 from alworkflows.errors import InputError, unknown
 from alworkflows.models.contract import Model
 from alworkflows.models.registry import MODELS
+from alworkflows.npz import open_arrays
 from alworkflows.schema import Settings, parse
 
 __all__ = ["FORMAT", "VERSION", "load", "save"]
@@ -46,7 +47,7 @@ def save(path: str | os.PathLike[str], models: Sequence[Model], report: dict[str
     stored = {
         f"{number}/{name}": np.array([arrays[name] for arrays in part]) for number, part in enumerate(parts) for name in part[0]
     }
-    with open(path, "wb") as handle:
+    with replacing(path) as part, part.open("wb") as handle:
         np.savez(handle, allow_pickle=False, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **stored)
 
 
@@ -56,6 +57,15 @@ class GroupHeader(Settings):
     class_: str = Field(alias="class")
     members: int = Field(ge=1, strict=True)
     model: dict[str, Any]
+
+
+class Known(Settings):
+    """What is known of a fit, as far as programs read it."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    groups: tuple[dict[str, Any], ...] = ()
+    reference_disagreement: float | None = None
 
 
 class Header(Settings):
@@ -79,6 +89,7 @@ class Header(Settings):
         header: Header = parse(cls, values, f"{where}: not a sound model file")
         if len(set(header.species)) != len(header.species):
             raise InputError(f"{where}: not a sound model file: species: expected each once, got {', '.join(header.species)}")
+        parse(Known, header.report, f"{where}: not a sound model file: report")
         return header
 
 
@@ -96,7 +107,7 @@ def load(path: str | os.PathLike[str]) -> tuple[list[Model], dict[str, Any]]:
         return _unpacked(header, arrays, path), header.report
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{path}: not a sound model file: its header lacks, or has in another form, {error}") from error
 
 
@@ -122,13 +133,15 @@ def _unpacked(header: Header, arrays: Arrays, path: str | os.PathLike[str]) -> l
 
 def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Arrays]:
     try:
-        with np.load(Path(path), allow_pickle=False) as stored:
+        with open_arrays(path) as stored:
             arrays = {name: stored[name] for name in stored.files}
         header = json.loads(arrays.pop("header").tobytes().decode())
-        if header["format"] != FORMAT or not isinstance(header["version"], int):
+        if header["format"] != FORMAT or type(header["version"]) is not int:
             raise KeyError("format")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
+    except (InputError, PermissionError):
+        raise
     except Exception as error:  # whatever a foreign or truncated zip raises, the user needs the same sentence
         raise InputError(f"{path}: not a model file of alworkflows ({type(error).__name__} on reading it)") from error
     return header, arrays

@@ -74,6 +74,8 @@ def plot_path(rows: Sequence[Mapping[str, Any]], chosen: int | None = None, unit
         _plain_ticks(axis.yaxis, [row[name] for row in used for name in sets if row.get(name) is not None])
         if key == "terms":
             _plain_ticks(axis.xaxis, [row[key] for row in used])
+        else:
+            _plain_numbers(axis.xaxis)
         axis.set_xlabel({"terms": "terms of the model", "alpha": "penalty α: simpler models to the right"}[key])
     axes[0].set_ylabel(f"root mean square error ({unit})")
     axes[0].legend(loc="best")
@@ -88,11 +90,17 @@ def _mark_least(axis: Axes, points: Sequence[tuple[float, float]], colour: str, 
 
 def _plain_ticks(axis: Axis, values: Sequence[float]) -> None:
     """Write the numbers of a logarithmic axis plainly; one of less than a decade has few ticks of its own."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import LogLocator
 
     wide = len(values) > 0 and max(values) > 8.0 * min(values)
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if wide else (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0), numticks=20))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    _plain_numbers(axis)
+
+
+def _plain_numbers(axis: Axis) -> None:
+    from matplotlib.ticker import NullFormatter
+
+    axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(NullFormatter())
 
 
@@ -117,6 +125,7 @@ def plot_parity(reference: np.ndarray, predicted: np.ndarray, largest: np.ndarra
     )
     bar = fig.colorbar(cells, ax=left, pad=0.02, shrink=0.9)
     bar.set_label("force components")
+    _plain_numbers(bar.ax.yaxis)
     left.set_aspect("equal")
     left.set_xlim(-reach, reach)
     left.set_ylim(-reach, reach)

@@ -11,6 +11,8 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from alworkflows.atomic import replacing
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -28,6 +30,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 SETTINGS: Any = {
+    # names that users give are text, whatever TeX would make of them; numbers of logarithmic axes are written plainly
+    "text.parse_math": False,
+    "text.usetex": False,
     "font.family": ["DejaVu Sans"],
     "font.size": 11,
     "axes.titlesize": 11.5,
@@ -91,5 +96,5 @@ def save(fig: Figure, path: Path) -> None:
     """Write a figure in the format that the file's name ends in, such as ``.png`` or ``.svg``."""
     import matplotlib
 
-    with matplotlib.rc_context(SETTINGS):
-        fig.savefig(path, dpi=130)
+    with matplotlib.rc_context(SETTINGS), replacing(path) as part:
+        fig.savefig(part, format=path.suffix.removeprefix("."), dpi=130)

@@ -199,7 +199,7 @@ def plot_densities(curves: Sequence[DensityCurve]) -> Figure | None:
         left.set_ylabel("h(r)")
         left.set_xlim(curve.r[0], curve.r[-1])
         right.set_title("energy of the centre")
-        right.set_ylabel("F(ρ) – F(ρ$_{min}$) (eV)")
+        right.set_ylabel("F(ρ) – F(smallest ρ) (eV)")
         right.set_xlim(0, 1)
         right.legend(loc="best", fontsize=9)
     axes[-2].set_xlabel("distance r (Å)")

@@ -8,6 +8,7 @@ twice, and a run of fifteen refits takes seconds. The fit is that of :class:`alw
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -89,6 +90,8 @@ class LabelledSet:
         self.starts = np.concatenate([[0], np.cumsum([len(frame) for frame in frames])])
         self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115  # gone with this object
         shape = (3 * int(self.starts[-1]), self.descriptors.size)
+        # a disk that is full says so here; a page that finds no room later would end the process
+        os.posix_fallocate(self._file.fileno(), 0, max(8 * shape[0] * shape[1], 1))
         self.design = np.memmap(self._file, dtype=float, mode="w+", shape=shape)
         self.targets = np.empty(shape[0])
         for index, frame in enumerate(frames):

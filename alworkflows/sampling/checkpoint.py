@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,8 +14,10 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows import frames as frames_io
+from alworkflows.atomic import replacing
 from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError
+from alworkflows.npz import open_arrays
 
 __all__ = ["OUT_OF_TIME", "Checkpoint", "Saved", "fingerprint"]
 
@@ -82,7 +83,7 @@ class Checkpoint:
         if self.folder is None or not (self.folder / "state.npz").exists():
             return None
         try:
-            with np.load(self.folder / "state.npz", allow_pickle=False) as stored:
+            with open_arrays(self.folder / "state.npz") as stored:
                 arrays = {name: stored[name] for name in stored.files}
             values = json.loads(arrays.pop("values").tobytes().decode())
             version, run, count = values.pop("version"), values.pop("run"), values.pop("frames")
@@ -113,11 +114,9 @@ class Checkpoint:
             frames_io.save(self.folder / "frames.npz", self._frames)
             self._written = len(self._frames)
         header = {"version": VERSION, "run": self._run, "frames": self._written, **values}
-        partial = self.folder / "state.npz.part"
-        with open(partial, "wb") as handle:
+        with replacing(self.folder / "state.npz") as part, part.open("wb") as handle:
             packed = np.frombuffer(json.dumps(header).encode(), dtype=np.uint8)
             np.savez(handle, allow_pickle=False, values=packed, **arrays)
-        os.replace(partial, self.folder / "state.npz")
         self._last = time.monotonic()
 
 

@@ -4,7 +4,7 @@ Numbers are in eV, A, fs, K (pressure in GPa, density in g/cm^3, rate in K/ps); 
 converted. A key, unit, species or name that is not known is an error that suggests the nearest.
 """
 
-from alworkflows.schema import Settings, merge, parse, read_yaml
+from alworkflows.schema import Settings, merge, parse
 from alworkflows.settings.campaign import Campaign, GivenData, Overlap, Stage
 from alworkflows.settings.descriptors import DescriptorSettings, PlipSettings
 from alworkflows.settings.descriptors.plip import GaussianFunctions
@@ -30,6 +30,7 @@ from alworkflows.settings.samplers import (
 from alworkflows.settings.selection import Criterion, Diversity, LevelKind, SelectionSettings, TrustLevels
 from alworkflows.settings.stopping import Budget, Combine, Convergence
 from alworkflows.settings.structures import GeometryLimits, StructureSettings
+from alworkflows.yaml_text import read_yaml
 
 __all__ = [
     "Approval",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from alworkflows.errors import suggest
-from alworkflows.schema import Count, Fraction, Settings
+from alworkflows.schema import Count, Fraction, Seed, Settings
 from alworkflows.settings.labels import LabelSettings
 from alworkflows.settings.model import LinearSettings, ModelSettings
 from alworkflows.settings.reading import ReadSettings
@@ -66,7 +66,7 @@ class Campaign(Settings):
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     description: str = ""
-    seed: int = Field(1, ge=0, lt=2**31)
+    seed: Seed = 1
     machine: str | None = Field(
         None, description="where it runs, by the name of a machine that `alworkflows setup` made; none: the first one made"
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.schema import Count, Density, Length, PositiveLength, Settings
+from alworkflows.schema import Count, Density, Length, PositiveLength, Seed, Settings
 
-__all__ = ["CrystalSettings", "GeometryLimits", "ParticleSettings", "StructureSettings"]
+__all__ = ["MOST_ATOMS", "CrystalSettings", "GeometryLimits", "ParticleSettings", "StructureSettings"]
 
 #: lattices, and how many species each has
 LATTICES = {
@@ -24,6 +25,9 @@ LATTICES = {
     "fluorite": 2,
 }
 Lattice = Literal["fcc", "bcc", "sc", "hcp", "diamond", "rocksalt", "cesiumchloride", "zincblende", "wurtzite", "fluorite"]
+#: of one structure: more are no training data, and fill a memory
+MOST_ATOMS = 10**6
+Index = Annotated[int, Field(ge=-20, le=20)]
 SOURCES = ("prototype", "file", "crystal", "particle", "dimer")
 
 
@@ -54,7 +58,13 @@ class ParticleSettings(Settings):
         "random",
         description="random: an alloy, drawn by the seed; janus: species side by side; core-shell: the first is innermost",
     )
-    seed: int = Field(0, ge=0, description="of a random order")
+    seed: Seed = Field(0, description="of a random order")
+
+    @model_validator(mode="after")
+    def _size(self) -> ParticleSettings:
+        if (atoms := sum(self.species.values())) > MOST_ATOMS:
+            raise ValueError(f"species: expected at most {MOST_ATOMS} atoms, got {atoms}")
+        return self
 
 
 class StructureSettings(Settings):
@@ -69,10 +79,10 @@ class StructureSettings(Settings):
     particle: ParticleSettings | None = Field(None, description="a nanoparticle in a box")
     dimer: tuple[str, str] | None = Field(None, description="two atoms in a box, by their symbols")
     supercell: tuple[Count, Count, Count] = (1, 1, 1)
-    miller: tuple[int, int, int] | None = Field(
+    miller: tuple[Index, Index, Index] | None = Field(
         None, description="Miller indices of a slab's surface, along the axes of the conventional cell; none: bulk"
     )
-    layers: Count = Field(4, description="thickness of a slab in unit repeats along its normal")
+    layers: Annotated[int, Field(ge=1, le=1000)] = Field(4, description="thickness of a slab in unit repeats along its normal")
     vacuum: PositiveLength = Field(12.0, description="empty space of a slab, in all, or between images of a particle or dimer, A")
 
     @model_validator(mode="after")
@@ -82,6 +92,8 @@ class StructureSettings(Settings):
             raise ValueError(f"expected exactly one of {', '.join(SOURCES)}, got {', '.join(sources) or 'none'}")
         if self.frames is not None and self.file is None:
             raise ValueError("frames: only a file holds several")
+        if math.prod(self.supercell) > MOST_ATOMS:
+            raise ValueError(f"supercell: expected at most {MOST_ATOMS} cells, got {' x '.join(map(str, self.supercell))}")
         if self.isolated and (self.miller is not None or self.supercell != (1, 1, 1)):
             raise ValueError(f"{sources[0]}: expected no supercell and no slab of something in a box")
         if self.miller is not None and not any(self.miller):

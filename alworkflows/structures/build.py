@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from ase import Atoms
 
 from alworkflows.errors import InputError, unknown
 from alworkflows.frames.constraints import fixed_coordinates, hold
+from alworkflows.settings.structures import MOST_ATOMS
 from alworkflows.structures.cells import MIN_VACUUM, vacuum
 from alworkflows.structures.crystal_files import bare, read_structure
 from alworkflows.structures.geometry import check_cell
@@ -115,6 +117,8 @@ def shape(source: Atoms, settings: StructureSettings, name: str) -> Atoms:
     elif settings.supercell != (1, 1, 1):
         _require_repeats(atoms, settings.supercell, name)
     polar = atoms.info.get("polar")
+    if (total := len(atoms) * math.prod(settings.supercell)) > MOST_ATOMS:
+        raise InputError(f"{name}: expected a structure of at most {MOST_ATOMS} atoms, got {total} in its supercell")
     atoms = atoms.repeat(settings.supercell)
     hold(atoms, np.tile(fixed, (int(np.prod(settings.supercell)), 1)))
     atoms.info = {"origin": origin} if polar is None else {"origin": origin, "polar": polar}

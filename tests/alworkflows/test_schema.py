@@ -1,12 +1,15 @@
-"""Unions of settings classes that a key of theirs tells apart, parsed by themselves and as parts."""
+"""Unions of settings classes that a key of theirs tells apart, and numbers as people write them."""
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import Field, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from alworkflows.errors import InputError
-from alworkflows.schema import Settings, parse, untagged
+from alworkflows.schema import Density, Force, Length, Settings, Time, parse, untagged
+from alworkflows.settings import LabelSettings, LinearSettings, MeltSettings, StructureSettings
+from alworkflows.settings.structures import ParticleSettings
 
 
 class Kernel(Settings):
@@ -86,3 +89,94 @@ def test_a_place_within_a_larger_one() -> None:
 def test_a_union_without_a_default_asks_for_the_tag() -> None:
     with pytest.raises(InputError, match=r"^settings: expected a 'class'$"):
         parse(Annotated[Ridge | Forest, Field(discriminator="kind")], {"penalty": 1.0})
+
+
+# ------------------------------------------------------------------------------------------------ numbers as people write them
+
+
+@pytest.mark.parametrize(
+    ("text", "femtoseconds"),
+    [
+        ("1e3", 1e3),
+        ("1E3", 1e3),
+        ("1e+3 fs", 1e3),
+        ("1.5e3 fs", 1.5e3),
+        ("1e3ps", 1e6),
+        ("1e-3 ns", 1e3),
+        (" 5 ps ", 5e3),
+        ("5ps", 5e3),
+        ("+2", 2.0),
+        (".5 ps", 500.0),
+        ("5. ps", 5e3),
+        ("1_000", 1e3),
+    ],
+)
+def test_a_duration_in_any_writing(text: str, femtoseconds: float) -> None:
+    assert TypeAdapter(Time).validate_python(text) == pytest.approx(femtoseconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        *(
+            (text, "expected a time")
+            for text in ("inf", "nan", "-inf ps", "", " ", "ps", "1,5 ps", "1 ps 2 ps", "1__0", "e3", "1e3.5")
+        ),
+        ("1 e3", "unknown unit 'e3' for a time"),
+        ("1e ps", "expected a time"),
+        ("1 eV", "unknown unit 'eV' for a time"),
+        ("1e400", "finite number"),
+        ("-1 ps", "greater than 0"),
+        ("0", "greater than 0"),
+        ("1" * 10_000, "finite number"),
+        ("x" * 10_000, "expected a time"),
+    ],
+)
+def test_what_is_no_duration(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says) as raised:
+        parse(MeltSettings, {"duration": text})
+    assert len(str(raised.value)) < 500
+
+
+def test_units_in_letters_of_other_keyboards() -> None:
+    assert TypeAdapter(Length).validate_python("5 \u00c5") == TypeAdapter(Length).validate_python("5 \u212b") == 5.0
+    assert TypeAdapter(Force).validate_python("1 eV/\u00c5") == TypeAdapter(Force).validate_python("1eV/A") == 1.0
+    assert TypeAdapter(Density).validate_python("2 g/cm³") == 2.0
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "says"),
+    [
+        (LinearSettings, {"members": True}, "members: expected no truth value, got true"),
+        (LinearSettings, {"folds": False}, "folds: expected no truth value, got false"),
+        (LinearSettings, {"descriptors": {"l": [0, True]}}, "descriptors: l: expected no truth value"),
+        (MeltSettings, {"duration": True}, "duration: expected no truth value"),
+        (MeltSettings, {"temperature": [True, 300]}, "temperature: expected no truth value"),
+        (LabelSettings, {"moments": {"Fe": True}}, "moments: expected no truth value"),
+        (StructureSettings, {"prototype": "zno-wurtzite", "supercell": [1, 1, True]}, "supercell: expected no truth value"),
+        (LinearSettings, {"members": 10**5000}, "members: .* got a number of thousands of digits"),
+        (LinearSettings, {"members": float("inf")}, "members: expected a finite number"),
+        (LinearSettings, {"members": float("nan")}, "members: expected a finite number"),
+        (LinearSettings, {"members": "1e400"}, "members: expected a valid integer"),
+        (LinearSettings, {"members": [3]}, "members: expected a valid integer"),
+        (LinearSettings, {"members": ""}, "members: expected a valid integer"),
+        (LinearSettings, {"members": -1}, "members: expected greater than or equal to 1"),
+        (LinearSettings, {"members": dt.date(2026, 1, 1)}, "members: expected a valid integer"),
+        (LabelSettings, {"chunk": 10**30}, "chunk: expected"),
+        (LabelSettings, {"machine": "x" * 10**5, "jobs": "x" * 10**5}, "jobs: expected"),
+        (MeltSettings, {"temperature": [300, 1e30]}, "temperature.1: expected less than"),
+        (StructureSettings, {"prototype": "zno-wurtzite", "supercell": [10**5] * 3}, "supercell: expected at most 1000000 cells"),
+        (StructureSettings, {"prototype": "zno-wurtzite", "miller": [1, 0, 10**6]}, "miller.2: expected less than"),
+        (StructureSettings, {"prototype": "zno-wurtzite", "layers": 10**6}, "layers: expected less than"),
+        (ParticleSettings, {"a": 4, "species": {"Cu": 10**6, "Ag": 1}}, "species: expected at most 1000000 atoms, got 1000001"),
+    ],
+)
+def test_numbers_that_nobody_means(model: type[Settings], data: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says) as raised:
+        parse(model, data)
+    assert len(str(raised.value)) < 500
+
+
+def test_truth_is_taken_where_it_is_asked_for() -> None:
+    assert parse(LabelSettings, {"remedies": False}).remedies is False
+    assert parse(LabelSettings, {"calculator": {"name": "emt", "parameters": {"a": True}}}).calculator.parameters == {"a": True}

@@ -206,8 +206,8 @@ def test_merge_goes_key_by_key_and_leaves_its_arguments() -> None:
     [
         (b"a: [1", r"not valid YAML: .*line 1, column"),
         (b"- 1\n- 2\n", "expected a mapping of keys, got list"),
-        (b"", "expected a mapping of keys, got NoneType"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"", "expected a mapping of keys, got nothing"),
+        (b"\xff\xfe\x00", "not valid YAML"),
         (b"seed: 1\nseed: 2\n", "not valid YAML: the key 'seed' is given twice"),
         (b"a: {b: 1, b: 2}\n", "the key 'b' is given twice"),
         (b"a: !!python/object/apply:os.system ['true']\n", "not valid YAML"),

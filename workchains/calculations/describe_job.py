@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import ArrayData, Dict
 
 from alworkflows.jobs.results import DescribeResult
 from alworkflows.jobs.specs import JobSpec
+from alworkflows.npz import open_arrays
 from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
@@ -71,7 +71,7 @@ class DescribeParser(ComputeParser[DescribeResult]):
         if result is None:
             return None
         node = ArrayData()
-        with np.load(folder / DEVIATION, allow_pickle=False) as arrays:
+        with open_arrays(folder / DEVIATION) as arrays:
             for name in ARRAYS:
                 node.set_array(name, arrays[name])
         node.base.attributes.set("refused", list(result.refused))

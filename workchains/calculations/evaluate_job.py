@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import ArrayData, Dict
 
 from alworkflows.jobs.results import EvaluateResult
 from alworkflows.jobs.specs import JobSpec
+from alworkflows.npz import open_arrays
 from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
@@ -60,7 +60,7 @@ class EvaluateParser(ComputeParser[EvaluateResult]):
         if result is None:
             return None
         node = ArrayData()
-        with np.load(folder / EVALUATION, allow_pickle=False) as arrays:
+        with open_arrays(folder / EVALUATION) as arrays:
             for name in arrays.files:
                 node.set_array(name, arrays[name])
         self.out("evaluation", node)

@@ -10,6 +10,7 @@ import click
 from aiida.cmdline.utils.decorators import with_dbenv
 
 from alworkflows.cli.output import json_option, number, print_json, print_table
+from alworkflows.cli.terminal import plain_characters, refused
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ __all__ = ["ensemble", "frames"]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-limit_option = click.option("--limit", "-n", default=50, show_default=True, help="Most rows to print.")
+limit_option = click.option(
+    "--limit", "-n", type=click.IntRange(1, 10**6), default=50, show_default=True, help="Most rows to print."
+)
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 
 
@@ -31,15 +34,21 @@ def output_option(text: str) -> Callable[[Function], Function]:
 
 
 def command(function: Function) -> Function:
-    """Load the profile, and let an error a user can act on be one message and exit status 2."""
+    """Load the profile; errors a user can act on, and what the system refuses, are one message and exit status 2."""
 
     @with_dbenv()
     @functools.wraps(function)
     def wrapped(*arguments: Any, **options: Any) -> Any:
+        plain_characters()
         try:
             return function(*arguments, **options)
         except InputError as error:
             click.secho(f"error: {error}", err=True, fg="red")
+            raise SystemExit(2) from None
+        except BrokenPipeError:
+            raise  # whom click tells nothing
+        except OSError as error:
+            click.secho(f"error: {refused(error)}", err=True, fg="red")
             raise SystemExit(2) from None
 
     return wrapped

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from alworkflows.atomic import filling, write_text
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
 from workchains.cli.common import profile_option
@@ -81,23 +82,23 @@ def export(
       python potential/example.py my-structure.cif
       cd potential/lammps && sh plugin/build.sh
     """
-    folder = Path(output)
-    if folder.exists() and any(folder.iterdir()) and not overwrite:
-        raise InputError(
-            f"{folder}: expected a new or empty folder, got one that holds something; add --overwrite to write into it"
-        )
+    from alworkflows.cli.files import new_folder
+
+    folder = new_folder(output, overwrite)
     if Path(what).suffix == ".npz":
         if iteration is not None or frames:
             raise InputError(f"--iteration and --frames are for a campaign, and {what} is a model file")
         exported = Exported()
-        exported.add_lammps(Path(what), folder, leave_out)
+        with filling(folder) as part:
+            exported.add_lammps(Path(what), part, leave_out)
     else:
         from workchains.machines.session import activate
 
         activate(profile)
         from workchains.provenance import load_node
 
-        exported = export_ensemble(_ensemble(load_node(what), iteration), folder, frames, leave_out)
+        with filling(folder) as part:
+            exported = export_ensemble(_ensemble(load_node(what), iteration), part, frames, leave_out)
     if as_json:
         print_json({"folder": str(folder), **asdict(exported)})
         return
@@ -185,9 +186,9 @@ def export_ensemble(node: EnsembleData, folder: Path, frames: bool = False, leav
         exported.add_lammps(folder / "ensemble.npz", folder, leave_out)
     except InputError as error:
         exported.not_for_lammps = str(error)
-    (folder / "example.py").write_text(EXAMPLE)
-    (folder / "provenance.json").write_text(json.dumps(known, indent=2) + "\n")
-    (folder / "README.md").write_text(_readme(node, known, exported))
+    write_text(folder / "example.py", EXAMPLE)
+    write_text(folder / "provenance.json", json.dumps(known, indent=2) + "\n")
+    write_text(folder / "README.md", _readme(node, known, exported))
     if batches["batches"]:
         exported.files.append("structure.xyz")
         frames_io.write(folder / "structure.xyz", [batches["batches"][0][0]])

@@ -82,7 +82,7 @@ def label(
         raise click.UsageError("give a file of frames, or --fetch PK")
     elif output is None and wait:
         raise click.UsageError("give -o, the file to write; or --no-wait, and --fetch later")
-    target = _target(output, overwrite)
+    target = _target(output, overwrite, (*files, source))
     reading = read_settings(options)
     from workchains.machines import session
 
@@ -111,7 +111,7 @@ def label(
     sys.exit(conclude(node, target, as_json))
 
 
-def _target(output: str | None, overwrite: bool) -> Path | None:
+def _target(output: str | None, overwrite: bool, inputs: tuple[str | None, ...]) -> Path | None:
     from alworkflows.cli.files import new_file
 
     if output is None:
@@ -119,7 +119,7 @@ def _target(output: str | None, overwrite: bool) -> Path | None:
     ending = Path(output).suffix
     if ending not in ENDINGS:
         raise InputError(f"{output}: expected a name that ends in {', '.join(ENDINGS)}, got '{ending}'{suggest(ending, ENDINGS)}")
-    return new_file(output, overwrite)
+    return new_file(output, overwrite, inputs)
 
 
 def _settings(

@@ -37,7 +37,7 @@ TITLES = {
 
 @click.command()
 @click.argument("what", metavar="NODE|FRAME-ID")
-@click.option("--depth", default=8, show_default=True, help="How far back to follow a node.")
+@click.option("--depth", type=click.IntRange(0, 1000), default=8, show_default=True, help="How far back to follow a node.")
 @profile_option
 @json_option
 def lineage(what: str, depth: int, profile: str | None, as_json: bool) -> None:
@@ -87,7 +87,7 @@ def _resolve(what: str) -> tuple[Node | None, str]:
     """Return a node, or the id of a frame: digits alone are a PK, 16 hex digits a frame, fewer a frame or else a UUID."""
     from workchains.provenance import is_frame_id, load_node, resolve_frame
 
-    if what.isdigit() and len(what) < 16:
+    if what.isdecimal() and len(what) < 16:
         return load_node(int(what)), ""
     if not is_frame_id(what):
         return load_node(what), ""

@@ -30,7 +30,7 @@ __all__ = ["replay"]
 )
 @click.option("--budget", type=click.IntRange(min=1), help="Frames chosen per iteration.")
 @click.option("--pool", type=float, help="Diversity picks among this times the budget.")
-@click.option("--seed", type=int, help="Seed of the campaign.")
+@click.option("--seed", type=click.IntRange(0), help="Seed of the campaign.")
 @click.option("--output", "-o", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Plot, such as replay.png.")
 @profile_option
 @json_option
@@ -62,6 +62,11 @@ def replay(
     from workchains.machines.session import activate
 
     levels = _levels(lower, upper, file)
+    if picture is not None:
+        from alworkflows.cli.files import new_picture
+
+        # a picture of an earlier look may be replaced, as the same command is given again
+        new_picture(str(picture), overwrite=True, inputs=[str(file)] if file else [])
     activate(profile)
     node = load_campaign_node(campaign)
     from workchains.provenance.replay import replay as run
@@ -73,10 +78,7 @@ def replay(
         from alworkflows.plotting import save
         from workchains.report.replay_plot import draw
 
-        try:
-            save(draw(replayed), picture)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{picture}: cannot be written: {error}") from error
+        save(draw(replayed), picture)
     if as_json:
         print_json({"campaign": node.pk, "changes": changes, "iterations": [item.summary() for item in replayed]})
         return
@@ -96,7 +98,7 @@ def _levels(lower: float | None, upper: float | None, file: Path | None) -> dict
         return given or None
     if given:
         raise click.UsageError("--levels and --lower or --upper: expected the levels from one place, got both")
-    from alworkflows.schema import read_yaml
+    from alworkflows.yaml_text import read_yaml
 
     levels = read_yaml(file)
     if not isinstance(levels, dict):

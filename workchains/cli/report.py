@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
+from alworkflows.atomic import write_text
 from alworkflows.cli.output import json_option, print_json
-from alworkflows.errors import InputError
 from workchains.cli.common import load_campaign_node, profile_option
 
 __all__ = ["report"]
@@ -42,11 +42,8 @@ def report(campaign: str, folder: Path, profile: str | None, as_json: bool) -> N
 
     data = collect(node)
     path = folder / PAGE
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        path.write_text(render(data), encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(path, render(data))
     if as_json:
         print_json({"page": path, **data.summary()})
     else:

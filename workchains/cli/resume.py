@@ -195,20 +195,17 @@ def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> No
 
 def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the changes of a file, and single settings to be laid over them, as nested mappings."""
-    import yaml
-
     from alworkflows.settings import read_yaml
+    from alworkflows.yaml_text import dotted, yaml_value
 
     changes: list[dict[str, Any]] = [read_yaml(file)] if file else []
     for text in values:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
             raise InputError(f"--set: expected KEY=VALUE, such as budget.labels=500, got '{text}'")
-        try:
-            nested: Any = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InputError(f"--set {key}: expected a value as in a campaign file, got '{value}'") from error
-        for part in reversed(key.strip().split(".")):
+        wrong = f"--set {key}: expected a value as in a campaign file, got '{value:.60}'"
+        nested: Any = yaml_value(value, f"--set {key}", wrong)
+        for part in reversed(dotted(key, "--set")):
             nested = {part: nested}
         changes.append(nested)
     return changes

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from aiida.orm import Data
 
+from alworkflows.atomic import replacing
+
 __all__ = ["FileData"]
 
 
@@ -34,5 +36,5 @@ class FileData(Data):
 
     def export_file(self, path: Path) -> None:
         """Write the file to ``path``."""
-        with self.base.repository.open(self.FILENAME, "rb") as source, open(path, "wb") as target:
+        with self.base.repository.open(self.FILENAME, "rb") as source, replacing(path) as part, part.open("wb") as target:
             shutil.copyfileobj(source, target)

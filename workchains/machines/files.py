@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -19,6 +19,7 @@ from workchains.machines.cores import available_cores
 from workchains.machines.options import OptionsFile
 from workchains.machines.programs import PROGRAMS
 from workchains.machines.session import PROFILE
+from workchains.machines.texts import Block, Line, Name, template
 
 __all__ = ["CodeFile", "ComputerFile", "Machine", "ProfileFile", "copy_machine", "load_machine", "machines"]
 
@@ -41,8 +42,8 @@ class ProfileFile(Settings):
     broker_config: dict[str, Any] = Field(
         default_factory=dict, description="as `verdi profile configure-broker` knows it; $NAME is read from the environment"
     )
-    email: str = Field("alworkflows@localhost", description="of the profile's user")
-    daemon_workers: int = Field(1, ge=1, description="processes that run work chains")
+    email: Line = Field("alworkflows@localhost", description="of the profile's user")
+    daemon_workers: int = Field(1, ge=1, le=1000, description="processes that run work chains")
     options: dict[str, Any] = Field(
         default_factory=dict, description="as `verdi config set` knows them; in a profile that exists, those it has not set"
     )
@@ -51,13 +52,13 @@ class ProfileFile(Settings):
 class ComputerFile(Settings):
     """``computer.yaml``."""
 
-    label: str = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the computer; not given: the folder's name")
-    hostname: str = Field(min_length=1, description="its address; for `core.ssh_async` also a Host of ~/.ssh/config")
-    description: str = ""
+    label: Name = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the computer; not given: the folder's name")
+    hostname: Name = Field(min_length=1, description="its address; for `core.ssh_async` also a Host of ~/.ssh/config")
+    description: Block = ""
     transport: str = Field("core.local", description="AiiDA transport plugin")
     transport_config: dict[str, Any] = Field(default_factory=dict, description="as `verdi computer configure` knows it")
     scheduler: str = Field(description="AiiDA scheduler plugin; core.direct: none, jobs start at once")
-    work_dir: str = Field(
+    work_dir: Annotated[str, template("aiida_path", "profile", "username")] = Field(
         "{aiida_path}/scratch/{profile}", description="where jobs run; knows {aiida_path}, {profile}, {username}"
     )
     max_jobs: Count | None = Field(None, description="most jobs in flight on this computer, over all campaigns; none: no cap")
@@ -66,26 +67,31 @@ class ComputerFile(Settings):
         description="cores that the jobs in flight share, over all campaigns, each taking its processes times its threads; where "
         "jobs start at once. auto: those of this machine, unless max_jobs is given; none: not counted, as a scheduler does it",
     )
-    shebang: str = Field("#!/bin/bash", pattern=r"^#!", description="first line of job scripts")
-    mpirun_command: str = Field("mpirun -np {tot_num_mpiprocs}", description="what starts a program that runs under MPI")
-    mpiprocs_per_machine: int = Field(1, ge=1, description="processes on a node where nothing else is said")
-    prepend_text: str = Field("", description="lines of every job script before the program")
-    append_text: str = Field("", description="lines of every job script after it")
-    safe_interval: float = Field(10.0, ge=0, description="s between two connections")
-    poll_interval: float = Field(10.0, ge=0, description="s between two looks at the jobs")
+    shebang: Line = Field("#!/bin/bash", pattern=r"^#!", description="first line of job scripts")
+    mpirun_command: Annotated[
+        str,
+        template(
+            "tot_num_mpiprocs", "num_machines", "num_mpiprocs_per_machine", "num_cores_per_mpiproc", "num_cores_per_machine"
+        ),
+    ] = Field("mpirun -np {tot_num_mpiprocs}", description="what starts a program that runs under MPI")
+    mpiprocs_per_machine: Count = Field(1, description="processes on a node where nothing else is said")
+    prepend_text: Block = Field("", description="lines of every job script before the program")
+    append_text: Block = Field("", description="lines of every job script after it")
+    safe_interval: float = Field(10.0, ge=0, le=86400, description="s between two connections")
+    poll_interval: float = Field(10.0, ge=0, le=86400, description="s between two looks at the jobs")
 
 
 class CodeFile(Settings):
     """``codes/NAME.yaml``, where NAME is the program."""
 
-    label: str = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the code; not given: the program")
-    description: str = ""
-    executable: str = Field("auto", description="absolute path on the computer; auto: looked for on this machine")
+    label: Name = Field("", pattern=r"^[^@\s]+$", description="AiiDA's name of the code; not given: the program")
+    description: Block = ""
+    executable: Line = Field("auto", description="absolute path on the computer; auto: looked for on this machine")
     plugin: str | None = Field(None, description="AiiDA calculation plugin it is for; not given: by program")
     with_mpi: bool = Field(False, description="whether it is started by `mpirun_command`; not given: true for vasp and pw")
-    prepend_text: str = Field("", description="lines of the job script before the program, such as `module load vasp`")
-    append_text: str = Field("", description="lines of the job script after it")
-    version: str | None = Field(None, description="the program's version: part of what tells labels apart")
+    prepend_text: Block = Field("", description="lines of the job script before the program, such as `module load vasp`")
+    append_text: Block = Field("", description="lines of the job script after it")
+    version: Line | None = Field(None, description="the program's version: part of what tells labels apart")
     optional: bool = Field(False, description="on this machine: skip the code if the program is not installed")
 
 
@@ -125,7 +131,7 @@ class Machine:
         if path != "auto":
             if not os.path.isabs(path):
                 raise InputError(f"{where}: expected an absolute path or 'auto', got '{path}'")
-            if self.local and not os.access(path, os.X_OK):
+            if self.local and not (os.path.isfile(path) and os.access(path, os.X_OK)):
                 raise InputError(f"{where}: expected a program that can be run, got '{path}'")
             return path
         if not self.local:

@@ -6,6 +6,7 @@ other - ``default``, the step, the program, the size of the frame - and the resu
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, field_validator
 from alworkflows.errors import InputError, suggest, unknown
 from alworkflows.schema import Count, Settings
 from alworkflows.settings import merge
+from workchains.machines.texts import Name, check_option
 
 __all__ = ["STEPS", "JobOptions", "OptionsFile", "SizedOptions", "StepOptions", "Table", "tables"]
 
@@ -26,6 +28,9 @@ _TIMES = {"s": 1, "min": 60, "h": 3600, "d": 86400}
 #: kilobytes, as schedulers count them
 _SIZES = {"KB": 1, "MB": 1024, "GB": 1024**2, "TB": 1024**3}
 
+#: with an exponent where digits follow its e
+_NUMBER = r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
+
 Table = dict[str, Any]
 
 
@@ -33,28 +38,27 @@ def _seconds(value: Any) -> Any:
     """Return a time in whole seconds: of a number (s), of '1 h 30 min', of '12:00:00' or '1-00:00:00'."""
     if not isinstance(value, str):
         return value
-    if match := re.fullmatch(r"(?:(\d+)-)?(\d+):(\d\d):(\d\d)", value.strip()):
+    if match := re.fullmatch(r"(?:([0-9]{1,6})-)?([0-9]{1,6}):([0-9]{2}):([0-9]{2})", value.strip()):
         days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
         return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-    parts = re.findall(r"([\d.]+)\s*([A-Za-z]+)", value)
-    if not parts or re.sub(r"[\d.]+\s*[A-Za-z]+|\s", "", value):
-        raise ValueError(f"expected a time such as '2 h', '90 min', '12:00:00' or '1-00:00:00', got '{value}'")
-    return round(sum(_number(number, value) * _unit(unit, _TIMES, "a time") for number, unit in parts))
+    part = rf"({_NUMBER})\s*([A-Za-z]+)\s*"
+    if not re.fullmatch(rf"\s*(?:{part})+", value):
+        raise ValueError(f"expected a time such as '2 h', '90 min', '12:00:00' or '1-00:00:00', got '{value:.60}'")
+    return _whole(sum(float(number) * _unit(unit, _TIMES, "a time") for number, unit in re.findall(part, value)), value)
 
 
 def _kilobytes(value: Any) -> Any:
     """Return a size in kilobytes, of '4 GB'."""
-    match = re.fullmatch(r"\s*([\d.]+)\s*([A-Za-z]+)\s*", value) if isinstance(value, str) else None
+    match = re.fullmatch(rf"\s*({_NUMBER})\s*([A-Za-z]+)\s*", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError(f"expected a size with its unit such as '4 GB', got {value!r}")
-    return round(_number(match.group(1), value) * _unit(match.group(2), _SIZES, "a size"))
+        raise ValueError(f"expected a size with its unit such as '4 GB', got {value!r:.60}")
+    return _whole(float(match.group(1)) * _unit(match.group(2), _SIZES, "a size"), value)
 
 
-def _number(text: str, value: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"expected a number and a unit, got '{value}'") from None
+def _whole(number: float, value: str) -> int:
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number, got '{value:.60}'")
+    return round(number)
 
 
 def _unit(name: str, units: dict[str, int], what: str) -> int:
@@ -71,17 +75,17 @@ class JobOptions(Settings):
     nodes: Count | None = Field(None, description="nodes of a job; 1 if not given")
     tasks_per_node: Count | None = Field(None, description="MPI processes on each node; 1 if not given")
     cores_per_task: Count | None = Field(None, description="cores of each process; sets `threads`, too, if that is not given")
-    parallel_env: str | None = Field(None, description="SGE only, required there: the parallel environment (`qconf -spl`)")
-    memory: Annotated[Count, BeforeValidator(_kilobytes)] | None = Field(
+    parallel_env: Name | None = Field(None, description="SGE only, required there: the parallel environment (`qconf -spl`)")
+    memory: Annotated[int, BeforeValidator(_kilobytes), Field(ge=1, le=10**12)] | None = Field(
         None, description="of a node, such as '4 GB'; for SGE `h_vmem`, shared out over the slots"
     )
     walltime: Annotated[Count, BeforeValidator(_seconds)] | None = Field(
         None, description="'2 h', '90 min', '1-00:00:00', or a number in s; jobs know it and stop in time"
     )
-    queue: str | None = Field(None, description="queue or partition")
-    account: str | None = Field(None, description="account or project that pays")
-    qos: str | None = Field(None, description="quality of service; Slurm only")
-    gpus: int | None = Field(None, ge=0, description="GPUs of a node; Slurm and SGE only")
+    queue: Name | None = Field(None, description="queue or partition")
+    account: Name | None = Field(None, description="account or project that pays")
+    qos: Name | None = Field(None, description="quality of service; Slurm only")
+    gpus: int | None = Field(None, ge=0, le=10**6, description="GPUs of a node; Slurm and SGE only")
     threads: Count | None = Field(None, description="OMP_NUM_THREADS")
 
     def layer(self, where: str) -> Table:
@@ -267,6 +271,10 @@ def _check_keys(options: Table, where: str) -> None:
             raise unknown(f"job option ({where})", key, {*JobOptions.model_fields, *ports} - {"withmpi"})
         if error := ports[key].validate(value):
             raise InputError(f"{where}.{key}: {error.message}")
+        try:
+            check_option(key, value)
+        except ValueError as problem:
+            raise InputError(f"{where}.{key}: {problem}") from None
 
 
 def _check_resources(options: Table, scheduler: str, where: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,6 +45,9 @@ KINDS: dict[str, Kind] = {
 
 #: how many values go into one filter; databases limit them
 AT_ONCE = 5000
+#: forms of a PK and of the beginning of a UUID, and the largest number of the column that PKs stand in
+_PK, _UUID = re.compile(r"[0-9]{1,20}"), re.compile(r"(?=.*[A-Fa-f-])[0-9A-Fa-f-]{1,36}")
+LARGEST_PK = 2**31 - 1
 
 #: what is kept as a job's ``info``
 INFO = ("resources", "job_state", "scheduler_state", "last_job_info")
@@ -297,8 +301,14 @@ def load_node(text: str | int) -> orm.Node:
     from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
     try:
+        # what can be neither, the database would not look for, but refuse
+        is_pk, is_uuid = _PK.fullmatch(str(text)), _UUID.fullmatch(str(text))
+        if not (is_pk or is_uuid) or (is_pk and int(text) > LARGEST_PK):
+            raise ValueError("neither")
         return orm.load_node(text)
     except MultipleObjectsError:
         raise InputError(f"'{text}' is the beginning of the UUID of several nodes; give more of it") from None
     except (NotExistent, ValueError):
-        raise InputError(f"no node with the PK or UUID '{text}' in this profile; `alworkflows status` lists campaigns") from None
+        raise InputError(
+            f"no node with the PK or UUID '{text!s:.60}' in this profile; `alworkflows status` lists campaigns"
+        ) from None

@@ -44,6 +44,8 @@ def draw(replayed: Sequence[Replayed]) -> Figure:
     _scatter(right, np.arange(len(values)), np.where(values > 0, values, np.nan), uses)
     if (values > 0).any():
         right.set_yscale("log")
+        right.yaxis.set_major_formatter("{x:g}")
+        right.yaxis.set_minor_formatter("{x:g}")
     else:
         right.text(0.5, 0.5, "no ensemble yet", transform=right.transAxes, ha="center", color=FAINT)
     # levels far from all candidates would squeeze these into a line

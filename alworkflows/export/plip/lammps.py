@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers
 
+from alworkflows.atomic import replacing, write_text
 from alworkflows.errors import InputError
 from alworkflows.export.plip.model_file import write_model
 from alworkflows.export.plip.stock import POINTS, pack_densities, write_pair_table, write_setfl
@@ -59,11 +60,11 @@ def write_lammps(committee: PlipTerms, folder: Path) -> Written:
     blocks = mean.descriptors.blocks(mean.weights)
     files = ["model.plip", "in.plip", *_copy_plugin(folder)]
     _write_plip(folder / "model.plip", mean, replace(blocks, fixed=mean.fixed), mean.reference_energies[0])
-    (folder / "in.plip").write_text(_head(committee.species, "plugin load plugin/plip.so") + _whole(committee.species))
+    write_text(folder / "in.plip", _head(committee.species, "plugin load plugin/plip.so") + _whole(committee.species))
     stock, lines = _write_stock(folder, mean, blocks, committee.species)
     load = "plugin load plugin/plip.so" if blocks.three.any() else None
-    (folder / "in.stock").write_text(_head(committee.species, load) + "\n".join(lines) + "\n")
-    (folder / "README.md").write_text(_readme(committee, blocks))
+    write_text(folder / "in.stock", _head(committee.species, load) + "\n".join(lines) + "\n")
+    write_text(folder / "README.md", _readme(committee, blocks))
     return Written([*files, "in.stock", *stock, "README.md"], bool(blocks.three.any()))
 
 
@@ -78,7 +79,8 @@ def _copy_plugin(folder: Path) -> list[str]:
     for source, name in sources:
         target = folder / "plugin" / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+        with replacing(target) as part:
+            shutil.copyfile(source, part)
         copies.append(str(Path("plugin") / name))
     return copies
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from alworkflows.atomic import replacing
 from alworkflows.descriptors.plip.flat import DEGREE, FlatModels
 
 __all__ = ["write_model"]
@@ -24,7 +25,7 @@ def write_model(path: Path, flat: FlatModels, species: Sequence[str], energies: 
         "size": np.array([flat.lmax, flat.bins, DEGREE + 1, flat.linear, flat.angular, flat.most]),
         **{name: values for name, values in flat.arrays().items() if isinstance(values, np.ndarray)},
     }
-    with open(path, "w") as handle:
+    with replacing(path) as part, part.open("w") as handle:
         handle.write(f"{FORMAT} {VERSION}\nspecies {len(species)}\n{' '.join(species)}\n")
         for name, values in arrays.items():
             flattened = np.asarray(values).ravel()

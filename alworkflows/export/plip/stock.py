@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from ase.data import atomic_masses, atomic_numbers, covalent_radii
 
+from alworkflows.atomic import replacing
 from alworkflows.descriptors.plip.blocks import Blocks, pair_index
 from alworkflows.descriptors.plip.radial import RadialTable
 
@@ -30,7 +31,7 @@ def write_pair_table(path: Path, blocks: Blocks, species: Sequence[str]) -> list
     r[-1] *= 1 - 1e-12
     values, slopes = blocks.table(r), blocks.table(r, derivative=1)
     sections = []
-    with open(path, "w") as handle:
+    with replacing(path) as part, part.open("w") as handle:
         handle.write("# Two-body energies (eV) and forces (eV/A), by alworkflows. UNITS: metal\n")
         for s in range(len(species)):
             for t in range(s, len(species)):
@@ -81,7 +82,7 @@ def write_setfl(
         if column is not None and chosen is not None
     )
     rho = np.arange(DENSITIES) * largest / (DENSITIES - 1)
-    with open(path, "w") as handle:
+    with replacing(path) as part, part.open("w") as handle:
         handle.write("N-body terms by alworkflows; UNITS: metal\nE_i = F(rho_i), rho_i over neighbours of one species\n\n")
         handle.write(f"{len(species)} {' '.join(species)}\n")
         handle.write(f"{DENSITIES} {float(rho[1])!r} {RADII} {float(r[1])!r} {float(table.cutoff)!r}\n")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ase import Atoms
 
+from alworkflows.atomic import replacing
 from alworkflows.insight.distances import Distances, measure
 from alworkflows.insight.plip.curves import AngleCurve, DensityCurve, PairCurve, angle_curves, density_curves, pair_curves
 from alworkflows.insight.plip.shares import Share, force_shares
@@ -90,7 +91,7 @@ def write(insight: Insight, folder: Path) -> list[str]:
 
 def write_csv(path: Path, heads: Sequence[str], rows: Iterable[Iterable[Any]]) -> None:
     """Write a table; numbers with eight digits."""
-    with path.open("w", newline="") as handle:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as handle:
         writer = csv.writer(handle)
         writer.writerow(heads)
         for row in rows:

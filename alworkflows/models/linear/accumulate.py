@@ -69,7 +69,7 @@ def accumulate(
         _add(_Work(batches, total, maker, group, say))
     else:
         chain = _chain(batches, {"version": VERSION, "groups": groups, **(key or {})})
-        known, done, loaded = _longest(chain, stores, say)
+        known, done, loaded = _longest(chain, stores, total, say)
         if loaded is not None:
             _unpack(loaded, total)
             more = f", and {len(done)} groups of the next" if done else ""
@@ -208,14 +208,19 @@ def _chain(batches: Batches, key: dict[str, Any]) -> list[str]:
     return keys
 
 
-def _longest(chain: list[str], stores: list[Cache], say: Say) -> tuple[int, set[int], dict[str, np.ndarray] | None]:
-    """Return how many batches the largest known sum covers, which groups of the next one, and that sum."""
+def _longest(
+    chain: list[str], stores: list[Cache], total: list[Normal], say: Say
+) -> tuple[int, set[int], dict[str, np.ndarray] | None]:
+    """Return how many batches the largest known sum covers, which groups of the next one, and that sum; ``total`` is its form."""
     for count in range(len(chain), -1, -1):
         # with a part of the next batch is more than without
         keys = [chain[count] + PART] if count < len(chain) else []
         for key in [*keys, chain[count - 1]] if count else keys:
             for store in stores:
                 if key in store and (arrays := store.load(key, say)) is not None:
+                    if (misfit := _misfit(arrays, total, parted=key in keys)) is not None:
+                        store.discard(key, misfit, say)
+                        continue
                     done = arrays.get(DONE, np.zeros(0, dtype=int))
                     return count, set(done.tolist()) if key in keys else set(), arrays
     return 0, set(), None
@@ -228,6 +233,22 @@ def _pack(total: list[Normal]) -> dict[str, np.ndarray]:
         if item.name != "xx":
             arrays[item.name] = np.array([getattr(normal, item.name) for normal in total])
     return arrays
+
+
+def _misfit(arrays: dict[str, np.ndarray], total: list[Normal], parted: bool) -> str | None:
+    """Return what is wrong with arrays that are no such sums as ``total``, None if they are; ``parted``: of some groups only."""
+    expected = _pack(total) | ({DONE: np.zeros(0, dtype=int)} if parted else {})
+    for name, like in expected.items():
+        if name not in arrays:
+            return f"lacks '{name}'"
+        array = arrays[name]
+        if array.dtype != like.dtype or (array.shape != like.shape and name != DONE):
+            return f"holds '{name}' of another form"
+        if not np.isfinite(array).all():
+            return f"holds numbers in '{name}' that are not finite"
+    if parted and not set(arrays[DONE].ravel().tolist()) <= set(range(len(total))):
+        return f"holds groups in '{DONE}' that there are not"
+    return None
 
 
 def _unpack(arrays: dict[str, np.ndarray], total: list[Normal]) -> None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
+from alworkflows.atomic import replacing
 from alworkflows.errors import InputError
+from alworkflows.npz import open_arrays
 
 __all__ = ["Cache"]
 
 LIMIT = 4 * 2**30
 SUFFIX = ".sums.npz"
+#: the array that says of which key a file is, should it have got another's name
+KEY = "key"
 
 
 class Cache:
@@ -62,43 +65,46 @@ class Cache:
         return self._file(key).is_file()
 
     def load(self, key: str, say: Callable[[str], None]) -> dict[str, np.ndarray] | None:
-        """Return the arrays of a key, None if there are none or the file is damaged, which is told and removed."""
+        """Return the arrays of a key, None if there are none or the file is damaged or another's, which is told and removed."""
         file = self._file(key)
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with open_arrays(file) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             os.utime(file)
         except FileNotFoundError:
             return None
         except Exception as error:  # whatever a damaged zip raises, the sums are made again
-            say(f"cache: {file.name} is damaged ({type(error).__name__}), its sums are made again")
-            self.remove(key)
+            self.discard(key, f"is damaged ({type(error).__name__})", say)
+            return None
+        if arrays.pop(KEY, np.zeros(0)).tobytes() != key.encode():
+            self.discard(key, "holds sums of something else", say)
             return None
         return arrays
+
+    def discard(self, key: str, why: str, say: Callable[[str], None]) -> None:
+        """Remove a file that is of no use, and tell why."""
+        say(f"cache: {self._file(key).name} {why}, its sums are made again")
+        self.remove(key)
 
     def store(self, key: str, arrays: dict[str, np.ndarray], say: Callable[[str], None], instead_of: str | None = None) -> None:
         """Keep arrays under a key; ``instead_of`` goes first where room is short. A disk that is full or read-only is told."""
         if sum(array.nbytes for array in arrays.values()) > self.limit:
             return
-        temporary = None
+        owner = {KEY: np.frombuffer(key.encode(), dtype=np.uint8)}
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            descriptor, temporary = tempfile.mkstemp(dir=self.folder, prefix=f"{key}-", suffix=".part")
-            with os.fdopen(descriptor, "wb") as handle:
-                np.savez(handle, allow_pickle=False, **arrays)
-            os.replace(temporary, self._file(key))
+            with replacing(self._file(key)) as part, part.open("wb") as handle:
+                np.savez(handle, allow_pickle=False, **arrays, **owner)
         except OSError as error:
             say(f"cache: sums are not kept, {self.folder} cannot be written ({error.strerror})")
-            if temporary is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(temporary)
             return
         self._make_room(key, instead_of)
 
     def remove(self, key: str) -> None:
         """Forget a key."""
+        file = self._file(key)
         with contextlib.suppress(OSError):
-            self._file(key).unlink()
+            file.unlink() if not file.is_dir() else file.rmdir()
 
     def _make_room(self, newest: str, instead_of: str | None) -> None:
         """Remove what was used least recently until all fits, the newest last."""

@@ -60,8 +60,7 @@ def labelled_frames(count, first=0):
 def files(tmp_path_factory):
     """Folder with frames.npz (24 labelled), test.xyz (6), bare.npz (no labels), small.yaml, old.svg and model.npz."""
     from alworkflows.models import train
-    from alworkflows.schema import read_yaml
-    from alworkflows.settings import LinearSettings, parse
+    from alworkflows.settings import LinearSettings, parse, read_yaml
 
     folder = tmp_path_factory.mktemp("files")
     frames = labelled_frames(24)

@@ -1,6 +1,8 @@
 """The file of models: what it refuses, and files of earlier versions, as their own programs wrote them."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +69,18 @@ def poison(array):
         (lambda path: rewrite(path, groups=[{"class": "linear"}]), "not a sound model file: groups.0.members: missing"),
         (lambda path: rewrite(path, group={"model": {}}), "not a sound model file: its header lacks.*'descriptors'"),
         (lambda path: rewrite(path, report="x"), "not a sound model file: report: "),
+        (lambda path: rewrite(path, version=True), "not a model file"),
+        (lambda path: rewrite(path, report={"groups": 7}), "not a sound model file: report: groups: "),
+        (lambda path: rewrite(path, report={"groups": ["a"]}), "not a sound model file: report: groups.0: "),
+        (lambda path: rewrite(path, report={"reference_disagreement": "x"}), "report: reference_disagreement: "),
+        (lambda path: rewrite(path, report={"reference_disagreement": np.nan}), "report: reference_disagreement: .*finite"),
+        (lambda path: rewrite(path, {"header": np.frombuffer(b"[" * 10**5, dtype=np.uint8)}), "not a model file"),
+        (lambda path: rewrite(path, {"header": np.frombuffer(b"[]", dtype=np.uint8)}), "not a model file"),
+        (lambda path: rewrite(path, {"header": np.array([{}], dtype=object)}), "not a model file"),
+        (lambda path: rewrite(path, changed(path, "0/weights", lambda a: a.astype("U3"))), "to be numbers of each member"),
+        (lambda path: (path.unlink(), path.mkdir()), "expected a file, got a folder"),
+        (lambda path: (path.unlink(), os.mkfifo(path)), "expected a file, got a device or a pipe"),
+        (lambda path: np.savez_compressed(path, header=np.zeros(2**28 + 1, dtype=np.uint8)), "times its size: not read"),
         (lambda path: rewrite(path, species=["Zn", 8]), "not a sound model file: species.1: "),
         (lambda path: rewrite(path, species=["Zn", "Zn"]), "species: expected each once, got Zn, Zn"),
         (lambda path: rewrite(path, group={"members": 0}), "not a sound model file: groups.0.members: "),
@@ -108,6 +122,21 @@ def test_files_that_cannot_be_read_say_why(path, damage, message):
     damage(path)
     with pytest.raises(InputError, match=message):
         Ensemble.load(path)
+
+
+def test_a_disk_that_fills_up_leaves_the_old_model(path, monkeypatch):
+    before = path.read_bytes()
+    ensemble = Ensemble.load(path)
+
+    def full(handle, **_):
+        handle.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        ensemble.save(path)
+    assert path.read_bytes() == before
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_members_of_a_make_share_a_header(path):

@@ -191,6 +191,17 @@ def test_label_refuses_before_anything_is_stored(submitted, file, options, messa
     assert not submitted
 
 
+def test_label_does_not_replace_what_it_reads(submitted, file, tmp_path):
+    link, settings = tmp_path / "link.xyz", tmp_path / "settings.npz"
+    link.symlink_to(file)
+    settings.write_text("calculator: {name: emt}")
+    for target in (file, link, settings):
+        with pytest.raises(InputError, match=f"{target}: is read by this command"):
+            typed(label, file, "--settings", settings, "--overwrite", "-o", target)
+    assert not submitted
+    assert read(file)
+
+
 def test_label_refuses_what_the_calculator_cannot_label(submitted, tmp_path):
     write(tmp_path / "fe.xyz", bulk("Cu", cubic=True), format="extxyz")
     with pytest.raises(InputError, match="moments"):

@@ -1,8 +1,11 @@
 """Labelled frames that a campaign begins with: where they may come from, how they are divided, what is refused."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from aiida.orm import ArrayData, Dict, Int, WorkChainNode, load_node
+from aiida.tools.archive import create_archive
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
@@ -71,6 +74,18 @@ def test_a_campaign_gives_its_batches_and_its_test_frames_as_what_they_are(
         find_given(campaign({"node": str(empty.pk)}), tmp_path)
 
 
+def spoil_archives(folder):
+    """Write archives of one node: one whose database is garbage, one cut short, one that is some other zip file."""
+    node = Int(1).store()
+    create_archive([node], filename=folder / "sound.aiida")
+    with zipfile.ZipFile(folder / "sound.aiida") as sound, zipfile.ZipFile(folder / "garbage.aiida", "w") as garbage:
+        for name in sound.namelist():
+            garbage.writestr(name, b"garbage" * 1000 if name == "db.sqlite3" else sound.read(name))
+    (folder / "cut.aiida").write_bytes((folder / "sound.aiida").read_bytes()[:-100])
+    with zipfile.ZipFile(folder / "other.aiida", "w") as other:
+        other.writestr("a.txt", "text")
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [
@@ -79,10 +94,14 @@ def test_a_campaign_gives_its_batches_and_its_test_frames_as_what_they_are(
         ({"node": "999999"}, "no node with the PK or UUID '999999'"),
         ({"archive": "missing.aiida", "node": "abcd"}, "start.0.archive: .*no such file"),
         ({"archive": "bare.xyz", "node": "abcd"}, "start.0.archive: .*cannot be imported"),
+        ({"archive": "garbage.aiida", "node": "abcd"}, "start.0.archive: .*garbage.aiida: cannot be imported: [^\n]*$"),
+        ({"archive": "cut.aiida", "node": "abcd"}, "start.0.archive: .*cut.aiida: cannot be imported"),
+        ({"archive": "other.aiida", "node": "abcd"}, "start.0.archive: .*other.aiida: cannot be imported"),
     ],
 )
 def test_a_source_that_cannot_be_used_is_told(aiida_profile_clean, written, make_frames, start, message):
     frames_io.write(written / "bare.xyz", make_frames(3))
+    spoil_archives(written)
     with pytest.raises(InputError, match=message):
         find_given(campaign(start), written)
 

@@ -483,5 +483,24 @@ def test_every_node_knows_its_campaign(finished, make_frames):
 
 
 def test_a_node_that_does_not_exist(aiida_profile):
+    for text in (
+        "12345678901234567890123",
+        "2147483648",
+        "9" * 5000,
+        10**22,
+        "²",
+        "-5",
+        "0" * 30 + "1",
+        "1e5",
+        "a" * 10**5,
+        "",
+        "%",
+        "_",
+        "a" * 37,
+        "\x00",
+    ):
+        with pytest.raises(InputError, match="no node with the PK or UUID '") as raised:
+            provenance.load_node(text)
+        assert len(str(raised.value)) < 200
     with pytest.raises(InputError, match="no node with the PK or UUID '99999'"):
         provenance.load_node(99999)

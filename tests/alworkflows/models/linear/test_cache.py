@@ -1,5 +1,6 @@
 """Sums kept between fits: the same bits with and without, damaged files made again, room made for the newest."""
 
+import errno
 import os
 
 import numpy as np
@@ -98,6 +99,95 @@ def test_a_flipped_bit_is_noticed(labelled, add, tmp_path):
     again, count, _ = add([batch])
     assert count == 3
     assert same(first, again)
+
+
+def rewritten(change):
+    """Return what damages a file: it stays one of arrays, of which some were changed."""
+
+    def damage(file):
+        with np.load(file) as stored:
+            arrays = dict(stored)
+        change(arrays)
+        with file.open("wb") as handle:
+            np.savez(handle, **arrays)
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda arrays: arrays.clear(), "holds sums of something else"),
+        (lambda arrays: arrays.pop("key"), "holds sums of something else"),
+        (lambda arrays: arrays.update(key=np.zeros(3)), "holds sums of something else"),
+        (lambda arrays: arrays.pop("xx1"), "lacks 'xx1'"),
+        (lambda arrays: arrays.update(xx0=arrays["xx0"][:-1]), "holds 'xx0' of another form"),
+        (lambda arrays: arrays.update(xy=arrays["xy"][:, :-1]), "holds 'xy' of another form"),
+        (lambda arrays: arrays.update(rows=np.array(["a", "b"])), "holds 'rows' of another form"),
+        (lambda arrays: arrays.update(yy=np.array([np.nan, 1.0])), "holds numbers in 'yy' that are not finite"),
+        (lambda arrays: arrays.update(xx0=np.full_like(arrays["xx0"], np.inf)), "holds numbers in 'xx0' that are not finite"),
+    ],
+)
+def test_a_file_of_other_arrays_is_thrown_away_and_told(labelled, add, tmp_path, change, says):
+    batch = labelled(3)
+    first, _, _ = add([batch])
+    rewritten(change)(next(tmp_path.iterdir()))
+    again, count, said = add([batch])
+    assert count == 3
+    assert any(says in line for line in said)
+    assert same(first, again)
+    assert add([batch])[1] == 0
+
+
+def test_a_file_under_the_name_of_another_is_not_believed(labelled, add, tmp_path):
+    batch, other = labelled(3), labelled(3, first=10)
+    first, _, _ = add([batch])
+    file = next(tmp_path.iterdir())
+    content = file.read_bytes()
+    file.unlink()
+    add([other])
+    next(tmp_path.iterdir()).write_bytes(content)
+    sums, count, said = add([other])
+    assert count == 3
+    assert any("holds sums of something else" in line for line in said)
+    assert not same(first, sums)
+
+
+def test_a_folder_in_the_place_of_a_file_is_no_harm(labelled, add, tmp_path):
+    add([labelled(3)])
+    file = next(tmp_path.iterdir())
+    file.unlink()
+    file.mkdir()
+    (file / "a").write_text("")
+    assert add([labelled(3)])[1] == 3
+
+
+@pytest.mark.parametrize("done", [np.array([2]), np.array([-1]), np.array([0.0]), None])
+def test_parts_of_groups_that_there_are_not_are_thrown_away(labelled, tmp_path, done):
+    """A checkpoint says which groups of its last batch it holds."""
+    cache, said, batches = Cache(tmp_path), [], Batches([labelled(4)], "frames")
+    maker = Counted(build(SETTINGS, SPECIES), FitSettings(quantities=("energy", "forces")))
+    expected = accumulate(batches, maker, lambda atoms: len(atoms) % 2, 2, said.append, cache, {})
+    (file,) = tmp_path.iterdir()
+    key = file.name.removesuffix(".sums.npz")
+    arrays = {name: np.zeros_like(array) for name, array in cache.load(key, said.append).items()}
+    cache.store(f"{key}-part", arrays | ({} if done is None else {"done": done}), said.append)
+    file.unlink()
+    found = accumulate(batches, maker, lambda atoms: len(atoms) % 2, 2, said.append, cache, {})
+    assert same(expected, found)
+    assert any("-part.sums.npz" in line and "'done'" in line for line in said)
+
+
+def test_a_disk_that_fills_up_leaves_no_part(tmp_path, monkeypatch):
+    def full(handle, **_):
+        handle.write(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full)
+    said = []
+    Cache(tmp_path).store("key", {"a": np.zeros(3)}, said.append)
+    assert "No space left on device" in said[0]
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_iterator_is_read_once_and_gives_the_same(labelled, add, tmp_path):
