@@ -96,7 +96,7 @@ def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
         (["{files}/frames.npz", "-o", "nowhere/m.npz"], "the folder nowhere does not exist"),
         (["{files}/frames.npz", "-o", "m.npz", "--species", "Zn"], "24 frames with O, which --species lacks; it has Zn"),
         (["{files}/frames.npz", "--test", "{files}/copper.npz", "-o", "m.npz"], "copper.npz: 1 frame with Cu"),
-        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames of the set 'test' are trained on too"),
+        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 of 24 test frames are trained on too"),
         (["{files}/frames.npz", "--transfer", "{files}/test.xyz", "-o", "m.npz"], "--transfer: expected NAME=FILE"),
         (["{files}/frames.npz", "--transfer", "x=no.npz", "-o", "m.npz"], "no.npz: no such file"),
         (["{files}/frames.npz", "--reference", "{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no energy"),
