@@ -107,7 +107,7 @@ def require_consistent(frames: FrameSet, near: np.ndarray | None = None) -> list
         )
     if not repeated:
         return []
-    return [f"{len(repeated)} frame{'s' * (len(repeated) > 1)} of {len(frames)} stand there more than once, and weigh so"]
+    return [f"{len(repeated)} of {len(frames)} frames stand there more than once, and weigh so"]
 
 
 def unparted(near: np.ndarray) -> list[str]:
