@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
+import numpy as np
 
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from alworkflows.frames import Reading
     from alworkflows.settings import ModelSettings, ReadSettings
 
-__all__ = ["FitInput", "check_apart", "inputs", "model_settings", "set_aside"]
+__all__ = ["FitInput", "divide", "inputs", "model_settings"]
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,10 @@ class FitInput:
         """
         from ase.data import chemical_symbols
 
-        from alworkflows.cli.files import check_species, count, species_of
+        from alworkflows.cli.files import check_species, species_of
         from alworkflows.cli.reading import read_told
         from alworkflows.errors import InputError
-        from alworkflows.frames import duplicates, require_one_engine
+        from alworkflows.frames import require_one_engine
 
         read, tests = read_told(frames, settings, quantities), read_told(options["tests"], settings, ("forces",))
         files = read.files
@@ -55,11 +57,7 @@ class FitInput:
         check_species(files, species, "--species")
         judged = [file for reading in (tests, references, *transfers.values()) for file in reading.files]
         check_species(judged, species, "the training set")
-        training, aside = set_aside(read.frames, options["test_share"], options["seed"])
-        testing = tests.frames + aside
-        check_apart(training, {"test": testing, **{name: reading.frames for name, reading in transfers.items()}})
-        if repeated := len(duplicates(training)):
-            click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
+        training, testing = divide(read, tests, transfers, options["test_share"], options["seed"])
         return cls(species, training, testing, {name: reading.frames for name, reading in transfers.items()}, references.frames)
 
 
@@ -117,30 +115,59 @@ def model_settings(options: dict[str, Any]) -> ModelSettings:
     return parse(ModelSettings, changed, options["settings_file"] or "settings")
 
 
-def set_aside(frames: list[Atoms], share: float, seed: int) -> tuple[list[Atoms], list[Atoms]]:
-    """Return training and test frames; which is which follows from the frame's id, so that it never changes as the data grow."""
+def divide(
+    read: Reading, tests: Reading, transfers: dict[str, Reading], share: float, seed: int
+) -> tuple[list[Atoms], list[Atoms]]:
+    """Return frames to train on and to judge on, once all that a person should know of them is printed on standard error.
+
+    Raises
+    ------
+    InputError
+        If a frame would be trained and judged on, or stands in a set again with other labels.
+    """
+    from alworkflows.frames.leaks import NEAR, FrameSet, require_apart, require_consistent, unparted
+    from alworkflows.frames.near import groups
+
+    frames, given = FrameSet.of(read.files), FrameSet.of(tests.files)
+    near = groups(frames.frames, NEAR)
+    notes = require_consistent(frames, near)
+    judged = [("test frames", given)]
+    judged += [(f"frames of '{name}'", FrameSet.of(reading.files)) for name, reading in transfers.items()]
+    for _, some in judged:
+        require_consistent(some)
+    is_aside = set_aside(frames.frames, near, share, seed)
+    training = frames.only(np.flatnonzero(~is_aside))
+    for what, some in judged:
+        notes += require_apart(training, some, what)
+    notes += unparted(near[~is_aside])
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+    return list(training.frames), [*given.frames, *frames.only(np.flatnonzero(is_aside)).frames]
+
+
+def set_aside(frames: Sequence[Atoms], near: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return which frames (F,) are test frames: groups of frames near each other (F,) as one.
+
+    Which is which follows from the smallest id of a group, so that it does not change as the data grow.
+    """
     from alworkflows.errors import InputError
     from alworkflows.frames import frame_id
+    from alworkflows.frames.leaks import NEAR
     from alworkflows.models import fold_of
 
-    # folds of the fit come from the same ids: another text keeps the two choices apart
-    aside = [fold_of(f"test {frame_id(frame)}", seed, 10_000) < 10_000 * share for frame in frames]
-    training = [frame for frame, is_aside in zip(frames, aside, strict=True) if not is_aside]
-    if share and len(training) == len(frames):
-        raise InputError(f"--test-share {share:g} of {len(frames)} frames is none; give a larger share, or --test FILE")
-    return training, [frame for frame, is_aside in zip(frames, aside, strict=True) if is_aside]
-
-
-def check_apart(training: Sequence[Atoms], others: dict[str, Sequence[Atoms]]) -> None:
-    """Raise if a frame that is judged on is a training frame."""
-    from alworkflows.cli.files import count
-    from alworkflows.errors import InputError
-    from alworkflows.frames import frame_id
-
-    trained = {frame_id(frame) for frame in training}
-    for name, frames in others.items():
-        if shared := trained & {frame_id(frame) for frame in frames}:
-            raise InputError(
-                f"{count(len(shared), 'frame')} of the set '{name}' are trained on too (such as {min(shared)}): "
-                "errors on them would mean nothing"
-            )
+    if not share:
+        return np.zeros(len(frames), dtype=bool)
+    smallest: dict[int, str] = {}
+    for frame, group in zip(frames, near.tolist(), strict=True):
+        smallest[group] = min(frame_id(frame), smallest.get(group, "g"))
+    # folds of the fit come from ids too: another text keeps the two choices apart
+    chosen = {group: fold_of(f"test {identity}", seed, 10_000) < 10_000 * share for group, identity in smallest.items()}
+    is_aside = np.array([chosen[group] for group in near.tolist()])
+    if is_aside.any() and not is_aside.all():
+        return is_aside
+    came, other = ("all", "another") if is_aside.any() else ("none", "a larger")
+    why = ""
+    if len(smallest) < len(frames):
+        groups = "one group" if len(smallest) == 1 else f"{len(smallest)} groups"
+        why = f" ({groups} of frames within {NEAR:g} A of one another, as steps of a run are, which are not parted)"
+    raise InputError(f"--test-share {share:g} of {len(frames)} frames is {came}{why}; give {other} share, or --test FILE")

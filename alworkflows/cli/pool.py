@@ -133,7 +133,7 @@ def _named(text: str, kind: Any, what: str) -> list[Any]:
 def _sets(frames: Sequence[str], options: dict[str, Any], say: Callable[[str], None]) -> tuple[LabelledSet, LabelledSet]:
     """Return the pool and the frames to judge on, with their rows."""
     from alworkflows.cli.files import check_species, species_of
-    from alworkflows.cli.fit_input import check_apart, model_settings, set_aside
+    from alworkflows.cli.fit_input import divide, model_settings
     from alworkflows.errors import InputError
     from alworkflows.retrospective.pool import LabelledSet
 
@@ -142,10 +142,7 @@ def _sets(frames: Sequence[str], options: dict[str, Any], say: Callable[[str], N
     pool, tests = read_told(frames, how, settings.fit.quantities), read_told(options["tests"], how, ("forces",))
     species = species_of(pool.files)
     check_species(tests.files, species, "the pool")
-    training, held = pool.frames, tests.frames
-    if not held:
-        training, held = set_aside(training, options["test_share"], 1)
+    training, held = divide(pool, tests, {}, 0.0 if tests.frames else options["test_share"], 1)
     if not held:
         raise InputError("expected frames to judge on: give --test FILE, or a --test-share above zero")
-    check_apart(training, {"test": held})
     return LabelledSet(training, settings, species, say=say), LabelledSet(held, settings, species, say=say)

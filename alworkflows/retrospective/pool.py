@@ -20,7 +20,8 @@ from ase import Atoms
 
 from alworkflows.descriptors import build
 from alworkflows.errors import InputError
-from alworkflows.frames import check_labelled, duplicates, frame_id
+from alworkflows.frames import check_labelled, frame_id
+from alworkflows.frames.leaks import repeats
 from alworkflows.models.evaluation import deviation
 from alworkflows.models.linear.model import baseline_of
 from alworkflows.models.linear.normal import Normal
@@ -78,8 +79,11 @@ class LabelledSet:
         if settings.fit.quantities != ("forces",) or settings.fit.force_limit is not None:
             raise InputError("a pool is fitted to all of its forces: expected quantities 'forces' alone and no force_limit")
         check_labelled(frames, ("forces",), "pool")
-        if repeated := len(duplicates(frames)):
-            raise InputError(f"pool: expected each frame once, got {repeated} repeated")
+        if repeated := repeats(frames):
+            index, first = next(iter(repeated.items()))
+            raise InputError(
+                f"pool: expected each frame once, got {len(repeated)} repeated (first: frame {index} is frame {first})"
+            )
         self.frames, self.settings, self.species = list(frames), settings, tuple(species)
         self.ids = [frame_id(frame) for frame in frames]
         self.descriptors = build(settings.descriptors, self.species)

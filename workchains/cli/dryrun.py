@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from alworkflows.settings import GivenData
     from workchains.cli.ready import Codes
+    from workchains.data.frames import FramesData
 
 __all__ = ["DryRun", "Item", "dry_run"]
 
@@ -105,6 +106,8 @@ class _Trial:
         self.result = DryRun()
         self.structures: dict[str, Atoms] = {}
         self.frames: list[Atoms] = []
+        self.given: dict[int, dict[str, FramesData]] = {}
+        self.uses: dict[str, dict[str, Any]] = {}
         self.toy: Any = None
 
     def attempt(self, what: str, action: Callable[[], str]) -> None:
@@ -198,6 +201,8 @@ class _Trial:
         """See that the frames to begin with are there, with labels; an archive is not imported."""
         for number, source in enumerate(self.campaign.start):
             self.attempt(f"given data {number + 1}", lambda source=source, number=number: self._given(source, number))  # type: ignore[misc]
+        if len(self.given) > 1:
+            self.attempt("given data together", self._given_together)
 
     def _given(self, source: GivenData, number: int) -> str:
         if source.archive is not None:
@@ -208,11 +213,24 @@ class _Trial:
         from workchains.loop.given_sources import find_given
 
         nodes, uses = find_given(self.campaign.model_copy(update={"start": (source,)}), self.base)
+        self.given[number] = {f"{number}/{key}": node for key, node in nodes.items()}
+        self.uses |= {f"{number}/{key}": use for key, use in uses.items()}
         total: dict[str, int] = {}
         for key, node in nodes.items():
             total[uses[key]["use"]] = total.get(uses[key]["use"], 0) + len(node)
         told = [line for node in nodes.values() for line in node.base.attributes.get("reading", {}).get("lines", ())]
         return "; ".join([", ".join(f"{frames} frames to {use}" for use, frames in total.items() if frames), *told])
+
+    def _given_together(self) -> str:
+        from alworkflows.frames import require_one_engine
+        from workchains.loop.given_apart import require_once
+
+        nodes = {key: node for entry in self.given.values() for key, node in entry.items()}
+        require_one_engine({node.label or key: node.engine for key, node in nodes.items()}, "start")
+        notes = require_once(self.given, self.uses)
+        told = [line for node in nodes.values() for line in node.base.attributes.get("reading", {}).get("lines", ())]
+        more = [line for lines in notes.values() for line in lines if line not in told]
+        return "; ".join(["each frame once", *more])
 
     @property
     def runs_here(self) -> bool:

@@ -14,6 +14,7 @@ from workchains.data.frames import FramesData
 from workchains.loop import step_inputs as of
 from workchains.loop.base import LoopWorkChain
 from workchains.loop.exit_codes import OF_GIVEN, declare_exit_codes
+from workchains.loop.given_apart import draw_apart
 from workchains.loop.products import LABELLED
 from workchains.processes.exit_statuses import CampaignStatus, FunctionStatus
 from workchains.processes.keyed import ending
@@ -31,7 +32,8 @@ GIVEN = "given"
 def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed: Int) -> dict[str, Any] | ExitCode:
     """Tell what of given frames is trained on and what is tested on, and mark them all as known.
 
-    ``settings``: ``use`` (``train``, ``test`` or ``divide``) and ``test_share`` (of frames to be divided). Outputs:
+    ``settings``: ``use`` (``train``, ``test`` or ``divide``) and ``test_share`` (of frames to be divided; frames near each other
+    are not parted, so there may be fewer). Outputs:
     ``fingerprints`` of the frames to train on, with the ids of all; of frames to be divided also ``batch`` and ``test``.
     """
     use, share = settings["use"], settings["test_share"]
@@ -41,7 +43,8 @@ def divide_given(frames: FramesData, deviation: ArrayData, settings: Dict, seed:
         return ExitCode(FunctionStatus.INPUT_REFUSED.value, f"expected fingerprints of {total} frames, got {len(prints)}")
     order = np.random.default_rng(seed.value).permutation(np.argsort(np.array(ids)))
     size = {"train": 0, "test": total}.get(use, round(share * total) if total > 1 else 0)
-    tests, training = np.sort(order[:size]), np.sort(order[size:])
+    drawn = draw_apart(frames, order, size) if 0 < size < total else order[:size]
+    tests, training = np.sort(drawn), np.setdiff1d(order, drawn)
     marks = ArrayData()
     marks.set_array("fingerprints", prints[training])
     marks.base.attributes.set("ids", ids)

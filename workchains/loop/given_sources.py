@@ -11,6 +11,7 @@ from alworkflows.models.batches import batch_hash
 from alworkflows.settings import Campaign, GivenData
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
+from workchains.loop.given_apart import require_once
 from workchains.processes.naming import in_order, numbered
 
 __all__ = ["find_given"]
@@ -29,24 +30,30 @@ def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], d
     Raises
     ------
     InputError
-        If a source is missing, holds no labels or other species, or its labels are those of another engine than another's.
+        If a source is missing, holds no labels or other species, its labels are those of another engine than another's, or a
+        frame is given twice, in whatever formats.
     """
-    sources: dict[str, FramesData] = {}
+    entries: dict[int, dict[str, FramesData]] = {}
     uses: dict[str, dict[str, Any]] = {}
     for number, source in enumerate(campaign.start):
         where = f"start.{number}"
+        entries[number] = {}
         for part, (use, node) in enumerate(_read(source, base, campaign, where)):
             key = numbered(numbered(GIVEN, number), part)
-            sources[key], uses[key] = node, {"use": use, "test_share": source.test_share}
+            entries[number][key], uses[key] = node, {"use": use, "test_share": source.test_share}
             _check(node, campaign, where)
-    seen: dict[str, str] = {}
-    for key, node in sources.items():
-        for identity in node.ids:
-            if identity in seen:
-                raise InputError(f"start: frame {identity} is in {seen[identity]} and again in {key}; give each frame once")
-            seen[identity] = key
+    sources = {key: node for nodes in entries.values() for key, node in nodes.items()}
     frames_io.require_one_engine({key: node.engine for key, node in sources.items()}, "start")
+    for key, notes in require_once(entries, uses).items():
+        _note(sources[key], notes)
     return sources, uses
+
+
+def _note(node: FramesData, notes: list[str]) -> None:
+    """Add what a person should know to the record of reading a file; a node that is stored already stays what it is."""
+    if notes and not node.is_stored:
+        record = node.base.attributes.get("reading")
+        node.base.attributes.set("reading", {**record, "lines": [*record["lines"], *notes]})
 
 
 def _read(source: GivenData, base: Path, campaign: Campaign, where: str) -> list[tuple[str, FramesData]]:
@@ -82,6 +89,9 @@ def _read_file(source: GivenData, base: Path, campaign: Campaign, where: str) ->
             origin = {"structure": Path(file.path).stem, "sampler": "given", "index": number}
             frame.info["origin"] = {**origin, **frame.info.get("origin", {})}
     frames = reading.frames
+    if repeated := frames_io.duplicates(frames):
+        more = f"{len(repeated)} of {len(frames)} frames stand there more than once (first: frame {repeated[0]})"
+        raise InputError(f"{where}.file: {path}: {more}; give each frame once")
     engine = reading.engine or {frames_io.GIVEN: path.name, "sha256": batch_hash(frames)[:16]}
     node = FramesData.from_frames(frames, {"engine": engine, "reading": reading.report.as_dict()})
     node.label = f"given: {path.name}"

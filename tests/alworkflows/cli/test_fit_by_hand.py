@@ -67,6 +67,50 @@ def test_families_by_name_and_references_for_the_reference_energies(run, files, 
     assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-4.9, -1.3])
 
 
+def steps_of(frames, count):
+    """Return frames, each followed by some within 0.01 A of the one before."""
+    steps = []
+    for frame in frames:
+        for step in range(count):
+            moved = frame.copy()
+            moved.positions += 0.004 * step
+            steps.append(attach_labels(moved, frames_io.labels(frame).energy, frames_io.labels(frame).forces))
+    return steps
+
+
+def test_steps_of_one_run_stay_on_one_side_and_are_named(run, files):
+    frames = frames_io.load(files / "frames.npz")[0]
+    frames_io.save("runs.npz", steps_of(frames, 4))
+    words = ["--settings", files / "small.yaml", "-o", "model.npz", "--json", "--overwrite"]
+    done = run("fit", "runs.npz", *words, "--test-share", 0.3)
+    assert done.status == 0, done.err
+    result = json.loads(done.out)
+    assert 0 < result["test_frames"] < 96
+    assert result["test_frames"] % 4 == 0
+    assert f"{result['frames']} of {result['frames']} training frames lie within 0.01 A of another" in done.err
+    done = run("fit", files / "frames.npz", *words, "--test", "runs.npz")
+    assert "24 of 96 test frames are trained on too" in done.err
+    frames_io.save("next.npz", [frame for number, frame in enumerate(steps_of(frames, 4)) if number % 4])
+    done = run("fit", files / "frames.npz", *words, "--test", "next.npz")
+    assert done.status == 0, done.err
+    assert "24 of 72 test frames lie within 0.01 A of a training frame" in done.err
+    assert "next.npz, frame 0 is 0.0069 A from" in done.err
+    frames_io.save("run.npz", steps_of(frames[:1], 8))
+    done = run("fit", "run.npz", *words, "--test-share", 0.3)
+    assert done.status == 2
+    assert "of 8 frames is none (one group of frames within 0.01 A of one another" in done.err
+
+
+def test_labels_of_two_settings_are_not_mixed(run, files):
+    frames = frames_io.load(files / "frames.npz")[0]
+    other = [attach_labels(frame, frames_io.labels(frame).energy + 1.0, frames_io.labels(frame).forces) for frame in frames]
+    frames_io.write("other.xyz", other)
+    done = run("fit", files / "frames.npz", "other.xyz", "--settings", files / "small.yaml", "-o", "model.npz")
+    assert done.status == 2
+    assert "24 of 48 frames stand there again with other labels (first: other.xyz, frame 0 is " in done.err
+    assert "meV/atom): labels of two engines or settings" in done.err
+
+
 def test_few_rows_are_printed_of_a_long_path():
     from alworkflows.cli.path_table import SHOWN, shown
 
@@ -96,7 +140,7 @@ def test_a_campaign_file_serves_as_settings(run, files, tmp_path):
         (["{files}/frames.npz", "-o", "nowhere/m.npz"], "the folder nowhere does not exist"),
         (["{files}/frames.npz", "-o", "m.npz", "--species", "Zn"], "24 frames with O, which --species lacks; it has Zn"),
         (["{files}/frames.npz", "--test", "{files}/copper.npz", "-o", "m.npz"], "copper.npz: 1 frame with Cu"),
-        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 frames of the set 'test' are trained on too"),
+        (["{files}/frames.npz", "--test", "{files}/frames.npz", "-o", "m.npz"], "24 of 24 test frames are trained on too"),
         (["{files}/frames.npz", "--transfer", "{files}/test.xyz", "-o", "m.npz"], "--transfer: expected NAME=FILE"),
         (["{files}/frames.npz", "--transfer", "x=no.npz", "-o", "m.npz"], "no.npz: no such file"),
         (["{files}/frames.npz", "--reference", "{files}/bare.npz", "-o", "m.npz"], "bare.npz: 3 of 3 frames have no energy"),

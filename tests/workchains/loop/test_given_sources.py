@@ -9,9 +9,11 @@ from aiida.tools.archive import create_archive
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
+from alworkflows.frames import attach_labels, labels
 from alworkflows.settings import Campaign, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import divide_given
+from workchains.loop.given_apart import require_once
 from workchains.loop.given_sources import find_given
 
 EMT = {"name": "emt"}
@@ -109,7 +111,7 @@ def test_a_source_that_cannot_be_used_is_told(aiida_profile_clean, written, make
 def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile_clean, written, make_frames):
     with pytest.raises(InputError, match=r"start\.0: expected the species Zn, O, got also Cu"):
         find_given(campaign({"file": "labelled.xyz"}, species=("Zn", "O")), written)
-    with pytest.raises(InputError, match="is in given_00_00 and again in given_01_00"):
+    with pytest.raises(InputError, match=r"start\.1: 10 of 10 frames are in an earlier source too"):
         find_given(campaign({"file": "labelled.xyz"}, {"file": "labelled.xyz"}), written)
     nodes = [
         FramesData.from_frames(make_frames(2, labelled=True, first=50 + 5 * k), {"engine": {"name": name}}).store()
@@ -120,6 +122,66 @@ def test_other_species_repeated_frames_and_two_engines_are_refused(aiida_profile
     # frames that a person vouches for go with any
     sources, _ = find_given(campaign({"file": "labelled.xyz"}, {"node": nodes[0].uuid}), written)
     assert list(sources) == ["given_00_00", "given_01_00"]
+
+
+def moved(frames, rng, by=0.0):
+    """Return frames with their atoms in another order, each moved by a lattice vector and up to ``by`` along each axis."""
+    other = []
+    for frame in frames:
+        order = rng.permutation(len(frame))
+        copy = frame[order]
+        copy.positions += rng.integers(-1, 2, (len(frame), 3)) @ np.asarray(frame.cell) + rng.uniform(-by, by, (len(frame), 3))
+        copy = attach_labels(copy, labels(frame).energy, labels(frame).forces[order])
+        other.append(copy)
+    return other
+
+
+def test_a_frame_of_an_earlier_source_is_told_in_whatever_format(aiida_profile_clean, written, make_frames):
+    frames_io.write(written / "again.xyz", moved(make_frames(10, labelled=True)[3:5], np.random.default_rng(1)))
+    start = ({"file": "labelled.xyz"}, {"file": "again.xyz", "test_share": 1.0})
+    message = r"start\.1: 2 of 2 frames are in .* \(first: again.xyz, frame 0 is labelled.xyz, frame 3\); give each frame once"
+    with pytest.raises(InputError, match=message):
+        find_given(campaign(*start), written)
+
+
+def test_steps_of_one_run_are_named_in_the_record_of_the_later_source(aiida_profile_clean, written, make_frames):
+    near = moved(make_frames(10, labelled=True)[3:5], np.random.default_rng(1), by=0.004)
+    frames_io.write(written / "next.xyz", near)
+    sources, _ = find_given(campaign({"file": "labelled.xyz"}, {"file": "next.xyz", "test_share": 1.0}), written)
+    (line,) = sources["given_01_00"].base.attributes.get("reading")["lines"]
+    assert line.startswith("2 of 2 frames lie within 0.01 A of one of an earlier source (first: next.xyz, frame 0 is 0.00")
+    assert not sources["given_00_00"].base.attributes.get("reading")["lines"]
+
+
+def test_labels_of_one_source_that_contradict_each_other_are_refused(aiida_profile_clean, written, make_frames):
+    frames = make_frames(4, labelled=True)
+    twin = moved(frames[1:2], np.random.default_rng(1))[0]
+    other = attach_labels(twin, labels(twin).energy + 0.5, labels(twin).forces)
+    frames_io.write(written / "mixed.xyz", [*frames, other])
+    with pytest.raises(
+        InputError, match=r"start\.0: 1 of 5 frames stand there again with other labels .* differs by .* meV/atom"
+    ):
+        find_given(campaign({"file": "mixed.xyz"}), written)
+    frames_io.write(written / "twice.xyz", [*frames, frames[2]])
+    with pytest.raises(
+        InputError, match=r"start\.0\.file: .*twice.xyz: 1 of 5 frames stand there more than once \(first: frame 4\)"
+    ):
+        find_given(campaign({"file": "twice.xyz"}), written)
+
+
+def test_frames_near_each_other_are_not_parted(aiida_profile_clean, make_frames):
+    rng = np.random.default_rng(1)
+    runs = [[frame, *moved([frame] * 3, rng, by=0.002)] for frame in make_frames(6, labelled=True)]
+    frames = FramesData.from_frames([frame for run in runs for frame in run], {"engine": EMT})
+    parts = divided(frames, use="divide")
+    numbers = [frames.ids.index(identity) for identity in parts["test"].ids]
+    assert len(numbers) == 4  # 7 were asked for, and there are fours
+    assert len({number // 4 for number in numbers}) == 1
+    one = FramesData.from_frames(runs[0], {"engine": EMT})
+    assert set(divided(one, use="divide")) == {"fingerprints", "batch"}
+    (notes,) = require_once({0: {"a": one}}, {"a": {"use": "divide", "test_share": 0.3}}).values()
+    assert "4 of 4 frames lie within 0.01 A of another" in notes[0]
+    assert "there are no test frames" in notes[0]
 
 
 def test_a_node_of_another_kind_is_refused(aiida_profile_clean, tmp_path):
