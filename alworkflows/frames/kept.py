@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from alworkflows.frames.conversion import RefusedError
 from alworkflows.frames.faults import FaultKind
@@ -137,8 +138,9 @@ def keep(atoms: Atoms, name: str, values: np.ndarray) -> None:
             set_fixed(atoms, values)
     elif not np.isnan(values).all():
         if name in _RESULTS:
-            if atoms.calc is not None:
-                atoms.calc.results[_RESULTS[name]] = values
+            if atoms.calc is None:
+                atoms.calc = SinglePointCalculator(atoms)
+            atoms.calc.results[_RESULTS[name]] = values
         else:
             atoms.set_array(name, values)
 
