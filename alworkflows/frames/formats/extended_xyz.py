@@ -30,6 +30,8 @@ CHUNK = 256
 HIDDEN = "_as_in_file_"
 #: where the header of a frame lies among its lines
 _MATRIX = re.compile(r"(?<![^\s])(stress|virial)(?=\s*=)")
+#: names of kinds are texts, whatever they look like; a backslash stands before a quote or backslash within quotes
+_KIND = re.compile(r"(?<!\S)config_type=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"]+))(?!\S)")
 _NUMBER = re.compile(r"^\s*\d+\s*$")
 _OF_ATOMS = frozenset(per_atom_properties)
 _OF_FRAMES = frozenset(per_config_properties)
@@ -148,6 +150,8 @@ def _header(line: str) -> dict[str, Any]:
     values: dict[str, Any] = key_val_str_to_dict(hidden)
     for key in _OF_FRAMES.intersection(values):
         values[HIDDEN + key] = values.pop(key)
+    if match := _KIND.search(line):
+        values["config_type"] = match[2] if match[1] is None else re.sub(r"\\(.)", r"\1", match[1])
     if "Properties" in values:
         fields = str(values["Properties"]).split(":")
         fields[::3] = [HIDDEN + field if field in _OF_ATOMS else field for field in fields[::3]]
