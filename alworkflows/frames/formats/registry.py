@@ -22,6 +22,19 @@ READERS = {
     "vasp": f"{_HERE}.vasp:read_poscar",
     "lammps-dump-text": f"{_HERE}.lammps:read_dump",
     "lammps-data": f"{_HERE}.lammps:read_data",
+    "espresso-out": f"{_HERE}.espresso:read_espresso_output",
+    "espresso-xml": f"{_HERE}.espresso:read_espresso_xml",
+    "cp2k-out": f"{_HERE}.cp2k:read_cp2k",
+    "gpaw-out": f"{_HERE}.gpaw:read_gpaw_output",
+    "db": f"{_HERE}.ase_database:read_database",
+    "json": f"{_HERE}.ase_database:read_database",
+    "mtp-cfg": f"{_HERE}.mtp:read_mtp",
+    "runner": f"{_HERE}.runner:read_runner",
+    "n2p2": f"{_HERE}.runner:read_runner",
+    "runnerdata": f"{_HERE}.runner:read_runner",
+    "fitsnap": f"{_HERE}.fitsnap:read_fitsnap",
+    "pymatgen": f"{_HERE}.pymatgen_json:read_pymatgen",
+    "pickle": f"{_HERE}.refused:refuse_pickle",
 }
 #: module and function of data sets that are folders, by a file that makes a folder one
 FOLDERS = {"type.raw": f"{_HERE}.deepmd:read_deepmd"}
@@ -30,17 +43,31 @@ _BY_NAME = (
     (r".*\.(ext)?xyz", "extxyz"),
     (r"(POSCAR|CONTCAR)([._-].*)?|.*\.(vasp|poscar)", "vasp"),
     (r".*\.(lammpstrj|dump)", "lammps-dump-text"),
+    (r".*\.(pckl|pkl|pickle)(\.gzip)?", "pickle"),
+    (r"input\.data.*", "runner"),
 )
 #: the format of files by their first lines
 _BY_HEAD = (
     (r"<\?xml[^>]*>\s*<modeling>", "vasp-xml"),
+    (r"<\?xml[^>]*>\s*<qes:espresso", "espresso-xml"),
     (r"\s*vasp\.\d", "vasp-out"),
+    (r"(.*\n)*?\s*Program PWSCF", "espresso-out"),
+    (r"(.*\n)*?\s*(CP2K\||\*\*\*\* \*\*\*\* \*{6}  \*\*  PROGRAM STARTED AT)", "cp2k-out"),
+    (r"(.*\n)*?.*(\|__ \|  _\|___\|_____\||\|__\|\|  \| \|\|/\\\|)", "gpaw-out"),
+    (r"SQLite format 3\0", "db"),
+    (r"\s*(#.*\n\s*)*BEGIN_CFG", "mtp-cfg"),
+    (r"\s*(#.*\n\s*)*begin\b.*\n(\s*(comment|c|lattice|energy|charge|atom)\b.*\n)", "runner"),
+    (r"\ufffd[\x02-\x05]", "pickle"),
     (r"ITEM: (UNITS|TIMESTEP|TIME)", "lammps-dump-text"),
     (r"(.*\n)\s*(.*\n)?\s*\d+\s+atoms\s*(#.*)?\n(.*\n)*?\s*\d+\s+atom types", "lammps-data"),
     (r"\s*\d+\s*\n.*(Properties|Lattice)=", "extxyz"),
 )
+#: what kind of JSON a file is, by a key in its first mebibyte
+_JSON = ((b'"Dataset"', "fitsnap"), (b'"sites"', "pymatgen"), (b'"coords"', "pymatgen"), (b'"unique_id"', "json"))
+#: endings of compressed files
+COMPRESSED = r"\.(gz|bz2|xz)$"
 #: bytes looked at
-HEAD = 4096
+HEAD, HEAD_OF_JSON = 4096, 1 << 20
 
 
 def reader_of(path: Path, name: str, settings: ReadSettings) -> Reader:
@@ -91,5 +118,14 @@ def _told_by(path: Path, name: str) -> str | None:
     if not head:
         raise InputError(f"{name}: the file is empty")
     text = head.decode(errors="replace")
+    called = re.sub(COMPRESSED, "", Path(name).name, flags=re.IGNORECASE)
+    if re.match(r"\s*([#!/].*\n\s*)?[\[{]", text):
+        return _json_kind(path)
     by_head = next((form for pattern, form in _BY_HEAD if re.match(pattern, text)), None)
-    return by_head or next((form for pattern, form in _BY_NAME if re.fullmatch(pattern, Path(name).name, re.IGNORECASE)), None)
+    return by_head or next((form for pattern, form in _BY_NAME if re.fullmatch(pattern, called, re.IGNORECASE)), None)
+
+
+def _json_kind(path: Path) -> str | None:
+    with open(path, "rb") as handle:
+        head = handle.read(HEAD_OF_JSON)
+    return next((form for key, form in _JSON if key in head), None)
