@@ -22,6 +22,18 @@ READERS = {
     "vasp": f"{_HERE}.vasp:read_poscar",
     "lammps-dump-text": f"{_HERE}.lammps:read_dump",
     "lammps-data": f"{_HERE}.lammps:read_data",
+    "espresso-out": f"{_HERE}.espresso:read_espresso_output",
+    "espresso-xml": f"{_HERE}.espresso:read_espresso_xml",
+    "cp2k-out": f"{_HERE}.cp2k:read_cp2k",
+    "gpaw-out": f"{_HERE}.gpaw:read_gpaw_output",
+    "db": f"{_HERE}.ase_database:read_database",
+    "mtp-cfg": f"{_HERE}.mtp:read_mtp",
+    "runner": f"{_HERE}.runner:read_runner",
+    "n2p2": f"{_HERE}.runner:read_runner",
+    "runnerdata": f"{_HERE}.runner:read_runner",
+    "fitsnap": f"{_HERE}.fitsnap:read_fitsnap",
+    "pymatgen": f"{_HERE}.pymatgen_json:read_pymatgen",
+    "pickle": f"{_HERE}.refused:refuse_pickle",
 }
 #: module and function of data sets that are folders, by a file that makes a folder one
 FOLDERS = {"type.raw": f"{_HERE}.deepmd:read_deepmd"}
@@ -30,11 +42,21 @@ _BY_NAME = (
     (r".*\.(ext)?xyz", "extxyz"),
     (r"(POSCAR|CONTCAR)([._-].*)?|.*\.(vasp|poscar)", "vasp"),
     (r".*\.(lammpstrj|dump)", "lammps-dump-text"),
+    (r".*\.(pckl|pkl|pickle)(\.g?zip|\.gz)?", "pickle"),
+    (r"input\.data.*", "runner"),
 )
 #: the format of files by their first lines
 _BY_HEAD = (
     (r"<\?xml[^>]*>\s*<modeling>", "vasp-xml"),
+    (r"<\?xml[^>]*>\s*<qes:espresso", "espresso-xml"),
     (r"\s*vasp\.\d", "vasp-out"),
+    (r"(.*\n)*?\s*Program PWSCF", "espresso-out"),
+    (r"(.*\n)*?\s*(CP2K\||\*\*\*\* \*\*\*\* \*{6}  \*\*  PROGRAM STARTED AT)", "cp2k-out"),
+    (r"(.*\n)*?\s*\|__ \|  _\|___\|_____\|", "gpaw-out"),
+    (r"SQLite format 3\0", "db"),
+    (r"\s*(#.*\n\s*)*BEGIN_CFG", "mtp-cfg"),
+    (r"\s*(#.*\n\s*)*begin\b.*\n(\s*(comment|c|lattice|energy|charge|atom)\b.*\n)", "runner"),
+    (r"\x80[\x02-\x05]", "pickle"),
     (r"ITEM: (UNITS|TIMESTEP|TIME)", "lammps-dump-text"),
     (r"(.*\n)\s*(.*\n)?\s*\d+\s+atoms\s*(#.*)?\n(.*\n)*?\s*\d+\s+atom types", "lammps-data"),
     (r"\s*\d+\s*\n.*(Properties|Lattice)=", "extxyz"),
