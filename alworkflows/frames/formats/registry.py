@@ -27,6 +27,7 @@ READERS = {
     "cp2k-out": f"{_HERE}.cp2k:read_cp2k",
     "gpaw-out": f"{_HERE}.gpaw:read_gpaw_output",
     "db": f"{_HERE}.ase_database:read_database",
+    "json": f"{_HERE}.ase_database:read_database",
     "mtp-cfg": f"{_HERE}.mtp:read_mtp",
     "runner": f"{_HERE}.runner:read_runner",
     "n2p2": f"{_HERE}.runner:read_runner",
@@ -52,7 +53,7 @@ _BY_HEAD = (
     (r"\s*vasp\.\d", "vasp-out"),
     (r"(.*\n)*?\s*Program PWSCF", "espresso-out"),
     (r"(.*\n)*?\s*(CP2K\||\*\*\*\* \*\*\*\* \*{6}  \*\*  PROGRAM STARTED AT)", "cp2k-out"),
-    (r"(.*\n)*?\s*\|__ \|  _\|___\|_____\|", "gpaw-out"),
+    (r"(.*\n)*?.*(\|__ \|  _\|___\|_____\||\|__\|\|  \| \|\|/\\\|)", "gpaw-out"),
     (r"SQLite format 3\0", "db"),
     (r"\s*(#.*\n\s*)*BEGIN_CFG", "mtp-cfg"),
     (r"\s*(#.*\n\s*)*begin\b.*\n(\s*(comment|c|lattice|energy|charge|atom)\b.*\n)", "runner"),
@@ -61,8 +62,10 @@ _BY_HEAD = (
     (r"(.*\n)\s*(.*\n)?\s*\d+\s+atoms\s*(#.*)?\n(.*\n)*?\s*\d+\s+atom types", "lammps-data"),
     (r"\s*\d+\s*\n.*(Properties|Lattice)=", "extxyz"),
 )
+#: what kind of JSON a file is, by a key in its first mebibyte
+_JSON = ((b'"Dataset"', "fitsnap"), (b'"sites"', "pymatgen"), (b'"coords"', "pymatgen"), (b'"unique_id"', "json"))
 #: bytes looked at
-HEAD = 4096
+HEAD, HEAD_OF_JSON = 4096, 1 << 20
 
 
 def reader_of(path: Path, name: str, settings: ReadSettings) -> Reader:
@@ -113,5 +116,13 @@ def _told_by(path: Path, name: str) -> str | None:
     if not head:
         raise InputError(f"{name}: the file is empty")
     text = head.decode(errors="replace")
+    if re.match(r"\s*([#!/].*\n\s*)?[\[{]", text):
+        return _json_kind(path)
     by_head = next((form for pattern, form in _BY_HEAD if re.match(pattern, text)), None)
     return by_head or next((form for pattern, form in _BY_NAME if re.fullmatch(pattern, Path(name).name, re.IGNORECASE)), None)
+
+
+def _json_kind(path: Path) -> str | None:
+    with open(path, "rb") as handle:
+        head = handle.read(HEAD_OF_JSON)
+    return next((form for key, form in _JSON if key in head), None)
