@@ -7,7 +7,7 @@ from pathlib import Path
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.any_ase import raw_frame
+from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.settings.reading import ReadSettings
 

@@ -18,7 +18,7 @@ from ase.units import create_units
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.any_ase import raw_frame
+from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.settings.reading import ReadSettings
 
@@ -28,7 +28,7 @@ __all__ = ["read_espresso_output", "read_espresso_xml"]
 _RYDBERG = create_units("2006")["Ry"]
 #: lines after which ASE reads bands and points, which nobody needs here and which it often stumbles over
 _NOT_WANTED = ("End of self-consistent calculation", "End of band structure calculation", "number of k points=")
-_UNITS = {"length": "Bohr", "energy": "Hartree", "force": "Hartree/Bohr", "stress": "Hartree/Bohr^3"}
+_UNITS = {"length": "Bohr", "energy": "Hartree", "force": "Hartree/Bohr"}
 
 
 @dataclass
@@ -153,15 +153,16 @@ def _xml_frame(entry: ET.Element, index: int, name: str) -> RawFrame:
     cell = np.array([_floats(entry.find(f"atomic_structure/cell/a{axis}")) for axis in (1, 2, 3)])
     positions = np.reshape([_floats(atom) for atom in named], (-1, 3))
     atoms = Atoms([label_to_symbol(atom.get("name", "")) for atom in named], positions=positions, cell=cell, pbc=True)
-    labels: dict[str, Any] = {}
     energy = _floats(entry.find("total_energy/etot"))[0]
-    labels["energy"] = labels["free_energy"] = energy
+    labels: dict[str, Any] = {"energy": energy, "free_energy": energy}
+    units = dict(_UNITS)
     if (forces := entry.find("forces")) is not None:
         labels["forces"] = np.reshape(_floats(forces), (-1, 3))
     if (stress := entry.find("stress")) is not None:
         # the sign of a pressure there
         labels["stress"] = -np.reshape(_floats(stress), (3, 3))
-    raw = RawFrame(atoms, labels, index, place, units=dict(_UNITS))
+        units["stress"] = "Hartree/Bohr^3"
+    raw = RawFrame(atoms, labels, index, place, units=units)
     told = entry.find(".//scf_conv/convergence_achieved")
     if told is None or (told.text or "").strip() != "true":
         steps = entry.findtext(".//scf_conv/n_scf_steps")

@@ -73,7 +73,7 @@ def _frame(entry: dict[str, Any], index: int, units: dict[str, str], group: str,
     if "Stress" in entry:
         # the pressure's sign
         stored["stress"] = -np.asarray(entry["Stress"], dtype=float)
-    return RawFrame(atoms, stored, index, units=dict(units))
+    return RawFrame(atoms, stored, index, units={key: unit for key, unit in units.items() if key != "stress" or "stress" in stored})
 
 
 def load_commented(path: Path, name: str) -> Any:

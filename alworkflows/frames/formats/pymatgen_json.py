@@ -16,7 +16,7 @@ import numpy as np
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.any_ase import raw_frame
+from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.frames.formats.fitsnap import load_commented
 from alworkflows.settings.reading import ReadSettings
@@ -32,7 +32,7 @@ _NAMES = {
 }
 _BELOW = ("outputs", "output", "data", "result", "results")
 #: of what may say which kind of configuration it is
-_KINDS = ("config_type", "group", "tags", "mp_id", "material_id", "entry_id")
+_KINDS = ("config_type", "group", "tags")
 
 
 def read_pymatgen(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
@@ -146,11 +146,11 @@ def _frame(
         if key is not None:
             stored[quantity] = there[key]
     if "stress" in stored:
+        raw.units = {"stress": "kbar"}
         stored["stress"] = -_stress(stored["stress"], key="virial_stress" if "virial_stress" in there else "stress")
     if "magmoms" in stored and np.shape(stored["magmoms"]) != (len(atoms),):
         del stored["magmoms"]
     raw.labels = {**raw.labels, **stored}
-    raw.units = {"stress": "kbar"}
     if (kind := next((entry[key] for key in _KINDS if entry.get(key)), None)) is not None:
         atoms.info["config_type"] = kind if isinstance(kind, str) else ",".join(map(str, np.ravel(kind)))
     return raw

@@ -22,7 +22,7 @@ from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_runner"]
 
-UNITS = {"length": "Bohr", "energy": "Hartree", "force": "Hartree/Bohr", "stress": "Hartree/Bohr^3"}
+_UNITS = {"length": "Bohr", "energy": "Hartree", "force": "Hartree/Bohr"}
 #: what follows the symbol of an atom, with the number of columns; the last ones may be left out
 _USUAL = (("charge", 1), ("energy", 1), ("forces", 3))
 #: how else they are called
@@ -79,7 +79,7 @@ def _frame(block: Block) -> RawFrame:
         atoms.set_initial_charges(np.ravel(columns["charge"]))
     if "forces" in columns:
         stored["forces"] = np.array(columns["forces"])
-    return RawFrame(atoms, stored, block.index, block.place, units=dict(UNITS))
+    return RawFrame(atoms, stored, block.index, block.place, units=dict(_UNITS))
 
 
 def _layout(header: str) -> tuple[tuple[str, int], ...]:
