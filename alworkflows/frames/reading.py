@@ -267,11 +267,12 @@ def _converted(
             except RefusedError as refusal:
                 report.faults.append(Fault(refusal.kind, path, item.index, str(refusal), item.place))
                 continue
-            _count(report, keys)
             if known_forces(atoms) is not None:
                 report.converted[HELD] += 1
-            if (kind := _kind(item, keys)) is not None:
+            kind = _kind(item, keys)
+            if kind is not None:
                 kinds.add(kind)
+            _count(report, keys, both=keys.energy is not None and kind is None)
             pairs.append((item.index, atoms))
             places[item.index] = item.place
         some, their = _screened(pairs, path, report, places)
@@ -285,11 +286,17 @@ def _converted(
     return frames, numbers
 
 
-def _count(report: ReadReport, keys: Keys) -> None:
+def _count(report: ReadReport, keys: Keys, both: bool) -> None:
+    """Count the keys; ``both``: the energy beside the free energy is the same, so that nothing was left aside."""
     for quantity, key in keys.used().items():
         report.used.setdefault(quantity, Counter())[key] += 1
     for key in keys.unused:
-        report.unused[key] += 1
+        if not (both and _is_plain_energy(key)):
+            report.unused[key] += 1
+
+
+def _is_plain_energy(key: str) -> bool:
+    return key.lower().removeprefix("ref_").removeprefix("dft_") == "energy"
 
 
 def _kind(raw: RawFrame, keys: Keys) -> str | None:
@@ -297,9 +304,7 @@ def _kind(raw: RawFrame, keys: Keys) -> str | None:
     kind = keys.energy_kind
     if kind != "free":
         return kind
-    other = next(
-        (raw.labels[key] for key in keys.unused if key.lower().removeprefix("ref_").removeprefix("dft_") == "energy"), None
-    )
+    other = next((raw.labels[key] for key in keys.unused if _is_plain_energy(key)), None)
     value = raw.labels[keys.energy] if keys.energy is not None else None
     if (
         isinstance(other, float | int)
