@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,59 +18,104 @@ from alworkflows.settings.reading import ReadSettings
 __all__ = ["read_outcar", "read_poscar", "read_vasprun", "require_species_line"]
 
 
+#: expat's number for a second document in one file
+_SECOND_DOCUMENT = 9
+
+
+#: what stands for the electronic steps of an ionic step that has none: ASE does not read it without
+_NO_STEPS = '<scstep><energy><i name="e_fr_energy">0</i><i name="e_0_energy">0</i></energy></scstep>'
+
+
 def read_vasprun(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
-    """Yield the ionic steps of a vasprun.xml."""
-    counts, limit, cut = _electronic_steps(path)
+    """Yield the ionic steps of a vasprun.xml; of energies with PSTRESS, ASE takes the pressure times the volume away.
+
+    Raises
+    ------
+    InputError
+        If something stands after its end, or ASE finds other steps than there are.
+    """
+    counts, limit, cut = _electronic_steps(path, name)
     if cut and not counts:
         yield Fault(FaultKind.TRUNCATED, name, None, "the file ends before the first ionic step is whole")
         return
-    yield from _judged(read_with_ase(path, name, settings, "vasp-xml"), name, [_of_count(count, limit) for count in counts])
+    with tempfile.TemporaryDirectory() as folder:
+        source = path if all(counts) else _with_electronic_steps(path, Path(folder))
+        yield from _judged(read_with_ase(source, name, settings, "vasp-xml"), name, [_of_count(count, limit) for count in counts])
     if cut:
         yield Fault(FaultKind.TRUNCATED, name, len(counts), "the file ends within this ionic step, or after it")
 
 
-def _electronic_steps(path: Path) -> tuple[list[int], int | None, str | None]:
+def _electronic_steps(path: Path, name: str) -> tuple[list[int], int | None, str | None]:
     """Return how many electronic steps each whole ionic step has, the most allowed (NELM), and why the file is cut off."""
     counts: list[int] = []
     limit: int | None = None
     try:
         for _, element in ET.iterparse(path):
             if element.tag == "i" and element.get("name") == "NELM":
-                limit = int(element.text or 0) or None
+                # that of <parameters>, which stands after that of <incar>, counts
+                limit = int(_number(element.text)) or None
             elif element.tag == "calculation":
                 counts.append(len(element.findall("scstep")))
                 element.clear()
     except ET.ParseError as error:
+        if error.code == _SECOND_DOCUMENT:
+            raise InputError(f"{name}: something follows the end of this vasprun.xml; give each as a file of its own") from error
         return counts, limit, str(error)
     return counts, limit, None
 
 
+def _with_electronic_steps(path: Path, folder: Path) -> Path:
+    """Return a copy in which each ionic step has an electronic one."""
+    first, *others = re.split(r"(?=<calculation>)", path.read_text(errors="replace"))
+    others = [part if "<scstep>" in part else part.replace("</calculation>", f"{_NO_STEPS}</calculation>") for part in others]
+    copy = folder / "vasprun.xml"
+    copy.write_text("".join([first, *others]))
+    return copy
+
+
+def _number(text: str | None) -> float:
+    """Return a number, or 0 where VASP had no room for it and wrote asterisks."""
+    try:
+        return float(text or 0)
+    except ValueError:
+        return 0.0
+
+
 def _of_count(count: int, limit: int | None) -> str | None:
+    if count == 0:
+        return "no electronic steps: of a force field that VASP learnt, or cut out; nothing here is of the electronic structure"
     if limit is not None and count >= limit:
         return f"the self-consistent field was not converged after {count} steps (NELM = {limit})"
     return None
 
 
 def read_outcar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
-    """Yield the ionic steps of an OUTCAR."""
+    """Yield the ionic steps of an OUTCAR.
+
+    Raises
+    ------
+    InputError
+        If it holds several runs, or ASE finds other steps than there are.
+    """
     reasons: list[str | None] = []
     ended: bool | None = None
-    steps = limit = 0
-    headers = 0
-    finished = False
+    steps = limit = headers = 0
+    finished = learnt = False
     with open(path, errors="replace") as handle:
         for line in handle:
             if "aborting loop" in line:
                 ended = "EDIFF is reached" in line
             elif " Iteration " in line and "---" in line:
-                match = re.search(r"Iteration\s*(\d+)\(\s*(\d+)\)", line)
-                steps = int(match[2]) if match else steps
-            elif "NELM " in line and "=" in line and not limit:
-                match = re.search(r"NELM\s*=\s*(\d+)", line)
-                limit = int(match[1]) if match else 0
+                match = re.search(r"Iteration\s*\d+\(\s*(\d+)\)", line)
+                steps = int(match[1]) if match else steps
+            elif not limit and (match := re.search(r"\bNELM\s*=\s*(\d+)", line)):
+                limit = int(match[1])
             elif "TOTAL-FORCE (eV/Angst)" in line:
-                reasons.append(_of_loop(ended, steps, limit))
-                ended, steps = None, 0
+                learnt = "(ML)" in line
+            elif "free  energy   TOTEN" in line and "ML" not in line:
+                # two blanks: of an ionic step, after its forces
+                reasons.append(_LEARNT if learnt else _of_loop(ended, steps, limit))
+                ended, steps, learnt = None, 0, False
             elif re.match(r"\s*vasp\.\d", line):
                 headers += 1
                 finished = False
@@ -86,6 +132,9 @@ def read_outcar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFr
         yield Fault(FaultKind.TRUNCATED, name, len(reasons), "the file ends within this ionic step: VASP did not come to its end")
 
 
+_LEARNT = "of a force field that VASP learnt (ML), not of the electronic structure"
+
+
 def _of_loop(ended: bool | None, steps: int, limit: int) -> str | None:
     if ended is False or (ended is None and limit and steps >= limit):
         return f"the self-consistent field was not converged after {steps} steps (NELM = {limit})"
@@ -95,16 +144,20 @@ def _of_loop(ended: bool | None, steps: int, limit: int) -> str | None:
 
 
 def _judged(frames: Iterator[RawFrame | Fault], name: str, reasons: list[str | None]) -> Iterator[RawFrame | Fault]:
-    """Yield frames, with those that did not converge marked."""
+    """Yield frames, with those that did not converge marked; raise an :class:`InputError` if ASE finds fewer than there are."""
+    read = 0
     for frame in frames:
         if isinstance(frame, RawFrame):
             if frame.index >= len(reasons):
                 return  # the step that the file ends in
+            read += 1
             reason = reasons[frame.index]
             place = f"ionic step {frame.index + 1}"
             fault = None if reason is None else Fault(FaultKind.UNCONVERGED, name, frame.index, reason, place)
             frame = replace(frame, place=place, fault=fault or frame.fault)
         yield frame
+    if read < len(reasons):
+        raise InputError(f"{name}: {len(reasons)} ionic steps are there, and ASE reads {read}")
 
 
 def read_poscar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
