@@ -43,7 +43,7 @@ _BY_NAME = (
     (r".*\.(ext)?xyz", "extxyz"),
     (r"(POSCAR|CONTCAR)([._-].*)?|.*\.(vasp|poscar)", "vasp"),
     (r".*\.(lammpstrj|dump)", "lammps-dump-text"),
-    (r".*\.(pckl|pkl|pickle)(\.g?zip|\.gz)?", "pickle"),
+    (r".*\.(pckl|pkl|pickle)(\.gzip)?", "pickle"),
     (r"input\.data.*", "runner"),
 )
 #: the format of files by their first lines
@@ -57,13 +57,15 @@ _BY_HEAD = (
     (r"SQLite format 3\0", "db"),
     (r"\s*(#.*\n\s*)*BEGIN_CFG", "mtp-cfg"),
     (r"\s*(#.*\n\s*)*begin\b.*\n(\s*(comment|c|lattice|energy|charge|atom)\b.*\n)", "runner"),
-    (r"\x80[\x02-\x05]", "pickle"),
+    (r"\ufffd[\x02-\x05]", "pickle"),
     (r"ITEM: (UNITS|TIMESTEP|TIME)", "lammps-dump-text"),
     (r"(.*\n)\s*(.*\n)?\s*\d+\s+atoms\s*(#.*)?\n(.*\n)*?\s*\d+\s+atom types", "lammps-data"),
     (r"\s*\d+\s*\n.*(Properties|Lattice)=", "extxyz"),
 )
 #: what kind of JSON a file is, by a key in its first mebibyte
 _JSON = ((b'"Dataset"', "fitsnap"), (b'"sites"', "pymatgen"), (b'"coords"', "pymatgen"), (b'"unique_id"', "json"))
+#: endings of compressed files
+COMPRESSED = r"\.(gz|bz2|xz)$"
 #: bytes looked at
 HEAD, HEAD_OF_JSON = 4096, 1 << 20
 
@@ -116,10 +118,11 @@ def _told_by(path: Path, name: str) -> str | None:
     if not head:
         raise InputError(f"{name}: the file is empty")
     text = head.decode(errors="replace")
+    called = re.sub(COMPRESSED, "", Path(name).name, flags=re.IGNORECASE)
     if re.match(r"\s*([#!/].*\n\s*)?[\[{]", text):
         return _json_kind(path)
     by_head = next((form for pattern, form in _BY_HEAD if re.match(pattern, text)), None)
-    return by_head or next((form for pattern, form in _BY_NAME if re.fullmatch(pattern, Path(name).name, re.IGNORECASE)), None)
+    return by_head or next((form for pattern, form in _BY_NAME if re.fullmatch(pattern, called, re.IGNORECASE)), None)
 
 
 def _json_kind(path: Path) -> str | None:
