@@ -21,7 +21,7 @@ __all__ = ["main"]
 
 
 #: commands for files, in the order one uses them; each is a function in the module of its name
-BY_HAND = ("sample", "fit", "evaluate", "insight", "pool")
+BY_HAND = ("convert", "sample", "fit", "evaluate", "insight", "pool")
 #: commands for files that other packages add: what they do is recorded
 RECORDED = ("label",)
 

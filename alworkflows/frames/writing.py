@@ -1,8 +1,9 @@
-"""Frames into files: exact ``.npz``, or extended XYZ that loses no digit and says what made the labels."""
+"""Frames into files: exact ``.npz``, extended XYZ that loses no digit and says what made the labels, or what other programs read."""
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -13,38 +14,91 @@ from ase.io.extxyz import key_val_dict_to_str
 from ase.stress import voigt_6_to_full_3x3_stress
 
 from alworkflows.atomic import replacing
+from alworkflows.errors import InputError
+from alworkflows.frames.formats.deepmd import write_deepmd
+from alworkflows.frames.formats.mtp import write_mtp
 from alworkflows.frames.identity import frame_id
 from alworkflows.frames.kept import KEPT, encode, kept_arrays
 from alworkflows.frames.labels import labels
 from alworkflows.frames.storage import save
 
-__all__ = ["write", "write_extended_xyz"]
+__all__ = ["FORMATS", "left_behind", "write", "write_extended_xyz"]
+
+#: what is written, by the name of the format
+FORMATS = ("npz", "extxyz", "mtp-cfg", "deepmd")
+#: of the formats of other programs, what they keep beside labels
+_KEPT_BY = {"mtp-cfg": {"weight", "config_type"}, "deepmd": set[str]()}
 
 #: columns of an extended XYZ file, by the names of :func:`.kept.kept_arrays`
 _COLUMNS = {"initial_magmoms": "initial_magmoms", "magmoms": "magmoms", "energies_of_atoms": "energies"}
 
 
-def write(path: str | os.PathLike[str], frames: Sequence[Atoms], engine: dict[str, Any] | None = None) -> None:
-    """Write frames: ``.npz``, or else extended XYZ.
+def write(
+    path: str | os.PathLike[str],
+    frames: Sequence[Atoms],
+    engine: dict[str, Any] | None = None,
+    form: str | None = None,
+    prefix: str = "",
+) -> None:
+    """Write frames.
 
     Parameters
     ----------
     engine
         What made the labels; stands in the header of an ``.npz``, and beside each frame of an extended XYZ file.
+    form
+        One of :data:`FORMATS`; none: ``.npz`` and ``.cfg`` by the ending, else extended XYZ.
+    prefix
+        Of the keys of labels in extended XYZ, such as ``REF_``.
+
+    Raises
+    ------
+    InputError
+        If a frame cannot be told in the format, or a folder is there already.
     """
     path = Path(path)
-    if path.suffix == ".npz":
+    form = form or format_of(path)
+    if form == "npz":
         save(path, frames, {"engine": engine} if engine else None)
         return
-    with replacing(path) as part, open(part, "w") as handle:
-        write_extended_xyz(handle, frames, engine)
+    if form == "deepmd":
+        _write_folder(path, frames)
+        return
+    with replacing(path) as part, open(part, "w", encoding="utf-8") as handle:
+        if form == "mtp-cfg":
+            write_mtp(handle, frames)
+        else:
+            write_extended_xyz(handle, frames, engine, prefix)
 
 
-def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str, Any] | None = None) -> None:
+def _write_folder(path: Path, frames: Sequence[Atoms]) -> None:
+    """Write a folder of DeePMD under another name, which it loses once it is whole."""
+    if path.exists():
+        raise InputError(f"{path}: exists; a folder of DeePMD is written as a new one")
+    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
+        write_deepmd(Path(folder) / "whole", frames)
+        os.replace(Path(folder) / "whole", path)
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a name means."""
+    return {".npz": "npz", ".cfg": "mtp-cfg"}.get(path.suffix, "extxyz")
+
+
+def left_behind(frames: Sequence[Atoms], engine: dict[str, Any] | None, form: str) -> list[str]:
+    """Return what frames have and a file of a format has no place for, in words."""
+    if form not in _KEPT_BY:
+        return []
+    there = {key for frame in frames for key in (*KEPT, "origin") if frame.info.get(key) is not None}
+    there |= {name.replace("_", " ") for frame in frames for name in kept_arrays(frame)}
+    return sorted((there | ({"engine"} if engine else set())) - _KEPT_BY[form])
+
+
+def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str, Any] | None = None, prefix: str = "") -> None:
     """Write frames as extended XYZ with as many digits as numbers have, so that they are read back to the last bit.
 
-    ASE's own writer rounds columns to 8 decimals. Keys: ``energy``, ``forces``, ``stress`` (ASE's sign), ``frame_id``, ``origin``
-    and ``engine`` (JSON), and what :data:`.kept.KEPT` names.
+    ASE's own writer rounds columns to 8 decimals. Keys: ``energy``, ``forces``, ``stress`` (ASE's sign), each after ``prefix``,
+    ``frame_id``, ``origin`` and ``engine`` (JSON), and what :data:`.kept.KEPT` names.
     """
     for frame in frames:
         stored = labels(frame)
@@ -55,9 +109,9 @@ def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str
         if engine:
             info["engine"] = encode(engine)
         if stored.energy is not None:
-            info["energy"] = float(stored.energy)
+            info[f"{prefix}energy"] = float(stored.energy)
         if stored.stress is not None:
-            info["stress"] = voigt_6_to_full_3x3_stress(stored.stress)
+            info[f"{prefix}stress"] = voigt_6_to_full_3x3_stress(stored.stress).ravel()
         info["pbc"] = frame.pbc
         columns: list[tuple[str, np.ndarray]] = [("pos:R:3", frame.positions)]
         kept = kept_arrays(frame)
@@ -66,7 +120,7 @@ def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str
                 width = 1 if kept[name].ndim == 1 else kept[name].shape[1]
                 columns.append((f"{column}:R:{width}", kept[name].reshape(len(frame), -1)))
         if stored.forces is not None:
-            columns.append(("forces:R:3", stored.forces))
+            columns.append((f"{prefix}forces:R:3", stored.forces))
         fixed = kept.get("fixed")
         properties = ":".join(["species:S:1", *(name for name, _ in columns), *(["move_mask:L:3"] if fixed is not None else [])])
         lattice = f'Lattice="{" ".join(map(repr, frame.cell.array.ravel().tolist()))}" ' if frame.cell.array.any() else ""

@@ -103,7 +103,9 @@ def read_cp2k(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFram
 
 def _fault(evaluation: _Evaluation, atoms: int, name: str, index: int, place: str) -> Fault | None:
     if not evaluation.converged:
-        reason = "the self-consistent field was not converged" if evaluation.converged is False else "nothing says that it converged"
+        reason = (
+            "the self-consistent field was not converged" if evaluation.converged is False else "nothing says that it converged"
+        )
         return Fault(FaultKind.UNCONVERGED, name, index, reason, place)
     if evaluation.forces and len(evaluation.forces) != atoms:
         reason = f"expected forces of {atoms} atoms, got those of {len(evaluation.forces)}"
@@ -128,7 +130,9 @@ def _parse(lines: list[str]) -> _Output:
             output.project = line.split()[-1]
         elif re.match(r"\s*MD(_PAR)?\|\s*Ensemble type\s+(NP|MSST|HYDRO)", line, re.IGNORECASE):
             output.varying = True
-        elif match := re.match(rf"\s*CELL\| Vector ([abc]) .*?({_FLOAT})\s+({_FLOAT})\s+({_FLOAT})\s+\|.\|\s*=\s*({_FLOAT})", line):
+        elif match := re.match(
+            rf"\s*CELL\| Vector ([abc]) .*?({_FLOAT})\s+({_FLOAT})\s+({_FLOAT})\s+\|.\|\s*=\s*({_FLOAT})", line
+        ):
             vectors = [] if match[1] == "a" else vectors
             vectors.append(([float(match[axis]) for axis in (2, 3, 4)], float(match[5])))
         elif match := re.match(rf"\s*CELL\| Angle \((b,c|a,c|a,b)\).*?({_FLOAT})\s*$", line):

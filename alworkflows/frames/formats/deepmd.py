@@ -187,7 +187,8 @@ def _write_system(folder: Path, frames: Sequence[Atoms], symbols: Sequence[str])
         arrays["force"] = [np.ravel(one.forces) for one in stored]
     if stored[0].stress is not None:
         arrays["virial"] = [
-            -voigt_6_to_full_3x3_stress(one.stress).ravel() * frame.get_volume() for one, frame in zip(stored, frames, strict=True)
+            -voigt_6_to_full_3x3_stress(one.stress).ravel() * frame.get_volume()
+            for one, frame in zip(stored, frames, strict=True)
         ]
     for name, values in arrays.items():
         np.save(target / f"{name}.npy", np.array(values, dtype=float))

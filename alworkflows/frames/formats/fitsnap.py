@@ -62,7 +62,9 @@ def _frame(entry: dict[str, Any], index: int, units: dict[str, str], group: str,
     if foreign := [symbol for symbol in species if symbol not in atomic_numbers]:
         raise ValueError(f"AtomTypes: expected chemical symbols, got '{foreign[0]}'")
     if len(species) != len(entry["Positions"]) or entry.get("NumAtoms", len(species)) != len(species):
-        raise ValueError(f"expected {entry.get('NumAtoms')} atoms, got {len(species)} types and {len(entry['Positions'])} positions")
+        raise ValueError(
+            f"expected {entry.get('NumAtoms')} atoms, got {len(species)} types and {len(entry['Positions'])} positions"
+        )
     atoms = Atoms(species, positions=entry["Positions"], cell=entry["Lattice"], pbc=True)
     atoms.info["config_type"] = str(data_set.get("Group", group))
     stored: dict[str, Any] = {}
@@ -73,7 +75,9 @@ def _frame(entry: dict[str, Any], index: int, units: dict[str, str], group: str,
     if "Stress" in entry:
         # the pressure's sign
         stored["stress"] = -np.asarray(entry["Stress"], dtype=float)
-    return RawFrame(atoms, stored, index, units={key: unit for key, unit in units.items() if key != "stress" or "stress" in stored})
+    return RawFrame(
+        atoms, stored, index, units={key: unit for key, unit in units.items() if key != "stress" or "stress" in stored}
+    )
 
 
 def load_commented(path: Path, name: str) -> Any:

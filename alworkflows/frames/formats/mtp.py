@@ -7,6 +7,7 @@ times the volume, in eV, in the order xx yy zz yz xz xy that its line names; ``S
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,7 +19,6 @@ from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats.blocks import Block, divided
 from alworkflows.frames.formats.contract import RawFrame
-from alworkflows.frames.kept import KEPT
 from alworkflows.frames.labels import labels
 from alworkflows.settings.reading import ReadSettings
 
@@ -33,6 +33,9 @@ _SIGNS = {"PlusStress:": 1.0, "Virial:": 1.0, "Stress:": -1.0}
 _PLACES = {"xx": (0, 0), "yy": (1, 1), "zz": (2, 2), "yz": (1, 2), "xz": (0, 2), "xy": (0, 1)}
 #: lists of species that some programs add as a feature, in the order of the types
 _SPECIES = ("species", "elements", "symbols", "atom_types")
+
+#: what a frame keeps as features
+_FEATURES = ("weight", "config_type")
 
 
 def read_mtp(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
@@ -107,7 +110,7 @@ def _frame(block: Block, name: str, settings: ReadSettings) -> RawFrame:
 
 
 def _next(lines: Iterator[str], number: int, what: str) -> list[str]:
-    rows = [line for line, _ in zip(lines, range(number), strict=False)]
+    rows = list(islice(lines, number))
     if len(rows) < number:
         raise ValueError(f"expected {number} {what}, got {len(rows)}")
     return rows
@@ -189,7 +192,7 @@ def write_mtp(handle: TextIO, frames: Sequence[Atoms]) -> None:
         if stored.stress is not None:
             lines += [f" PlusStress:  {' '.join(_PLACES)}", f"    {_row(-np.asarray(stored.stress) * frame.get_volume())}"]
         lines.append(f" Feature   species {','.join(species)}")
-        lines += [f" Feature   {key} {frame.info[key]}" for key in KEPT if key in frame.info and key in ("weight", "config_type")]
+        lines += [f" Feature   {key} {' '.join(str(frame.info[key]).split())}" for key in _FEATURES if key in frame.info]
         handle.write("\n".join([*lines, "END_CFG", "", ""]))
 
 

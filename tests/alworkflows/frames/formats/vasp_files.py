@@ -26,7 +26,8 @@ def outcar(frames: Sequence[Atoms], ended: Sequence[str], nelm: int = 60, steps:
     """An OUTCAR; ``ended``: of each step "reached", "limit", "silent" or "learnt"."""
     text = HEADER.format(nelm=nelm, atoms=len(frames[0]))
     return text + "".join(
-        ionic_step(frame, number, end, nelm, steps) for number, (frame, end) in enumerate(zip(frames, ended, strict=True), start=1)
+        ionic_step(frame, number, end, nelm, steps)
+        for number, (frame, end) in enumerate(zip(frames, ended, strict=True), start=1)
     )
 
 
@@ -34,12 +35,19 @@ def ionic_step(frame: Atoms, number: int, end: str, nelm: int, steps: int) -> st
     lines = []
     if end != "learnt":
         for iteration in range(1, (nelm if end == "limit" else steps) + 1):
-            lines.append(f"--------------------------------------- Iteration {number:6d}({iteration:4d})  -----------------------")
+            lines.append(
+                f"--------------------------------------- Iteration {number:6d}({iteration:4d})  -----------------------"
+            )
         if end in ("reached", "limit"):
-            lines.append(f"------------------------ aborting loop {'because EDIFF is reached' if end == 'reached' else 'EDIFF was not reached'}"
-                         " ----------------------------------------")
+            lines.append(
+                f"------------------------ aborting loop {'because EDIFF is reached' if end == 'reached' else 'EDIFF was not reached'}"
+                " ----------------------------------------"
+            )
     stress = -frame.get_stress()[[0, 1, 2, 5, 3, 4]] * 1602.1766208
-    lines += ["  in kB   " + " ".join(f"{value:11.5f}" for value in stress), "      direct lattice vectors                 reciprocal lattice vectors"]
+    lines += [
+        "  in kB   " + " ".join(f"{value:11.5f}" for value in stress),
+        "      direct lattice vectors                 reciprocal lattice vectors",
+    ]
     lines += [" " + " ".join(f"{value:12.9f}" for value in [*vector, 0.0, 0.0, 0.0]) for vector in frame.cell.array]
     learnt = " (ML)" if end == "learnt" else ""
     lines += [f" POSITION                                       TOTAL-FORCE (eV/Angst){learnt}", " " + "-" * 83]
@@ -55,7 +63,9 @@ def ionic_step(frame: Atoms, number: int, end: str, nelm: int, steps: int) -> st
     return "\n".join(lines) + "\n"
 
 
-def vasprun(frames: Sequence[Atoms], steps: Sequence[int], nelm: int = 60, pressure: float = 0.0, end: str = "</modeling>\n") -> str:
+def vasprun(
+    frames: Sequence[Atoms], steps: Sequence[int], nelm: int = 60, pressure: float = 0.0, end: str = "</modeling>\n"
+) -> str:
     """A vasprun.xml; ``steps``: how many electronic steps each ionic step has; ``pressure``: PSTRESS, kbar."""
     first = frames[0]
     species = "".join(f"<rc><c>{symbol}</c><c>1</c></rc>" for symbol in first.get_chemical_symbols())
@@ -93,10 +103,12 @@ def energies(free: float) -> str:
 
 def structure(frame: Atoms, name: str = "") -> str:
     return (
-        f"<structure{name}><crystal>{varray('basis', frame.cell.array)}<i name=\"volume\">{frame.get_volume():.8f}</i></crystal>"
+        f'<structure{name}><crystal>{varray("basis", frame.cell.array)}<i name="volume">{frame.get_volume():.8f}</i></crystal>'
         f"{varray('positions', frame.get_scaled_positions())}</structure>"
     )
 
 
 def varray(name: str, rows: np.ndarray) -> str:
-    return f'<varray name="{name}">' + "".join(f"<v>{' '.join(f'{value:.8f}' for value in row)}</v>" for row in rows) + "</varray>"
+    return (
+        f'<varray name="{name}">' + "".join(f"<v>{' '.join(f'{value:.8f}' for value in row)}</v>" for row in rows) + "</varray>"
+    )
