@@ -31,9 +31,9 @@ FORMATS = ("npz", "extxyz", "mtp-cfg", "deepmd")
 def convert(frames: tuple[str, ...], output: str, form: str | None, keys: str, overwrite: bool, **options: Any) -> None:
     """Write frames from any files into one, in eV, A, eV/A and eV/A^3.
 
-    FRAMES are files, patterns, folders or - for standard input, in any format that is read: extended XYZ, .npz, outputs of VASP,
-    Quantum ESPRESSO, CP2K and GPAW, databases, folders of DeePMD, MLIP's .cfg, input.data, JSON of FitSNAP and pymatgen, and what
-    else ASE reads. Frames that cannot be used stop everything, or are left out with --skip-bad. What FILE has no place for is told.
+    FRAMES are files, patterns, folders or - for standard input, in any format that is read: extended XYZ, .npz, outputs of
+    VASP, Quantum ESPRESSO, CP2K and GPAW, databases, folders of DeePMD, MLIP's .cfg, input.data, JSON of FitSNAP and pymatgen,
+    and what else ASE reads. Frames that cannot be used stop everything, or are left out with --skip-bad.
 
     \b
     Examples:

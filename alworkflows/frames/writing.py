@@ -1,4 +1,4 @@
-"""Frames into files: exact ``.npz``, extended XYZ that loses no digit and says what made the labels, or what other programs read."""
+"""Frames into files: exact ``.npz``, extended XYZ that loses no digit and says its engine, and what other programs read."""
 
 from __future__ import annotations
 

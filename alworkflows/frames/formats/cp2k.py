@@ -1,8 +1,8 @@
 """Outputs of CP2K: energies, forces and stress of each evaluation, with the positions that were used.
 
-CP2K prints positions once, at the beginning; those of later steps it writes to ``PROJECT-pos-1.xyz``, which is read where it lies
-beside the output, and whose frames are found by their energies. Hartree and Bohr, the stress in GPa with the sign of a pressure; the
-energy is the free energy where electrons are smeared.
+CP2K prints positions once, at the beginning; those of later steps it writes to ``PROJECT-pos-1.xyz``, which is read where it
+lies beside the output, and whose frames are found by their energies. Hartree and Bohr, the stress in GPa with the sign of a
+pressure; the energy is the free energy where electrons are smeared.
 """
 
 from __future__ import annotations

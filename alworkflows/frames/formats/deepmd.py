@@ -1,7 +1,7 @@
 """Folders of DeePMD-kit, read and written: ``type.raw``, ``type_map.raw`` and ``set.*/*.npy``, or ``*.raw`` texts; eV, A.
 
-Format: docs.deepmodeling.com, "data/system". The virial there is that of QUIP: minus the stress times the volume. In mixed systems each
-frame has its own ``real_atom_types``, where -1 stands for no atom.
+Format: docs.deepmodeling.com, "data/system". The virial there is that of QUIP: minus the stress times the volume. In mixed
+systems each frame has its own ``real_atom_types``, where -1 stands for no atom.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _symbols(path: Path, name: str, settings: ReadSettings) -> list[str]:
         return list(settings.types)
     if not (path / "type_map.raw").is_file():
         raise InputError(
-            f"{name}: no type_map.raw, so types are numbers only: name them in their order, that of type 0 first, such as --types Zn,O"
+            f"{name}: no type_map.raw, so types are numbers only: name them, that of type 0 first, such as --types Zn,O"
         )
     symbols = (path / "type_map.raw").read_text().split()
     if foreign := [symbol for symbol in symbols if symbol not in atomic_numbers]:
@@ -138,7 +138,7 @@ def _text(folder: Path, name: str) -> Rows:
             array = np.loadtxt(file, ndmin=2)
         except ValueError as error:
             raise InputError(f"{name}: {file.name}: expected rows of {columns} numbers: {error}") from error
-        if array.shape[1] == 1 and columns == 1 or array.shape[1] == columns:
+        if (array.shape[1] == 1 and columns == 1) or array.shape[1] == columns:
             return array
         raise InputError(f"{name}: {file.name}: expected rows of {columns} numbers, got {array.shape[1]}")
 
@@ -148,8 +148,8 @@ def _text(folder: Path, name: str) -> Rows:
 def write_deepmd(folder: Path, frames: Sequence[Atoms]) -> None:
     """Write frames as systems of DeePMD-kit, in double precision.
 
-    Frames of the same atoms in the same order, with the same labels, are one system; if there are several, each is a folder below,
-    and frames that lay apart come together.
+    Frames of the same atoms in the same order, with the same labels, are one system; if there are several, each is a folder
+    below, and frames that lay apart come together.
 
     Raises
     ------
@@ -184,7 +184,7 @@ def _write_system(folder: Path, frames: Sequence[Atoms], symbols: Sequence[str])
     if stored[0].energy is not None:
         arrays["energy"] = [one.energy for one in stored]
     if stored[0].forces is not None:
-        arrays["force"] = [np.ravel(one.forces) for one in stored]
+        arrays["force"] = [np.asarray(one.forces).ravel() for one in stored]
     if stored[0].stress is not None:
         arrays["virial"] = [
             -voigt_6_to_full_3x3_stress(one.stress).ravel() * frame.get_volume()

@@ -18,8 +18,8 @@ from ase.units import create_units
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_espresso_output", "read_espresso_xml"]

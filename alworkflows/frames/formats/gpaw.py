@@ -1,6 +1,6 @@
-"""Text output of GPAW, of all versions' layouts: tables with bars (25 and later) and without (earlier); eV and A, ASE's sign of stress.
+"""Text output of GPAW in both layouts, tables with bars and without: eV, A, and ASE's sign of the stress.
 
-ASE's reader knows the earlier layout only, takes the energy extrapolated to zero width for that of which the forces are the
+ASE's reader knows the layout without bars only, takes the energy extrapolated to zero width for that of which the forces are the
 derivative, and does not look whether a calculation converged.
 """
 

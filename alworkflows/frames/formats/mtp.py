@@ -1,7 +1,7 @@
 """Configurations of MLIP, the program of moment tensor potentials: ``.cfg`` files, read and written.
 
-Format: mlip-2's manual, "cfg files". Energies in eV, forces in eV/A; ``PlusStress`` (``Virial`` in older files) is minus the stress
-times the volume, in eV, in the order xx yy zz yz xz xy that its line names; ``Stress`` has the other sign.
+Format: mlip-2's manual, "cfg files". Energies in eV, forces in eV/A; ``PlusStress`` (``Virial`` in older files) is minus the
+stress times the volume, in eV, in the order xx yy zz yz xz xy that its line names; ``Stress`` has the other sign.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """JSON with structures of pymatgen and their labels: entries, trajectories, and data sets of the Materials Project's style.
 
-A structure is a mapping with ``lattice`` and ``sites``. Labels stand beside it under the names of :data:`_NAMES`, also one level below
-in ``outputs``, ``data`` or ``result``; a list of structures beside lists of labels is a frame each. Energies are in eV, forces in
-eV/A. The stress has no unit there, and is taken as all such data sets have it: as VASP writes it, in kbar with the sign of a pressure,
-and where six numbers are called ``virial_stress`` in VASP's order; ``--unit stress=...`` names another unit.
+A structure is a mapping with ``lattice`` and ``sites``. Labels stand beside it under the names of :data:`_NAMES`, also one level
+below in ``outputs``, ``data`` or ``result``; a list of structures beside lists of labels is a frame each. Energies are in eV,
+forces in eV/A. The stress has no unit there, and is taken as all such data sets have it: as VASP writes it, in kbar with the sign
+of a pressure, and where six numbers are called ``virial_stress`` in VASP's order; ``--unit stress=...`` names another unit.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import numpy as np
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.frames.formats.fitsnap import load_commented
+from alworkflows.frames.formats.with_ase import raw_frame
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_pymatgen"]
@@ -105,7 +105,7 @@ def _of_list(values: Any, number: int, expected: int, key: str) -> Any:
 def _of_trajectory(entry: dict[str, Any], index: int, name: str, place: str) -> Iterator[RawFrame]:
     from pymatgen.core.trajectory import Trajectory
 
-    trajectory = Trajectory.from_dict(entry)
+    trajectory: Any = Trajectory.from_dict(entry)
     told = trajectory.frame_properties or [{} for _ in range(len(trajectory))]
     if len(told) != len(trajectory):
         raise ValueError(f"expected properties of {len(trajectory)} frames, got those of {len(told)}")

@@ -39,10 +39,8 @@ def ionic_step(frame: Atoms, number: int, end: str, nelm: int, steps: int) -> st
                 f"--------------------------------------- Iteration {number:6d}({iteration:4d})  -----------------------"
             )
         if end in ("reached", "limit"):
-            lines.append(
-                f"------------------------ aborting loop {'because EDIFF is reached' if end == 'reached' else 'EDIFF was not reached'}"
-                " ----------------------------------------"
-            )
+            why = "because EDIFF is reached" if end == "reached" else "EDIFF was not reached"
+            lines.append(f"------------------------ aborting loop {why} ----------------------------------------")
     stress = -frame.get_stress()[[0, 1, 2, 5, 3, 4]] * 1602.1766208
     lines += [
         "  in kB   " + " ".join(f"{value:11.5f}" for value in stress),
