@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
 
 from alworkflows.errors import InputError
 from alworkflows.frames.constraints import fixed_coordinates, hold
@@ -122,8 +123,9 @@ def keep(atoms: Atoms, name: str, values: np.ndarray) -> None:
             hold(atoms, np.asarray(values, dtype=bool))
     elif not np.isnan(values).all():
         if name in _RESULTS:
-            if atoms.calc is not None:
-                atoms.calc.results[_RESULTS[name]] = values
+            if atoms.calc is None:
+                atoms.calc = SinglePointCalculator(atoms)
+            atoms.calc.results[_RESULTS[name]] = values
         else:
             atoms.set_array(name, values)
 

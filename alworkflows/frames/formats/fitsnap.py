@@ -1,7 +1,7 @@
 """JSON files of FitSNAP: one configuration each, in folders that are groups.
 
 Format: fitsnap.github.io, "Data formats: JSON". The first line may be a comment. Lengths in A, energies in eV, forces in eV/A,
-and the stress as LAMMPS has the pressure, so with the sign of ASE turned, in bar; a key such as ``StressStyle`` names another unit.
+and the stress as LAMMPS has the pressure, so with the sign turned, in bar; a key such as ``StressStyle`` names another unit.
 """
 
 from __future__ import annotations
