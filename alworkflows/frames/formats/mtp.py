@@ -52,6 +52,8 @@ def read_mtp(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame
             continue
         try:
             yield _frame(block, name, settings)
+        except InputError:
+            raise
         except (ValueError, IndexError, KeyError) as error:
             yield Fault(FaultKind.UNREADABLE, name, block.index, f"cannot be read: {error}", block.place)
 
