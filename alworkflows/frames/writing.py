@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -103,6 +104,7 @@ def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str
     for frame in frames:
         stored = labels(frame)
         info: dict[str, Any] = {key: frame.info[key] for key in KEPT if key in frame.info}
+        kind = _quoted("config_type", info.pop("config_type", None))
         info["frame_id"] = frame_id(frame)
         if frame.info.get("origin"):
             info["origin"] = encode(frame.info["origin"])
@@ -124,10 +126,18 @@ def write_extended_xyz(handle: TextIO, frames: Sequence[Atoms], engine: dict[str
         fixed = kept.get("fixed")
         properties = ":".join(["species:S:1", *(name for name, _ in columns), *(["move_mask:L:3"] if fixed is not None else [])])
         lattice = f'Lattice="{" ".join(map(repr, frame.cell.array.ravel().tolist()))}" ' if frame.cell.array.any() else ""
-        handle.write(f"{len(frame)}\n{lattice}Properties={properties} {key_val_dict_to_str(info)}\n")
+        handle.write(f"{len(frame)}\n{lattice}Properties={properties} {kind}{key_val_dict_to_str(info)}\n")
         table = np.concatenate([values for _, values in columns], axis=1).tolist()
         for index, (symbol, row) in enumerate(zip(frame.get_chemical_symbols(), table, strict=True)):
             cells = [f"{symbol:2s}", *(repr(value) for value in row)]
             if fixed is not None:
                 cells += ["F" if held else "T" for held in fixed[index]]
             handle.write(" ".join(cells) + "\n")
+
+
+def _quoted(key: str, text: str | None) -> str:
+    """Return a text for the header, on one line and in quotes, since without them it may look like a number or two words."""
+    if text is None:
+        return ""
+    line = re.sub(r"[\x00-\x1f\x7f]+", " ", str(text))
+    return f'{key}="{line.replace(chr(92), chr(92) * 2).replace(chr(34), chr(92) + chr(34))}" '

@@ -33,6 +33,8 @@ HIDDEN = "_as_in_file_"
 _MATRIX = re.compile(r"(?<![^\s])(stress|virial)(?=\s*=)")
 _PAIR = re.compile(r'([A-Za-z][\w-]*)=(?:"([^"\\]*)"|([^\s"\'{}\[\]\\=]+))(?:\s+|$)')
 _BOOLEANS = {"T": True, "F": False, **{word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}}
+#: names of kinds are texts, whatever they look like; a backslash stands before a quote or backslash within quotes
+_KIND = re.compile(r"(?<!\S)config_type=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"]+))(?!\S)")
 _NUMBER = re.compile(r"^\s*\d+\s*$")
 _OF_ATOMS = frozenset(per_atom_properties)
 _OF_FRAMES = frozenset(per_config_properties)
@@ -152,6 +154,8 @@ def _header(line: str) -> dict[str, Any]:
         values = key_val_str_to_dict(_MATRIX.sub(rf"{HIDDEN}\1", line))
     for key in _OF_FRAMES.intersection(values):
         values[HIDDEN + key] = values.pop(key)
+    if match := _KIND.search(line):
+        values["config_type"] = match[2] if match[1] is None else re.sub(r"\\(.)", r"\1", match[1])
     if "Properties" in values:
         fields = str(values["Properties"]).split(":")
         fields[::3] = [HIDDEN + field if field in _OF_ATOMS else field for field in fields[::3]]

@@ -26,6 +26,7 @@ _NAMES_WANTED = (
 def read_dump(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
     """Yield the frames of a text dump; what is between them, or cut off, is told."""
     columns, units, faults, places = _scan_dump(path, name)
+    _require_units(units, name)
     if "type" in columns and "element" not in columns and not settings.types:
         raise InputError(f"{name}: {_NAMES_WANTED}, or write the column 'element' in LAMMPS")
     if "element" not in columns and "type" not in columns:
@@ -121,7 +122,23 @@ def read_data(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFram
     if not symbols or None in symbols:
         raise InputError(f"{name}: {_NAMES_WANTED}")
     numbers = {number: atomic_numbers[symbol] for number, symbol in enumerate(symbols, start=1) if symbol is not None}
-    yield from read_with_ase(path, name, settings, "lammps-data", Z_of_type=numbers, **_style(path))
+    units = _units(path)
+    _require_units(units, name)
+    yield from read_with_ase(path, name, settings, "lammps-data", Z_of_type=numbers, units=units, **_style(path))
+
+
+def _units(path: Path) -> str:
+    """Return the units that the first line of a data file tells, as LAMMPS writes it; else those that are usual."""
+    with open(path, errors="replace") as handle:
+        match = re.search(r"units = (\w+)", handle.readline())
+    return match[1] if match else "metal"
+
+
+def _require_units(units: str, name: str) -> None:
+    """Raise an :class:`InputError` if lengths are in no unit that there is."""
+    if units not in ("real", "metal", "si", "cgs", "electron"):
+        known = "real, metal, si, cgs, electron"
+        raise InputError(f"{name}: units '{units}' of LAMMPS: lengths and energies mean nothing without others; known: {known}")
 
 
 def _style(path: Path) -> dict[str, str]:
