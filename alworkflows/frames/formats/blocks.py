@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alworkflows.frames.faults import Fault, FaultKind
 
-__all__ = ["Block", "divided"]
+__all__ = ["Block", "divided", "whole_lines"]
 
 
 @dataclass(frozen=True)
@@ -62,3 +62,9 @@ def divided(path: Path, name: str, begin: str, end: str) -> Iterator[Block | Fau
     if block is not None:
         reason = f"expected '{end}', the file ends in line {number}"
         yield Fault(FaultKind.TRUNCATED, name, block.index, reason, block.place)
+
+
+def whole_lines(path: Path) -> list[str]:
+    """Return the lines of a text, without the last one if it has no end: half a number is a number too."""
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    return lines[:-1] if lines and not lines[-1].endswith("\n") else lines

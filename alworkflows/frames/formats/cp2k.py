@@ -19,6 +19,7 @@ from ase.geometry import cellpar_to_cell
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats.blocks import whole_lines
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.settings.reading import ReadSettings
 
@@ -68,7 +69,7 @@ def read_cp2k(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFram
     InputError
         If it holds several runs, or not what a frame needs.
     """
-    output = _parse(path.read_text(errors="replace").splitlines())
+    output = _parse(whole_lines(path))
     if output.started > 1:
         raise InputError(f"{name}: {output.started} runs of CP2K one after the other; give each output as a file of its own")
     trajectory = _trajectory(Path(name).parent / f"{output.project}-pos-1.xyz")
@@ -189,8 +190,7 @@ def _forces(lines: list[str], first: int) -> list[list[float]]:
     for line in lines[first:]:
         words = line.replace("FORCES|", " ").split()
         if len(words) >= 5 and words[0].isdigit():
-            numbers = [float(word) for word in words if re.fullmatch(_FLOAT, word)]
-            rows.append(numbers[:3])
+            rows.append([float(word) for word in words if re.fullmatch(_FLOAT, word)][:3])
         elif rows:
             return rows
     return rows

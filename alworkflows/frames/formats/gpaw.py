@@ -17,6 +17,7 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
+from alworkflows.frames.formats.blocks import whole_lines
 from alworkflows.frames.formats.contract import RawFrame
 from alworkflows.settings.reading import ReadSettings
 
@@ -57,7 +58,7 @@ def read_gpaw_output(path: Path, name: str, settings: ReadSettings) -> Iterator[
         If there is none.
     """
     try:
-        steps = _steps(path.read_text(encoding="utf-8", errors="replace").splitlines())
+        steps = _steps(whole_lines(path))
     except (ValueError, IndexError) as error:
         raise InputError(f"{name}: expected GPAW's text output: {error}") from error
     if not steps:

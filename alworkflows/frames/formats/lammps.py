@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,8 +106,6 @@ def _largest_type(path: Path) -> int:
 
 def _without_last(path: Path) -> Path:
     """Return a copy of a dump without its last frame, which is cut off."""
-    import tempfile
-
     lines = path.read_text(errors="replace").splitlines(keepends=True)
     last = max(number for number, line in enumerate(lines) if line.startswith("ITEM: TIMESTEP"))
     with tempfile.NamedTemporaryFile("w", suffix=path.suffix, delete=False) as handle:
@@ -115,16 +114,57 @@ def _without_last(path: Path) -> Path:
 
 
 def read_data(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
-    """Yield the structure of a data file; types are named by the user, or by masses that only one element has."""
-    masses = _masses(path)
+    """Yield the structure of a data file; types are named by the user, by labels in the file, or by masses of one element only."""
+    text = path.read_text(errors="replace")
+    names = _type_labels(text)
+    masses = _masses(text)
     told: list[str | None] = [_by_mass(masses[number]) for number in sorted(masses)]
+    if names and all(symbol in atomic_numbers for symbol in names):
+        told = list(names)
     symbols = list(settings.types) or told
     if not symbols or None in symbols:
         raise InputError(f"{name}: {_NAMES_WANTED}")
     numbers = {number: atomic_numbers[symbol] for number, symbol in enumerate(symbols, start=1) if symbol is not None}
     units = _units(path)
     _require_units(units, name)
-    yield from read_with_ase(path, name, settings, "lammps-data", Z_of_type=numbers, units=units, **_style(path))
+    with tempfile.TemporaryDirectory() as folder:
+        source = path
+        if names:
+            source = Path(folder) / "numbered.data"
+            source.write_text(_numbered(text, names))
+        yield from read_with_ase(source, name, settings, "lammps-data", Z_of_type=numbers, units=units, **_style(text))
+
+
+def _section(text: str, title: str) -> re.Match[str] | None:
+    """Return a section of a data file, its rows in the group ``rows``."""
+    return re.search(rf"^[ \t]*{title}[ \t]*(?:#.*)?\n\s*\n(?P<rows>(?:[ \t]*\S.*(?:\n|$))+)", text, re.MULTILINE)
+
+
+def _type_labels(text: str) -> list[str]:
+    """Return the names that the file has for its types, in their order."""
+    section = _section(text, "Atom Type Labels")
+    rows = sorted((int(line.split()[0]), line.split()[1]) for line in section["rows"].splitlines()) if section else []
+    return [label for _, label in rows]
+
+
+def _numbered(text: str, names: list[str]) -> str:
+    """Return a data file with numbers for its types' names: ASE puts atoms into order, and not their names."""
+    number = {label: str(place) for place, label in enumerate(names, start=1)}
+    for title, first in (("Masses", 0), ("Atoms", 1)):
+        section = _section(text, title)
+        if section is None:
+            continue
+        rows = []
+        for line in section["rows"].splitlines():
+            words = line.split()
+            # the type is the second word, or the third after the molecule
+            place = next((place for place in range(first, min(first + 2, len(words))) if words[place] in number), None)
+            if place is not None:
+                words[place] = number[words[place]]
+            rows.append(" ".join(words))
+        text = text[: section.start("rows")] + "\n".join(rows) + "\n" + text[section.end("rows") :]
+    labels = _section(text, "Atom Type Labels")
+    return text if labels is None else text[: labels.start()] + text[labels.end() :]
 
 
 def _units(path: Path) -> str:
@@ -141,19 +181,17 @@ def _require_units(units: str, name: str) -> None:
         raise InputError(f"{name}: units '{units}' of LAMMPS: lengths and energies mean nothing without others; known: {known}")
 
 
-def _style(path: Path) -> dict[str, str]:
+def _style(text: str) -> dict[str, str]:
     """Return the style of atoms that the file names; ASE guesses where it does not."""
-    match = re.search(r"^\s*Atoms\s*#\s*(\w+)", path.read_text(errors="replace"), re.MULTILINE)
+    match = re.search(r"^\s*Atoms\s*#\s*(\w+)", text, re.MULTILINE)
     return {"atom_style": match[1]} if match else {}
 
 
-def _masses(path: Path) -> dict[int, float]:
+def _masses(text: str) -> dict[int, float]:
     """Return the masses of the types in a data file."""
-    section = re.search(
-        r"^\s*Masses\s*(?:#.*)?\n(?P<rows>(?:\s*\n|\s*\d+\s+[\d.eE+-]+.*\n)+)", path.read_text(errors="replace"), re.MULTILINE
-    )
-    rows = [line.split() for line in section["rows"].splitlines() if line.strip()] if section else []
-    return {int(row[0]): float(row[1]) for row in rows}
+    section = _section(text, "Masses")
+    rows = [line.split() for line in section["rows"].splitlines()] if section else []
+    return {int(row[0]) if row[0].isdigit() else place: float(row[1]) for place, row in enumerate(rows, start=1)}
 
 
 def _by_mass(mass: float) -> str | None:
