@@ -164,5 +164,10 @@ def test_what_has_no_place_is_told(form: str) -> None:
     atoms = Atoms("CuO", positions=[[0, 0, 0], [0, 0, 2]], cell=[5, 5, 5], pbc=True)
     atoms.set_constraint(FixAtoms([0]))
     atoms.info |= {"weight": 2.0, "charge": 1.0}
-    assert left_behind([atoms], {"name": "vasp"}, form) == ["charge", "engine", "fixed", *(["weight"] if form == "deepmd" else [])]
+    assert left_behind([atoms], {"name": "vasp"}, form) == [
+        "charge",
+        "engine",
+        "fixed",
+        *(["weight"] if form == "deepmd" else []),
+    ]
     assert left_behind([atoms], {"name": "vasp"}, "extxyz") == []

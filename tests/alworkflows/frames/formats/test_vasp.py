@@ -82,7 +82,9 @@ class TestOutcar:
 
 class TestVasprun:
     def test_steps_that_converged(self, tmp_path: Path, steps: list[Atoms]) -> None:
-        for frame, step in zip(read(tmp_path, "vasprun.xml", vasprun(steps, [8, 9, 10]), ReadSettings()).frames, steps, strict=True):
+        for frame, step in zip(
+            read(tmp_path, "vasprun.xml", vasprun(steps, [8, 9, 10]), ReadSettings()).frames, steps, strict=True
+        ):
             require_labels(frame, step)
 
     def test_a_pressure_is_not_part_of_the_energy(self, tmp_path: Path, steps: list[Atoms]) -> None:
