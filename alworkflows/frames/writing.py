@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +13,7 @@ from ase import Atoms
 from ase.io.extxyz import key_val_dict_to_str
 from ase.stress import voigt_6_to_full_3x3_stress
 
-from alworkflows.atomic import replacing
+from alworkflows.atomic import filling, replacing
 from alworkflows.errors import InputError
 from alworkflows.frames.formats.deepmd import write_deepmd
 from alworkflows.frames.formats.mtp import write_mtp
@@ -63,22 +62,16 @@ def write(
         save(path, frames, {"engine": engine} if engine else None)
         return
     if form == "deepmd":
-        _write_folder(path, frames)
+        if path.exists():
+            raise InputError(f"{path}: exists; a folder of DeePMD is written as a new one")
+        with filling(path) as folder:
+            write_deepmd(folder, frames)
         return
     with replacing(path) as part, open(part, "w", encoding="utf-8") as handle:
         if form == "mtp-cfg":
             write_mtp(handle, frames)
         else:
             write_extended_xyz(handle, frames, engine, prefix)
-
-
-def _write_folder(path: Path, frames: Sequence[Atoms]) -> None:
-    """Write a folder of DeePMD under another name, which it loses once it is whole."""
-    if path.exists():
-        raise InputError(f"{path}: exists; a folder of DeePMD is written as a new one")
-    with tempfile.TemporaryDirectory(dir=path.absolute().parent, prefix=f".{path.name}.") as folder:
-        write_deepmd(Path(folder) / "whole", frames)
-        os.replace(Path(folder) / "whole", path)
 
 
 def format_of(path: Path) -> str:
