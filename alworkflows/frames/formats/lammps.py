@@ -115,7 +115,7 @@ def _without_last(path: Path) -> Path:
 
 
 def read_data(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
-    """Yield the structure of a data file; types are named by the user, by labels in the file, or by masses of one element only."""
+    """Yield the structure of a data file; types are named by the user, by labels there, or by masses of one element only."""
     text = path.read_text(errors="replace")
     names = _type_labels(text)
     masses = _masses(text)

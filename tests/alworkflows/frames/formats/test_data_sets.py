@@ -169,7 +169,7 @@ class TestRunner:
         ase.io.write(tmp_path / "input.data", given, format="runnerdata")
         text = (tmp_path / "input.data").read_text()
         (tmp_path / "input.data").write_text(text[:-60])
-        with pytest.raises(InputError, match="frame 3, line .*expected 'end', the file ends"):
+        with pytest.raises(InputError, match=r"frame 3, line .*expected 'end', the file ends"):
             read_files([str(tmp_path / "input.data")])
 
 

@@ -75,7 +75,7 @@ class TestEspresso:
     def test_without_its_beginning(self, tmp_path: Path) -> None:
         text = (SAMPLES / "pw_relax.out").read_text()
         (tmp_path / "pw.out").write_text(text[text.index("Forces acting") :])
-        with pytest.raises(InputError, match="beginning of pw.x's output"):
+        with pytest.raises(InputError, match=r"beginning of pw\.x's output"):
             read_files([str(tmp_path / "pw.out")], ReadSettings(format="espresso-out"))
 
 
