@@ -11,7 +11,7 @@ from alworkflows.settings.descriptors.plip import GaussianFunctions
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import GroupSettings, LinearSettings, ModelSettings, UniversalSettings
-from alworkflows.settings.regression import FitMethod, FitSettings, TermsRule
+from alworkflows.settings.regression import FitMethod, FitSettings, OutlierRule, TermsRule
 from alworkflows.settings.samplers import (
     CompressSettings,
     DimerSettings,
@@ -57,6 +57,7 @@ __all__ = [
     "LinearSettings",
     "MeltSettings",
     "ModelSettings",
+    "OutlierRule",
     "Overlap",
     "PlipSettings",
     "QuenchSettings",
