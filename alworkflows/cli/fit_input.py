@@ -18,13 +18,14 @@ __all__ = ["FitInput", "check_apart", "model_settings", "set_aside"]
 
 @dataclass(frozen=True)
 class FitInput:
-    """Frames to train on, and to judge on."""
+    """Frames to train on, and to judge on; ``places``: file and index of each, by its identity in memory."""
 
     species: tuple[str, ...]
     training: list[Atoms]
     testing: list[Atoms]
     transfers: dict[str, list[Atoms]]
     references: list[Atoms]
+    places: dict[int, tuple[str, int]]
 
     @classmethod
     def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str]) -> FitInput:
@@ -38,6 +39,7 @@ class FitInput:
         from ase.data import chemical_symbols
 
         from alworkflows.cli.files import check_labels, check_species, count, read_frames, species_of, together
+        from alworkflows.cli.outliers import places_of
         from alworkflows.errors import InputError
         from alworkflows.frames import duplicates
 
@@ -59,7 +61,8 @@ class FitInput:
         check_apart(training, {"test": testing, **{name: file.frames for name, file in transfers.items()}})
         if repeated := len(duplicates(training)):
             click.echo(f"note: {count(repeated, 'frame')} of {len(training)} stand there more than once, and weigh so", err=True)
-        return cls(species, training, testing, {name: file.frames for name, file in transfers.items()}, together(references))
+        others = {name: file.frames for name, file in transfers.items()}
+        return cls(species, training, testing, others, together(references), places_of([*files, *tests]))
 
 
 def _named(texts: Sequence[str]) -> dict[str, str]:

@@ -1,0 +1,78 @@
+"""What ``fit`` prints of labels that are off: which frames, by how much, and what that does to the errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from ase import Atoms
+
+    from alworkflows.cli.files import FrameFile
+
+__all__ = ["places_of", "print_outliers", "print_test_outliers", "with_places"]
+
+#: frames of a kind that are printed; all are in the model's report
+SHOWN = 12
+
+#: file and index there, by the identity of a frame in memory
+Places = Mapping[int, tuple[str, int]]
+
+
+def places_of(files: Sequence[FrameFile]) -> dict[int, tuple[str, int]]:
+    """Return where each frame stands: its file, and its index there."""
+    return {id(frame): (file.path, index) for file in files for index, frame in enumerate(file.frames)}
+
+
+def with_places(outliers: dict[str, Any], training: Sequence[Atoms], testing: Sequence[Atoms], places: Places) -> dict[str, Any]:
+    """Return what is off with the ``file`` of each frame, and as ``index`` that in the file; ``batch`` meant nothing here."""
+    frames = [*training, *testing]
+
+    def placed(item: dict[str, Any]) -> dict[str, Any]:
+        file, index = places[id(frames[item["number"]])]
+        return {**{name: value for name, value in item.items() if name not in ("batch", "number")}, "file": file, "index": index}
+
+    return {**outliers, **{kind: [placed(item) for item in outliers[kind]] for kind in ("frames", "alone", "tests")}}
+
+
+def print_outliers(outliers: dict[str, Any]) -> None:
+    """Print the training frames that are off, and what a fit without them would be."""
+    from alworkflows.cli.files import count
+    from alworkflows.models.telling import is_changed, outlier_sentence
+
+    if outliers["skipped"]:
+        click.echo(f"labels were not held against each other: {outliers['skipped']}")
+        return
+    sentence = outlier_sentence(outliers)
+    if sentence is not None:
+        click.echo(f"\n{sentence}:")
+        _print_frames(outliers["frames"])
+        if not is_changed(outliers) and not outliers["broken"]:
+            better = outliers["fit_without"]
+            figures = f": {better:.4f} eV/A on the test frames" if better is not None else ""
+            click.echo(f"look at them; a fit without them{figures} (--set fit.outliers=drop, or downweight)")
+    if outliers["alone"]:
+        click.echo(f"\n{count(len(outliers['alone']), 'training frame')} off too, but like no others (a rare kind, or wrong):")
+        _print_frames(outliers["alone"])
+
+
+def print_test_outliers(outliers: dict[str, Any], error: float | None) -> None:
+    """Print the test frames that are off, and the error without them."""
+    from alworkflows.cli.files import count
+
+    if outliers["tests"]:
+        rest = f"; without them forces {error:.4f} eV/A" if error is not None else ""
+        said = "contradicts" if len(outliers["tests"]) == 1 else "contradict"
+        click.echo(f"{count(len(outliers['tests']), 'test frame')} {said} frames like them{rest}:")
+        _print_frames(outliers["tests"])
+
+
+def _print_frames(frames: Sequence[Mapping[str, Any]]) -> None:
+    from alworkflows.models.telling import off_in_words
+
+    for frame in frames[:SHOWN]:
+        click.echo(f"  {frame['file']} frame {frame['index']} ({frame['formula']}, {frame['id']}): {off_in_words(frame)}")
+    if len(frames) > SHOWN:
+        click.echo(f"  ... and {len(frames) - SHOWN} more (all with --json, and in the model's report)")
