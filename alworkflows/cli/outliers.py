@@ -27,14 +27,11 @@ def places_of(files: Sequence[FrameFile]) -> dict[int, tuple[str, int]]:
 
 
 def with_places(outliers: dict[str, Any], training: Sequence[Atoms], testing: Sequence[Atoms], places: Places) -> dict[str, Any]:
-    """Return what is off with the ``file`` of each frame, and as ``index`` that in the file; ``batch`` meant nothing here."""
+    """Return what is off with file and index of each frame."""
+    from alworkflows.models.telling import located
+
     frames = [*training, *testing]
-
-    def placed(item: dict[str, Any]) -> dict[str, Any]:
-        file, index = places[id(frames[item["number"]])]
-        return {**{name: value for name, value in item.items() if name not in ("batch", "number")}, "file": file, "index": index}
-
-    return {**outliers, **{kind: [placed(item) for item in outliers[kind]] for kind in ("frames", "alone", "tests")}}
+    return located(outliers, lambda kind, item: places[id(frames[item["number"]])])
 
 
 def print_outliers(outliers: dict[str, Any]) -> None:

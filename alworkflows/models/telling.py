@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from ase import Atoms, units
 
 from alworkflows.frames import frame_id
 
-__all__ = ["error_without", "is_changed", "off_in_words", "outlier_sentence"]
+__all__ = ["error_without", "is_changed", "located", "off_in_words", "outlier_sentence"]
 
 #: by what is off, the unit it is told in and what the stored number (eV, A) is multiplied by
 UNITS = {
@@ -52,6 +52,24 @@ def is_changed(outliers: Mapping[str, Any]) -> bool:
     """Return whether any frame was left out, or counted less than it came."""
     frames: Sequence[Mapping[str, Any]] = outliers["frames"]
     return any("weight" in frame for frame in frames)
+
+
+def located(outliers: dict[str, Any], place: Callable[[str, dict[str, Any]], tuple[str, int]]) -> dict[str, Any]:
+    """Return what is off with the ``file`` of each frame, and as ``index`` that in the file.
+
+    Parameters
+    ----------
+    place
+        Returns both of a frame, given the list that it is in (``frames``, ``alone`` or ``tests``) and what is said of it.
+    """
+
+    def told(kind: str, item: dict[str, Any]) -> dict[str, Any]:
+        file, index = place(kind, item)
+        rest = {name: value for name, value in item.items() if name not in ("number", "batch")}
+        return {**rest, "file": file, "index": index}
+
+    lists = {kind: [told(kind, item) for item in outliers[kind]] for kind in ("frames", "alone", "tests")}
+    return {**outliers, **lists}
 
 
 def error_without(errors: Mapping[str, Any], tests: Sequence[Atoms], outliers: Mapping[str, Any]) -> float | None:
