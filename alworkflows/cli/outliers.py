@@ -51,8 +51,9 @@ def print_outliers(outliers: dict[str, Any]) -> None:
             figures = f": {better:.4f} eV/A on the test frames" if better is not None else ""
             click.echo(f"look at them; a fit without them{figures} (--set fit.outliers=drop, or downweight)")
     if outliers["alone"]:
-        click.echo(f"\n{count(len(outliers['alone']), 'training frame')} off too, but like no others (a rare kind, or wrong):")
-        _print_frames(outliers["alone"])
+        number = count(len(outliers["alone"]), "training frame")
+        click.echo(f"\n{number} off, but nothing says so for sure: no frame is like it, or the members disagree")
+        _print_frames(outliers["alone"], 3)
 
 
 def print_test_outliers(outliers: dict[str, Any], error: float | None) -> None:
@@ -66,10 +67,10 @@ def print_test_outliers(outliers: dict[str, Any], error: float | None) -> None:
         _print_frames(outliers["tests"])
 
 
-def _print_frames(frames: Sequence[Mapping[str, Any]]) -> None:
+def _print_frames(frames: Sequence[Mapping[str, Any]], most: int = SHOWN) -> None:
     from alworkflows.models.telling import off_in_words
 
-    for frame in frames[:SHOWN]:
+    for frame in frames[:most]:
         click.echo(f"  {frame['file']} frame {frame['index']} ({frame['formula']}, {frame['id']}): {off_in_words(frame)}")
-    if len(frames) > SHOWN:
-        click.echo(f"  ... and {len(frames) - SHOWN} more (all with --json, and in the model's report)")
+    if len(frames) > most:
+        click.echo(f"  ... and {len(frames) - most} more (all with --json, and in the model's report)")

@@ -46,11 +46,21 @@ class Likeness:
         usual = np.median(far[self.neighbours], axis=1) + 0.1 * np.median(far)
         return np.asarray(far / np.where(usual > 0, usual, 1.0))
 
-    def typical(self, values: np.ndarray) -> np.ndarray:
-        """Return for each frame the median of ``values`` (F, ...) over those of its neighbours that have any; NaN if none has."""
+    def typical(self, values: np.ndarray, voices: np.ndarray | None = None) -> np.ndarray:
+        """Return for each frame the median of ``values`` (F, ...) over those of its neighbours that have any; NaN if none has.
+
+        Parameters
+        ----------
+        voices
+            Which frames (F,) have a say; where no neighbour of a frame has, all have.
+        """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "All-NaN", RuntimeWarning)
-            return np.asarray(np.nanmedian(values[self.neighbours], axis=1))
+            everyone = np.asarray(np.nanmedian(values[self.neighbours], axis=1))
+            if voices is None:
+                return everyone
+            heard = np.nanmedian(np.where(voices, values, np.nan)[self.neighbours], axis=1)
+        return np.where(np.isnan(heard), everyone, heard)
 
 
 def _points(fingerprints: np.ndarray) -> np.ndarray:

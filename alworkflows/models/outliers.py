@@ -7,14 +7,17 @@ forces and med the median over its neighbours,
 .. math:: q = \frac{r + r_0}{\mathrm{med}(r) + r_0}, \qquad
    u = \frac{r}{\sqrt{f^2 + \mathrm{med}(f)^2 + f_0^2}}, \qquad p = \frac{u + u_0}{\mathrm{med}(u) + u_0}
 
-where r_0 and u_0 are a tenth of the median over all frames, f_0 a tenth of the median force. Forces are off if both q and p are
-large, so that neither a frame with larger forces than its neighbours nor one of a crystal without forces is taken for wrong, and
-u, the residual as a share of the forces, is not small. They are asked of the RMS over a frame and of its worst atom.
+where r_0 and u_0 are a tenth of the median over all frames, f_0 a fiftieth of the RMS force of all but the tenth with the
+largest. Forces are off if both q and p are large, so that neither a frame with larger forces than its neighbours nor one of a
+crystal without forces is taken for wrong, and u, the residual as a share of the forces, is not small. They are asked of the RMS
+over a frame and of its worst atom. Neighbours whose forces any model gets right, since symmetry makes them zero, have no say.
 
-Energies and stresses are off by what their residual differs from the median over the neighbours, against the same for these.
+Energies and stresses are off by what their residual differs from the median over the neighbours, against the same for these, and
+against q where that is larger: a frame that is hard for the members in everything has no wrong energy.
 
-A frame whose neighbours are much farther than theirs are from them is *alone*: nothing like it says what is right. So is one on
-which the members themselves are as far apart as the label is from them. Such frames are named apart, and never left out.
+A frame whose neighbours are much farther than theirs are from them is *alone*: nothing like it says what is right. So is one of
+which larger forces are predicted than any neighbour has, and one on which the members themselves are as far apart as the label
+is from them. Such frames are named apart, and never left out.
 """
 
 from __future__ import annotations
@@ -28,13 +31,17 @@ import numpy as np
 from alworkflows.models.likeness import Likeness
 from alworkflows.models.residuals import Apart, Place, Residuals
 
-__all__ = ["FEWEST", "Finding", "Off", "Scores", "find", "score", "suspects"]
+__all__ = ["FEWEST", "Finding", "Off", "Scores", "find", "is_serious", "score", "suspects"]
 
 #: frames below which none can be said to be unlike the others
 FEWEST = 10
 #: q and p from which forces are named, and suspected in the search; u likewise
 FORCES, FORCES_SUSPECT = 5.0, 2.5
 SHARE, SHARE_SUSPECT = 0.3, 0.25
+#: share of the forces of all frames that is small
+SMALL = 0.02
+#: of a small force, below which a prediction is zero by symmetry
+MUTE = 1e-3
 #: q from which forces are suspected whatever p: labels this wrong spoil the fit, and with it p of all frames
 ABSURD = 30.0
 #: the same of energies and stresses; and what they are off by at least: eV an atom, eV/A^3
@@ -43,7 +50,13 @@ LEAST = {"energy": 2e-3, "stress": 2e-3}
 #: net forces: over what their neighbours have, as a share of the force, and at least (eV/A)
 NET, NET_SHARE, NET_LEAST = 10.0, 0.2, 0.05
 #: of neighbours' distances, from which a frame is alone; of the members' disagreement, what a label has to be off by
-ALONE, APART = 2.5, 3.0
+ALONE, APART = 2.5, 4.0
+#: of the largest force of the neighbours, beyond which a prediction tells of a frame that is not like them
+REACH = 2.0
+#: a label that is farther off than this times what it was where it was fitted to is one that a fit can describe
+MADE_GOOD = 1.5
+#: times what makes a suspect, from which the search is begun at all
+SERIOUS = 2.0
 
 
 @dataclass(frozen=True)
@@ -117,57 +130,71 @@ def score(table: Residuals, likeness: Likeness) -> Scores:
     alike: dict[str, np.ndarray] = {}
     beyond: dict[str, np.ndarray] = {}
     strength: dict[str, np.ndarray] = {}
-    force, size = table.column("force"), table.column("size")
+    size, voices = table.column("size"), _voices(table)
     suspicion: dict[str, np.ndarray] = {}
-    by_force = [_forces(force, size, likeness), _forces(table.column("largest"), table.column("largest_size"), likeness)]
+    amount["forces"] = table.column("force")
+    by_force = [
+        _forces(table.column(residual), table.column(label), likeness, voices)
+        for residual, label in (("force", "size"), ("largest", "largest_size"))
+    ]
     worst = np.argmax([item[0] for item in by_force], axis=0)
-    amount["forces"], alike["forces"] = force, likeness.typical(force)
     strength["forces"], beyond["forces"], suspicion["forces"] = (
         np.choose(worst, [item[part] for item in by_force]) for part in range(3)
     )
-    net = table.column("net")
-    usual = likeness.typical(net)
-    amount["net force"], alike["net force"] = net, usual
-    beyond["net force"] = net / (usual + 0.1 * NET_LEAST)
-    fair = (net > NET_SHARE * np.hypot(size, likeness.typical(size))) & (net > NET_LEAST)
+    alike["forces"] = likeness.typical(amount["forces"], voices)
+    amount["net force"] = table.column("net")
+    alike["net force"] = likeness.typical(amount["net force"])
+    beyond["net force"] = amount["net force"] / (alike["net force"] + 0.1 * NET_LEAST)
+    fair = amount["net force"] > np.maximum(NET_SHARE * np.hypot(size, likeness.typical(size)), NET_LEAST)
     strength["net force"] = np.where(fair, beyond["net force"] / NET, 0.0)
+    hard = np.maximum(np.nan_to_num(_against(amount["forces"], likeness, voices), nan=1.0), 1.0)
     for name in ("energy", "stress"):
-        off, like = _offsets(table.column(name).reshape(len(table), -1), likeness)
-        amount[name], alike[name] = off, like
+        off = _offsets(table.column(name).reshape(len(table), -1), likeness)
+        amount[name], alike[name] = off, likeness.typical(off)
         floor = _median(off)
-        beyond[name] = (off + floor) / np.where(like + floor > 0, like + floor, 1.0)
-        fair = off > LEAST[name]
-        strength[name] = np.where(fair, beyond[name] / OTHERS, 0.0)
-        suspicion[name] = np.where(fair, beyond[name] / OTHERS_SUSPECT, 0.0)
+        beyond[name] = (off + floor) / np.where(alike[name] + floor > 0, alike[name] + floor, 1.0)
+        against = np.where(off > LEAST[name], beyond[name] / hard, 0.0)
+        strength[name], suspicion[name] = against / OTHERS, against / OTHERS_SUSPECT
     suspicion["net force"] = strength["net force"]
     for values in (*beyond.values(), *strength.values(), *suspicion.values()):
         values[~np.isfinite(values)] = 0.0
     return Scores(amount, alike, beyond, strength, suspicion)
 
 
-def _forces(residual: np.ndarray, size: np.ndarray, likeness: Likeness) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _voices(table: Residuals) -> np.ndarray:
+    """Return which frames (F,) have forces that are not zero by symmetry, whatever the model."""
+    return np.asarray(table.column("predicted") > MUTE * _small(table.column("largest_size")))
+
+
+def _forces(
+    residual: np.ndarray, size: np.ndarray, likeness: Likeness, voices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return how far beyond what it takes to be named, how far beyond frames alike, and to be suspected, each (F,)."""
     usual = likeness.typical(size)
-    some = size[np.isfinite(size) & (size > 1e-6)]
-    share = residual / np.sqrt(size**2 + usual**2 + (0.1 * np.median(some) if len(some) else 1.0) ** 2)
-    ratio, relative = _against(residual, likeness), _against(share, likeness)
+    share = residual / np.sqrt(size**2 + usual**2 + _small(size) ** 2)
+    ratio, relative = _against(residual, likeness, voices), _against(share, likeness, voices)
     both = np.minimum(ratio, relative)
     named = np.where(share >= SHARE, both / FORCES, 0.0)
     suspected = np.maximum(np.where(share >= SHARE_SUSPECT, both / FORCES_SUSPECT, 0.0), ratio / ABSURD)
     return named, both, suspected
 
 
-def _against(values: np.ndarray, likeness: Likeness) -> np.ndarray:
+def _small(size: np.ndarray) -> float:
+    """Return a force (eV/A) that is small in these frames: a share of the RMS of all but the tenth with the largest."""
+    some = np.sort(size[np.isfinite(size)])[: max(1, int(0.9 * len(size)))]
+    return SMALL * float(np.sqrt((some**2).mean())) + 1e-9 if len(some) else 1.0
+
+
+def _against(values: np.ndarray, likeness: Likeness, voices: np.ndarray) -> np.ndarray:
     """Return values over those of frames alike; a tenth of the median is no difference."""
-    floor = 0.1 * _median(values)
-    alike = likeness.typical(values) + floor
+    floor = 0.1 * _median(values[voices])
+    alike = likeness.typical(values, voices) + floor
     return np.asarray((values + floor) / np.where(alike > 0, alike, 1.0))
 
 
-def _offsets(residual: np.ndarray, likeness: Likeness) -> tuple[np.ndarray, np.ndarray]:
-    """Return how far residuals (F, C) are from the median of frames alike, and the same of these: RMS over components, (F,)."""
-    off = np.sqrt(((residual - likeness.typical(residual)) ** 2).mean(axis=1))
-    return off, likeness.typical(off)
+def _offsets(residual: np.ndarray, likeness: Likeness) -> np.ndarray:
+    """Return how far residuals (F, C) are from the median of frames alike: RMS over components, (F,)."""
+    return np.asarray(np.sqrt(((residual - likeness.typical(residual)) ** 2).mean(axis=1)))
 
 
 def _median(values: np.ndarray) -> float:
@@ -175,25 +202,43 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(finite)) if len(finite) else 0.0
 
 
-def suspects(scores: Scores, likeness: Likeness, quantities: Collection[str], count: int, most: int) -> list[int]:
-    """Return which of the first ``count`` frames a fit to ``quantities`` is tried without.
+def _alone(table: Residuals, likeness: Likeness) -> np.ndarray:
+    """Return which frames (F,) are like no others: by their distance, or by forces that none of those nearest has."""
+    largest = table.column("largest_size")
+    # of one neighbour the label may be wrong
+    reached = np.sort(np.nan_to_num(largest[likeness.neighbours]), axis=1)[:, -2:][:, 0]
+    reaches = table.column("predicted") > REACH * np.maximum(reached, 0.1 * _small(largest))
+    return np.asarray((likeness.alone >= ALONE) | (reaches & np.isfinite(largest)))
+
+
+def is_serious(scores: Scores, quantities: Collection[str], alone: np.ndarray) -> bool:
+    """Return whether any training frame is so far off that it may have spoiled the fit; none that is ``alone`` (F,)."""
+    worst = np.max([scores.suspicion[name] for name in scores.suspicion if name in quantities], axis=0)[: len(alone)]
+    return bool((worst[~alone] >= SERIOUS).any())
+
+
+def suspects(scores: Scores, quantities: Collection[str], alone: np.ndarray, most: int) -> list[int]:
+    """Return which training frames a fit to ``quantities`` is tried without; ``alone`` (F,): of each of them.
 
     That is the worst, at most ``most``, none that is alone.
     """
-    suspicion = np.max([scores.suspicion[name] for name in scores.suspicion if name in quantities], axis=0)[:count]
+    suspicion = np.max([scores.suspicion[name] for name in scores.suspicion if name in quantities], axis=0)[: len(alone)]
     worst = np.argsort(-suspicion, kind="stable")
-    chosen = [int(number) for number in worst if suspicion[number] >= 1.0 and likeness.alone[number] < ALONE]
+    chosen = [int(number) for number in worst if suspicion[number] >= 1.0 and not alone[number]]
     return sorted(chosen[:most])
 
 
-def find(table: Residuals, scores: Scores, likeness: Likeness, apart: Mapping[int, Apart]) -> list[Finding]:
+def find(table: Residuals, scores: Scores, first: Scores, likeness: Likeness, apart: Mapping[int, Apart]) -> list[Finding]:
     """Return the frames whose labels are off, the worst first.
 
     Parameters
     ----------
+    scores, first
+        By the last fit, and by the first, to all frames: what that could make good is not wrong.
     apart
         How far the members are apart on each of ``scores.named``.
     """
+    alone = _alone(table, likeness)
     found = []
     for number in scores.named.tolist():
         off = [
@@ -204,17 +249,18 @@ def find(table: Residuals, scores: Scores, likeness: Likeness, apart: Mapping[in
         off.sort(key=lambda item: -item.strength)
         forces, energy = apart[number]
         known = {"forces": APART * forces, "energy": APART * energy}
-        sure = any(item.amount > known.get(item.what, 0.0) for item in off)
-        alone = float(likeness.alone[number])
+        sure = any(
+            item.amount > known.get(item.what, 0.0) and item.amount < MADE_GOOD * first.amount[item.what][number] for item in off
+        )
         found.append(
             Finding(
                 number,
                 table.places[number],
                 tuple(off),
                 bool(table.seen[number]),
-                alone,
+                float(likeness.alone[number]),
                 table.places[int(likeness.neighbours[number, 0])].id,
-                sure and alone < ALONE,
+                sure and not alone[number],
             )
         )
     return sorted(found, key=lambda finding: -finding.off[0].strength)

@@ -69,9 +69,9 @@ class Residuals:
     """Numbers of F frames, in their order, as lists that grow; what a frame has no label of is NaN.
 
     ``places``; ``force``: RMS of the components of the force error, ``largest``: largest norm of an atom's, ``size`` and
-    ``largest_size``: the same of the labels, all in eV/A; ``net``: norm of the sum of the forces over the root of the number of
-    atoms, eV/A, which needs no model; ``energy``: label less prediction, eV an atom; ``stress`` (F, 6): the same, eV/A^3;
-    ``seen``: whether every member was fitted to it.
+    ``largest_size``: the same of the labels, ``predicted``: the largest norm of a predicted force, all in eV/A; ``net``: norm of
+    the sum of the forces over the root of the number of atoms, eV/A, which needs no model; ``energy``: label less prediction, eV
+    an atom; ``stress`` (F, 6): the same, eV/A^3; ``seen``: whether every member was fitted to it.
     """
 
     places: list[Place] = field(default_factory=list)
@@ -79,6 +79,7 @@ class Residuals:
     largest: list[float] = field(default_factory=list)
     size: list[float] = field(default_factory=list)
     largest_size: list[float] = field(default_factory=list)
+    predicted: list[float] = field(default_factory=list)
     net: list[float] = field(default_factory=list)
     energy: list[float] = field(default_factory=list)
     stress: list[np.ndarray] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Residuals:
         self.largest.append(float(np.linalg.norm(error, axis=1).max()))
         self.size.append(float(np.sqrt((forces**2).mean())))
         self.largest_size.append(float(np.linalg.norm(forces, axis=1).max()))
+        self.predicted.append(float(np.linalg.norm(predicted.forces, axis=1).max()))
         self.net.append(float(np.linalg.norm(forces.sum(axis=0)) / np.sqrt(len(atoms))))
         self.energy.append(nothing if stored.energy is None else (float(stored.energy) - predicted.energy) / len(atoms))
         has_stress = stored.stress is not None and atoms.pbc.all()

@@ -18,7 +18,7 @@ from alworkflows.deadline import TimeIsUp
 from alworkflows.models.batches import Batches
 from alworkflows.models.contract import Job, Reweighting, Trainer
 from alworkflows.models.likeness import Likeness
-from alworkflows.models.outliers import FEWEST, Finding, Scores, find, score, suspects
+from alworkflows.models.outliers import ALONE, FEWEST, Finding, Scores, find, is_serious, score, suspects
 from alworkflows.models.residuals import Residuals, Witnesses
 from alworkflows.settings import LinearSettings, OutlierRule
 
@@ -27,7 +27,7 @@ __all__ = ["MOST", "Scrutiny", "scrutinise"]
 #: share of the frames up to which some are left out or count less; more, and the data are broken
 MOST = 0.1
 #: share of the frames that the search may do without; rounds in which suspects settle, and in which what is named does
-TRIED, SETTLING, CONFIRMING = 0.25, 3, 3
+TRIED, SETTLING, CONFIRMING = 0.25, 3, 2
 #: weights that count less fall with the square of how far beyond a frame is, down to this
 LEAST = 1e-6
 
@@ -110,6 +110,7 @@ class _Look:
     """Frames and what is like them, and how far off they are by members as they are fitted at a time."""
 
     scores: Scores
+    first: Scores
     table: Residuals
 
     def __init__(self, trainers: Sequence[Trainer], species: Sequence[str], training: Batches, tests: Batches, job: Job) -> None:
@@ -123,14 +124,17 @@ class _Look:
         parts += [fingerprints(batch, species).astype(np.float32) for batch in tests]
         if self.count >= FEWEST:
             self.likeness = Likeness.of(np.concatenate(parts).astype(float))
+            self._far = self.likeness.alone[: self.count] >= ALONE
 
     def search(self) -> Scrutiny:
         """Find what is off, and fit as the settings want it."""
         self._judge()
+        self.first = self.scores
         without: list[int] = []
-        if any(isinstance(trainer, Reweighting) for trainer in self._first):
+        can_refit = any(isinstance(trainer, Reweighting) for trainer in self._first)
+        if can_refit and is_serious(self.scores, self._fitted, self._far):
             for _ in range(SETTLING):
-                chosen = suspects(self.scores, self.likeness, self._fitted, self.count, int(TRIED * self.count))
+                chosen = suspects(self.scores, self._fitted, self._far, int(TRIED * self.count))
                 if chosen == without:
                     break
                 without = chosen
@@ -149,6 +153,8 @@ class _Look:
             without = named
             self._refit(dict.fromkeys(named, 0.0))
             findings = self._findings()
+            if not named:
+                break
         return findings, without
 
     def _end(self, findings: list[Finding], without: list[int]) -> Scrutiny:
@@ -191,10 +197,12 @@ class _Look:
 
     def _refit(self, weights: dict[int, float]) -> None:
         """Fit with weights all trainers that can, and judge the frames by what comes of it."""
-        self._job.say(f"labels that are off: a fit without {len(weights)} of {self.count} frames")
-        self._trainers = [
-            self._again(trainer, weights) if isinstance(trainer, Reweighting) else trainer for trainer in self._first
-        ]
+        self._trainers = list(self._first)
+        if weights:
+            self._job.say(f"labels that are off: a fit without {len(weights)} of {self.count} frames")
+            self._trainers = [
+                self._again(trainer, weights) if isinstance(trainer, Reweighting) else trainer for trainer in self._first
+            ]
         self._judge()
 
     # ------------------------------------------------------------------------------------------------ judging
@@ -208,7 +216,7 @@ class _Look:
     def _findings(self) -> list[Finding]:
         wanted = set(self.scores.named.tolist())
         apart = {number: self._witnesses.apart(atoms) for number, atoms in enumerate(self._frames()) if number in wanted}
-        return find(self.table, self.scores, self.likeness, apart)
+        return find(self.table, self.scores, self.first, self.likeness, apart)
 
     def _frames(self) -> Iterator[Atoms]:
         for batches in (self._training, self._tests):
