@@ -213,8 +213,11 @@ def _alone(table: Residuals, likeness: Likeness) -> np.ndarray:
 
 def is_serious(scores: Scores, quantities: Collection[str], alone: np.ndarray) -> bool:
     """Return whether any training frame is so far off that it may have spoiled the fit; none that is ``alone`` (F,)."""
-    worst = np.max([scores.suspicion[name] for name in scores.suspicion if name in quantities], axis=0)[: len(alone)]
-    return bool((worst[~alone] >= SERIOUS).any())
+    names = [name for name in scores.suspicion if name in quantities]
+    suspected, named = (
+        np.max([part[name] for name in names], axis=0)[: len(alone)][~alone] for part in (scores.suspicion, scores.strength)
+    )
+    return bool((suspected >= SERIOUS).any() or (named >= 1.0).any())
 
 
 def suspects(scores: Scores, quantities: Collection[str], alone: np.ndarray, most: int) -> list[int]:
