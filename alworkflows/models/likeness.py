@@ -65,12 +65,13 @@ class Likeness:
 
 def _points(fingerprints: np.ndarray) -> np.ndarray:
     """Return the frames (F, D) in the directions in which standardised fingerprints vary most."""
-    centred = fingerprints - fingerprints.mean(axis=0)
+    centred = fingerprints - fingerprints.mean(axis=0, dtype=float).astype(fingerprints.dtype)
     spread = centred.std(axis=0)
-    varies = spread > 1e-9 * max(float(np.abs(fingerprints).max(initial=0.0)), 1e-300)
+    varies = spread > 1e-6 * max(float(np.abs(fingerprints).max(initial=0.0)), 1e-300)
     if not varies.any():
         return np.zeros((len(fingerprints), 1))
-    scaled = centred[:, varies] / spread[varies]
-    values, vectors = np.linalg.eigh(scaled.T @ scaled)
+    scaled = centred[:, varies]
+    scaled /= spread[varies]
+    values, vectors = np.linalg.eigh((scaled.T @ scaled).astype(float))
     largest = vectors[:, np.argsort(-values)[:DIRECTIONS]]
-    return np.asarray(scaled @ largest / np.sqrt(scaled.shape[1]))
+    return np.asarray(scaled @ largest / np.sqrt(scaled.shape[1]), dtype=float)

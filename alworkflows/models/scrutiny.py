@@ -123,7 +123,7 @@ class _Look:
         self.count = sum(map(len, parts))
         parts += [fingerprints(batch, species).astype(np.float32) for batch in tests]
         if self.count >= FEWEST:
-            self.likeness = Likeness.of(np.concatenate(parts).astype(float))
+            self.likeness = Likeness.of(np.concatenate(parts))
             self._far = self.likeness.alone[: self.count] >= ALONE
 
     def search(self) -> Scrutiny:

@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 from ase.build import bulk
 from ase.calculators.emt import EMT
@@ -18,7 +17,6 @@ def copper(count, first=0):
     frames = []
     for seed in range(first, first + count):
         atoms = bulk("Cu", cubic=True).repeat((2, 1, 1))
-        atoms.set_cell(atoms.cell[:] * np.random.default_rng(seed).uniform(0.97, 1.05), scale_atoms=True)
         atoms.rattle(0.1, seed=seed)
         atoms.calc = EMT()
         frames.append(attach_labels(atoms, atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress()))
