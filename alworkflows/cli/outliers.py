@@ -37,7 +37,7 @@ def with_places(outliers: dict[str, Any], training: Sequence[Atoms], testing: Se
 def print_outliers(outliers: dict[str, Any]) -> None:
     """Print the training frames that are off, and what a fit without them would be."""
     from alworkflows.cli.files import count
-    from alworkflows.models.telling import is_changed, outlier_sentence
+    from alworkflows.models.telling import is_changed, is_harmful, outlier_sentence
 
     if outliers["skipped"]:
         click.echo(f"labels were not held against each other: {outliers['skipped']}")
@@ -46,7 +46,8 @@ def print_outliers(outliers: dict[str, Any]) -> None:
     if sentence is not None:
         click.echo(f"\n{sentence}:")
         _print_frames(outliers["frames"])
-        if not is_changed(outliers) and not outliers["broken"]:
+        harmful = any(is_harmful(frame, outliers) for frame in outliers["frames"])
+        if harmful and not is_changed(outliers) and not outliers["broken"]:
             better = outliers["fit_without"]
             figures = f": {better:.4f} eV/A on the test frames" if better is not None else ""
             click.echo(f"look at them; a fit without them{figures} (--set fit.outliers=drop, or downweight)")

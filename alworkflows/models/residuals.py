@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from ase import Atoms
+from ase.data import chemical_symbols
 
 from alworkflows.frames import frame_id, labels
 from alworkflows.models.contract import Model
@@ -91,7 +92,7 @@ class Residuals:
         table = cls()
         for number, batch in enumerate(batches):
             for index, atoms in enumerate(batch):
-                place = Place(number, index, frame_id(atoms), atoms.get_chemical_formula(), len(atoms))
+                place = Place(number, index, frame_id(atoms), _formula(atoms), len(atoms))
                 table._add(place, atoms, witnesses(atoms), not held_out and witnesses.is_seen(atoms))
         return table
 
@@ -120,3 +121,10 @@ class Residuals:
     def column(self, name: str) -> np.ndarray:
         """Return a list of numbers as an array."""
         return np.array(getattr(self, name), dtype=float)
+
+
+def _formula(atoms: Atoms) -> str:
+    """Return the composition, species by alphabet; many times faster than ASE's, and asked of every frame."""
+    numbers, counts = np.unique(atoms.numbers, return_counts=True)
+    parts = sorted((chemical_symbols[number], count) for number, count in zip(numbers, counts, strict=True))
+    return "".join(symbol if count == 1 else f"{symbol}{count}" for symbol, count in parts)

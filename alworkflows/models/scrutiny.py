@@ -38,6 +38,7 @@ class Scrutiny:
 
     ``trainers``: those that the ensemble's members are of; ``findings`` and ``tests``: frames whose labels are off, the worst
     first; ``looked_at``: numbers of training and test frames; ``refits``: fits that the search took; ``rules``: of each trainer;
+    ``fitted``: what of a label any of them is fitted to;
     ``weights``: of frames that do not count as they came, by number; ``fit_without``: force error (eV/A) on the test frames that
     are not off, of the fit without any training frame that is; ``skipped``: why nothing was looked at.
     """
@@ -48,6 +49,7 @@ class Scrutiny:
     looked_at: tuple[int, int] = (0, 0)
     refits: int = 0
     rules: list[OutlierRule] = field(default_factory=list)
+    fitted: list[str] = field(default_factory=list)
     weights: dict[int, float] = field(default_factory=dict)
     fit_without: float | None = None
     skipped: str | None = None
@@ -65,11 +67,12 @@ class Scrutiny:
     def as_dict(self) -> dict[str, Any]:
         """Return plain JSON types: the same for the same data.
 
-        ``looked_at`` and ``tests_looked_at``: numbers of frames; ``rules`` of the groups; ``count`` of ``frames``: training
-        frames that those like them contradict; ``alone``: those that are off and like no others; ``tests``: test frames that
-        others contradict. Of each: ``number`` (in the order of the data), ``batch`` and ``index`` in it, ``id``, ``formula``,
-        ``atoms``, ``off`` (``what``, ``amount``, ``alike``, ``beyond``), ``held_out``, ``alone``, ``nearest``, and ``weight``
-        where that was changed. ``broken``: more than may be left out; ``refits``, ``fit_without``, ``skipped``.
+        ``looked_at`` and ``tests_looked_at``: numbers of frames; ``rules`` of the groups; ``fitted``: what any is fitted to;
+        ``count`` of ``frames``: training frames that those like them contradict; ``alone``: those that are off, but nothing says
+        so for sure; ``tests``: test frames that others contradict. Of each: ``number`` (in the order of the data), ``batch`` and
+        ``index`` in it, ``id``, ``formula``, ``atoms``, ``off`` (``what``, ``amount``, ``alike``, ``beyond``), ``held_out``,
+        ``alone``, ``nearest``, and ``weight`` where that was changed. ``broken``: more than may be left out; ``refits``,
+        ``fit_without``, ``skipped``.
         """
         frames = [
             {**item.as_dict(), **({"weight": self.weights[item.number]} if item.number in self.weights else {})}
@@ -79,6 +82,7 @@ class Scrutiny:
             "looked_at": self.looked_at[0],
             "tests_looked_at": self.looked_at[1],
             "rules": [rule.value for rule in self.rules],
+            "fitted": self.fitted,
             "count": len(frames),
             "frames": frames,
             "alone": [item.as_dict() for item in self.findings if not item.contradicts],
@@ -165,6 +169,7 @@ class _Look:
             [item for item in findings if item.number >= self.count],
             (self.count, len(self.table) - self.count),
             rules=[_rule(trainer) for trainer in self._first],
+            fitted=sorted(self._fitted),
         )
         named = {item.number: item.strength(self._fitted) for item in result.contradicted if item.strength(self._fitted) > 0}
         if named and sorted(named) == without and len(self.table) > self.count:

@@ -10,7 +10,7 @@ from ase import Atoms, units
 
 from alworkflows.frames import frame_id
 
-__all__ = ["error_without", "is_changed", "located", "off_in_words", "outlier_sentence"]
+__all__ = ["error_without", "is_changed", "is_harmful", "located", "off_in_words", "outlier_sentence"]
 
 #: by what is off, the unit it is told in and what the stored number (eV, A) is multiplied by
 UNITS = {
@@ -36,16 +36,22 @@ def outlier_sentence(outliers: Mapping[str, Any]) -> str | None:
     count, frames = outliers["count"], outliers["frames"]
     if not count:
         return None
-    said = f"{count} of {outliers['looked_at']} training frames contradict frames like them"
+    verb = "contradicts" if count == 1 else "contradict"
+    said = f"{count} of {outliers['looked_at']} training frames {verb} frames like {'it' if count == 1 else 'them'}"
     if outliers["broken"]:
         return f"{said}: too many to be left out, the data are broken; all were fitted to"
-    if not is_changed(outliers):
-        return f"{said}; all were fitted to (fit.outliers: keep)"
     left_out = sum(frame.get("weight") == 0.0 for frame in frames)
     less = sum(frame.get("weight", 1.0) not in (0.0, 1.0) for frame in frames)
-    done = [f"{left_out} were left out"] if left_out else []
-    done += [f"{less} counted less"] if less else []
-    return f"{said}; {', '.join(done)}"
+    harmless = sum(not is_harmful(frame, outliers) for frame in frames)
+    fitted = count - left_out - less - harmless
+    parts = [(left_out, "left out"), (less, "counted for less"), (fitted, "fitted to (fit.outliers: keep)")]
+    parts.append((harmless, "off in what is not fitted, and kept"))
+    return f"{said}: " + ", ".join(f"{number} {done}" for number, done in parts if number)
+
+
+def is_harmful(frame: Mapping[str, Any], outliers: Mapping[str, Any]) -> bool:
+    """Return whether a frame is off in anything that is fitted."""
+    return any(off["what"] in outliers["fitted"] for off in frame["off"])
 
 
 def is_changed(outliers: Mapping[str, Any]) -> bool:

@@ -277,6 +277,7 @@ def outliers(trained, tested):
         "looked_at": 30,
         "tests_looked_at": 12,
         "rules": ["drop"],
+        "fitted": ["energy", "forces"],
         "count": 1,
         "frames": [{"id": trained, "file": "batch_iteration_01", **common, "off": [off], "weight": 0.0}],
         "tests": [{"id": tested, "file": "test_iteration_01", **common, "off": [energy]}],

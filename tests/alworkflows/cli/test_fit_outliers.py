@@ -36,7 +36,7 @@ def spoilt(files, tmp_path):
 def test_frames_are_named_by_file_and_index_beside_what_is_off(run, spoilt):
     done = run("fit", *spoilt)
     assert done.status == 0, done.err
-    assert "2 of 40 training frames contradict frames like them; all were fitted to (fit.outliers: keep):" in done.out
+    assert "2 of 40 training frames contradict frames like them: 2 fitted to (fit.outliers: keep):" in done.out
     lines = done.out.splitlines()
     (shuffled,) = [line for line in lines if line.startswith("  a.npz frame 3 (Cu8, ")]
     assert ": forces by " in shuffled

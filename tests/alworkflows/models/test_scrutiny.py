@@ -66,7 +66,7 @@ def test_wrong_labels_are_found_in_a_fit_that_they_spoil(fit, frames, tests, kin
         assert "weight" not in item
         assert what in off_in_words(item)
     assert "3 of 60 training frames contradict" in outlier_sentence(report["outliers"])
-    assert "all were fitted to" in outlier_sentence(report["outliers"])
+    assert "3 fitted to (fit.outliers: keep)" in outlier_sentence(report["outliers"])
     json.dumps(report)
     ensemble.save(tmp_path / "model.npz")
     assert named(Ensemble.load(tmp_path / "model.npz").report) == list(BAD)
@@ -90,7 +90,7 @@ def test_dropped_frames_are_as_if_they_had_not_been_there(fit, frames, tests):
     assert report["frames"] == expected.report["frames"] == 57
     for ours, theirs in zip(ensemble.members, expected.members, strict=True):
         np.testing.assert_allclose(ours.weights, theirs.weights, rtol=0, atol=1e-6 * np.abs(theirs.weights).max())
-    assert "3 were left out" in outlier_sentence(report["outliers"])
+    assert "3 left out" in outlier_sentence(report["outliers"])
 
 
 def test_frames_that_count_less_hardly_count(fit, frames, tests):
@@ -100,7 +100,7 @@ def test_frames_that_count_less_hardly_count(fit, frames, tests):
     assert all(0 < weight < 0.1 for weight in weights.values())
     assert report["frames"] == 60
     assert error(ensemble, tests) < 2 * error(fit(frames)[0], tests)
-    assert "3 counted less" in outlier_sentence(report["outliers"])
+    assert "3 counted for less" in outlier_sentence(report["outliers"])
 
 
 def test_a_later_fit_judges_again(fit, frames, labelled):
@@ -123,6 +123,7 @@ def test_what_is_off_in_nothing_that_is_fitted_is_named_and_kept(fit, frames):
     assert report["frames"] == 60
     assert report["outliers"]["refits"] == 0
     assert not any("weight" in item for item in report["outliers"]["frames"])
+    assert "3 off in what is not fitted, and kept" in outlier_sentence(report["outliers"])
 
 
 def test_more_than_a_tenth_is_not_dropped_but_called_broken(fit, frames):

@@ -74,9 +74,7 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
 
 def test_status_names_training_and_test_frames_whose_labels_are_off(typed, finished):
     text = " ".join(typed(status, finished.node.pk).split())
-    assert (
-        "Labels that are off (fit of iteration 2): 1 of 30 training frames contradict frames like them; 1 were left out." in text
-    )
+    assert "Labels that are off (fit of iteration 2): 1 of 30 training frames contradicts frames like it: 1 left out." in text
     trained, tested = (finished.nodes[name, 1].ids[0] for name in ("batch", "tests"))
     assert f"frame {trained} (Cu4, batch_iteration_01): forces by 1.2 eV/A, 15 x frames like it (0.08)" in text
     assert "Of 12 test frames 1 is off, too:" in text
@@ -85,20 +83,14 @@ def test_status_names_training_and_test_frames_whose_labels_are_off(typed, finis
 
 
 def test_many_frames_whose_labels_are_off_are_counted():
-    frames = [
-        {
-            "id": f"{n:016x}",
-            "formula": "Cu",
-            "file": "a",
-            "off": [{"what": "stress", "amount": 0.01, "alike": 0.0, "beyond": 9.0}],
-        }
-        for n in range(8)
-    ]
-    lines = outlier_lines(3, {"count": 8, "looked_at": 90, "broken": False, "frames": frames, "tests": []})
-    assert "8 of 90 training frames contradict frames like them; all were fitted to (fit.outliers: keep)" in lines[0]
+    off = {"what": "stress", "amount": 0.01, "alike": 0.0, "beyond": 9.0}
+    frames = [{"id": f"{number:016x}", "formula": "Cu", "file": "a", "off": [off]} for number in range(8)]
+    told = {"count": 8, "looked_at": 90, "fitted": ["stress"], "broken": False, "frames": frames, "tests": []}
+    lines = outlier_lines(3, told)
+    assert "8 of 90 training frames contradict frames like them: 8 fitted to (fit.outliers: keep)" in lines[0]
     assert "stress by 1.6 GPa" in lines[1]
     assert lines[-2] == "  ... and 3 more"
-    assert outlier_lines(3, {"count": 0, "looked_at": 90, "broken": False, "frames": [], "tests": []}) == []
+    assert outlier_lines(3, {**told, "count": 0, "frames": []}) == []
 
 
 def test_status_of_a_campaign_that_ended_early_says_why_and_that_nothing_is_lost(typed, campaign):

@@ -127,7 +127,7 @@ def outliers() -> dict[str, Any]:
 
     frames = [frame(1, forces, energy, weight=0.0), frame(2, energy, weight=0.04)]
     lists = {"frames": frames, "alone": [frame(3, energy)], "tests": [frame(4, forces)]}
-    counts = {"looked_at": 114, "tests_looked_at": 36, "count": 2, "refits": 2, "rules": ["drop"]}
+    counts = {"looked_at": 114, "tests_looked_at": 36, "count": 2, "refits": 2, "rules": ["drop"], "fitted": ["energy", "forces"]}
     return {**counts, **lists, "broken": False, "fit_without": 0.1, "skipped": None}
 
 

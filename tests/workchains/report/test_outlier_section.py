@@ -9,7 +9,7 @@ from workchains.report.outlier_section import outliers as section
 
 def test_frames_are_named_with_what_is_off_and_what_they_counted():
     made = section(report())
-    assert "2 of 114 training frames contradict frames like them; 1 were left out, 1 counted less" in made.caption
+    assert "2 of 114 training frames contradict frames like them: 1 left out, 1 counted for less" in made.caption
     assert "1 test frame is off" in made.caption
     trained, tested, alone = made.tables
     assert trained.rows[0] == (
