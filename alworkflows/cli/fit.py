@@ -90,8 +90,10 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     """
     from alworkflows.cli.files import count, new_file, new_folder
     from alworkflows.cli.fit_input import FitInput, inputs, model_settings
+    from alworkflows.cli.outliers import print_outliers, with_places
     from alworkflows.cli.progress import progress
     from alworkflows.models import force_errors, train
+    from alworkflows.models.telling import error_without
 
     target = new_file(output, overwrite, inputs(frames, options))
     folder = new_folder(plot, overwrite) if plot else None
@@ -111,6 +113,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
             references=data.references,
         )
         on_tests = force_errors(ensemble, data.testing) if data.testing else None
+    report["outliers"] = with_places(report["outliers"], data.training, data.testing, data.places)
+    ensemble.report["outliers"] = report["outliers"]
     ensemble.save(target)
     result = {
         "model": str(target),
@@ -119,6 +123,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         "test_frames": len(data.testing),
         "fit": report,
         "test": on_tests["summary"] if on_tests else None,
+        "test_force_rmse_without_outliers": error_without(on_tests, data.testing, report["outliers"]) if on_tests else None,
         "pictures": [] if folder is None else _draw(report["groups"], on_tests, folder),
     }
     for pair, shortest in [item for group in report["groups"] for item in group.get("baseline_reaches", {}).items()]:
@@ -134,6 +139,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         _print_group(f"\ngroup {number}, {group_report['class']}" if len(settings.groups) > 1 else head, group_report, group)
     if len(settings.groups) > 1:
         _print_members(ensemble, report)
+    print_outliers(report["outliers"])
     _say_what_next(result, ensemble, frames, options["tests"], quantities)
 
 
@@ -195,6 +201,7 @@ def _say_what_next(
     result: dict[str, Any], ensemble: Ensemble, frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]
 ) -> None:
     from alworkflows.cli.files import count
+    from alworkflows.cli.outliers import print_test_outliers
     from alworkflows.models.capabilities import Insightful, LammpsFiles
 
     model, test = result["model"], result["test"]
@@ -207,6 +214,7 @@ def _say_what_next(
             hint = " (not fitted: --quantities forces,energy fits them too)" if one_fit else ""
             not_fitted = "" if "energy" in quantities else hint
             click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
+        print_test_outliers(result["fit"]["outliers"], result["test_force_rmse_without_outliers"])
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")
     click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")

@@ -20,13 +20,14 @@ __all__ = ["FitInput", "divide", "inputs", "model_settings"]
 
 @dataclass(frozen=True)
 class FitInput:
-    """Frames to train on, and to judge on."""
+    """Frames to train on, and to judge on; ``places``: file and index of each, by its identity in memory."""
 
     species: tuple[str, ...]
     training: list[Atoms]
     testing: list[Atoms]
     transfers: dict[str, list[Atoms]]
     references: list[Atoms]
+    places: dict[int, tuple[str, int]]
 
     @classmethod
     def read(cls, frames: Sequence[str], options: dict[str, Any], quantities: Sequence[str], settings: ReadSettings) -> FitInput:
@@ -40,6 +41,7 @@ class FitInput:
         from ase.data import chemical_symbols
 
         from alworkflows.cli.files import check_species, species_of
+        from alworkflows.cli.outliers import places_of
         from alworkflows.cli.reading import read_told
         from alworkflows.errors import InputError
         from alworkflows.frames import require_one_engine
@@ -58,7 +60,8 @@ class FitInput:
         judged = [file for reading in (tests, references, *transfers.values()) for file in reading.files]
         check_species(judged, species, "the training set")
         training, testing = divide(read, tests, transfers, options["test_share"], options["seed"])
-        return cls(species, training, testing, {name: reading.frames for name, reading in transfers.items()}, references.frames)
+        sets = {name: reading.frames for name, reading in transfers.items()}
+        return cls(species, training, testing, sets, references.frames, places_of([*files, *tests.files]))
 
 
 def inputs(frames: Sequence[str], options: dict[str, Any]) -> list[str | None]:

@@ -136,8 +136,14 @@ class ErrorSummary(Settings):
 class FitResult(JobResult):
     """Of the verb ``fit``; the ensemble is in ``ensemble.npz``."""
 
-    fit: dict[str, Any] = Field(description="what the trainer reports; its keys are an affair of the class of the model")
+    fit: dict[str, Any] = Field(
+        description="what the trainer reports; its keys are an affair of the class of the model, but for those of the ensemble, "
+        "such as 'outliers': training and test frames whose labels are off"
+    )
     test: ErrorSummary | None = Field(description="errors on all test frames; none without")
+    test_force_rmse_without_outliers: float | None = Field(
+        None, description="force error on the test frames whose labels are not off, eV/A; none: none is off"
+    )
     test_points: dict[str, FrameErrors] = Field(description="errors frame by frame, by the name of a test batch")
     training_frames: int = Field(ge=1, description="frames trained on")
     test_frames: int = Field(ge=0, description="frames tested on")

@@ -35,6 +35,7 @@ def run(spec: FitSpec, folder: Path) -> FitResult | UnfinishedFit:
 
 def _fit(spec: FitSpec, folder: Path, deadline: Deadline, restarts: int) -> FitResult:
     from alworkflows.models import force_errors, train
+    from alworkflows.models.telling import error_without, located
 
     names = [*spec.batches, *spec.tests, *(name for files in spec.transfers.values() for name in files)]
     batches = dict(zip(names, read_batches(folder, names), strict=True))
@@ -51,16 +52,24 @@ def _fit(spec: FitSpec, folder: Path, deadline: Deadline, restarts: int) -> FitR
         checkpoint=folder / CHECKPOINT,
         deadline=deadline,
     )
+    outliers = located(report["outliers"], lambda kind, item: (_batch(spec, kind, item["batch"]), item["index"]))
+    report["outliers"] = ensemble.report["outliers"] = outliers
     ensemble.save(folder / "ensemble.npz")
     on_tests = force_errors(ensemble, testing) if testing else None
     return FitResult.of(
         fit=report,
         test=on_tests["summary"] if on_tests else None,
+        test_force_rmse_without_outliers=error_without(on_tests, testing, outliers) if on_tests else None,
         test_points=_by_batch({Path(name).stem: batches[name] for name in spec.tests}, on_tests) if on_tests else {},
         training_frames=report["frames"],
         test_frames=len(testing),
         restarts=restarts,
     )
+
+
+def _batch(spec: FitSpec, kind: str, number: int) -> str:
+    """Return the name of a batch of training or test frames."""
+    return Path((spec.tests if kind == "tests" else spec.batches)[number]).stem
 
 
 def _by_batch(tests: dict[str, list[Atoms]], on_tests: dict[str, Any]) -> dict[str, FrameErrors]:

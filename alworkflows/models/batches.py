@@ -15,7 +15,7 @@ from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, known_forces, labels
 
-__all__ = ["Batches", "FrameSource", "batch_hash", "frame_weight"]
+__all__ = ["Batches", "FrameSource", "Joined", "batch_hash", "frame_weight"]
 
 #: loose frames that make a batch
 CHUNK = 256
@@ -71,6 +71,24 @@ class Batches:
         if isinstance(item, Sequence) and all(isinstance(frame, Atoms) for frame in item):
             return list(item)
         raise InputError(f"{self.where}: expected frames (ase.Atoms), lists of frames or files, got {type(item).__name__}")
+
+
+class Joined(Batches):
+    """Batches of several sets, one set after the other."""
+
+    def __init__(self, parts: Sequence[Batches], where: str) -> None:
+        self._parts, self.where = list(parts), where
+        self.once = any(part.once for part in parts)
+
+    @property
+    def total(self) -> int | None:
+        """Number of frames, None if it takes reading to know."""
+        totals = [part.total for part in self._parts]
+        return sum(total for total in totals if total is not None) if None not in totals else None
+
+    def __iter__(self) -> Iterator[list[Atoms]]:
+        for part in self._parts:
+            yield from part
 
 
 def frame_weight(atoms: Atoms) -> float:

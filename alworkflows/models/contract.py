@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 from ase import Atoms
@@ -16,7 +16,7 @@ from alworkflows.models.batches import FrameSource
 from alworkflows.models.calculator import ModelCalculator
 from alworkflows.models.evaluation import SKIN, Evaluation, Evaluator, Prediction
 
-__all__ = ["Committee", "Job", "Model", "OneAfterAnother", "Trainer", "TrainingData"]
+__all__ = ["Committee", "Job", "Model", "OneAfterAnother", "Reweighting", "Trainer", "TrainingData"]
 
 
 class Model(ABC):
@@ -204,4 +204,22 @@ class Trainer(ABC):
             If the data cannot be fitted.
         TimeIsUp
             If the deadline came first; what was done is in the checkpoint.
+        """
+
+    def unseen_by(self, atoms: Atoms) -> Sequence[int]:
+        """Return the numbers of those of ``models_`` that a training frame was kept from."""
+        return ()
+
+
+@runtime_checkable
+class Reweighting(Protocol):
+    """A trainer that fits again with other weights of some frames for less than it took."""
+
+    models_: list[Model]
+    report_: dict[str, Any]
+
+    def reweighted(self, weights: Mapping[int, float]) -> Self:
+        """Return the trainer as if the squared errors of some frames had these weights; 0: as if they had not been there.
+
+        Frames are named by their place in the stream that was fitted; weights are of at most 1, and multiply their own.
         """

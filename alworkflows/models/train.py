@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,13 @@ from ase import Atoms
 
 from alworkflows.deadline import Deadline
 from alworkflows.errors import InputError
-from alworkflows.models.batches import Batches, FrameSource
+from alworkflows.models.batches import Batches, FrameSource, Joined
 from alworkflows.models.contract import Job, TrainingData
 from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.fitted import FittedGroup, ensemble_of
 from alworkflows.models.registry import MODELS
 from alworkflows.models.sample import Checked, Sample
+from alworkflows.models.scrutiny import scrutinise
 from alworkflows.settings import GroupSettings, LinearSettings, ModelSettings
 
 __all__ = ["train"]
@@ -67,24 +69,37 @@ def train(
         raise InputError("training frames: expected frames that can be gone through again, as several groups are fitted")
     say = progress or (lambda line: None)
     data = TrainingData(frames, tests or {}, transfers or {}, references)
-    fitted, courses = [], []
+    trainers = []
     for number, group in enumerate(groups):
         trainer = MODELS[group.class_].trainer(group, species, seed)
         folder = checkpoint / f"group_{number}" if checkpoint else None
-        trainer.fit(data, Job(say, cache, folder, deadline or Deadline()))
-        fitted.append(FittedGroup(group.class_, trainer.models_, trainer.report_, trainer.left_out_))
-        courses.append(trainer.course_)
+        trainers.append(trainer.fit(data, Job(say, cache, folder, deadline or Deadline())))
+    began = time.monotonic()
+    seen = scrutinise(trainers, species, *_to_look_at(data), Job(say, deadline=deadline or Deadline()))
+    seconds = round(time.monotonic() - began, 3)
+    fitted = [
+        FittedGroup(group.class_, trainer.models_, trainer.report_, trainer.left_out_)
+        for group, trainer in zip(groups, seen.trainers, strict=True)
+    ]
+    courses = [trainer.course_ for trainer in seen.trainers]
     sample = None
     if trained:
         count = next(group.report["frames"] for group, asked in zip(fitted, groups, strict=True) if asked.is_trained)
     else:
         count, sample = _unseen(frames, seed)
     ensemble = ensemble_of(fitted, count, sample)
+    ensemble.report["outliers"] = seen.as_dict()
     groups_report = [{**course, **rest} for course, rest in zip(courses, ensemble.report["groups"], strict=True)]
-    report = {**ensemble.report, "groups": groups_report}
+    report = {**ensemble.report, "groups": groups_report, "seconds_outliers": seconds}
     if progress:
         progress(_summary(report, any(is_weighted(group) for group in groups)))
     return ensemble, report
+
+
+def _to_look_at(data: TrainingData) -> tuple[Batches, Batches]:
+    """Return the training frames, and all test frames one set after the other."""
+    tests = [Batches(source, "test frames") for source in data.tests.values()]
+    return Batches(data.frames, "training frames"), Joined(tests, "test frames")
 
 
 def _unseen(frames: FrameSource, seed: int) -> tuple[int, list[Atoms]]:

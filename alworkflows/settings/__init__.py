@@ -12,7 +12,7 @@ from alworkflows.settings.dft import EspressoSettings, VaspSettings
 from alworkflows.settings.labels import Approval, CalculatorSettings, LabelSettings
 from alworkflows.settings.model import GroupSettings, LinearSettings, ModelSettings, UniversalSettings
 from alworkflows.settings.reading import ReadSettings
-from alworkflows.settings.regression import FitMethod, FitSettings, TermsRule
+from alworkflows.settings.regression import FitMethod, FitSettings, OutlierRule, TermsRule
 from alworkflows.settings.samplers import (
     CompressSettings,
     DimerSettings,
@@ -59,6 +59,7 @@ __all__ = [
     "LinearSettings",
     "MeltSettings",
     "ModelSettings",
+    "OutlierRule",
     "Overlap",
     "PlipSettings",
     "QuenchSettings",

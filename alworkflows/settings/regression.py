@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from alworkflows.schema import Count, Force, Settings
 
-__all__ = ["FitMethod", "FitSettings", "TermsRule"]
+__all__ = ["FitMethod", "FitSettings", "OutlierRule", "TermsRule"]
 
 
 class FitMethod(StrEnum):
@@ -27,6 +27,14 @@ class TermsRule(StrEnum):
     BEST = "best"
     ONE_STANDARD_ERROR = "one-standard-error"
     TRANSFER = "transfer"
+
+
+class OutlierRule(StrEnum):
+    """What becomes of training frames whose labels contradict those of frames like them."""
+
+    KEEP = "keep"
+    DOWNWEIGHT = "downweight"
+    DROP = "drop"
 
 
 class FitSettings(Settings):
@@ -67,6 +75,11 @@ class FitSettings(Settings):
         lt=1,
         description="least squares: eigenvalues of the normalised Gram matrix below this share of the largest are zero; "
         "none: the number of descriptors times the rounding of a double",
+    )
+    outliers: OutlierRule = Field(
+        OutlierRule.KEEP,
+        description="training frames whose labels contradict those of frames like them. keep: they are named; downweight: they "
+        "count less, the farther off the less; drop: they are left out; if more than a tenth are off, all are kept",
     )
     reference_energies: dict[str, float] | None = Field(
         None, description="energy of an atom of each species, eV; none: as fits the reference frames, or else the data, best"

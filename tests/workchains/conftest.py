@@ -244,6 +244,7 @@ class HandMade:
                 "held_out_rmse": 0.35,
                 "terms": [10, 12],
                 "groups": [{"class": "linear", "members": 2, "alpha": 0.1, "terms": [10, 12], "path": PATH}],
+                **({"outliers": outliers(nodes["batch", 1].ids[0], nodes["tests", 1].ids[0])} if number == 2 else {}),
             },
             "test": {**ERRORS, "force_rmse": 0.4},
             "training_frames": number + 1,
@@ -265,6 +266,27 @@ class HandMade:
         self.node.set_process_state("finished")
         set_times(self.node, self.start, self.time(500))  # touched by a user, long after
         return self.node
+
+
+def outliers(trained, tested):
+    """What a fit says of a training frame and a test frame whose labels are off."""
+    off = {"what": "forces", "amount": 1.2, "alike": 0.08, "beyond": 15.0}
+    common = {"formula": "Cu4", "atoms": 4, "held_out": True, "alone": 1.0, "nearest": 16 * "a", "index": 0}
+    energy = {"what": "energy", "amount": 0.25, "alike": 0.002, "beyond": 40.0}
+    return {
+        "looked_at": 30,
+        "tests_looked_at": 12,
+        "rules": ["drop"],
+        "fitted": ["energy", "forces"],
+        "count": 1,
+        "frames": [{"id": trained, "file": "batch_iteration_01", **common, "off": [off], "weight": 0.0}],
+        "tests": [{"id": tested, "file": "test_iteration_01", **common, "off": [energy]}],
+        "alone": [],
+        "broken": False,
+        "refits": 1,
+        "fit_without": None,
+        "skipped": None,
+    }
 
 
 PATH = [{"alpha": 0.2, "terms": [4, 6], "errors": {"train": 0.5}}, {"alpha": 0.1, "terms": [10, 12], "errors": {"train": 0.3}}]

@@ -225,7 +225,18 @@ def _fit(facts: dict[str, Any]) -> str:
         return f"{facts['batch']}; the fit is under way"
     error = facts.get("test_force_error_eV_per_A")
     tail = f", force error {error:.3f} eV/A on the test frames" if error is not None else ""
-    return f"{facts['batch']}; ensemble of {facts.get('training_frames')} frames{tail}"
+    return f"{facts['batch']}; ensemble of {facts.get('training_frames')} frames{tail}{_off(facts)}"
+
+
+def _off(facts: dict[str, Any]) -> str:
+    """Return what the fit found to be off in the frame's label, if anything."""
+    if "off" not in facts:
+        return ""
+    from alworkflows.models.telling import off_in_words
+
+    weight = facts.get("weight")
+    done = "" if weight is None else "; left out" if weight == 0.0 else f"; counted {weight:.2g} of what it would"
+    return f"; {facts['contradiction']} (the nearest: {facts['nearest']}): {off_in_words(facts)}{done}"
 
 
 def _evaluate(facts: dict[str, Any]) -> str:

@@ -50,6 +50,8 @@ class CampaignSummary:
         What its jobs cost until now.
     trust
         The last trust levels, and how good their calibration was, in words; None before there were any.
+    outliers
+        What the last fit says of training and test frames whose labels are off, in lines; none: nothing.
     question
         What it waits for a person to approve.
     queues, paused
@@ -74,6 +76,7 @@ class CampaignSummary:
     labelling: LabelTally | None
     costs: Costs
     trust: str | None
+    outliers: tuple[str, ...]
     question: dict[str, Any] | None
     queues: tuple[Queue, ...]
     paused: tuple[Paused, ...]
@@ -114,6 +117,7 @@ def campaign_summary(node: ProcessNode, disk: bool = False) -> CampaignSummary:
         labelling=labelling,
         costs=costs(node, steps),
         trust=_trust(records),
+        outliers=_outliers(records),
         question=question,
         queues=() if node.is_terminated else queues(node, steps),
         # what asks is told as a question
@@ -133,6 +137,15 @@ def _trust(records: Sequence[IterationRecord]) -> str | None:
             assert isinstance(node, Dict)  # what find_trust_levels returns
             return f"iteration {record.number}, {node['sentence']}. Their calibration: {node['calibration']['sentence']}"
     return None
+
+
+def _outliers(records: Sequence[IterationRecord]) -> tuple[str, ...]:
+    """Return what the last fit says of labels that are off, in lines."""
+    from workchains.cli.outliers import outlier_lines
+    from workchains.provenance.outliers import last_outliers
+
+    found = last_outliers(records)
+    return tuple(outlier_lines(*found)) if found is not None else ()
 
 
 def _failures(labelling: LabelTally | None, steps: Sequence[Step]) -> tuple[Failed, ...]:
@@ -179,6 +192,7 @@ def details(now: CampaignSummary) -> list[str]:
         lines.append(f"Costs: {core_hours(spent.core_hours)} core-hours{label} (alworkflows costs {now.pk}).")
     if now.trust:
         lines.append(f"Trust levels: {now.trust}.")
+    lines += now.outliers
     lines += [queue.line for queue in now.queues if queue.all or queue.cap is not None]
     if now.paused:
         pks = " ".join(str(item.pk) for item in now.paused[:10]) + (" ..." if len(now.paused) > 10 else "")

@@ -12,6 +12,7 @@ from workchains.data.frames import FramesData
 from workchains.processes.naming import in_order
 from workchains.provenance.event import Event
 from workchains.provenance.facts import facts_of
+from workchains.provenance.outliers import outlier_of, outliers_of
 from workchains.provenance.tree import ending, outputs_of
 
 __all__ = ["used_by"]
@@ -30,7 +31,7 @@ def used_by(node: FramesData, identity: str, index: int) -> list[Event]:
         project=["id", "attributes.process_label"],
     )
     rows = sorted(query.all())
-    events = _failed_in_jobs(node, identity) + _fits({pk: link for pk, name, link in rows if name == "FitJob"})
+    events = _failed_in_jobs(node, identity) + _fits({pk: link for pk, name, link in rows if name == "FitJob"}, identity)
     for pk, _, link in [row for row in rows if row[1] != "FitJob"]:
         process = orm.load_node(pk)
         assert isinstance(process, orm.ProcessNode)
@@ -57,13 +58,14 @@ def _describe(process: orm.ProcessNode, index: int) -> Event:
     return Event("describe", process.pk, str(process.process_label), deviation.pk, facts)
 
 
-def _fits(used: dict[int, str]) -> list[Event]:
+def _fits(used: dict[int, str], identity: str) -> list[Event]:
     """Return the fits that used a frame; ``used``: the label of the link by which its node went in, by the PK of the job.
 
     A batch goes into every later fit: they are read together.
     """
     outputs = outputs_of(list(used))
     facts_by = facts_of(links["report"] for links in outputs.values() if "report" in links)
+    off_by = outliers_of(links["report"] for links in outputs.values() if "report" in links)
     events = []
     for pk, link in used.items():
         kind = "train" if link.startswith("batches") else "test"  # a transfer set is never trained on either
@@ -74,12 +76,23 @@ def _fits(used: dict[int, str]) -> list[Event]:
             facts.update(training_frames=figures.get("training_frames"), report=results.get("report"))
             if figures.get("test_rmse") is not None:
                 facts["test_force_error_eV_per_A"] = figures["test_rmse"]
+            facts.update(_off(off_by.get(results.get("report", 0)), identity))
         else:
             process = orm.load_node(pk)
             assert isinstance(process, orm.ProcessNode)
             facts["failed" if process.is_terminated else "running"] = ending(process)
         events.append(Event(kind, pk, "FitJob", results.get("ensemble"), facts))
     return events
+
+
+def _off(outliers: dict[str, Any] | None, identity: str) -> dict[str, Any]:
+    """Return what a fit found to be off in a frame's label, if anything."""
+    found = outlier_of(outliers, identity) if outliers is not None else None
+    if found is None:
+        return {}
+    words, frame = found
+    weight = {"weight": frame["weight"]} if "weight" in frame else {}
+    return {"contradiction": words, "off": frame["off"], "nearest": frame["nearest"], **weight}
 
 
 def _evaluate(process: orm.ProcessNode, link: str) -> Event:

@@ -28,6 +28,7 @@ from workchains.provenance import (
     timeline,
 )
 from workchains.provenance.costs import steps_of_jobs
+from workchains.provenance.outliers import last_outliers
 from workchains.report.data import Evaluation, FrameMap, Iteration, Job, Report, Terms
 from workchains.report.failures import failures
 from workchains.report.labelling import labelling
@@ -76,6 +77,7 @@ def collect(node: orm.ProcessNode) -> Report:
         failures=failures(node, records, steps),
         labelling=labelling(node, records, stages),
         costs=costs(node, steps),
+        outliers=_outliers(records),
         trust=trusts(records),
         nodes=_nodes(node, steps),
         missing={**_missing(node, records), **unable},
@@ -166,6 +168,7 @@ def _missing(node: orm.ProcessNode, records: Sequence[IterationRecord]) -> dict[
         "iterations": f"No iteration was begun: {reason}.",
         "jobs": f"No job ran: {reason}.",
         "labels": f"No frame was to be labelled: {reason}.",
+        "outliers": f"No fit looked at labels: {reason}.",
     }
 
 
@@ -277,6 +280,12 @@ def _path(records: Sequence[IterationRecord]) -> tuple[list[dict[str, Any]], int
             paths = [group for group in report.get("groups", []) if group.get("path")]
             return path_rows(paths[0]) if paths else None
     return None
+
+
+def _outliers(records: Sequence[IterationRecord]) -> dict[str, Any] | None:
+    """Return what the last fit says of labels that are off."""
+    found = last_outliers(records)
+    return found[1] if found is not None else None
 
 
 # ------------------------------------------------------------------------------------------------ jobs and nodes

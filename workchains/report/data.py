@@ -227,6 +227,9 @@ class Report:
         Rows of the path that the last ensemble was chosen on, and the index of the chosen one; see ``insight.errors.path_rows``.
     costs
         What the jobs cost; None if unknown.
+    outliers
+        What the last fit says of training and test frames whose labels are off; see
+        :meth:`alworkflows.models.scrutiny.Scrutiny.as_dict`.
     trust
         The trust levels of each iteration that had an ensemble.
     missing
@@ -256,6 +259,7 @@ class Report:
     failures: tuple[Failure, ...] = ()
     labelling: Labelling | None = None
     costs: Costs | None = None
+    outliers: Mapping[str, Any] | None = None
     trust: tuple[Trust, ...] = ()
     nodes: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -291,6 +295,7 @@ class Report:
             "idle_seconds": None if self.idle is None else dict(self.idle),
             "labels": self.labels,
             "costs": None if self.costs is None else asdict(self.costs),
+            "outliers": None if self.outliers is None else dict(self.outliers),
             "trust": [trust.summary() for trust in self.trust],
             "labelling": None if self.labelling is None else self.labelling.summary(),
             "versions": dict(self.versions),

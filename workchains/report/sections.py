@@ -13,6 +13,7 @@ from workchains.report.captions import CAPTIONS
 from workchains.report.costs import costs
 from workchains.report.data import LEVELS, Iteration, Report
 from workchains.report.label_section import labels
+from workchains.report.outlier_section import outliers
 from workchains.report.section import Section, Table
 from workchains.report.text import duration, number, percent, plural
 from workchains.report.timing import timing
@@ -255,5 +256,5 @@ def failures(report: Report) -> Section:
 #: in the order of the page
 SECTIONS: tuple[Callable[[Report], Section], ...] = (
     *(learning, per_iteration, parity, calibration, trust, window),
-    *(frame_map, terms, path, shares, pairs, labels, costs, time, failures),
+    *(frame_map, terms, path, shares, pairs, labels, outliers, costs, time, failures),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,6 +26,7 @@ from alworkflows.models.linear.model import LinearModel, baseline_of
 from alworkflows.models.linear.normal import Normal
 from alworkflows.models.linear.reference_energies import check_reference_energies, energies_of_references
 from alworkflows.models.linear.regression import Candidate, Regression, Sums, regression
+from alworkflows.models.linear.reweighting import check_left, reweighted_sums
 from alworkflows.models.linear.rows import RowMaker
 from alworkflows.models.linear.table import Errors, PathRow, PathTable
 from alworkflows.models.linear.unfinished import Unfinished
@@ -105,14 +107,44 @@ class Fit:
         self._transfers = {name: self._forces_of(source, f"transfer {name}") for name, source in (transfers or {}).items()}
         if unfinished is not None and unfinished.ends():
             raise TimeIsUp("all frames are summed, to be gone on with")
-        accumulated = time.perf_counter()
+        self._seconds = {"seconds_accumulate": round(time.perf_counter() - start, 3)}
+        self._solve()
+
+    def _solve(self) -> None:
+        """Find the path of models that follows from the sums."""
+        start = time.perf_counter()
         with threadpool_limits(1, "blas"):  # vectors this short take longer on many threads
             self._regression: Regression = regression(self._sums, self.settings.fit, self._say)
             self.path = PathTable([self._row(self._regression.at(alpha)) for alpha in self._regression.alphas])
-        self._seconds = {
-            "seconds_accumulate": round(accumulated - start, 3),
-            "seconds_path": round(time.perf_counter() - accumulated, 3),
-        }
+        self._seconds = {**self._seconds, "seconds_path": round(time.perf_counter() - start, 3)}
+
+    def reweighted(self, frames: FrameSource, weights: Mapping[int, float]) -> Fit:
+        """Return the fit as if the squared errors of some frames had other weights.
+
+        Parameters
+        ----------
+        frames
+            Those that were fitted, in their order.
+        weights
+            Of at most 1, by the number of a frame in that order; they multiply its own. 0: as if it had not been there.
+
+        Raises
+        ------
+        InputError
+            If nothing is left to fit.
+        """
+        again = copy.copy(self)
+        vars(again).pop("report", None)  # it is of this fit
+        batches, fit = Batches(frames, "training frames"), self.settings.fit
+        again._sums = reweighted_sums(self._sums, batches, weights, self._maker(fit), self._folds.group)
+        check_left(again._sums)
+        again._solve()
+        return again
+
+    def unseen_by(self, atoms: Atoms) -> tuple[int, ...]:
+        """Return the member that leaves a frame out, if one does."""
+        member = self._folds.group(atoms)
+        return (member,) if member < self.settings.members else ()
 
     # ------------------------------------------------------------------------------------------------ sums
 
@@ -142,7 +174,7 @@ class Fit:
             )
         if not np.abs(total.xy).max(initial=0.0) > 0:
             raise InputError("training frames: all that is to be fitted is zero, or no atom has a neighbour within the cutoff")
-        self._sample, self._reached = sample.frames(), checked.reached
+        self._folds, self._sample, self._reached = sample, sample.frames(), checked.reached
         for pair, shortest in checked.reached.items():
             self._say(
                 f"the baseline reaches into the data: {pair} come as close as {shortest:.2f} A, and it ends at "

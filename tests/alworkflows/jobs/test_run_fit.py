@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 from planted import SPECIES
+from spoilt import spoil
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
@@ -88,3 +89,16 @@ def test_the_transfer_rule_needs_its_set(job, settings):
 def test_a_frame_belongs_to_one_set(job):
     with pytest.raises(InputError, match=r"stands in a\.npz and again in a\.npz"):
         job(transfers={"far": ["a.npz"]})
+
+
+def test_labels_that_are_off_are_named_by_batch_and_kept_with_the_model(job, tmp_path, labelled):
+    frames_io.save(tmp_path / "a.npz", spoil(labelled(30), [4], "shuffled"))
+    frames_io.save(tmp_path / "b.npz", spoil(labelled(20, first=40), [7], "shuffled"))
+    frames_io.save(tmp_path / "test.npz", spoil(labelled(6, first=80), [2], "shuffled"))
+    result = job(transfers={})
+    named = {(item["file"], item["index"]) for item in result["fit"]["outliers"]["frames"]}
+    assert named == {("a", 4), ("b", 7)}
+    (tested,) = result["fit"]["outliers"]["tests"]
+    assert (tested["file"], tested["index"], tested["id"]) == ("test", 2, frame_id(labelled(1, first=82)[0]))
+    assert result["test_force_rmse_without_outliers"] < 0.7 * result["test"]["force_rmse"]
+    assert Ensemble.load(tmp_path / "ensemble.npz").report["outliers"] == result["fit"]["outliers"]

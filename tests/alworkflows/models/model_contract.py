@@ -243,6 +243,13 @@ class TrainerContract:
         assert {frame_id(frame) for frame in whole.left_out_} <= known
         assert 0 < len(whole.left_out_) <= whole.report_["held_out_frames"]
 
+    def test_it_says_which_models_did_not_see_a_frame(self, whole, batches):
+        left_out = {frame_id(frame) for frame in whole.left_out_}
+        for frame in (frame for batch in batches for frame in batch):
+            unseen = whole.unseen_by(frame)
+            assert set(unseen) <= set(range(len(whole.models_)))
+            assert bool(unseen) == (frame_id(frame) in left_out)
+
     def test_it_learns(self, whole, label):
         frames = label(4, first=90)
         forces = np.concatenate([labels(frame).forces for frame in frames])

@@ -100,7 +100,12 @@ class TinyTrainer(Trainer):
         error = float(np.sqrt((np.concatenate(held) ** 2).mean()))
         self.report_ = {"frames": len(frames), "held_out_frames": len(held), "held_out_rmse": error}
         self.course_, self.left_out_ = {"epochs": self.settings.epochs}, sample.frames()
+        self._sample = sample
         return self
+
+    def unseen_by(self, atoms):
+        member = self._sample.group(atoms)
+        return [member] if member < self.settings.members else []
 
     def _train(self, member, frames, job):
         descriptors = build(self.settings.descriptors, self.species)

@@ -14,6 +14,7 @@ from workchains.cli.costs import costs
 from workchains.cli.data import ensemble, frames
 from workchains.cli.export import export
 from workchains.cli.lineage import lineage
+from workchains.cli.outliers import outlier_lines
 from workchains.cli.setup import setup
 from workchains.cli.status import status
 from workchains.cli.summary import campaign_summary
@@ -69,6 +70,27 @@ def test_status_shows_iterations_failures_and_what_next(typed, finished):
     output = json.loads(typed(status, finished.node.pk, "--json"))
     assert [record["stage"] for record in output["iterations"]] == ["melt", "surface"]
     assert (output["jobs_done"], output["jobs"], output["labels"]) == (8, 8, 5)
+
+
+def test_status_names_training_and_test_frames_whose_labels_are_off(typed, finished):
+    text = " ".join(typed(status, finished.node.pk).split())
+    assert "Labels that are off (fit of iteration 2): 1 of 30 training frames contradicts frames like it: 1 left out." in text
+    trained, tested = (finished.nodes[name, 1].ids[0] for name in ("batch", "tests"))
+    assert f"frame {trained} (Cu4, batch_iteration_01): forces by 1.2 eV/A, 15 x frames like it (0.08)" in text
+    assert "Of 12 test frames 1 is off, too:" in text
+    assert f"frame {tested} (Cu4, test_iteration_01): energy by 250 meV/atom, 40 x frames like it (2)" in text
+    assert json.loads(typed(status, finished.node.pk, "--json"))["outliers"]
+
+
+def test_many_frames_whose_labels_are_off_are_counted():
+    off = {"what": "stress", "amount": 0.01, "alike": 0.0, "beyond": 9.0}
+    frames = [{"id": f"{number:016x}", "formula": "Cu", "file": "a", "off": [off]} for number in range(8)]
+    told = {"count": 8, "looked_at": 90, "fitted": ["stress"], "broken": False, "frames": frames, "tests": []}
+    lines = outlier_lines(3, told)
+    assert "8 of 90 training frames contradict frames like them: 8 fitted to (fit.outliers: keep)" in lines[0]
+    assert "stress by 1.6 GPa" in lines[1]
+    assert lines[-2] == "  ... and 3 more"
+    assert outlier_lines(3, {**told, "count": 0, "frames": []}) == []
 
 
 def test_status_of_a_campaign_that_ended_early_says_why_and_that_nothing_is_lost(typed, campaign):
@@ -181,6 +203,17 @@ def test_lineage_of_a_frame_reads_as_a_chain(typed, finished):
         "train",
         "train",
     ]
+
+
+def test_lineage_of_a_frame_says_which_fit_found_its_label_off(typed, finished):
+    trained, tested = (finished.nodes[name, 1].ids[0] for name in ("batch", "tests"))
+    text = " ".join(typed(lineage, trained).split())
+    assert text.count("its label contradicts frames like it") == 1  # the first fit found nothing
+    assert f"(the nearest: {16 * 'a'}): forces by 1.2 eV/A, 15 x frames like it (0.08); left out" in text
+    (output,) = json.loads(typed(lineage, trained, "--json"))
+    last = output["events"][-1]["facts"]
+    assert (last["weight"], last["off"][0]["amount"]) == (0.0, 1.2)
+    assert "its label contradicts frames like it" in " ".join(typed(lineage, tested).split())
 
 
 def test_lineage_of_a_frame_in_many_fits_shows_the_first_and_the_last(typed, campaign):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 from ase.build import bulk
@@ -115,6 +116,21 @@ def labelling(rng: np.random.Generator) -> Labelling:
     return Labelling(tuple(rows), {"unconverged": 1}, {"unconverged": "the self-consistent field did not converge"}, costs, 4)
 
 
+def outliers() -> dict[str, Any]:
+    """Two training frames that others contradict, one of them left out, one that is like no others, and a test frame."""
+    forces = {"what": "forces", "amount": 1.2, "alike": 0.08, "beyond": 15.0}
+    energy = {"what": "energy", "amount": 0.25, "alike": 0.002, "beyond": 40.0}
+
+    def frame(number: int, *off: dict[str, Any], **more: Any) -> dict[str, Any]:
+        place = {"id": f"{number:016x}", "formula": "O8Zn8", "file": f"batch_iteration_0{number}", "index": number}
+        return {**place, "atoms": 16, "off": list(off), "held_out": True, "alone": 1.0, "nearest": 16 * "f", **more}
+
+    frames = [frame(1, forces, energy, weight=0.0), frame(2, energy, weight=0.04)]
+    lists = {"frames": frames, "alone": [frame(3, energy)], "tests": [frame(4, forces)]}
+    counts = {"looked_at": 114, "tests_looked_at": 36, "count": 2, "refits": 2, "rules": ["drop"], "fitted": ["energy", "forces"]}
+    return {**counts, **lists, "broken": False, "fit_without": 0.1, "skipped": None}
+
+
 def frame_map(rng: np.random.Generator) -> FrameMap:
     stage = np.repeat([0, 1, 2], 120)
     points = rng.normal(0, 0.35, (360, 2)) + np.array([[-1, 0], [0.6, 0.9], [0.8, -0.8]])[stage]
@@ -187,6 +203,7 @@ def report(seed: int = 7) -> Report:
         idle={"functions": 6.0, "fetching": 11.0, "submitting": 4.0, "engine": 3.0, "start": 4.0},
         failures=(Failure(3, "label", "largest force … eV/A is above … eV/A", 1), Failure(2, "geometry", "atoms fused", 3)),
         labelling=labelling(np.random.default_rng(seed + 1)),
+        outliers=outliers(),
         costs=costs(),
         trust=trust(),
         nodes={"structures": 130, "ensemble": 512, "evaluation": 530},
@@ -234,6 +251,7 @@ def empty() -> Report:
         idle=None,
         failures=(),
         labelling=None,
+        outliers=None,
         costs=None,
         trust=(),
         nodes={},
