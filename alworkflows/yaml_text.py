@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ __all__ = ["dotted", "read_yaml", "yaml_value"]
 
 #: what a file may hold: bytes, values once aliases are filled in, and levels of nesting
 LARGEST, VALUES, DEPTH = 2**20, 100_000, 50
+#: a number with an exponent
+_EXPONENT = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+\Z")
 
 
 def read_yaml(path: str | Path, list_too: bool = False) -> Any:
@@ -112,8 +116,14 @@ def _loader() -> Any:
                     f"'{node.value:.60}' may be one number or another: write it without leading zeros or colons, or in quotes"
                 )
                 raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
-            return self.construct_yaml_int(node) if node.tag.endswith(":int") else self.construct_yaml_float(node)
+            number = self.construct_yaml_int(node) if node.tag.endswith(":int") else self.construct_yaml_float(node)
+            if math.isinf(number) and text[0].isdecimal():
+                problem = f"'{node.value:.60}' is too large for a number; if it is none, write it in quotes"
+                raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
+            return number
 
+    # YAML 1.1 takes 1e-5, without a point, for a text: a tolerance would reach a program as one
+    Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
     for kind in ("int", "float"):
         Loader.add_constructor(f"tag:yaml.org,2002:{kind}", Loader.construct_number)
     return Loader

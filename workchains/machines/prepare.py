@@ -9,8 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from alworkflows.errors import InputError
+from alworkflows.settings import parse
 from workchains.machines import services, session
-from workchains.machines.files import Machine, load_machine
+from workchains.machines.files import Machine, ProfileFile, load_machine
 from workchains.machines.options import tables
 from workchains.machines.parts import SetupReport, make_codes, make_computer, make_profile
 
@@ -37,9 +38,11 @@ def setup(machine: str | Path, profile: str | None = None, aiida_path: str | Pat
     """
     files = load_machine(machine)
     executables, skipped = _executables(files)
-    name = profile or files.profile.name
+    name = files.profile.name if profile is None else profile
     folder = session.use_directory(aiida_path)
     _check(files)
+    if not _exists(name):
+        parse(ProfileFile, {"name": name}, "--profile")  # the rule of `profile.yaml`: folders are named after it
     # of what cannot be reached, not even the profile is made
     connected = not _exists(name) and bool(services.check_connection(files.computer))
     report = SetupReport(folder.parent, name, files.name, files.computer.label, skipped=skipped)

@@ -15,6 +15,8 @@ _NAME = re.compile(r"[A-Za-z0-9_./@:+=,%\[\]][A-Za-z0-9_./@:+=,%\[\]-]*")
 #: what no text file holds, but for the end of a line and a tab
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
+#: no cores, kilobytes or seconds are more
+LARGEST = 10**12
 #: job options that are pieces of script, written by whoever writes the file
 SCRIPT = frozenset({"custom_scheduler_commands", "prepend_text", "append_text"})
 
@@ -63,21 +65,27 @@ def template(*names: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def check_option(key: str, value: Any, where: str = "") -> None:
-    """Raise a ValueError if a job option of AiiDA's holds a text that would be more than a name in a job script."""
-    place = f"{where}: " if where else ""
-    try:
-        if key in SCRIPT and isinstance(value, str):
-            _block(value)
-        elif key == "mpirun_extra_params" and isinstance(value, list | tuple):
-            for item in value:
-                _line(str(item))
-        elif key == "environment_variables" and isinstance(value, dict):
-            for name, text in value.items():
-                if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
-                    raise ValueError(f"expected the name of a variable, got {name!r:.80}")
-                _line(str(text))
-        elif isinstance(value, str):
-            _name(value)
-    except ValueError as error:
-        raise ValueError(f"{place}{error}") from None
+def _word(value: Any) -> None:
+    if isinstance(value, str):
+        _name(value)
+    elif isinstance(value, int) and not isinstance(value, bool) and not 1 <= value <= LARGEST:
+        raise ValueError(f"expected a number from 1 to {LARGEST}, got {f'{value}' if abs(value) < 10**30 else 'a longer one'}")
+
+
+def check_option(key: str, value: Any) -> None:
+    """Raise a ValueError if a job option of AiiDA's holds an absurd number, or a text that is more than a name in a script."""
+    if key in SCRIPT and isinstance(value, str):
+        _block(value)
+    elif key == "mpirun_extra_params" and isinstance(value, list | tuple):
+        for item in value:
+            _line(str(item))
+    elif key == "environment_variables" and isinstance(value, dict):
+        for name, text in value.items():
+            if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", str(name)):
+                raise ValueError(f"expected the name of a variable, got {name!r:.80}")
+            _line(str(text))
+    elif key == "resources" and isinstance(value, dict):
+        for item in value.values():
+            _word(item)
+    else:
+        _word(value)

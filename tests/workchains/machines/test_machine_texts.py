@@ -58,6 +58,11 @@ def test_plain_names_pass(text: str) -> None:
     [
         ({"environment_variables": {"A B": "1"}}, "environment_variables: expected the name of a variable, got 'A B'"),
         ({"environment_variables": {"A": "1\nrm x"}}, "environment_variables: expected one line"),
+        ({"resources": {"num_machines": 10**23}}, "resources: expected a number from 1 to"),
+        ({"resources": {"num_machines": -1}}, "resources: expected a number from 1 to"),
+        ({"resources": {"parallel_env": "a;b"}}, "resources: expected a plain name"),
+        ({"max_memory_kb": -7}, "max_memory_kb: expected a number from 1 to .*, got -7"),
+        ({"max_wallclock_seconds": 10**5000}, "max_wallclock_seconds: expected a number from 1 to .*, got a longer one"),
         ({"mpirun_extra_params": ["-n\nrm"]}, "mpirun_extra_params: expected one line"),
         ({"prepend_text": "a\x1bb"}, "prepend_text: expected text without control characters"),
         ({"custom_scheduler_commands": "a\x00"}, "custom_scheduler_commands: expected text without control characters"),
@@ -138,6 +143,7 @@ def test_texts_of_a_code(tmp_path: Path, write: Callable[..., Path]) -> None:
     ("text", "seconds"),
     [
         ("1e3", None),
+        ("1e-3 h", 4),
         ("1e3 s", 1000),
         ("1.5E1 min", 900),
         ("2h30min", 9000),
@@ -169,3 +175,9 @@ def test_memories(text: str, kilobytes: int | None) -> None:
             parse(JobOptions, {"memory": text})
     else:
         assert parse(JobOptions, {"memory": text}).memory == kilobytes
+
+
+def test_a_new_profile_has_a_plain_name(tmp_path: Path, write: Callable[..., Path], run: Any) -> None:
+    folder, names = write(tmp_path / "here"), ["a/../b", "", "a b", "-x", "a;b", "a\nb", ".."]
+    told = run(f"print(json.dumps([error(lambda: machines.setup({str(folder)!r}, name)) for name in {names!r}]))")
+    assert all(text is not None and text.startswith("--profile: name: ") for text in told)
