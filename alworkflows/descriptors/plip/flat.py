@@ -94,7 +94,8 @@ class FlatModels:
         return {name: getattr(self, name) for name in (*_INTEGERS, "bins", *_NUMBERS, *_ARRAYS)}
 
     @cached_property
-    def _model(self) -> _Model:
+    def model(self) -> _Model:
+        """``Model`` of ``model.h``, with pointers into the arrays here."""
         sides, degrees = (self.species, self.species), self.lmax + 1
         shapes = {
             "slots": sides,
@@ -124,7 +125,7 @@ class FlatModels:
         energies, forces = np.zeros((self.models, count)), np.zeros((self.models, count, 3))
         virial = np.zeros((self.models, 6))
         status = _potential(
-            ctypes.byref(self._model),
+            ctypes.byref(self.model),
             ctypes.c_long(count),
             pointer(kinds, np.int32),
             pointer(positions, np.float64, (count, 3)),
