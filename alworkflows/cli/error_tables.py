@@ -12,17 +12,28 @@ from alworkflows.cli.output import print_table
 if TYPE_CHECKING:
     from ase import Atoms
 
+    from alworkflows.models import Comparison
     from alworkflows.models.energy_shift import EnergyShift
 
-__all__ = ["NO_TYPE", "by_config_type", "print_energies", "print_forces", "say_shift"]
+__all__ = ["NO_TYPE", "config_types", "grouped", "print_energies", "print_forces", "say_shift"]
 
 GPA = 160.21766208  # eV/A^3 in GPa
 #: the group of frames without a config_type
 NO_TYPE = "none"
 
 
-def by_config_type(frames: Sequence[Atoms]) -> list[str]:
-    """Return what each frame says it is, as other programs look at it when they group errors."""
+def grouped(names: Sequence[str], comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """Return the errors of groups of frames by name, from the name of each frame's group."""
+    import numpy as np
+
+    groups: dict[str, list[int]] = {}
+    for number, name in enumerate(names):
+        groups.setdefault(name, []).append(number)
+    return {name: comparison.summary(np.array(numbers)) for name, numbers in groups.items()}
+
+
+def config_types(frames: Sequence[Atoms]) -> list[str]:
+    """Return what kind each frame says it is of, as other programs look at it when they group errors."""
     return [str(frame.info.get("config_type", NO_TYPE)) for frame in frames]
 
 

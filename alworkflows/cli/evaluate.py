@@ -118,23 +118,16 @@ def _new_predictions(path: str, overwrite: bool, inputs: Sequence[str]) -> Path:
 
 def _groups(files: Sequence[FrameFile], by: str, comparison: Comparison) -> dict[str, dict[str, Any]]:
     """Return the errors of each group by its name."""
-    import numpy as np
-
-    from alworkflows.cli.error_tables import by_config_type
+    from alworkflows.cli.error_tables import config_types, grouped
     from alworkflows.cli.files import together
 
     if by == "element":
         return comparison.by_element()
     if by == "file":
-        names = [Path(file.path).name for file in files for _ in file.frames]
-    elif by == "config_type":
-        names = by_config_type(together(files))
-    else:
-        names = [str((frame.info.get("origin") or {}).get(by, "unknown")) for frame in together(files)]
-    groups: dict[str, list[int]] = {}
-    for number, name in enumerate(names):
-        groups.setdefault(name, []).append(number)
-    return {name: comparison.summary(np.array(numbers)) for name, numbers in groups.items()}
+        return grouped([Path(file.path).name for file in files for _ in file.frames], comparison)
+    if by == "config_type":
+        return grouped(config_types(together(files)), comparison)
+    return grouped([str((frame.info.get("origin") or {}).get(by, "unknown")) for frame in together(files)], comparison)
 
 
 def _worst(files: Sequence[FrameFile], comparison: Comparison) -> dict[str, Any]:

@@ -11,7 +11,9 @@ import click
 from alworkflows.cli.output import json_option, print_json, print_table
 
 if TYPE_CHECKING:
-    from alworkflows.models import Ensemble
+    from ase import Atoms
+
+    from alworkflows.models import Comparison, Ensemble
     from alworkflows.settings import GroupSettings, ModelSettings
 
 __all__ = ["fit"]
@@ -85,7 +87,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     from alworkflows.cli.files import count, new_file, new_folder
     from alworkflows.cli.fit_input import FitInput, model_settings
     from alworkflows.cli.progress import progress
-    from alworkflows.models import force_errors, train
+    from alworkflows.models import compare, train
 
     target = new_file(output, overwrite)
     folder = new_folder(plot, overwrite) if plot else None
@@ -103,7 +105,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
             transfers=data.transfers,
             references=data.references,
         )
-        on_tests = force_errors(ensemble, data.testing) if data.testing else None
+        on_tests = compare(ensemble, data.testing) if data.testing else None
     ensemble.save(target)
     result = {
         "model": str(target),
@@ -111,7 +113,8 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         "frames": len(data.training),
         "test_frames": len(data.testing),
         "fit": report,
-        "test": on_tests["summary"] if on_tests else None,
+        "test": on_tests.summary() if on_tests else None,
+        "test_by_config_type": _by_config_type(data.testing, on_tests) if on_tests else {},
         "pictures": [] if folder is None else _draw(report["groups"], on_tests, folder),
     }
     for pair, shortest in [item for group in report["groups"] for item in group.get("baseline_reaches", {}).items()]:
@@ -166,7 +169,15 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
         click.echo(f"all members disagree by {apart:.4f} eV/A (median) on frames that some have not seen")
 
 
-def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
+def _by_config_type(testing: Sequence[Atoms], on_tests: Comparison) -> dict[str, dict[str, Any]]:
+    """Return the errors on the test frames of each config_type, none if no frame has one."""
+    from alworkflows.cli.error_tables import NO_TYPE, config_types, grouped
+
+    names = config_types(testing)
+    return grouped(names, on_tests) if set(names) != {NO_TYPE} else {}
+
+
+def _draw(groups: Sequence[dict[str, Any]], on_tests: Comparison | None, folder: Path) -> list[str]:
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
 
@@ -176,16 +187,17 @@ def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folde
         if "path" in group:
             written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
             save(plot_path(*path_rows(group)), folder / written[-1])
-    if errors is not None:
+    if on_tests is not None:
         written.append("parity.png")
-        arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
-        save(plot_parity(*arrays), folder / "parity.png")
+        forces = on_tests.reference.forces, on_tests.predicted.forces
+        save(plot_parity(*forces, on_tests.largest_error, on_tests.disagreement), folder / "parity.png")
     return [str(folder / name) for name in written]
 
 
 def _say_what_next(
     result: dict[str, Any], ensemble: Ensemble, frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]
 ) -> None:
+    from alworkflows.cli.error_tables import print_forces
     from alworkflows.cli.files import count
     from alworkflows.models.capabilities import Insightful, LammpsFiles
 
@@ -199,6 +211,8 @@ def _say_what_next(
             hint = " (not fitted: --quantities forces,energy fits them too)" if one_fit else ""
             not_fitted = "" if "energy" in quantities else hint
             click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
+    if result["test_by_config_type"]:
+        print_forces([{"config_type": name, **errors} for name, errors in result["test_by_config_type"].items()], "config_type")
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")
     click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")

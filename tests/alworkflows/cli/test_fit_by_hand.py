@@ -5,7 +5,7 @@ from ase.build import bulk
 
 from alworkflows import frames as frames_io
 from alworkflows.frames import attach_labels
-from alworkflows.models import Ensemble
+from alworkflows.models import Ensemble, force_errors
 from alworkflows.plotting.accuracy import path_rows
 
 
@@ -65,6 +65,24 @@ def test_families_by_name_and_references_for_the_reference_energies(run, files, 
     ensemble = Ensemble.load("model.npz")
     assert [functions.family for functions in ensemble.members[0].settings.functions] == ["gaussian", "slater"]
     assert [prediction.energy for prediction in ensemble.predict(pure)] == pytest.approx([-4.9, -1.3])
+
+
+def test_errors_on_test_frames_by_config_type(run, files):
+    frames = frames_io.read(files / "test.xyz")
+    for frame, name in zip(frames, ["liquid"] * 2 + ["bulk"] * 4, strict=True):
+        frame.info["config_type"] = name
+        frame.info.pop("frame_id", None)
+    frames_io.write("typed.xyz", frames)
+    options = ["fit", files / "frames.npz", "--settings", files / "small.yaml", "--test", "typed.xyz", "-o", "model.npz"]
+    done = run(*options)
+    firsts = [line.split()[:2] for line in done.out.splitlines() if line.strip()]
+    assert ["liquid", "2"] in firsts
+    assert ["bulk", "4"] in firsts
+    result = json.loads(run(*options, "--overwrite", "--json").out)
+    expected = force_errors(Ensemble.load("model.npz"), frames[:2])["summary"]
+    assert result["test_by_config_type"]["liquid"]["force_mae"] == pytest.approx(expected["force_mae"])
+    plain = run("fit", *options[1:4], "--test", files / "test.xyz", "-o", "model.npz", "--overwrite")
+    assert "config_type" not in plain.out
 
 
 def test_few_rows_are_printed_of_a_long_path():
