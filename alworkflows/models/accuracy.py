@@ -13,11 +13,11 @@ from ase.data import chemical_symbols
 
 from alworkflows.frames import check_labelled, labels
 from alworkflows.models.energy_shift import EnergyShift
-from alworkflows.models.many import offsets_of
+from alworkflows.models.predictions import offsets_of
 
 if TYPE_CHECKING:
     from alworkflows.models.ensemble import Ensemble
-    from alworkflows.models.many import Predictions
+    from alworkflows.models.predictions import Predictions
 
 __all__ = ["Comparison", "Values", "compare", "force_errors"]
 

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import Calculator, all_changes
 from ase.outputs import Properties, all_outputs
 
-from alworkflows.models.evaluation import Evaluation, Evaluator, deviation, spread
+from alworkflows.models.evaluation import Evaluation, Evaluator, deviation, norms, spread
 
 __all__ = ["DISAGREEMENT", "FORCES_STD", "EnsembleCalculator", "ModelCalculator"]
 
@@ -96,8 +96,8 @@ class EnsembleCalculator(ModelCalculator):
         members = self._evaluator.evaluate(self._frame)
         self._fill(members.mean())
         self.results[FORCES_STD] = spread(members.forces)
-        self.results[DISAGREEMENT] = deviation(self.results[FORCES_STD])
+        self.results[DISAGREEMENT] = norms(self.results[FORCES_STD])
 
     def disagreement(self, atoms: Atoms) -> np.ndarray:
         """Return the deviation of each atom's force over the members, (N,) in eV/A."""
-        return deviation(spread(self._evaluator.evaluate(atoms).forces))
+        return deviation(self._evaluator.evaluate(atoms).forces)

@@ -15,7 +15,7 @@ from alworkflows.deadline import Deadline
 from alworkflows.models.batches import FrameSource
 from alworkflows.models.calculator import ModelCalculator
 from alworkflows.models.evaluation import SKIN, Evaluation, Evaluator, Prediction
-from alworkflows.models.many import Evaluations
+from alworkflows.models.predictions import Evaluations
 
 __all__ = ["Committee", "Job", "Model", "OneAfterAnother", "Trainer", "TrainingData"]
 

@@ -18,7 +18,7 @@ from alworkflows.models.calculator import EnsembleCalculator
 from alworkflows.models.capabilities import Capability, Joint, require
 from alworkflows.models.contract import Committee, Model, OneAfterAnother
 from alworkflows.models.evaluation import SKIN, EnsemblePrediction, Evaluator, OneByOne
-from alworkflows.models.many import Evaluations, Predictions, in_parts
+from alworkflows.models.predictions import Evaluations, Predictions, in_parts
 
 __all__ = ["Ensemble", "Group"]
 

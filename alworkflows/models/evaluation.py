@@ -21,6 +21,7 @@ __all__ = [
     "Still",
     "check_frame",
     "deviation",
+    "norms",
     "spread",
 ]
 
@@ -181,10 +182,15 @@ def spread(forces: np.ndarray) -> np.ndarray:
     return deviations
 
 
-def deviation(forces_std: np.ndarray) -> np.ndarray:
-    """Return sqrt(mean over members of |F_m - mean F|^2), (N,) in eV/A, from the :func:`spread` of the components (N, 3)."""
-    norms: np.ndarray = np.sqrt((forces_std**2).sum(axis=1))
-    return norms
+def deviation(forces: np.ndarray) -> np.ndarray:
+    """Return sqrt(mean over members of |F_m - mean F|^2) for forces (M, N, 3), (N,) in eV/A: the norm of their spread."""
+    return norms(spread(forces))
+
+
+def norms(vectors: np.ndarray) -> np.ndarray:
+    """Return the norms (N,) of vectors (N, 3)."""
+    found: np.ndarray = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return found
 
 
 def check_frame(atoms: Atoms, species: Sequence[str]) -> None:

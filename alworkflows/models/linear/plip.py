@@ -17,7 +17,7 @@ from alworkflows.descriptors.plip.radial import RadialTable, tabulate
 from alworkflows.models.evaluation import Evaluation
 from alworkflows.models.linear.baseline import Baseline
 from alworkflows.models.linear.committee import FoldedCommittee
-from alworkflows.models.many import Evaluations
+from alworkflows.models.predictions import Evaluations
 from alworkflows.settings.model import BaselineSettings
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from planted import LEVELS, SETTINGS, SPECIES
 
 from alworkflows.frames import attach_labels, labels
 from alworkflows.models import Ensemble, LinearModel, compare, force_errors
-from alworkflows.models.many import PART, in_parts
+from alworkflows.models.predictions import PART, in_parts
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from ase import Atoms
 
-from alworkflows.models.evaluation import EnsemblePrediction, Evaluation, deviation, spread
+from alworkflows.models.evaluation import EnsemblePrediction, Evaluation, norms, spread
 
 __all__ = ["Evaluations", "Predictions", "in_parts", "offsets_of"]
 
@@ -110,7 +110,7 @@ class Predictions:
             evaluations.forces.mean(axis=0),
             evaluations.virial.mean(axis=0) / volumes[:, None],
             forces_std,
-            deviation(forces_std),
+            norms(forces_std),
             evaluations.forces,
             evaluations.energy,
         )
