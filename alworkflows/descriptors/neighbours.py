@@ -12,11 +12,13 @@ from ase import Atoms
 from alworkflows.descriptors.library import library
 from alworkflows.errors import InputError
 
-__all__ = ["Neighbours", "kinds_of", "neighbours", "pointer"]
+__all__ = ["Neighbours", "kinds_of", "list_kernel", "neighbours", "pointer"]
 
-_neighbours = library.alw_neighbours
-_neighbours.restype = ctypes.c_long
-_D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_long
+_A, _D, _I, _L = ctypes.c_void_p, ctypes.c_double, ctypes.c_int, ctypes.c_long
+#: as in ``neighbours.c``; its number of arguments is checked at each call
+list_kernel = library.alw_neighbours
+list_kernel.restype = _L
+list_kernel.argtypes = [_L, _A, _A, _A, _D, _I, _L, _A, _A, _A]
 
 
 def pointer(array: np.ndarray | None, dtype: type, shape: tuple[int, ...] | None = None) -> Any:
@@ -98,7 +100,7 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
     capacity = max(64, 100 * count)
     while True:
         second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
-        needed = _neighbours(
+        needed = list_kernel(
             _L(count),
             pointer(positions, np.float64, (count, 3)),
             pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),

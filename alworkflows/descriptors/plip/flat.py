@@ -12,12 +12,14 @@ import numpy as np
 from alworkflows.descriptors.library import variant_function
 from alworkflows.descriptors.neighbours import Neighbours, pointer
 
-__all__ = ["DEGREE", "PAD", "FlatModels"]
+__all__ = ["DEGREE", "PAD", "FlatModels", "potential_kernel"]
 
 #: as in ``model.h``: groups of functions and rows of moments are padded to multiples of this; degree of tabulated functions
 PAD, DEGREE = 8, 5
 
-_potential = variant_function("alw_potential")
+#: as in ``potential.h``; its number of arguments is checked at each call
+potential_kernel = variant_function("alw_potential")
+potential_kernel.argtypes = [ctypes.c_void_p, ctypes.c_long, *[ctypes.c_void_p] * 9]
 _INTEGERS = ("species", "models", "lmax", "linear", "angular", "most")
 _NUMBERS = ("cutoff", "inner", "outer")
 _ARRAYS = {
@@ -124,7 +126,7 @@ class FlatModels:
         (count,), total = kinds.shape, len(pairs.second)
         energies, forces = np.zeros((self.models, count)), np.zeros((self.models, count, 3))
         virial = np.zeros((self.models, 6))
-        status = _potential(
+        status = potential_kernel(
             ctypes.byref(self.model),
             ctypes.c_long(count),
             pointer(kinds, np.int32),

@@ -1,8 +1,8 @@
 """Many small frames through the kernels, with as little around each as there can be.
 
-Of a frame of a few atoms the kernels need some ten microseconds; to make arrays for it, and to check them before a pointer leaves
-Python, takes several times as long. Here the arrays hold all frames, lists of neighbours are written one after the other into the
-same place, and addresses are counted on. Only frames that need no second look come here: see :func:`plain_frames`.
+Of a frame of a few atoms the kernels need tens of microseconds; to make arrays for it, and to check them before a pointer leaves
+Python, takes as long again. Here the arrays hold all frames, lists of neighbours are written one after the other into the same
+place, and addresses are counted on. Only frames that need no second look come here: see :func:`plain_frames`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,10 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from alworkflows.descriptors.contract import COINCIDENT
-from alworkflows.descriptors.library import VARIANT, library
-from alworkflows.descriptors.plip.flat import FlatModels
+from alworkflows.descriptors.neighbours import list_kernel
+from alworkflows.descriptors.plip.flat import FlatModels, potential_kernel
 
 __all__ = ["PlainFrames", "evaluate_each", "plain_frames"]
-
-_A, _D, _I, _L = ctypes.c_void_p, ctypes.c_double, ctypes.c_int, ctypes.c_long
-# functions of their own, whose arguments are plain numbers: `library.name` would be shared with modules that pass others
-_neighbours = library["alw_neighbours"]
-_neighbours.restype = _L
-_neighbours.argtypes = [_L, _A, _A, _A, _D, _I, _L, _A, _A, _A]
-_potential = library[f"alw_potential_{VARIANT}"]
-_potential.argtypes = [_A, _L, _A, _A, _A, _A, _A, _A, _A, _A, _A]
 
 #: A^3; a cell of less has no volume
 LEAST_VOLUME = 1e-9
@@ -91,18 +83,18 @@ def evaluate_each(models: FlatModels, frames: PlainFrames, cutoff: float) -> tup
     outputs = [array.ctypes.data for array in (energies, forces, virials)]
     for number, (begin, size) in enumerate(zip(frames.offsets.tolist(), sizes.tolist(), strict=False)):
         place, cell = places + 24 * begin, cells + 72 * number
-        pairs = _neighbours(size, place, cell, along, cutoff, 0, capacity, *lists)
+        pairs = list_kernel(size, place, cell, along, cutoff, 0, capacity, *lists)
         if pairs > capacity:
             capacity = int(1.1 * pairs)
             second, vectors = np.empty(capacity, dtype=np.int32), np.empty((capacity, 3))
             lists = [array.ctypes.data for array in (first, second, vectors)]
-            pairs = _neighbours(size, place, cell, along, cutoff, 0, capacity, *lists)
+            pairs = list_kernel(size, place, cell, along, cutoff, 0, capacity, *lists)
         if pairs < 0:
             return None
         found = vectors[:pairs]
         if np.einsum("ij,ij->i", found, found).min(initial=np.inf) < COINCIDENT**2:
             return None
-        status = _potential(
+        status = potential_kernel(
             model,
             size,
             kinds + 4 * begin,
