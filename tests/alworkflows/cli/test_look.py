@@ -46,7 +46,7 @@ def typed(files, tmp_path):
     """An extended XYZ file of six frames, of which two have one config_type and three another; one is without stress."""
     frames = frames_io.read(files / "test.xyz")
     for frame, name in zip(frames, ["liquid", "liquid", None, "bulk", "bulk", "bulk"], strict=True):
-        frame.info.pop("frame_id")
+        frame.info.pop("frame_id", None)
         if name:
             frame.info["config_type"] = name
     del frames[2].calc.results["stress"]
