@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from alworkflows.frames import read, write
     from alworkflows.insight import force_shares, look_into
     from alworkflows.labelling.run import label
-    from alworkflows.models import Ensemble, Fit, force_errors
+    from alworkflows.models import Ensemble, Fit, compare, force_errors
     from alworkflows.sampling import parse_sampler, sample
     from alworkflows.settings import LinearSettings
     from alworkflows.structures import crystal
@@ -27,6 +27,7 @@ __all__ = [
     "Ensemble",
     "Fit",
     "LinearSettings",
+    "compare",
     "crystal",
     "force_errors",
     "force_shares",
@@ -45,6 +46,7 @@ _HOMES = {
     "Ensemble": "models",
     "Fit": "models",
     "LinearSettings": "settings",
+    "compare": "models",
     "crystal": "structures",
     "force_errors": "models",
     "force_shares": "insight",

@@ -13,7 +13,9 @@ from alworkflows.cli.output import json_option, print_json, print_table
 from alworkflows.cli.reading import read_options, read_settings
 
 if TYPE_CHECKING:
-    from alworkflows.models import Ensemble
+    from ase import Atoms
+
+    from alworkflows.models import Comparison, Ensemble
     from alworkflows.settings import GroupSettings, ModelSettings
 
 __all__ = ["fit"]
@@ -92,7 +94,7 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
     from alworkflows.cli.fit_input import FitInput, inputs, model_settings
     from alworkflows.cli.outliers import print_outliers, with_places
     from alworkflows.cli.progress import progress
-    from alworkflows.models import force_errors, train
+    from alworkflows.models import compare, train
     from alworkflows.models.telling import error_without
 
     target = new_file(output, overwrite, inputs(frames, options))
@@ -112,9 +114,10 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
             transfers=data.transfers,
             references=data.references,
         )
-        on_tests = force_errors(ensemble, data.testing) if data.testing else None
+        on_tests = compare(ensemble, data.testing) if data.testing else None
     report["outliers"] = with_places(report["outliers"], data.training, data.testing, data.places)
     ensemble.report["outliers"] = report["outliers"]
+    without = error_without(on_tests.errors(), data.testing, report["outliers"]) if on_tests else None
     ensemble.save(target)
     result = {
         "model": str(target),
@@ -122,8 +125,9 @@ def fit(frames: tuple[str, ...], output: str, plot: str | None, overwrite: bool,
         "frames": len(data.training),
         "test_frames": len(data.testing),
         "fit": report,
-        "test": on_tests["summary"] if on_tests else None,
-        "test_force_rmse_without_outliers": error_without(on_tests, data.testing, report["outliers"]) if on_tests else None,
+        "test": on_tests.summary() if on_tests else None,
+        "test_force_rmse_without_outliers": without,
+        "test_by_config_type": _by_config_type(data.testing, on_tests) if on_tests else {},
         "pictures": [] if folder is None else _draw(report["groups"], on_tests, folder),
     }
     for pair, shortest in [item for group in report["groups"] for item in group.get("baseline_reaches", {}).items()]:
@@ -179,7 +183,15 @@ def _print_members(ensemble: Ensemble, report: dict[str, Any]) -> None:
         click.echo(f"all members disagree by {apart:.4f} eV/A (median) on frames that some have not seen")
 
 
-def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folder: Path) -> list[str]:
+def _by_config_type(testing: Sequence[Atoms], on_tests: Comparison) -> dict[str, dict[str, Any]]:
+    """Return the errors on the test frames of each config_type, none if no frame has one."""
+    from alworkflows.cli.error_tables import NO_TYPE, config_types, grouped
+
+    names = config_types(testing)
+    return grouped(names, on_tests) if set(names) != {NO_TYPE} else {}
+
+
+def _draw(groups: Sequence[dict[str, Any]], on_tests: Comparison | None, folder: Path) -> list[str]:
     from alworkflows.atomic import filling
     from alworkflows.plotting import save
     from alworkflows.plotting.accuracy import path_rows, plot_parity, plot_path
@@ -190,16 +202,17 @@ def _draw(groups: Sequence[dict[str, Any]], errors: dict[str, Any] | None, folde
             if "path" in group:
                 written.append(f"path_{number}.png" if len(groups) > 1 else "path.png")
                 save(plot_path(*path_rows(group)), part / written[-1])
-        if errors is not None:
+        if on_tests is not None:
             written.append("parity.png")
-            arrays = (errors[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement"))
-            save(plot_parity(*arrays), part / "parity.png")
+            forces = on_tests.reference.forces, on_tests.predicted.forces
+            save(plot_parity(*forces, on_tests.largest_error, on_tests.disagreement), part / "parity.png")
     return [str(folder / name) for name in written]
 
 
 def _say_what_next(
     result: dict[str, Any], ensemble: Ensemble, frames: Sequence[str], tests: Sequence[str], quantities: Sequence[str]
 ) -> None:
+    from alworkflows.cli.error_tables import print_forces
     from alworkflows.cli.files import count
     from alworkflows.cli.outliers import print_test_outliers
     from alworkflows.models.capabilities import Insightful, LammpsFiles
@@ -215,6 +228,8 @@ def _say_what_next(
             not_fitted = "" if "energy" in quantities else hint
             click.echo(f"energies {1e3 * test['energy_rmse']:.4g} meV/atom{not_fitted}")
         print_test_outliers(result["fit"]["outliers"], result["test_force_rmse_without_outliers"])
+    if result["test_by_config_type"]:
+        print_forces([{"config_type": name, **errors} for name, errors in result["test_by_config_type"].items()], "config_type")
     for path in (model, *result["pictures"]):
         click.echo(f"written: {path}")
     click.echo(f"\nNext: alworkflows evaluate {model} {' '.join(tests) or 'OTHER-FRAMES'}")

@@ -12,11 +12,13 @@ from ase import Atoms
 from alworkflows.descriptors.library import library
 from alworkflows.errors import InputError
 
-__all__ = ["Neighbours", "check_kinds", "kinds_of", "neighbours", "pointer"]
+__all__ = ["FARTHEST", "Neighbours", "check_kinds", "kinds_of", "limits_of", "list_kernel", "neighbours", "pointer"]
 
-_neighbours = library.alw_neighbours
-_neighbours.restype = ctypes.c_int64
-_D, _I, _L = ctypes.c_double, ctypes.c_int, ctypes.c_int64
+_A, _D, _I, _L = ctypes.c_void_p, ctypes.c_double, ctypes.c_int, ctypes.c_int64
+#: as in ``neighbours.c``; its number of arguments is checked at each call
+list_kernel = library.alw_neighbours
+list_kernel.restype = _L
+list_kernel.argtypes = [_L, _A, _A, _A, _D, _I, _L, _L, _L, _A, _A, _A]
 #: as in ``neighbours.c``: why there is no list
 _NO_VOLUME, _TOO_MANY_IMAGES, _TOO_MANY_NEIGHBOURS = -2, -3, -4
 
@@ -134,14 +136,13 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
     pbc = np.asarray(pbc, dtype=bool)
     positions, cell = frame_arrays(positions, cell, pbc)
     count = len(positions)
-    most_images = IMAGES + IMAGES_PER_ATOM * count
-    most_near = CROWD + int(DENSEST * 4.0 / 3.0 * np.pi * cutoff**3)
+    most_images, most_near = limits_of(count, cutoff)
     first = np.zeros(count + 1, dtype=np.int64)
     flags = np.ascontiguousarray(pbc, dtype=np.int32)
     capacity = max(64, 100 * count)
     while True:
         second, vectors = _room(capacity)
-        needed = _neighbours(
+        needed = list_kernel(
             _L(count),
             pointer(positions, np.float64, (count, 3)),
             pointer(np.ascontiguousarray(cell), np.float64, (3, 3)),
@@ -160,6 +161,11 @@ def neighbours(positions: np.ndarray, cell: np.ndarray, pbc: np.ndarray, cutoff:
         if needed <= capacity:
             return Neighbours(first, second[:needed], vectors[:needed])
         capacity = int(needed * 1.1)
+
+
+def limits_of(count: int, cutoff: float) -> tuple[int, int]:
+    """Return how many images of atoms a list of so many atoms may look at, and how many neighbours one of them may have."""
+    return IMAGES + IMAGES_PER_ATOM * count, CROWD + int(DENSEST * 4.0 / 3.0 * np.pi * cutoff**3)
 
 
 def _room(pairs: int) -> tuple[np.ndarray, np.ndarray]:

@@ -129,8 +129,19 @@ class ErrorSummary(Settings):
     force_mae: float = Field(description="mean of their absolute values, eV/A")
     force_q999: float = Field(description="99.9 % quantile of their absolute values, eV/A")
     force_std: float = Field(description="standard deviation of the components of the reference forces, eV/A")
+    atoms: int | None = Field(None, description="atoms of these frames")
+    largest_error: float | None = Field(None, description="largest norm of the error of the force on an atom, eV/A")
+    disagreement: float | None = Field(None, description="of the members on a frame, median over the frames, eV/A")
     energy_rmse: float | None = Field(None, description="RMS error of the energy, eV an atom; only where frames have energies")
+    energy_mae: float | None = Field(None, description="mean of its absolute values, eV an atom")
+    energy_rmse_shifted: float | None = Field(None, description="RMS error less the best constant of all frames, eV an atom")
+    energy_mae_shifted: float | None = Field(None, description="mean of its absolute values, eV an atom")
+    energy_rmse_species_shifted: float | None = Field(
+        None, description="RMS error less the best energy of each species, eV an atom; only where compositions vary"
+    )
+    energy_mae_species_shifted: float | None = Field(None, description="mean of its absolute values, eV an atom")
     stress_rmse: float | None = Field(None, description="RMS error of the stress, eV/A^3; only where frames have stresses")
+    stress_mae: float | None = Field(None, description="mean of its absolute values, eV/A^3")
 
 
 class FitResult(JobResult):

@@ -21,7 +21,7 @@ __all__ = ["run"]
 
 def run(spec: EvaluateSpec, folder: Path) -> EvaluateResult:
     """Evaluate ensembles; see the module."""
-    from alworkflows.models import Ensemble, force_errors
+    from alworkflows.models import Ensemble, compare
 
     names = [name for files in spec.tests.values() for name in files]
     frames = dict(zip(names, read_batches(folder, names), strict=True))
@@ -31,18 +31,18 @@ def run(spec: EvaluateSpec, folder: Path) -> EvaluateResult:
     ends = np.cumsum([0, *map(len, groups.values())]).tolist()
     errors = []
     for file in spec.ensembles:
-        ensemble = Ensemble.load(folder / file)
-        predictions = ensemble.predict(everything)
+        last = compare(Ensemble.load(folder / file), everything)
         summaries = {
-            group: force_errors(ensemble, groups[group], predictions[start:stop])["summary"]
-            for group, (start, stop) in zip(groups, pairwise(ends), strict=True)
+            group: last.summary(np.arange(start, stop)) for group, (start, stop) in zip(groups, pairwise(ends), strict=True)
         }
-        last = force_errors(ensemble, everything, predictions)
-        errors.append({**summaries, "all": last["summary"]})
+        errors.append({**summaries, "all": last.summary()})
     with replacing(folder / "evaluation.npz") as part, part.open("wb") as handle:
         np.savez(
             handle,
-            **{name: last[name] for name in ("reference_forces", "predicted_forces", "largest_error", "disagreement")},
+            reference_forces=last.reference.forces,
+            predicted_forces=last.predicted.forces,
+            largest_error=last.largest_error,
+            disagreement=last.disagreement,
             atoms=np.array([len(frame) for frame in everything]),
             group=np.repeat(np.arange(len(groups)), [len(members) for members in groups.values()]),
         )

@@ -1,6 +1,6 @@
 """Models behind one contract, ensembles of any of them, what fits them, their errors and their file."""
 
-from alworkflows.models.accuracy import force_errors
+from alworkflows.models.accuracy import Comparison, compare, force_errors
 from alworkflows.models.contract import Model, Trainer
 from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.evaluation import EnsemblePrediction, Prediction
@@ -12,6 +12,7 @@ from alworkflows.models.train import train
 
 __all__ = [
     "MODELS",
+    "Comparison",
     "Ensemble",
     "EnsemblePrediction",
     "Fit",
@@ -19,6 +20,7 @@ __all__ = [
     "Model",
     "Prediction",
     "Trainer",
+    "compare",
     "fold_of",
     "force_errors",
     "train",

@@ -15,6 +15,7 @@ from alworkflows.deadline import Deadline
 from alworkflows.models.batches import FrameSource
 from alworkflows.models.calculator import ModelCalculator
 from alworkflows.models.evaluation import SKIN, Evaluation, Evaluator, Prediction
+from alworkflows.models.predictions import Evaluations
 
 __all__ = ["Committee", "Job", "Model", "OneAfterAnother", "Reweighting", "Trainer", "TrainingData"]
 
@@ -104,6 +105,10 @@ class Committee(ABC):
     @abstractmethod
     def evaluate(self, atoms: Atoms) -> Evaluation:
         """Return what each model says of a frame; raises as :meth:`Model.evaluate`."""
+
+    def evaluate_each(self, frames: Sequence[Atoms]) -> Evaluations:
+        """Return what each model says of each of some frames, at least one; raises as :meth:`Model.evaluate`."""
+        return Evaluations.of([self.evaluate(atoms) for atoms in frames])
 
     @abstractmethod
     def evaluator(self, skin: float = SKIN) -> Evaluator:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,7 +17,8 @@ from alworkflows.models import model_files
 from alworkflows.models.calculator import EnsembleCalculator
 from alworkflows.models.capabilities import Capability, Joint, require
 from alworkflows.models.contract import Committee, Model, OneAfterAnother
-from alworkflows.models.evaluation import SKIN, EnsemblePrediction, Evaluation, Evaluator, OneByOne
+from alworkflows.models.evaluation import SKIN, EnsemblePrediction, Evaluator, OneByOne
+from alworkflows.models.predictions import Evaluations, Predictions, in_parts
 
 __all__ = ["Ensemble", "Group"]
 
@@ -101,14 +102,21 @@ class Ensemble:
         InputError
             If a frame has no atoms, a species the ensemble was not made for, or positions that are not finite.
         """
-        return [EnsemblePrediction.of(self._evaluate(atoms), atoms) for atoms in frames]
+        return [prediction for part in self.predict_parts(frames) for prediction in part.each()]
 
-    def _evaluate(self, atoms: Atoms) -> Evaluation:
-        evaluation = Evaluation.together([group.committee.evaluate(atoms) for group in self.groups])
-        if len(self.groups) == 1:
-            return evaluation
-        order = [place for group in self.groups for place in group.places]
-        return evaluation.ordered(_inverse(order))
+    def predict_parts(self, frames: Sequence[Atoms]) -> Iterator[Predictions]:
+        """Yield mean and deviation of all frames in order, of some at a time, as arrays; raises as :meth:`predict`.
+
+        Cheaper than :meth:`predict` where frames are many and small, and no more than one part needs to be in memory.
+        """
+        for part in in_parts(frames):
+            yield Predictions.of(self._evaluate(part), part)
+
+    def _evaluate(self, frames: Sequence[Atoms]) -> Evaluations:
+        parts = [group.committee.evaluate_each(frames) for group in self.groups]
+        if len(parts) == 1:
+            return parts[0]
+        return Evaluations.together(parts, _inverse([place for group in self.groups for place in group.places]))
 
     def evaluator(self, skin: float = SKIN) -> Evaluator:
         """Return the members as they follow one structure through dynamics."""

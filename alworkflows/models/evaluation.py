@@ -11,7 +11,19 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 
-__all__ = ["SKIN", "EnsemblePrediction", "Evaluation", "Evaluator", "OneByOne", "Prediction", "Still", "check_frame", "deviation"]
+__all__ = [
+    "SKIN",
+    "EnsemblePrediction",
+    "Evaluation",
+    "Evaluator",
+    "OneByOne",
+    "Prediction",
+    "Still",
+    "check_frame",
+    "deviation",
+    "norms",
+    "spread",
+]
 
 #: of neighbour lists in dynamics, A
 SKIN = 0.6
@@ -145,8 +157,10 @@ class Prediction:
 
     @classmethod
     def of(cls, evaluation: Evaluation, atoms: Atoms) -> Prediction:
-        """Return what an evaluation of one model, or the mean of those of several, says of the frame it is of."""
-        return cls(*_mean(evaluation, atoms))
+        """Return what an evaluation of one model says of the frame it is of."""
+        volume = atoms.get_volume() if atoms.pbc.all() else np.inf
+        energies = None if evaluation.energies is None else evaluation.energies[0]
+        return cls(float(evaluation.energy[0]), energies, evaluation.forces[0], evaluation.virial[0] / volume)
 
 
 @dataclass(frozen=True)
@@ -161,23 +175,22 @@ class EnsemblePrediction(Prediction):
     members: np.ndarray
     member_energies: np.ndarray
 
-    @classmethod
-    def of(cls, evaluation: Evaluation, atoms: Atoms) -> EnsemblePrediction:
-        """Return what the members' evaluation says of the frame it is of."""
-        forces = evaluation.forces
-        return cls(*_mean(evaluation, atoms), deviation(forces), forces, evaluation.energy)
 
-
-def _mean(evaluation: Evaluation, atoms: Atoms) -> tuple[float, np.ndarray | None, np.ndarray, np.ndarray]:
-    volume = atoms.get_volume() if atoms.pbc.all() else np.inf
-    energies = None if evaluation.energies is None else evaluation.energies.mean(axis=0)
-    return float(evaluation.energy.mean()), energies, evaluation.forces.mean(axis=0), evaluation.virial.mean(axis=0) / volume
+def spread(forces: np.ndarray) -> np.ndarray:
+    """Return the standard deviation of each component over the members for forces (M, N, 3), (N, 3) in eV/A."""
+    deviations: np.ndarray = np.sqrt(((forces - forces.mean(axis=0)) ** 2).mean(axis=0))
+    return deviations
 
 
 def deviation(forces: np.ndarray) -> np.ndarray:
-    """Return sqrt(mean over members of |F_m - mean F|^2) for forces (M, N, 3), (N,) in eV/A."""
-    deviations: np.ndarray = np.sqrt(((forces - forces.mean(axis=0)) ** 2).sum(axis=2).mean(axis=0))
-    return deviations
+    """Return sqrt(mean over members of |F_m - mean F|^2) for forces (M, N, 3), (N,) in eV/A: the norm of their spread."""
+    return norms(spread(forces))
+
+
+def norms(vectors: np.ndarray) -> np.ndarray:
+    """Return the norms (N,) of vectors (N, 3)."""
+    found: np.ndarray = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return found
 
 
 def check_frame(atoms: Atoms, species: Sequence[str]) -> None:

@@ -13,14 +13,16 @@ from alworkflows.descriptors.library import variant_function
 from alworkflows.descriptors.neighbours import Neighbours, check_kinds, pointer
 from alworkflows.errors import InputError
 
-__all__ = ["DEGREE", "MOST_DEGREE", "MOST_SPECIES", "PAD", "FlatModels"]
+__all__ = ["DEGREE", "MOST_DEGREE", "MOST_SPECIES", "PAD", "FlatModels", "potential_kernel"]
 
 #: as in ``model.h``: groups of functions and rows of moments are padded to multiples of this; degree of tabulated functions
 PAD, DEGREE = 8, 5
 #: as many species, and as large a degree, as the kernels have room for
 MOST_SPECIES, MOST_DEGREE = 16, 8
 
-_potential = variant_function("alw_potential")
+#: as in ``potential.h``; its number of arguments is checked at each call
+potential_kernel = variant_function("alw_potential")
+potential_kernel.argtypes = [ctypes.c_void_p, ctypes.c_int64, *[ctypes.c_void_p] * 9]
 _INTEGERS = ("species", "models", "lmax", "linear", "angular", "most")
 _NUMBERS = ("cutoff", "inner", "outer")
 _ARRAYS = {
@@ -97,7 +99,8 @@ class FlatModels:
         return {name: getattr(self, name) for name in (*_INTEGERS, "bins", *_NUMBERS, *_ARRAYS)}
 
     @cached_property
-    def _model(self) -> _Model:
+    def model(self) -> _Model:
+        """``Model`` of ``model.h``, with pointers into the arrays here."""
         sides, degrees = (self.species, self.species), self.lmax + 1
         shapes = {
             "slots": sides,
@@ -144,8 +147,8 @@ class FlatModels:
         check_kinds(kinds, self.species)
         energies, forces = np.zeros((self.models, count)), np.zeros((self.models, count, 3))
         virial = np.zeros((self.models, 6))
-        status = _potential(
-            ctypes.byref(self._model),
+        status = potential_kernel(
+            ctypes.byref(self.model),
             ctypes.c_int64(count),
             pointer(kinds, np.int32),
             pointer(positions, np.float64, (count, 3)),

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from ase import Atoms
 
-from alworkflows.descriptors import Folded
 from alworkflows.descriptors.plip import Plip
+from alworkflows.descriptors.plip.folding import FoldedModels
+from alworkflows.descriptors.plip.many import evaluate_each, plain_frames
 from alworkflows.descriptors.plip.radial import RadialTable, tabulate
 from alworkflows.models.evaluation import Evaluation
 from alworkflows.models.linear.baseline import Baseline
 from alworkflows.models.linear.committee import FoldedCommittee
+from alworkflows.models.predictions import Evaluations
 from alworkflows.settings.model import BaselineSettings
 
 if TYPE_CHECKING:
@@ -60,9 +62,18 @@ class PlipCommittee(FoldedCommittee):
         return self.baseline.table if self.baseline else None
 
     @cached_property
-    def folded(self) -> Folded:
+    def folded(self) -> FoldedModels:
         """The models as one evaluation, baseline included."""
         return self.descriptors.fold(self.weights, self.fixed)
+
+    def evaluate_each(self, frames: Sequence[Atoms]) -> Evaluations:
+        """Return what each model says of each of some frames."""
+        plain = plain_frames(frames, self.species)
+        found = evaluate_each(self.folded.flat, plain, self.descriptors.cutoff) if plain else None
+        if plain is None or found is None:
+            return super().evaluate_each(frames)
+        energies, forces, virial = found
+        return Evaluations.of_atoms(plain.offsets, energies + self.reference_energies[:, plain.kinds], forces, virial)
 
     def _with_baseline(self, energies: np.ndarray, forces: np.ndarray, virial: np.ndarray, atoms: Atoms) -> Evaluation:
         return Evaluation.of_atoms(energies, forces, virial)

@@ -5,7 +5,7 @@ from ase.build import bulk
 
 from alworkflows import frames as frames_io
 from alworkflows.frames import attach_labels
-from alworkflows.models import Ensemble
+from alworkflows.models import Ensemble, force_errors
 from alworkflows.plotting.accuracy import path_rows
 
 
@@ -109,6 +109,24 @@ def test_labels_of_two_settings_are_not_mixed(run, files):
     assert done.status == 2
     assert "24 of 48 frames stand there again with other labels (first: other.xyz, frame 0 is " in done.err
     assert "meV/atom): labels of two engines or settings" in done.err
+
+
+def test_errors_on_test_frames_by_config_type(run, files):
+    frames = frames_io.read(files / "test.xyz")
+    for frame, name in zip(frames, ["liquid"] * 2 + ["bulk"] * 4, strict=True):
+        frame.info["config_type"] = name
+        frame.info.pop("frame_id", None)
+    frames_io.write("typed.xyz", frames)
+    options = ["fit", files / "frames.npz", "--settings", files / "small.yaml", "--test", "typed.xyz", "-o", "model.npz"]
+    done = run(*options)
+    firsts = [line.split()[:2] for line in done.out.splitlines() if line.strip()]
+    assert ["liquid", "2"] in firsts
+    assert ["bulk", "4"] in firsts
+    result = json.loads(run(*options, "--overwrite", "--json").out)
+    expected = force_errors(Ensemble.load("model.npz"), frames[:2])["summary"]
+    assert result["test_by_config_type"]["liquid"]["force_mae"] == pytest.approx(expected["force_mae"])
+    plain = run("fit", *options[1:4], "--test", files / "test.xyz", "-o", "model.npz", "--overwrite")
+    assert "config_type" not in plain.out
 
 
 def test_few_rows_are_printed_of_a_long_path():

@@ -7,6 +7,7 @@ import pytest
 from after import After
 from ase import Atoms, units
 from ase.build import bulk
+from ase.calculators.calculator import PropertyNotImplementedError
 from planted import structure
 
 from alworkflows.deadline import TimeIsUp
@@ -162,6 +163,30 @@ class ModelContract:
         self.close(atoms.get_stress(), expected.stress)
         if expected.energies is not None:
             self.close(atoms.get_potential_energies(), expected.energies)
+            assert atoms.get_potential_energies().sum() == pytest.approx(atoms.get_potential_energy(), rel=1e-9)
+        assert atoms.get_potential_energy(force_consistent=True) == atoms.get_potential_energy()
+        assert dict(atoms.get_properties(["energy", "stress"]))["energy"] == atoms.get_potential_energy()
+
+    def test_the_calculator_has_the_slope_of_its_own_energy(self, model):
+        atoms, h = structure(47), self.step
+        atoms.calc = model.calculator()
+        forces, energies = atoms.get_forces(), []
+        for x in (-2 * h, -h, h, 2 * h):
+            atoms.positions[1, 1] += x
+            energies.append(atoms.get_potential_energy())
+            atoms.positions[1, 1] -= x
+        slope = np.dot(energies, [1, -8, 8, -1]) / (12 * h)
+        assert abs(slope + forces[1, 1]) < self.slope * np.abs(forces).max()
+
+    @pytest.mark.parametrize("pbc", [(True, True, False), (False, False, False)])
+    def test_only_a_frame_periodic_along_all_directions_has_a_stress(self, model, pbc):
+        atoms = structure(47)
+        atoms.pbc = pbc
+        atoms.calc = model.calculator()
+        assert np.isfinite(atoms.get_potential_energy())
+        assert "stress" not in atoms.calc.results
+        with pytest.raises(PropertyNotImplementedError):
+            atoms.get_stress()
 
     # -------------------------------------------------------------------------------------------- as data
 

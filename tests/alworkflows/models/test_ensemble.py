@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from model_contract import ModelContract
+from model_contract import ModelContract, cluster
 from planted import SETTINGS, SPECIES, structure
 
 from alworkflows.errors import InputError
 from alworkflows.export import export_lammps
 from alworkflows.insight import look_into
 from alworkflows.models import Ensemble, LinearModel, force_errors, train
+from alworkflows.models.calculator import EnsembleCalculator
 from alworkflows.models.capabilities import LinearTerms
 from alworkflows.models.universal.model import UniversalModel
 from alworkflows.selection import ActiveSet
@@ -49,11 +50,49 @@ class EnsembleContract(ModelContract):
         alone, both = model.calculator(), model.calculator()
         alone.calculate(atoms, ["forces"])
         both.calculate(atoms, ["forces", "disagreement"])
-        assert "disagreement" not in alone.results
+        assert not {"disagreement", "forces_std"} & set(alone.results)
         np.testing.assert_array_equal(both.results["disagreement"], both.disagreement(atoms))
         self.close(both.results["disagreement"], expected)
         for name in ("energy", "energies", "forces", "stress"):
             self.close(both.results[name], alone.results[name])
+
+    def test_the_calculator_has_the_spread_of_each_component(self, model):
+        atoms = structure(31)
+        atoms.calc = model.calculator()
+        found = atoms.calc.get_property("forces_std", atoms)
+        members = model.predict([atoms])[0].members
+        self.close(found, members.std(axis=0))
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), atoms.calc.results["disagreement"], rtol=1e-12)
+        assert dict(atoms.get_properties(["forces"]))["forces"].shape == found.shape
+
+    def test_what_was_evaluated_is_not_evaluated_again(self, model, monkeypatch):
+        atoms, evaluator = structure(32), model.evaluator()
+        calls = []
+        for name in ("evaluate", "mean"):
+            made = getattr(evaluator, name)
+            monkeypatch.setattr(evaluator, name, lambda frame, name=name, made=made: calls.append(name) or made(frame))
+        atoms.calc = EnsembleCalculator(evaluator)
+        atoms.calc.get_property("forces_std", atoms)
+        atoms.calc.get_property("disagreement", atoms)
+        assert [atoms.get_forces().shape, atoms.get_stress().shape, calls] == [(len(atoms), 3), (6,), ["evaluate"]]
+        atoms.rattle(0.01)
+        atoms.get_forces()
+        assert calls == ["evaluate", "mean"]
+
+    def test_frames_of_all_kinds_are_predicted_together(self, model):
+        frames = [structure(1), cluster(), structure(2), structure(3)]
+        frames[2].pbc = (True, True, False)
+        for frame, prediction in zip(frames, model.predict(frames), strict=True):
+            alone = model.predict([frame])[0]
+            assert prediction.energy == pytest.approx(alone.energy, rel=self.rounding, abs=self.rounding)
+            self.close(prediction.forces, alone.forces)
+            self.close(prediction.stress, alone.stress)
+
+    def test_atoms_at_one_place(self, model):
+        atoms = structure(1)
+        atoms.positions[1] = atoms.positions[0] + atoms.cell[1]
+        with pytest.raises(InputError, match="expected atoms at different places"):
+            model.predict([structure(2), atoms])
 
     def test_a_file_keeps_the_report(self, model, tmp_path):
         again = self.round_trip(model, tmp_path / "model.npz")
