@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from alworkflows.errors import InputError, suggest
 
 __all__ = [
+    "NOT_WRITTEN",
     "Count",
     "Density",
     "Force",
@@ -74,6 +75,9 @@ Force = Annotated[float, _quantity("force (eV/A)"), Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+
+#: marks a field that no person writes into a file
+NOT_WRITTEN: dict[str, Any] = {"written": False}
 
 Model = TypeVar("Model", bound="Settings")
 
