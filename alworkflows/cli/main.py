@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from alworkflows import __version__
+from alworkflows.cli.terminal import guard_streams, say
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
 
 __all__ = ["main"]
@@ -134,11 +135,12 @@ def calculators(as_json: bool) -> None:
 
 def main() -> None:
     """Entry point: errors a user can act on are one message and exit status 2; the rest keeps its traceback."""
+    guard_streams()
     try:
         group()
     except (InputError, MissingExtraError) as error:
-        click.secho(f"error: {error}", err=True, fg="red")
+        say(f"error: {error}", "red", stderr=True)
         sys.exit(2)
     except SimulationError as error:
-        click.secho(f"error: {error}", err=True, fg="red")
+        say(f"error: {error}", "red", stderr=True)
         sys.exit(1)
