@@ -131,12 +131,14 @@ class _Trial:
 
     def _build(self, name: str) -> str:
         from alworkflows.structures import build, check
+        from alworkflows.structures.distinct import require_distinct
 
         settings = self.campaign.structures[name]
         atoms = build(settings, name, self.base)
         limits = self.campaign.selection.geometry
         allowed = limits.in_a_box() if settings.isolated else limits
         check(atoms, self.campaign.species, allowed, name, slab=settings.miller is not None)
+        require_distinct([*self.structures.items(), (name, atoms)])
         self.structures[name] = atoms
         self.result.atoms[name] = len(atoms)
         polar = " polar surface" if atoms.info["origin"].get("polar") else ""
