@@ -23,6 +23,7 @@ from pydantic.fields import FieldInfo
 from alworkflows.errors import InputError, suggest
 
 __all__ = [
+    "NOT_WRITTEN",
     "Count",
     "Density",
     "Force",
@@ -88,6 +89,9 @@ Count = Annotated[int, Field(ge=1, le=10**9)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
+
+#: marks a field that no person writes into a file
+NOT_WRITTEN: dict[str, Any] = {"written": False}
 
 Model = TypeVar("Model", bound="Settings")
 

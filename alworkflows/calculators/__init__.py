@@ -3,6 +3,7 @@
 from alworkflows.calculators.contract import CalculatorParameters, Remedy, Work
 from alworkflows.calculators.factory import available, check_frames, configured, create, describe, parameters, remedies
 from alworkflows.calculators.failures import FailureKind, LabelError, classify
+from alworkflows.calculators.permission import permit, refuse_written, with_permission
 from alworkflows.calculators.registry import CALCULATORS
 
 __all__ = [
@@ -19,5 +20,8 @@ __all__ = [
     "create",
     "describe",
     "parameters",
+    "permit",
+    "refuse_written",
     "remedies",
+    "with_permission",
 ]

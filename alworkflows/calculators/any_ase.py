@@ -5,7 +5,9 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import importlib.util
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+import json
+import re
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -20,9 +22,15 @@ if TYPE_CHECKING:
 
 __all__ = ["AnyAse"]
 
+#: ASE's calculators that only compute; its others start a program, whose command may be one of their arguments, or load a library
+COMPUTING = frozenset(
+    f"ase.calculators.{path}"
+    for path in ("acn:ACN", "eam:EAM", "emt:EMT", "lj:LennardJones", "morse:MorsePotential", "tip3p:TIP3P", "tip4p:TIP4P")
+)
+
 
 class AnyAse(CalculatorParameters):
-    """Any calculator that keeps ASE's interface."""
+    """Any class derived from ASE's calculator; one that is not of those of ASE that only compute needs a person's permission."""
 
     model_config = ConfigDict(serialize_by_alias=True)
 
@@ -38,18 +46,28 @@ class AnyAse(CalculatorParameters):
     @field_validator("path")
     @classmethod
     def _two_parts(cls, value: str) -> str:
-        module, _, name = value.partition(":")
-        if not module or not name.isidentifier():
-            raise ValueError(f"expected 'module:Class', got '{value}'")
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*", value, re.ASCII):
+            raise ValueError(f"expected 'module:Class', got {value!a}")
         return value
 
+    def foreign(self) -> str | None:
+        """Return the import, and the arguments, in which a command may stand; None for ASE's own that only compute."""
+        if self.path in COMPUTING:
+            return None
+        arguments = json.dumps(self.arguments, sort_keys=True, default=str)
+        return f"import {self.path}" + (f" and call it with {arguments}" if self.arguments else "")
+
     def installed(self) -> bool:
-        """Return whether the package and the module are there."""
+        """Return whether the package is there, and the module as far as that can be told without importing anything."""
         try:
             importlib.metadata.version(self.package)
-            return importlib.util.find_spec(self.path.partition(":")[0]) is not None
-        except (importlib.metadata.PackageNotFoundError, ModuleNotFoundError):
+        except importlib.metadata.PackageNotFoundError:
             return False
+        return importlib.util.find_spec(self._module.partition(".")[0]) is not None
+
+    @property
+    def _module(self) -> str:
+        return self.path.partition(":")[0]
 
     def missing(self, name: str) -> Exception:
         """Return the error that says which of the two is not there."""
@@ -57,8 +75,7 @@ class AnyAse(CalculatorParameters):
             importlib.metadata.version(self.package)
         except importlib.metadata.PackageNotFoundError:
             return MissingExtraError(f"the calculator '{name}' ({self.path})", self.package)
-        module = self.path.partition(":")[0]
-        return InputError(f"calculator {name}: class: no module '{module}'")
+        return InputError(f"calculator {name}: class: no module '{self._module}'")
 
     def distributions(self) -> tuple[str, ...]:
         """Return the package, and ASE."""
@@ -74,13 +91,25 @@ class AnyAse(CalculatorParameters):
         Raises
         ------
         InputError
-            If the module has no such class, or the class does not take the arguments.
+            If there is no such module, it has no such class, or the class is not derived from ASE's calculator or refuses the
+            arguments.
         """
-        module, _, name = self.path.partition(":")
-        calculator_class = getattr(importlib.import_module(module), name, None)
-        if not callable(calculator_class):
-            raise InputError(f"calculator ase: class: the module '{module}' has no class '{name}'")
+        from ase.calculators.calculator import BaseCalculator
+
+        name = self.path.partition(":")[2]
         try:
-            return calculator_class(**self.arguments)
+            module = importlib.import_module(self._module)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{self._module}.".startswith(f"{error.name}."):
+                raise  # a package that it needs itself
+            raise self.missing("ase") from error
+        calculator_class = getattr(module, name, None)
+        if calculator_class is None:
+            raise InputError(f"calculator ase: class: the module '{self._module}' has no class '{name}'")
+        if not (isinstance(calculator_class, type) and issubclass(calculator_class, BaseCalculator)):
+            raise InputError(f"calculator ase: class: expected a class derived from ASE's calculator, got {self.path}")
+        try:
+            calculator: Any = calculator_class(**self.arguments)
         except TypeError as error:
             raise InputError(f"calculator ase: arguments: {self.path} refuses them: {error}") from error
+        return cast("Calculator", calculator)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 
 from alworkflows.calculators.failures import FailureKind
-from alworkflows.errors import MissingExtraError, unknown
+from alworkflows.errors import InputError, MissingExtraError, unknown
 from alworkflows.schema import Settings
 
 if TYPE_CHECKING:
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
     from alworkflows.labelling.label_deadline import LabelDeadline
 
-__all__ = ["CalculatorParameters", "EnergyKind", "Remedy", "Work"]
+__all__ = ["ALLOW", "CalculatorParameters", "EnergyKind", "Remedy", "Work"]
 
 #: Which energy a label is: the free energy of smeared electrons, of which the forces are the derivative; the energy extrapolated
 #: to no smearing; or a potential's energy, where there is no such difference.
 EnergyKind = Literal["free", "extrapolated", "potential"]
+
+#: the option with which a person allows what a calculator runs that is neither ours nor ASE's
+ALLOW = "--allow-import"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,37 @@ class CalculatorParameters(Settings):
     def missing(self, name: str) -> Exception:
         """Return the error that says how to install what it needs."""
         return MissingExtraError(f"the calculator '{name}'", self.packages[0], self.extra)
+
+    def foreign(self) -> str | None:
+        """Return what it runs that is neither ours nor ASE's, after "it would"; None if there is no such thing.
+
+        It needs a person's permission, see :mod:`alworkflows.calculators.permission`; so nothing is imported to tell.
+        """
+        return None
+
+    def require_permission(self, name: str, allowed: str | None) -> None:
+        """Raise if it would run code that nobody has allowed; nothing of that is imported or started to tell.
+
+        Parameters
+        ----------
+        name
+            Of the calculator.
+        allowed
+            What was allowed, as :meth:`foreign` told it then.
+
+        Raises
+        ------
+        InputError
+            Naming what would run, and how to allow it.
+        """
+        foreign = self.foreign()
+        if foreign is None or allowed == foreign:
+            return
+        other = f", and what was allowed is another thing ({allowed})" if allowed else ""
+        raise InputError(
+            f"calculator {name}: it would {foreign}, which may run any program{other}; settings "
+            f"may not ask for that by themselves. If you trust it, allow it: {ALLOW}"
+        )
 
     def distributions(self) -> tuple[str, ...]:
         """Return the packages whose version is part of what defines a label."""

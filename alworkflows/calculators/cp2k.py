@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shlex
 import shutil
 import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from alworkflows.calculators.contract import CalculatorParameters, EnergyKind, Remedy
 from alworkflows.calculators.failures import FailureKind
@@ -28,6 +29,9 @@ __all__ = ["Cp2k"]
 SHELL = "cp2k_shell"
 #: Where distributions put CP2K's data; the variable CP2K_DATA_DIR comes first.
 DATA = ("/usr/share/cp2k", "/usr/share/cp2k/data", "/usr/local/share/cp2k/data")
+
+#: CP2K's programs as they are installed, which are started without a person's permission
+_OWN_PROGRAM = re.compile(r"cp2k(_shell)?(\.[ps](smp|opt|dbg))?( (-s|--shell))?", re.ASCII)
 
 
 class Cp2k(CalculatorParameters):
@@ -90,6 +94,21 @@ class Cp2k(CalculatorParameters):
     def found(cls) -> bool:
         """Return whether CP2K's shell is in the PATH."""
         return shutil.which(SHELL) is not None
+
+    @field_validator("command")
+    @classmethod
+    def _words(cls, value: str) -> str:
+        try:
+            words = shlex.split(value)
+        except ValueError as error:
+            raise ValueError(f"expected a command, got {value!a}: {error}") from error
+        if not words:
+            raise ValueError(f"expected a command, got {value!a}")
+        return value
+
+    def foreign(self) -> str | None:
+        """Return the command, if it is not one of CP2K's own programs by its name alone."""
+        return None if _OWN_PROGRAM.fullmatch(self.command) else f"start the command '{self.command}'"
 
     def installed(self) -> bool:
         """Return whether the first word of the command is a program."""

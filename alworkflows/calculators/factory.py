@@ -55,7 +55,7 @@ def configured(settings: LabelSettings, remedy: str | None = None) -> Calculator
     Raises
     ------
     InputError
-        As :func:`parameters`; and if there is no such remedy, or the calculator takes no moments but some are given.
+        As :func:`create`; and if there is no such remedy, or the calculator takes no moments but some are given.
     MissingExtraError
         As :func:`create`.
     """
@@ -103,7 +103,7 @@ def create(settings: CalculatorSettings, frame: Atoms | None = None, work: Work 
     Raises
     ------
     InputError
-        As :func:`parameters`.
+        As :func:`parameters`; and if it would run code that nobody has allowed.
     MissingExtraError
         If its package is not installed; the message is the pip command.
     """
@@ -154,6 +154,7 @@ def describe(settings: CalculatorSettings, moments: Mapping[str, float] | None =
 
 def _installed(settings: CalculatorSettings) -> CalculatorParameters:
     calculator = parameters(settings)
+    calculator.require_permission(settings.name, settings.allowed)
     if not calculator.installed():
         raise calculator.missing(settings.name)
     return calculator

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from alworkflows.calculators.contract import CalculatorParameters
 from alworkflows.schema import Count
@@ -72,6 +75,14 @@ class Sevennet(_TorchParameters):
 
     model: str = Field("7net-0", description="name of weights that the package holds")
 
+    @field_validator("model")
+    @classmethod
+    def _no_file(cls, value: str) -> str:
+        # of a name that is a file's, the package would load that, which may hold code
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", value) or Path(value).exists():
+            raise ValueError(f"expected the name of weights in the package, got {value!a}")
+        return value
+
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""
         from alworkflows.models.universal.chgnet import quiet
@@ -93,6 +104,11 @@ class Mace(_TorchParameters):
 
     checkpoint: str = Field(description="path of the weights")
     precision: Literal["float32", "float64"] = "float64"
+
+    def foreign(self) -> str | None:
+        """Return the checkpoint by its content: it is a pickle, which may hold code."""
+        digest = hashlib.sha256(Path(self.checkpoint).read_bytes()).hexdigest()
+        return f"load the checkpoint {Path(self.checkpoint).name} (sha256 {digest})"
 
     def make(self, frame: Atoms | None = None, work: Work | None = None) -> Calculator:
         """Return the calculator, on the CPU."""

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from alworkflows import __version__
+from alworkflows.cli.terminal import guard_streams, say
 from alworkflows.errors import InputError, MissingExtraError, SimulationError
 
 __all__ = ["main"]
@@ -138,29 +139,29 @@ def main() -> None:
 
     The rest keeps its traceback. Who stops reading what is printed, such as ``head``, is told nothing.
     """
-    from alworkflows.cli.terminal import database_refused, plain_characters, refused
+    from alworkflows.cli.refusals import database_refused, refused
 
-    plain_characters()
+    guard_streams()
     try:
         group()
     except (InputError, MissingExtraError) as error:
-        click.secho(f"error: {error}", err=True, fg="red")
+        say(f"error: {error}", "red", stderr=True)
         sys.exit(2)
     except BrokenPipeError:
         # nobody reads: what is left in the buffer, which Python would write at its end, goes nowhere
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        click.secho(f"error: {refused(error)}", err=True, fg="red")
+        say(f"error: {refused(error)}", "red", stderr=True)
         sys.exit(2)
     except MemoryError:
-        click.secho("error: this computer has not enough memory for that", err=True, fg="red")
+        say("error: this computer has not enough memory for that", "red", stderr=True)
         sys.exit(2)
     except SimulationError as error:
-        click.secho(f"error: {error}", err=True, fg="red")
+        say(f"error: {error}", "red", stderr=True)
         sys.exit(1)
     except Exception as error:
         if (told := database_refused(error)) is None:
             raise
-        click.secho(f"error: {told}", err=True, fg="red")
+        say(f"error: {told}", "red", stderr=True)
         sys.exit(2)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from alworkflows.cli.terminal import printable, unguarded
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -26,10 +28,22 @@ def json_option(function: Function) -> Function:
 
 
 def console(stderr: bool = False) -> Console:
-    """Return a console: as wide as the terminal, or 80 columns where there is none."""
-    from rich.console import Console
+    """Return a console: as wide as the terminal, or 80 columns where there is none.
 
-    return Console(stderr=stderr, highlight=False, soft_wrap=False)
+    Text has no markup, and its control characters are written out: all of it may come from a file.
+    """
+    from rich.console import Console
+    from rich.segment import Segment
+
+    class Plain(Console):
+        """A console whose control characters are its own."""
+
+        def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
+            """Yield the segments of what is printed."""
+            for segment in super().render(renderable, options):
+                yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+    return Plain(file=unguarded(stderr), highlight=False, soft_wrap=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -66,7 +80,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | No
     for index, column in enumerate(columns):
         table.add_column(column, justify="left" if index < left else "right", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else printable(str(cell), lines=False)) for cell in row))
     return table
 
 

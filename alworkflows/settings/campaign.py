@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+import re
+
+from pydantic import Field, field_validator, model_validator
 
 from alworkflows.errors import suggest
 from alworkflows.schema import Count, Fraction, Seed, Settings
@@ -16,11 +18,16 @@ from alworkflows.settings.structures import GeometryLimits, StructureSettings
 
 __all__ = ["Campaign", "GivenData", "Overlap", "Stage"]
 
+#: what a structure may be called: it stands in file names, tables and the record
+STRUCTURE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+#: names of groups of test frames beside those of the stages: what came with given data, and all together
+TAKEN = ("given", "all")
+
 
 class Stage(Settings):
     """One sampler on some structures, repeated until the ensemble agrees on what it visits."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
+    name: str = Field(min_length=1, max_length=64, pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
     sampler: SamplerSettings
     structures: tuple[str, ...] = Field(min_length=1)
     iterations: Count = Field(1, description="most iterations of this stage")
@@ -64,7 +71,7 @@ class Overlap(Settings):
 class Campaign(Settings):
     """A campaign: one material, its stages, its labels, its model."""
 
-    name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    name: str = Field(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
     description: str = ""
     seed: Seed = 1
     machine: str | None = Field(
@@ -80,6 +87,17 @@ class Campaign(Settings):
     start: tuple[GivenData, ...] = Field((), description="labelled frames to begin with")
     overlap: Overlap = Overlap()
 
+    @field_validator("structures")
+    @classmethod
+    def _structure_names(cls, value: dict[str, StructureSettings]) -> dict[str, StructureSettings]:
+        for name in value:
+            if not STRUCTURE_NAME.fullmatch(name):
+                raise ValueError(
+                    "expected names of at most 64 letters, digits, '_', '-' and '.' (of ASCII), the first a letter or digit, "
+                    f"got {name if len(name) <= 80 else name[:77] + '...'!a}"
+                )
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Campaign:
         from ase.data import chemical_symbols
@@ -92,6 +110,9 @@ class Campaign(Settings):
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError(f"stages: expected each name once, got {names}")
+        for name in names:
+            if name in TAKEN:
+                raise ValueError(f"stages.{name}: the name stands for other test frames; give the stage another one")
         for stage in self.stages:
             for name in stage.structures:
                 if name not in self.structures:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from alworkflows.errors import suggest
-from alworkflows.schema import Count, Force, Fraction, PositiveLength, Settings
+from alworkflows.schema import NOT_WRITTEN, Count, Force, Fraction, PositiveLength, Settings
 from alworkflows.settings.dft import EspressoSettings, VaspSettings
 
 __all__ = ["Approval", "CalculatorSettings", "LabelSettings"]
@@ -19,6 +19,11 @@ class CalculatorSettings(Settings):
 
     name: str = Field("chgnet", description="as `alworkflows calculators` lists them")
     parameters: dict[str, Any] = Field(default_factory=dict)
+    allowed: str | None = Field(
+        None,
+        description="what a person has allowed it to run beside ours and ASE's, with --allow-import; never written into a file",
+        json_schema_extra=NOT_WRITTEN,
+    )
 
 
 class Approval(StrEnum):

@@ -11,7 +11,7 @@ from aiida.orm import ArrayData, Dict
 from alworkflows.jobs.results import DescribeResult
 from alworkflows.jobs.specs import JobSpec
 from alworkflows.npz import open_arrays
-from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
+from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names, require_count, require_finite
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 
@@ -70,10 +70,20 @@ class DescribeParser(ComputeParser[DescribeResult]):
         """Attach the deviation."""
         if result is None:
             return None
+        with open_arrays(folder / DEVIATION) as stored:
+            arrays = {name: stored[name] for name in ARRAYS}
+        total = len(self.node.inputs.candidates)
+        require_count("described frames", result.frames, total)
+        for name, values in arrays.items():
+            require_count(f"{name}: rows", len(values), total)
+        sound = [index for index, reason in enumerate(result.refused) if reason is None]
+        require_finite(arrays, or_none=ARRAYS)
+        require_finite({"fingerprints": arrays["fingerprints"][sound]})
+        if "ensemble" in self.node.inputs:
+            require_finite({"disagreement": arrays["disagreement"][sound]})
         node = ArrayData()
-        with open_arrays(folder / DEVIATION) as arrays:
-            for name in ARRAYS:
-                node.set_array(name, arrays[name])
+        for name, values in arrays.items():
+            node.set_array(name, values)
         node.base.attributes.set("refused", list(result.refused))
         self.out("deviation", node)
         return None

@@ -10,9 +10,19 @@ from aiida.orm import ArrayData, Dict
 from alworkflows.jobs.results import EvaluateResult
 from alworkflows.jobs.specs import JobSpec
 from alworkflows.npz import open_arrays
-from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
+from workchains.calculations.job import (
+    ComputeJob,
+    ComputeParser,
+    Files,
+    Inputs,
+    UnbelievedError,
+    file_names,
+    require_count,
+    require_finite,
+)
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
+from workchains.processes.exit_statuses import JobStatus
 from workchains.processes.naming import in_order
 
 __all__ = ["EvaluateJob", "EvaluateParser"]
@@ -59,9 +69,26 @@ class EvaluateParser(ComputeParser[EvaluateResult]):
         """Attach the evaluation."""
         if result is None:
             return None
+        with open_arrays(folder / EVALUATION) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        inputs = self.node.inputs
+        require_finite(arrays)
+        require_count("judged ensembles", len(result.errors), len(inputs.ensembles))
+        members: dict[str, int] = {}
+        for key, group in inputs.groups.get_dict().items():
+            members[group] = members.get(group, 0) + len(inputs.tests[key])
+        if set(result.groups) != set(members):
+            raise UnbelievedError(
+                JobStatus.OTHER_COUNT, f"groups: expected {', '.join(sorted(members))}, got {', '.join(sorted(result.groups))}"
+            )
+        for errors in result.errors:
+            for group, total in {**members, "all": sum(members.values())}.items():
+                require_count(f"test frames of {group}", errors[group].frames if group in errors else 0, total)
+        atoms = sum(test.base.attributes.get("n_atoms") for test in inputs.tests.values())
+        for name, values in arrays.items():
+            require_count(f"{name}: rows", len(values), atoms if name.endswith("_forces") else sum(members.values()))
         node = ArrayData()
-        with open_arrays(folder / EVALUATION) as arrays:
-            for name in arrays.files:
-                node.set_array(name, arrays[name])
+        for name, values in arrays.items():
+            node.set_array(name, values)
         self.out("evaluation", node)
         return None

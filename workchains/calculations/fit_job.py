@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
 from alworkflows.errors import CommitteeError, InputError
 from alworkflows.jobs.results import FitResult, Refusal
 from alworkflows.jobs.specs import JobSpec
-from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs, file_names
+from workchains.calculations.job import (
+    ComputeJob,
+    ComputeParser,
+    Files,
+    Inputs,
+    UnbelievedError,
+    file_names,
+    require_count,
+    require_finite,
+)
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.processes.exit_statuses import JobStatus, declare
@@ -65,8 +75,28 @@ class FitParser(ComputeParser[FitResult]):
 
     def collect(self, folder: Path, result: FitResult | None) -> ExitCode | None:
         """Attach the ensemble."""
-        if result is not None:
-            self.out("ensemble", EnsembleData.from_file(folder / ENSEMBLE))
+        if result is None:
+            return None
+        with np.load(folder / ENSEMBLE, allow_pickle=False) as stored:
+            require_finite({name: stored[name] for name in stored.files if np.issubdtype(stored[name].dtype, np.floating)})
+        node = EnsembleData.from_file(folder / ENSEMBLE)
+        inputs = self.node.inputs
+        expected, got = set(inputs.settings["species"]), set(node.base.attributes.get("species"))
+        if got != expected:
+            raise UnbelievedError(
+                JobStatus.OTHER_SPECIES, f"ensemble: expected {', '.join(sorted(expected))}, got {', '.join(sorted(got))}"
+            )
+        given = sum(len(batch) for batch in inputs.batches.values())
+        if result.training_frames > given:
+            raise UnbelievedError(
+                JobStatus.OTHER_COUNT, f"training frames: expected at most {given}, got {result.training_frames}"
+            )
+        tests = dict(inputs.tests) if "tests" in inputs else {}
+        require_count("test frames", result.test_frames, sum(len(test) for test in tests.values()))
+        for key, points in result.test_points.items():
+            if key not in tests or list(points.id) != tests[key].ids:
+                raise UnbelievedError(JobStatus.OTHER_COUNT, f"test_points: {key}: expected the errors of that batch's frames")
+        self.out("ensemble", node)
         return None
 
     def refused(self, refusal: Refusal) -> ExitCode:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
+import numpy as np
 from aiida.common.datastructures import CalcInfo, CodeInfo
 from aiida.common.folders import Folder
 from aiida.engine import CalcJob, CalcJobProcessSpec, ExitCode
@@ -20,11 +21,22 @@ from alworkflows.jobs import VERBS, read_result
 from alworkflows.jobs.results import JobResult, Refusal
 from alworkflows.jobs.specs import JobSpec
 from workchains.data.files import FileData
+from workchains.data.frames import FramesData
 from workchains.processes.aiida_private import AttachesOnce
-from workchains.processes.exit_statuses import JobStatus, SchedulerStatus, declare
+from workchains.processes.exit_statuses import NOT_BELIEVED, JobStatus, SchedulerStatus, declare, exit_label
 from workchains.processes.naming import in_order
 
-__all__ = ["ComputeJob", "ComputeParser", "Files", "Inputs", "file_names"]
+__all__ = [
+    "ComputeJob",
+    "ComputeParser",
+    "Files",
+    "Inputs",
+    "UnbelievedError",
+    "file_names",
+    "require_count",
+    "require_finite",
+    "require_species",
+]
 
 INPUT, OUTPUT, STDOUT, STDERR = "input.json", "output.json", "progress.txt", "errors.txt"
 
@@ -41,6 +53,38 @@ WALLTIME_WORDS = re.compile(
     r"|job killed after reaching lsf run time limit",
     re.IGNORECASE,
 )
+
+
+class UnbelievedError(Exception):
+    """What a job handed back can be read, and is not what it was asked for; ``status`` is one of ``NOT_BELIEVED``."""
+
+    def __init__(self, status: JobStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def require_finite(arrays: Mapping[str, np.ndarray], or_none: Collection[str] = ()) -> None:
+    """Raise an :class:`UnbelievedError` if an array holds an infinity, or NaN and is none of ``or_none``."""
+    for name, values in arrays.items():
+        if not np.issubdtype(values.dtype, np.number):
+            raise UnbelievedError(JobStatus.NOT_FINITE, f"{name}: expected numbers, got {values.dtype}")
+        if np.isinf(values).any() or (name not in or_none and np.isnan(values).any()):
+            raise UnbelievedError(JobStatus.NOT_FINITE, f"{name}: expected finite numbers, got NaN or infinity")
+
+
+def require_count(what: str, got: int, expected: int) -> None:
+    """Raise an :class:`UnbelievedError` if there are more or fewer than expected."""
+    if got != expected:
+        raise UnbelievedError(JobStatus.OTHER_COUNT, f"{what}: expected {expected}, got {got}")
+
+
+def require_species(frames: FramesData, allowed: Collection[str], what: str) -> None:
+    """Raise an :class:`UnbelievedError` if frames hold species that they cannot have."""
+    strangers = sorted(set(frames.base.attributes.get("species")) - set(allowed))
+    if strangers:
+        raise UnbelievedError(
+            JobStatus.OTHER_SPECIES, f"{what}: expected {', '.join(sorted(allowed))}, got also {', '.join(strangers)}"
+        )
 
 
 def file_names(nodes: Mapping[str, FileData]) -> dict[str, str]:
@@ -82,6 +126,8 @@ class ComputeJob(AttachesOnce, CalcJob):
         declare(spec, JobStatus.OUTPUT_MISSING, "the job ended without a result; its last words: {message}")
         declare(spec, JobStatus.OUTPUT_UNREADABLE, "the result cannot be read: {message}")
         declare(spec, JobStatus.ENDED_FROM_OUTSIDE, "something told the job to end before its walltime; what was done is kept")
+        for status in NOT_BELIEVED:
+            declare(spec, status, "what the job handed back is not believed: {message}")
         declare(spec, JobStatus.OUT_OF_WALLTIME, "the walltime of {seconds} s was reached; what was done is kept")
         spec.inputs.validator = cls._refusing(spec.inputs.validator)
 
@@ -168,14 +214,20 @@ class ComputeParser(Parser, Generic[Result]):
             except (json.JSONDecodeError, InputError) as error:
                 unreadable = str(error) if isinstance(error, InputError) else f"{OUTPUT}: {error}"
         refusal, result = (result, None) if isinstance(result, Refusal) else (None, result)
+        unbelieved: UnbelievedError | None = None
         try:
             kept = self.collect(folder, result if result is not None and result.is_finished else None)
+        except UnbelievedError as error:
+            kept, unbelieved = None, error
         except Exception as error:  # the boundary: a broken file, whatever breaks, must end in an exit code
             kept, unreadable = None, f"{type(error).__name__}: {error}"
         if refusal is not None:
             return self.refused(refusal)
         if result is not None:
             self.out("report", Dict(self.told(report)))
+        if unbelieved is not None:
+            # before whatever else ended it: what such an executable left is nothing to go on from
+            return self.exit_codes[exit_label(unbelieved.status)].format(message=str(unbelieved))
         return self.verdict(result, names, unreadable, kept)
 
     def verdict(self, result: JobResult | None, names: list[str], unreadable: str, kept: ExitCode | None) -> ExitCode | None:
@@ -219,7 +271,13 @@ class ComputeParser(Parser, Generic[Result]):
         )
 
     def collect(self, folder: Path, result: Result | None) -> ExitCode | None:
-        """Attach the verb's files as outputs; ``result`` is None if the job did not finish, for whatever reason."""
+        """Attach the verb's files as outputs; ``result`` is None if the job did not finish, for whatever reason.
+
+        Raises
+        ------
+        UnbelievedError
+            If they are not what the job was asked for; nothing of them is attached then.
+        """
         raise NotImplementedError
 
     def last_words(self, names: list[str]) -> str:

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
 from alworkflows.jobs.results import SampleResult
 from alworkflows.jobs.specs import JobSpec
-from workchains.calculations.job import ComputeJob, ComputeParser, Files, Inputs
+from workchains.calculations.job import (
+    ComputeJob,
+    ComputeParser,
+    Files,
+    Inputs,
+    require_count,
+    require_finite,
+    require_species,
+)
 from workchains.data.ensemble import EnsembleData
 from workchains.data.frames import FramesData
 from workchains.processes.exit_statuses import JobStatus, declare
@@ -57,10 +66,20 @@ class SampleParser(ComputeParser[SampleResult]):
     VERB = "sample"
 
     def collect(self, folder: Path, result: SampleResult | None) -> ExitCode | None:
-        """Attach the candidates."""
+        """Attach the candidates, if they are made of what they were started from."""
         path = folder / CANDIDATES
         if path.exists():
-            self.out("candidates", FramesData.from_file(path))
+            node = FramesData.from_file(path)
+            if result is not None:
+                require_count("candidates", len(node), result.frames)
+            require_species(node, self.node.inputs.structures.base.attributes.get("species"), "candidates")
+            frames = node.get_frames()
+            for name, values in (
+                ("positions", [frame.positions for frame in frames]),
+                ("cell", [frame.cell for frame in frames]),
+            ):
+                require_finite({f"candidates: {name}": np.concatenate([np.asarray(value) for value in values])})
+            self.out("candidates", node)
         elif result is not None:
             return self.exit_codes.ERROR_NO_FRAMES.format(message=result.message or "no reason given")
         return None

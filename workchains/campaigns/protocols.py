@@ -95,18 +95,30 @@ def resolve(material: str, protocol: str | None = None, overrides: Mapping[str, 
     return parse(Campaign, inputs(material, protocol, overrides), where)
 
 
-def load(path: str | Path) -> Campaign:
+def load(path: str | Path, allow_import: bool = False) -> Campaign:
     """Read a campaign file.
 
     A complete file stands for itself. One with ``material`` (and ``protocol``) holds changes to that material's protocol.
 
+    Parameters
+    ----------
+    path
+        The file.
+    allow_import
+        Whether a person allows what its calculator runs that is neither ours nor ASE's.
+
     Raises
     ------
     InputError
-        If the file cannot be read, names an unknown material or protocol, or is not a valid campaign.
+        If the file cannot be read, names an unknown material or protocol, is not a valid campaign, or its calculator would run
+        code that is not allowed.
 
     """
+    # slow to import, and a template needs neither
+    from alworkflows.calculators import refuse_written, with_permission
+
     data = read_yaml(path)
+    refuse_written(data, str(path))
     material, protocol = data.pop("material", None), data.pop("protocol", None)
     if material is None and protocol is not None:
         raise InputError(f"{path}: 'protocol: {protocol}' needs 'material', one of {', '.join(materials())}")
@@ -115,7 +127,8 @@ def load(path: str | Path) -> Campaign:
             data = inputs(str(material), None if protocol is None else str(protocol), data)
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-    return parse(Campaign, data, str(path))
+    campaign = parse(Campaign, data, str(path))
+    return campaign.model_copy(update={"label": with_permission(campaign.label, allow_import, str(path))})
 
 
 def read_files(campaign: Campaign, base: Path, skip: Collection[str] = ()) -> dict[str, list[Atoms]]:

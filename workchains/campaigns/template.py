@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
+from alworkflows.schema import NOT_WRITTEN
 from alworkflows.settings import Campaign
 from workchains.campaigns.protocols import inputs, materials, protocols
 
@@ -47,6 +48,8 @@ def template(material: str, protocol: str | None = None) -> str:
 def render(model: type[BaseModel], data: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
     """Yield the YAML lines of ``data`` in the schema's order, defaults included, with the schema's descriptions as comments."""
     for field, info in model.model_fields.items():
+        if info.json_schema_extra == NOT_WRITTEN:
+            continue
         name = info.alias or field
         value = _plain(data[name] if name in data else info.get_default(call_default_factory=True))
         nested = _nested(info, value) if value else []

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import console, json_option, plain, print_json, print_table
-from workchains.cli.common import duration, profile_option
+from alworkflows.cli.terminal import say
+from workchains.cli.common import allow_import_option, duration, profile_option, say_allowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,14 +72,17 @@ def _list(as_json: bool) -> None:
 @click.argument("file", type=click.Path())
 @click.option("--run/--no-run", default=True, help="Run samplers and calculator for real, but tiny.  [default: run]")
 @click.option("--code", "label", metavar="LABEL", help="Code that would run the jobs, as for launch.")
+@allow_import_option
 @profile_option
 @json_option
-def check(file: str, run: bool, label: str | None, profile: str | None, as_json: bool) -> None:
+def check(file: str, run: bool, label: str | None, allow_import: bool, profile: str | None, as_json: bool) -> None:
     """Check a campaign FILE: is it valid, what will it take, does each part work.
 
     Predicts jobs and labels (upper bounds), builds all structures, sees whether the label settings suit them, labels a frame,
     and runs each stage's sampler for a few hundred steps; stages that an ensemble drives get a toy one. Nothing is stored or
     submitted. Exit status 2 if something is wrong.
+
+    A file does not run code of its own: a calculator that is neither ours nor ASE's is refused without --allow-import.
 
     A file that names a machine, or an engine such as vasp, is also checked against the profile: machines, programs, and the
     potentials that the label settings name. What vasp and quantum-espresso would say is not tried: they run as jobs.
@@ -92,7 +96,8 @@ def check(file: str, run: bool, label: str | None, profile: str | None, as_json:
     from workchains.cli.dryrun import dry_run
     from workchains.cli.forecast import forecast
 
-    campaign = campaigns.load(file)
+    campaign = campaigns.load(file, allow_import)
+    say_allowed(campaign.label)
     _known_names(campaign)
     expected = forecast(campaign)
     if not as_json:
@@ -212,6 +217,6 @@ def _show_verdict(campaign: Campaign, expected: Forecast, result: DryRun, file: 
         click.echo(f"\nLabels: at most {cost['label_core_hours']:.3g} core-hours, going by those that are there.")
     wrong = sum(not item.ok for item in result.items)
     if wrong:
-        click.secho(f"\n{wrong} of {len(result.items)} checks failed.", fg="red", err=True)
+        say(f"\n{wrong} of {len(result.items)} checks failed.", "red", stderr=True)
     else:
         click.echo(f"\nAll {len(result.items)} checks passed. Next: alworkflows launch {file} --wait")

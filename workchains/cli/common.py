@@ -13,13 +13,17 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
     from aiida.orm import ProcessNode
 
+    from alworkflows.settings import LabelSettings
+
 __all__ = [
+    "allow_import_option",
     "core_hours",
     "duration",
     "load_campaign_node",
     "load_labelling",
     "load_run",
     "profile_option",
+    "say_allowed",
     "short",
     "start_or_find_daemon",
     "state_of",
@@ -32,6 +36,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def profile_option(function: Function) -> Function:
     """Add ``--profile``."""
     return click.option("--profile", "-p", metavar="NAME", help="AiiDA profile; default: the one that setup made.")(function)
+
+
+def allow_import_option(function: Function) -> Function:
+    """Add ``--allow-import``."""
+    text = "Let the calculator import a package, start a command or load a checkpoint that the settings name."
+    return click.option("--allow-import", "allow_import", is_flag=True, help=text)(function)
+
+
+def say_allowed(label: LabelSettings) -> None:
+    """Say on the error stream what of the calculator was allowed, if anything."""
+    if label.engine == "ase" and label.calculator.allowed is not None:
+        click.echo(f"allowed: the calculator {label.calculator.name} may {label.calculator.allowed}", err=True)
 
 
 def duration(seconds: float) -> str:

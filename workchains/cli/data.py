@@ -10,7 +10,8 @@ import click
 from aiida.cmdline.utils.decorators import with_dbenv
 
 from alworkflows.cli.output import json_option, number, print_json, print_table
-from alworkflows.cli.terminal import plain_characters, refused
+from alworkflows.cli.refusals import refused
+from alworkflows.cli.terminal import guard_streams, say
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,16 +40,16 @@ def command(function: Function) -> Function:
     @with_dbenv()
     @functools.wraps(function)
     def wrapped(*arguments: Any, **options: Any) -> Any:
-        plain_characters()
+        guard_streams()
         try:
             return function(*arguments, **options)
         except InputError as error:
-            click.secho(f"error: {error}", err=True, fg="red")
+            say(f"error: {error}", "red", stderr=True)
             raise SystemExit(2) from None
         except BrokenPipeError:
             raise  # whom click tells nothing
         except OSError as error:
-            click.secho(f"error: {refused(error)}", err=True, fg="red")
+            say(f"error: {refused(error)}", "red", stderr=True)
             raise SystemExit(2) from None
 
     return wrapped

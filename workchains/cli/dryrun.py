@@ -135,12 +135,14 @@ class _Trial:
     def _build(self, name: str) -> str:
         from alworkflows.sampling import notes, require_suited
         from alworkflows.structures import build, check
+        from alworkflows.structures.distinct import require_distinct
 
         settings = self.campaign.structures[name]
         atoms = build(settings, name, self.base)
         limits = self.campaign.selection.geometry
         allowed = limits.in_a_box() if settings.isolated else limits
         check(atoms, self.campaign.species, allowed, name, slab=settings.miller is not None)
+        require_distinct([*self.structures.items(), (name, atoms)])
         samplers = [stage.sampler for stage in self.campaign.stages if name in stage.structures]
         for sampler in samplers:
             require_suited(sampler, atoms, name)

@@ -11,7 +11,14 @@ import click
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.cli.reading import read_options, read_settings
 from alworkflows.errors import InputError, suggest
-from workchains.cli.common import load_labelling, profile_option, start_or_find_daemon, submit
+from workchains.cli.common import (
+    allow_import_option,
+    load_labelling,
+    profile_option,
+    say_allowed,
+    start_or_find_daemon,
+    submit,
+)
 
 if TYPE_CHECKING:
     from aiida.orm import ProcessNode
@@ -39,6 +46,7 @@ ENDINGS = (".xyz", ".extxyz", ".npz")
 @click.option("--wait/--no-wait", default=True, help="Wait for the labels, or return at once.  [default: wait]")
 @click.option("--fetch", metavar="PK", help="Submit nothing: write the labels of an earlier call.")
 @read_options
+@allow_import_option
 @profile_option
 @json_option
 def label(
@@ -53,6 +61,7 @@ def label(
     overwrite: bool,
     wait: bool,
     fetch: str | None,
+    allow_import: bool,
     profile: str | None,
     as_json: bool,
     **options: Any,
@@ -90,7 +99,8 @@ def label(
         session.activate(profile)
         node = load_labelling(fetch)
     else:
-        settings = _settings(engine, calculator, source, pairs, machine)
+        settings = _settings(engine, calculator, source, pairs, machine, allow_import)
+        say_allowed(settings)
         frames = _frames(files, reading)
         session.activate(profile)
         node = _submit(files, frames, settings, limits, as_json)
@@ -123,13 +133,19 @@ def _target(output: str | None, overwrite: bool, inputs: tuple[str | None, ...])
 
 
 def _settings(
-    engine: str | None, calculator: str | None, source: str | None, pairs: tuple[str, ...], machine: str | None
+    engine: str | None,
+    calculator: str | None,
+    source: str | None,
+    pairs: tuple[str, ...],
+    machine: str | None,
+    allow_import: bool,
 ) -> LabelSettings:
     """Return the label settings: of the file, with the options laid over it."""
+    from alworkflows.calculators import refuse_written, with_permission
     from alworkflows.cli.files import assign
     from alworkflows.settings import LabelSettings, merge, parse
 
-    values = _from_file(source) if source is not None else {}
+    values = _from_file(source, allow_import) if source is not None else {}
     if calculator is not None:
         if values.get("calculator", {}).get("name", calculator) != calculator:
             values["calculator"] = {}  # parameters of another calculator mean nothing to this one
@@ -137,13 +153,15 @@ def _settings(
     for key, value in (("engine", engine), ("machine", machine)):
         if value is not None:
             values[key] = value
-    settings = parse(LabelSettings, merge(values, assign(pairs, "--set")), source or "label settings")
+    values = merge(values, assign(pairs, "--set"))
+    refuse_written(values, source or "label settings")
+    settings = parse(LabelSettings, values, source or "label settings")
     if calculator is not None and settings.engine != "ase":
         raise InputError(f"--calculator: is for the engine ase, got it with {settings.engine}")
-    return settings
+    return with_permission(settings, allow_import, source or "label settings")
 
 
-def _from_file(source: str) -> dict[str, Any]:
+def _from_file(source: str, allow_import: bool) -> dict[str, Any]:
     """Return the label settings in a file: their keys alone, those under ``label``, or those of a whole campaign."""
     from alworkflows.settings import read_yaml
 
@@ -151,8 +169,9 @@ def _from_file(source: str) -> dict[str, Any]:
     if "material" in data or "stages" in data:
         from workchains import campaigns
 
-        campaign = campaigns.load(source)
-        values = campaign.label.model_dump(mode="json")
+        campaign = campaigns.load(source, allow_import)
+        # what is allowed is told of the settings that come of it in the end
+        values = campaign.label.model_dump(mode="json", exclude={"calculator": {"allowed"}})
         return {**values, "machine": values["machine"] or campaign.machine}
     inner = data.get("label")
     return inner if set(data) == {"label"} and isinstance(inner, dict) else data

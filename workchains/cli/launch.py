@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from alworkflows.cli.output import json_option, print_json
-from workchains.cli.common import profile_option, start_or_find_daemon, submit
+from workchains.cli.common import allow_import_option, profile_option, say_allowed, start_or_find_daemon, submit
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -24,13 +24,16 @@ __all__ = ["launch"]
 @click.option(
     "--code", "label", metavar="LABEL", help="Code that runs the jobs, as `verdi code list` shows it; default: the machine's."
 )
+@allow_import_option
 @profile_option
 @json_option
-def launch(file: str, wait: bool, label: str | None, profile: str | None, as_json: bool) -> None:
+def launch(file: str, wait: bool, label: str | None, allow_import: bool, profile: str | None, as_json: bool) -> None:
     """Run the campaign in FILE under the daemon, and return at once.
 
     It runs on the machine that the file names (`machine`, and `label: {machine: ...}` for the labels), else on the first one
     that setup made. Labels that are there already, of whichever campaign of the profile, are taken over and not bought again.
+
+    What --allow-import allows is kept with the campaign: its jobs run that and nothing else, also after resume.
 
     The daemon is started if it does not run. With --wait the exit status is 0 if the campaign ends well or with a warning
     (7xx), 1 if not, 130 if you leave.
@@ -43,7 +46,8 @@ def launch(file: str, wait: bool, label: str | None, profile: str | None, as_jso
     from workchains import campaigns
     from workchains.machines import session
 
-    campaign = campaigns.load(file)
+    campaign = campaigns.load(file, allow_import)
+    say_allowed(campaign.label)
     session.activate(profile)
     builder = _builder(campaign, label, Path(file).resolve().parent)
     given: Any = builder  # its ports are attributes that nobody declares

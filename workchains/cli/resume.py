@@ -9,7 +9,15 @@ import click
 
 from alworkflows.cli.output import json_option, print_json
 from alworkflows.errors import InputError
-from workchains.cli.common import load_campaign_node, profile_option, start_or_find_daemon, state_of, submit
+from workchains.cli.common import (
+    allow_import_option,
+    load_campaign_node,
+    profile_option,
+    say_allowed,
+    start_or_find_daemon,
+    state_of,
+    submit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +37,18 @@ __all__ = ["extend", "resume"]
 )
 @click.option("--branch", is_flag=True, help="Go on from a campaign again that another one has gone on from already.")
 @click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@allow_import_option
 @profile_option
 @json_option
 def resume(
-    campaign: str, file: str | None, values: tuple[str, ...], branch: bool, wait: bool, profile: str | None, as_json: bool
+    campaign: str,
+    file: str | None,
+    values: tuple[str, ...],
+    branch: bool,
+    wait: bool,
+    allow_import: bool,
+    profile: str | None,
+    as_json: bool,
 ) -> None:
     """Go on with a campaign that stopped, failed, was killed, or ended, from its last finished step.
 
@@ -57,7 +73,8 @@ def resume(
     if not node.is_terminated:
         _wake(node, changes, as_json)
         return
-    _go_on(node, lambda old: _merge(old, *changes), Path(file).parent if file else Path.cwd(), branch, wait, as_json)
+    base = Path(file).parent if file else Path.cwd()
+    _go_on(node, lambda old: _merge(old, *changes), base, branch, wait, allow_import, as_json)
 
 
 @click.command()
@@ -65,9 +82,10 @@ def resume(
 @click.argument("file", type=click.Path())
 @click.option("--branch", is_flag=True, help="Extend a campaign again that another one has gone on from already.")
 @click.option("--wait", is_flag=True, help="Watch until it ends; Ctrl-C leaves it running.")
+@allow_import_option
 @profile_option
 @json_option
-def extend(campaign: str, file: str, branch: bool, wait: bool, profile: str | None, as_json: bool) -> None:
+def extend(campaign: str, file: str, branch: bool, wait: bool, allow_import: bool, profile: str | None, as_json: bool) -> None:
     """Add the structures and stages in FILE to a campaign that has ended, and go on with them.
 
     FILE holds `structures` and `stages` as in a campaign file, and may change other settings; its stages come after those there
@@ -79,6 +97,7 @@ def extend(campaign: str, file: str, branch: bool, wait: bool, profile: str | No
       stages:
         - {name: polar, structures: [wurtzite-0001], sampler: {name: surface-melt, duration: 5 ps}, iterations: 2}
     """
+    from alworkflows.calculators import refuse_written
     from alworkflows.settings import read_yaml
     from workchains.machines import session
 
@@ -89,18 +108,31 @@ def extend(campaign: str, file: str, branch: bool, wait: bool, profile: str | No
             f"campaign {node.pk} is {state_of(node)}; extend it once it has ended, or end it: alworkflows cancel {node.pk}"
         )
     added = read_yaml(file)
-    _go_on(node, lambda old: _extended(old, added, file), Path(file).resolve().parent, branch, wait, as_json)
+    refuse_written(added, file)
+    base = Path(file).resolve().parent
+    _go_on(node, lambda old: _extended(old, added, file), base, branch, wait, allow_import, as_json)
 
 
 def _go_on(
-    node: ProcessNode, change: Callable[[dict[str, Any]], dict[str, Any]], base: Path, branch: bool, wait: bool, as_json: bool
+    node: ProcessNode,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    base: Path,
+    branch: bool,
+    wait: bool,
+    allow_import: bool,
+    as_json: bool,
 ) -> None:
+    from alworkflows.calculators import with_permission
     from alworkflows.settings import Campaign, parse
     from workchains.loop.resuming import earlier, resume_builder
     from workchains.processes.locks import profile_lock
 
     before = earlier(node)
-    campaign = parse(Campaign, change(node.inputs.campaign.get_dict()), f"campaign {node.pk} with changes")
+    where = f"campaign {node.pk} with changes"
+    campaign = parse(Campaign, change(node.inputs.campaign.get_dict()), where)
+    # what the earlier campaign was allowed, this one is
+    campaign = campaign.model_copy(update={"label": with_permission(campaign.label, allow_import, where)})
+    say_allowed(campaign.label)
     _no_living_steps(node)
     code, label_code = _codes(node, before.campaign, campaign)
     # of two at once, the second sees what the first has submitted
@@ -108,7 +140,7 @@ def _go_on(
         _not_yet_gone_on(node, branch)
         builder: Any = resume_builder(before, campaign, base, code, label_code)
         started, _ = start_or_find_daemon()
-        new = submit(builder, f"campaign {node.pk} with changes")
+        new = submit(builder, where)
     if as_json:
         print_json({"pk": new.pk, "uuid": new.uuid, "from": node.pk, "daemon_started": started})
     else:
@@ -195,6 +227,7 @@ def _wake(node: ProcessNode, changes: list[dict[str, Any]], as_json: bool) -> No
 
 def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the changes of a file, and single settings to be laid over them, as nested mappings."""
+    from alworkflows.calculators import refuse_written
     from alworkflows.settings import read_yaml
     from alworkflows.yaml_text import dotted, yaml_value
 
@@ -208,6 +241,8 @@ def _changes(file: str | None, values: tuple[str, ...]) -> list[dict[str, Any]]:
         for part in reversed(dotted(key, "--set")):
             nested = {part: nested}
         changes.append(nested)
+    for change in changes:
+        refuse_written(change, "changes")
     return changes
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alworkflows.cli.output import json_option, print_json
+from alworkflows.cli.output import console, json_option, print_json
 from alworkflows.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,11 +113,13 @@ def _copy(source: str, destination: str | None, as_json: bool) -> None:
 
 
 def _test(report: SetupReport, timeout: int, as_json: bool) -> list[Trial]:
+    from rich.text import Text
+
     from workchains.machines.trial import try_machine
 
     def show(trial: Trial) -> None:
-        word = click.style("ok   ", fg="green") if trial.ok else click.style("wrong", fg="red")
-        click.echo(f"{word}  {trial.what:12s} {trial.seconds:6.1f} s  {trial.message}")
+        word = Text("ok   ", style="green") if trial.ok else Text("wrong", style="red")
+        console().print(word + Text(f"  {trial.what:12s} {trial.seconds:6.1f} s  {trial.message}"), soft_wrap=True)
 
     if not as_json:
         click.echo("")

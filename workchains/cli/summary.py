@@ -287,7 +287,8 @@ def _now(node: ProcessNode, records: tuple[IterationRecord, ...], values: dict[s
     most = sum(stage["iterations"] for stage in settings_of(node)["stages"])
     jobs = f"{values['jobs_done']} of {values['jobs']} jobs done"
     if not records:
-        return f"{state_of(node).capitalize()}: nothing has begun yet ({took})."
+        doing = f"describing and fitting the given frames; {jobs}" if values["jobs"] else "nothing has begun yet"
+        return f"{state_of(node).capitalize()}: {doing} ({took})."
     last = records[-1]
     doing = last.state if last.state not in ("done", "stopped") else "finishing"
     return (

@@ -13,6 +13,7 @@ from alworkflows.frames import attach_labels, frame_id, labels
 from alworkflows.frames.twins import coarse_key, coarse_keys, pair_up
 from alworkflows.settings import GeometryLimits, parse
 from workchains.data.frames import FramesData
+from workchains.labelling.bought import bought
 from workchains.processes.queueing import ENDED, MARK
 
 __all__ = ["find_labelled", "find_underway", "newest_frames", "reuse_labels", "screen_frames"]
@@ -45,23 +46,16 @@ def screen_frames(frames: FramesData, geometry: Dict) -> Dict:
 
 
 def find_labelled(frames: Sequence[Atoms], key: str, tolerance: float, since: int = 0) -> list[FramesData]:
-    """Return nodes that may hold labels of these frames' twins, made with the same engine and settings; oldest first.
+    """Return nodes that may hold bought labels of these frames' twins, made with the same engine and settings; oldest first.
 
-    One query, whatever the number of frames; only nodes that share a key with a frame are returned, and no more than are needed.
+    A query or two, whatever the number of frames; only nodes that share a key with a frame are returned, and no more than are
+    needed.
     ``since``: PK above which to look.
     """
     wanted = [coarse_keys(frame, tolerance) for frame in frames]
     open_ = set(range(len(frames)))
-    query = QueryBuilder()
-    query.append(
-        FramesData,
-        filters={"attributes.engine_key": key, "id": {">": since}},
-        project=["id", "attributes.contents"],
-        tag="frames",
-    )
-    query.order_by({"frames": {"id": "asc"}})
     pks = []
-    for pk, contents in query.iterall():
+    for pk, contents in bought(key, "contents", since).items():
         held = set(contents or ())
         covered = {index for index in open_ if wanted[index] & held}
         if covered:

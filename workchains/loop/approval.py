@@ -8,11 +8,12 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from aiida.orm import InstalledCode, ProcessNode, QueryBuilder, WorkChainNode
+from aiida.orm import InstalledCode, ProcessNode, QueryBuilder, WorkChainNode, load_node
 
 from alworkflows.errors import InputError
 from alworkflows.settings import LabelSettings
 from workchains.data.frames import FramesData, engine_key
+from workchains.labelling.bought import bought
 
 __all__ = ["answer", "estimate", "give_answer", "open_question", "put_question", "was_approved"]
 
@@ -37,10 +38,9 @@ def estimate(frames: FramesData, settings: LabelSettings, code: InstalledCode) -
 
 
 def _core_seconds_per_atom(key: str) -> float | None:
-    query = QueryBuilder()
-    query.append(FramesData, filters={"attributes.engine_key": key}, tag="frames").order_by({"frames": {"id": "desc"}})
     seconds = atoms = 0.0
-    for node in query.limit(LOOKED_AT).all(flat=True):
+    for pk in reversed(list(bought(key, "n_frames"))[-LOOKED_AT:]):
+        node: Any = load_node(pk)
         for frame in node.get_frames():
             label = frame.info.get("origin", {}).get("label", {})
             if "seconds" in label and "reused_from" not in label:

@@ -18,7 +18,7 @@ from aiida.orm import Data, Dict, ProcessNode, QueryBuilder, WorkChainNode
 from alworkflows import __version__
 from alworkflows.errors import InputError
 from alworkflows.selection.convergence import Ending
-from alworkflows.settings import Campaign, LabelSettings, parse
+from alworkflows.settings import CalculatorSettings, Campaign, LabelSettings, parse
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
 from workchains.loop.late import labelling_of
@@ -167,6 +167,12 @@ def _unfinished(node: ProcessNode, iteration: ProcessNode | None, last: int) -> 
 # ------------------------------------------------------------------------------------------------ changed settings
 
 
+def _defining(campaign: Campaign, name: str) -> Any:
+    """Return a label setting, without what was allowed, which defines no label."""
+    value = getattr(campaign.label, name)
+    return value.model_copy(update={"allowed": None}) if isinstance(value, CalculatorSettings) else value
+
+
 def check_changes(before: Earlier, campaign: Campaign) -> None:
     """Raise an ``InputError`` if changed settings contradict what is there."""
     old = before.campaign
@@ -177,9 +183,7 @@ def check_changes(before: Earlier, campaign: Campaign) -> None:
                 f"got {', '.join(campaign.species)}; another material is a campaign of its own"
             )
         changed = [
-            name
-            for name in LabelSettings.model_fields
-            if name not in FREE and getattr(campaign.label, name) != getattr(old.label, name)
+            name for name in LabelSettings.model_fields if name not in FREE and _defining(campaign, name) != _defining(old, name)
         ]
         if changed:
             raise InputError(

@@ -15,6 +15,7 @@ from enum import IntEnum, unique
 from aiida.engine.processes.process_spec import ProcessSpec
 
 __all__ = [
+    "NOT_BELIEVED",
     "WARNINGS",
     "CampaignStatus",
     "ConversionStatus",
@@ -70,6 +71,29 @@ class JobStatus(IntEnum):
     NO_FRAMES = 420
     #: of labelling: not a single label
     ALL_LABELS_FAILED = 421
+    #: what it handed back is not to be believed: numbers that are none
+    NOT_FINITE = 520
+    #: of labelling: a larger force than is allowed
+    FORCE_TOO_LARGE = 521
+    #: of labelling: by another calculator, or with other parameters, than asked
+    OTHER_ENGINE = 522
+    #: of other atoms than it was given
+    OTHER_SPECIES = 523
+    #: of labelling: of another configuration than it was given
+    OTHER_POSITIONS = 524
+    #: of more or fewer frames than it was given
+    OTHER_COUNT = 525
+
+
+#: how a job ends whose results can be read, and are not believed: another job of the same executable would hand back no better
+NOT_BELIEVED = (
+    JobStatus.NOT_FINITE,
+    JobStatus.FORCE_TOO_LARGE,
+    JobStatus.OTHER_ENGINE,
+    JobStatus.OTHER_SPECIES,
+    JobStatus.OTHER_POSITIONS,
+    JobStatus.OTHER_COUNT,
+)
 
 
 @unique

@@ -25,8 +25,17 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def link_key(name: str) -> str:
-    """Return a structure's name as a link label, which may hold letters, digits and underscores only."""
-    return re.sub(r"\W", "_", name)
+    """Return the link label of a structure's file: names that differ have labels that differ.
+
+    A label may hold letters, digits and underscores only, and two underscores part namespaces: any other character of the name,
+    an underscore too, is written as an underscore and two hexadecimal digits a byte. What stands before the name keeps it from
+    beginning with a digit, and from being the name of another input.
+    """
+
+    def written(byte: int) -> str:
+        return chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"_{byte:02x}"
+
+    return "structure_" + "".join(map(written, name.encode()))
 
 
 def numbered(name: str, number: int, digits: int = 2) -> str:

@@ -60,7 +60,7 @@ def _error(report: Report) -> KeyFigure:
         last = max(judged.errors)
         shares = {name: judged.share(last, name) or 0.0 for name in judged.groups}
         worst = max(shares, key=lambda name: shares[name])
-        note = f"{percent(judged.share(last, 'all'))} of the force std; worst stage {worst}: {percent(shares[worst])}"
+        note = f"{percent(judged.share(last, 'all'))} of the force std; worst on {worst}: {percent(shares[worst])}"
         return KeyFigure("force error (test set)", f"{number(judged.errors[last].get('all'))} eV/Å", note)
     fitted = [row for row in report.iterations if row.test_error is not None]
     if fitted:

@@ -10,7 +10,7 @@ import numpy as np
 from alworkflows.plotting import FAINT, INK, figure, styled
 from alworkflows.selection.calibration import rank_correlation
 from workchains.report.data import LEVELS, Evaluation, FrameMap, Iteration, Report, Terms
-from workchains.report.style import LEVEL_COLOURS, stage_style
+from workchains.report.style import LEVEL_COLOURS, group_style, stage_style
 from workchains.report.text import number, plural
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def errors(evaluation: Evaluation, iterations: Sequence[Iteration], stages: Sequ
     rows = [row for row in iterations if row.number in evaluation.errors and row.trained_on]
     labels = np.array([row.trained_on for row in rows], dtype=float)
     for name in evaluation.names():
-        look = {"color": INK, "marker": "*", "markersize": 11} if name == "all" else stage_style(stages.index(name))
+        look = {"color": INK, "marker": "*", "markersize": 11} if name == "all" else group_style(name, stages)
         values = np.array([evaluation.errors[row.number].get(name, np.nan) for row in rows])
         style: dict[str, Any] = {"linewidth": 2.6 if name == "all" else 1.6, "zorder": 3 if name == "all" else 2}
         left.plot(labels, values, label="all stages" if name == "all" else name, **look, **style)
@@ -125,7 +125,7 @@ def calibration(evaluation: Evaluation, stages: Sequence[str], window: tuple[flo
         mask = seen & (evaluation.group == index)
         rank = rank_correlation(disagreement[mask], truth[mask])
         text = f"{name} ({plural(int(mask.sum()), 'frame')}" + (f", rank correlation {rank:.2f})" if rank is not None else ")")
-        look = stage_style(stages.index(name))
+        look = group_style(name, stages)
         axis.scatter(
             disagreement[mask],
             truth[mask],

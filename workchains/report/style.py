@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from alworkflows.plotting import COLOURS, MARKERS
+from alworkflows.plotting import COLOURS, FAINT, MARKERS
 
-__all__ = ["LEVEL_COLOURS", "STEP_COLOURS", "stage_style"]
+__all__ = ["LEVEL_COLOURS", "STEP_COLOURS", "group_style", "stage_style"]
 
 #: colour and hatch, so that the stacks read without colour too
 LEVEL_COLOURS = {
@@ -29,3 +30,8 @@ STEP_COLOURS = {
 def stage_style(index: int) -> dict[str, Any]:
     """Return colour and marker of a stage, by its place among the stages."""
     return {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+
+
+def group_style(name: str, stages: Sequence[str]) -> dict[str, Any]:
+    """Return colour and marker of a group of test frames: those of its stage; frames that were given belong to none."""
+    return stage_style(stages.index(name)) if name in stages else {"color": FAINT, "marker": "X"}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from alworkflows.plotting import FAINT, INK, figure, styled
-from workchains.report.style import LEVEL_COLOURS, stage_style
+from workchains.report.style import LEVEL_COLOURS, group_style
 from workchains.report.trust import Trust
 
 if TYPE_CHECKING:
@@ -84,11 +84,10 @@ def _panel(axis: Axes, trust: Trust, stages: Sequence[str], x: tuple[float, floa
         curve["disagreement"], curve["bound"], color=INK, linewidth=1.6, linestyle="--", label=f"bound for {stated:.0%} of frames"
     )
     for name, points in trust.points.items():
-        is_known = name in stages
-        look = stage_style(stages.index(name)) if is_known else {"color": FAINT, "marker": "x"}
+        look = group_style(name, stages)
         seen, rests = _sound(points), trust.calibration["scope"] != "stage" or name == trust.stage
-        style: dict[str, Any] = {"linewidths": 0.4, "edgecolors": "white"} if is_known else {"linewidths": 1.2}
-        style |= {"c": look["color"], "marker": look["marker"], "alpha": 0.9 if rests else 0.3}
+        style: dict[str, Any] = {"linewidths": 0.4, "edgecolors": "white", "alpha": 0.9 if rests else 0.3}
+        style |= {"c": look["color"], "marker": look["marker"]}
         axis.scatter(seen[:, 0], seen[:, 1], s=26, label=f"test frames: {name}", zorder=3, **style)
     for level, error in ((trust.lower, trust.lower_error), (trust.upper, trust.upper_error)):
         if error and x[0] < level < x[1]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict
+from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames import require_one_engine
@@ -23,10 +24,11 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
     label: the frames as read from its file}.
     """
     from alworkflows.structures import check, made, shape
+    from alworkflows.structures.distinct import require_distinct
 
     values = settings.get_dict()
     limits = parse(GeometryLimits, values["geometry"], "geometry")
-    built = []
+    built: list[tuple[str, Atoms]] = []
     try:
         for name, data in values["structures"].items():
             spec = parse(StructureSettings, data, f"structures.{name}")
@@ -37,10 +39,11 @@ def build_structures(settings: Dict, **files: FramesData) -> FramesData | ExitCo
                 atoms = shape(given, spec, name)
                 allowed = limits.in_a_box() if spec.isolated else limits
                 check(atoms, tuple(values["species"]), allowed, name, slab=spec.miller is not None)
-                built.append(atoms)
+                built.append((name, atoms))
+        require_distinct(built)
     except InputError as error:
         return ExitCode(FunctionStatus.INPUT_REFUSED.value, str(error))
-    node = FramesData.from_frames(built)
+    node = FramesData.from_frames([atoms for _, atoms in built])
     node.label = "starting structures"
     node.description = ", ".join(values["structures"])
     return node

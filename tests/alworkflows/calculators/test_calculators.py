@@ -8,7 +8,7 @@ from ase.build import bulk
 from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.emt import EMT
 
-from alworkflows.calculators import CALCULATORS, available, create, describe
+from alworkflows.calculators import CALCULATORS, available, create, describe, permit
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import frame_id, labels
 from alworkflows.labelling import label
@@ -94,7 +94,7 @@ def test_every_calculator_tells_what_defines_its_labels_or_what_to_install(name,
         "mace": {"checkpoint": str(tmp_path / "w")},
     }.get(name, {})
     (tmp_path / "w").write_bytes(b"weights")
-    settings = CalculatorSettings(name=name, parameters=needed)
+    settings = permit(CalculatorSettings(name=name, parameters=needed))
     if not CALCULATORS[name].found():
         with pytest.raises((MissingExtraError, InputError), match=r"pip install|apt-get install"):
             create(settings)

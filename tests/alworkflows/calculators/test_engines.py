@@ -6,7 +6,7 @@ import shutil
 import pytest
 from ase.build import bulk, molecule
 
-from alworkflows.calculators import CALCULATORS, FailureKind, configured, create, describe, parameters, remedies
+from alworkflows.calculators import CALCULATORS, FailureKind, configured, create, describe, parameters, permit, remedies
 from alworkflows.errors import InputError, MissingExtraError
 from alworkflows.frames import labels
 from alworkflows.labelling import label
@@ -129,7 +129,7 @@ def test_moments_in_the_settings(given, message):
 
 
 def test_a_program_that_is_missing_is_named():
-    missing = CalculatorSettings(name="cp2k", parameters={"command": "cp2k_shell_of_nowhere"})
+    missing = permit(CalculatorSettings(name="cp2k", parameters={"command": "cp2k_shell_of_nowhere"}))
     with pytest.raises(InputError, match="needs the program 'cp2k_shell_of_nowhere'"):
         create(missing)
     assert CALCULATORS["cp2k"].found() == (shutil.which("cp2k_shell") is not None)
@@ -195,10 +195,10 @@ def test_one_that_fails_on_every_frame():
 )
 def test_a_class_that_cannot_be_made(given, error, message):
     with pytest.raises(error, match=message):
-        create(CalculatorSettings(name="ase", parameters={**EMT, **given}))
+        create(permit(CalculatorSettings(name="ase", parameters={**EMT, **given})))
 
 
 def test_arguments_it_does_not_take():
     refused = {**EMT, "class": "ase.calculators.mixing:SumCalculator", "arguments": {"calculators": []}}
     with pytest.raises(InputError, match=r"arguments: ase.calculators.mixing:SumCalculator refuses them"):
-        create(CalculatorSettings(name="ase", parameters=refused))
+        create(permit(CalculatorSettings(name="ase", parameters=refused)))

@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from alworkflows.cli.files import new_file, new_folder
 from alworkflows.cli.main import main
-from alworkflows.cli.terminal import refused
+from alworkflows.cli.refusals import refused
 from alworkflows.errors import InputError
 
 FIT = ("--settings", "small.yaml", "--overwrite")

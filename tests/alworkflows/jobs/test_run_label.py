@@ -11,8 +11,10 @@ import pytest
 from ase.build import bulk
 
 from alworkflows import jobs
+from alworkflows.calculators import permit
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id, load, save
+from alworkflows.settings import CalculatorSettings
 
 #: An ASE calculator that takes a while a frame, and fails on a frame of which it is told.
 SLOW = """
@@ -53,7 +55,7 @@ def job(tmp_path, monkeypatch):
         folder.mkdir(exist_ok=True)
         save(folder / "frames.npz", frames)
         parameters = {"class": "slow_calculator:Slow", "arguments": arguments or {}, "package": "ase", "energy": "potential"}
-        label = {"calculator": {"name": "ase", "parameters": parameters}}
+        label = {"calculator": permit(CalculatorSettings(name="ase", parameters=parameters)).model_dump()}
         (folder / "input.json").write_text(json.dumps({"frames": "frames.npz", "label": label, **more}))
         return folder / "input.json"
 

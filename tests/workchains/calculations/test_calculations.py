@@ -1,6 +1,7 @@
 """Parsers: what each end of a job becomes, without running the job."""
 
 import json
+import re
 from importlib import import_module
 from typing import get_args, get_type_hints
 
@@ -14,6 +15,8 @@ from pieces import tiny_model
 
 from alworkflows import frames as frames_io
 from alworkflows import jobs
+from alworkflows.calculators import describe
+from alworkflows.settings import CalculatorSettings
 from workchains.data.frames import FramesData
 from workchains.processes.exit_statuses import JobStatus
 
@@ -40,6 +43,17 @@ def written(verb, ends=ENDS, without=(), **changes):
     return json.dumps({key: value for key, value in values.items() if key not in without})
 
 
+def failure(index, frame, **changes):
+    one = {
+        "id": frames_io.frame_id(frame),
+        "index": index,
+        "kind": "unconverged",
+        "reason": "SCF did not converge",
+        "seconds": 2.0,
+    }
+    return {**one, **changes}
+
+
 def refused(verb, message, kind="InputError"):
     return json.dumps({"verb": verb, "error": message, "kind": kind})
 
@@ -48,13 +62,15 @@ def refused(verb, message, kind="InputError"):
 def parse(aiida_profile_clean, aiida_localhost, tmp_path):
     """Return a function that parses what a job left: files of the retrieved folder, and files retrieved for the parser alone."""
 
-    def _parse(verb, retrieved=None, temporary=None, exit_status=None, **options):
+    def _parse(verb, retrieved=None, temporary=None, exit_status=None, inputs=None, **options):
         node = CalcJobNode(computer=aiida_localhost, process_type=f"aiida.calculations:alworkflows.{verb}")
         node.set_options({"scheduler_stdout": "_scheduler-stdout.txt", "scheduler_stderr": "_scheduler-stderr.txt", **options})
         node.set_option("resources", {"num_machines": 1, "num_mpiprocs_per_machine": 1})
         if exit_status:
             node.set_exit_status(exit_status)
             node.set_exit_message("what the scheduler saw")
+        for label, value in {**asked(verb), **(inputs or {})}.items():
+            node.base.links.add_incoming(value.store(), link_type=LinkType.INPUT_CALC, link_label=label)
         node.store()
         folder = FolderData()
         for name, content in (retrieved or {}).items():
@@ -70,15 +86,52 @@ def parse(aiida_profile_clean, aiida_localhost, tmp_path):
     return _parse
 
 
-def crystals(path, count=3, header=None):
+EMT = {"engine": describe(CalculatorSettings(name="emt"))}
+
+
+def copper(count=3, with_labels=False):
     frames = []
     for index in range(count):
         atoms = bulk("Cu", cubic=True)
         atoms.rattle(0.05, seed=index)
-        if header:
+        if with_labels:
             atoms = frames_io.attach_labels(atoms, -1.0, np.zeros((4, 3)), np.zeros(6))
         frames.append(atoms)
-    frames_io.save(path, frames, header)
+    return frames
+
+
+def crystals(path, count=3, header=None):
+    frames_io.save(path, copper(count, header is not None), header)
+
+
+def labelled(path, change=None, header=EMT):
+    """Write what a job that labelled three crystals left; ``change`` gets the arrays of the file and may change them."""
+    frames_io.save(path, copper(with_labels=True), header)
+    if change is not None:
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        change(arrays)
+        np.savez(path, **arrays)
+
+
+def asked(verb):
+    """Return the inputs of a job that the parser compares its results with."""
+    of_verb = {
+        "sample": {"structures": FramesData.from_frames(copper(1))},
+        "describe": {"candidates": FramesData.from_frames(copper(2))},
+        "label": {
+            "frames": FramesData.from_frames(copper()),
+            "settings": Dict({"calculator": {"name": "emt"}}),
+            "run": Dict({"indices": [0, 1, 2], "remedy": None}),
+        },
+        "fit": {"settings": Dict({"species": ["Cu"]}), "batches__one": FramesData.from_frames(copper(3, True), EMT)},
+        "evaluate": {
+            "ensembles__one": tiny_ensemble(),
+            "tests__test_one": FramesData.from_frames(copper(2, True), EMT),
+            "groups": Dict({"test_one": "melt"}),
+        },
+    }
+    return of_verb[verb]
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -110,10 +163,11 @@ def test_no_failure_of_a_job_is_reused_from_the_cache(verb, aiida_profile):
 
 
 @pytest.mark.parametrize(
-    ("verb", "output", "file"), [("sample", "candidates", "candidates.npz"), ("label", "labelled", "labelled.npz")]
+    ("verb", "output", "file", "write"),
+    [("sample", "candidates", "candidates.npz", crystals), ("label", "labelled", "labelled.npz", labelled)],
 )
-def test_a_dead_job_hands_over_its_frames(parse, verb, output, file):
-    outputs, code = parse(verb, {"errors.txt": "Killed"}, {file: crystals})
+def test_a_dead_job_hands_over_its_frames(parse, verb, output, file, write):
+    outputs, code = parse(verb, {"errors.txt": "Killed"}, {file: write})
     assert code.status == 310
     assert len(outputs[output]) == 3
 
@@ -215,22 +269,17 @@ def test_a_sampler_without_frames(parse):
 
 
 def test_labels_that_all_failed(parse):
-    one = {"id": "a", "index": 0, "kind": "unconverged", "reason": "SCF did not converge", "seconds": 2.0}
-    _, code = parse("label", {"output.json": written("label", labelled=0, failures=[one, {**one, "id": "b", "index": 1}])})
+    failures = [failure(index, frame) for index, frame in enumerate(copper())]
+    _, code = parse("label", {"output.json": written("label", labelled=0, failures=failures)})
     assert code.status == 421
-    assert "none of 2" in code.message
+    assert "none of 3" in code.message
     assert "SCF did not converge" in code.message
 
 
 def test_labelled_frames_name_their_engine(parse):
-    engine = {"name": "emt", "versions": {"ase": "1"}}
-    outputs, code = parse(
-        "label",
-        {"output.json": written("label")},
-        {"labelled.npz": lambda path: crystals(path, header={"engine": engine})},
-    )
+    outputs, code = parse("label", {"output.json": written("label")}, {"labelled.npz": labelled})
     assert code is None
-    assert outputs["labelled"].engine == engine
+    assert outputs["labelled"].engine == EMT["engine"]
 
 
 def test_deviation_keeps_reasons_beside_the_arrays(parse):
@@ -263,10 +312,243 @@ def test_deviation_keeps_reasons_beside_the_arrays(parse):
     ],
 )
 def test_a_result_that_is_none_is_not_believed(parse, verb, output, message):
-    outputs, code = parse(verb, {"output.json": output}, {"candidates.npz": crystals, "labelled.npz": crystals})
+    outputs, code = parse(verb, {"output.json": output}, {"candidates.npz": crystals, "labelled.npz": labelled})
     assert code.status == JobStatus.OUTPUT_UNREADABLE
     assert message in code.message
     assert "report" not in outputs
+
+
+def no_force(arrays):
+    arrays["forces"][4:8] = np.nan
+
+
+def one_force(arrays):
+    arrays["forces"][5, 1] = np.inf
+
+
+def large_force(arrays):
+    arrays["forces"][5, 1] = 1e4
+
+
+def no_energy(arrays):
+    arrays["energies"][1] = np.nan
+
+
+def moved(arrays):
+    arrays["positions"][5, 0] += 0.01
+
+
+def other_cell(arrays):
+    arrays["cells"][1, 0, 0] += 0.01
+
+
+def substituted(arrays):
+    arrays["numbers"][5] = 47
+
+
+#: what an executable that is not ours to vouch for may leave, and how its job then ends
+TAMPERED = [
+    (no_force, JobStatus.NOT_FINITE),
+    (one_force, JobStatus.NOT_FINITE),
+    (no_energy, JobStatus.NOT_FINITE),
+    (large_force, JobStatus.FORCE_TOO_LARGE),
+    (moved, JobStatus.OTHER_POSITIONS),
+    (other_cell, JobStatus.OTHER_POSITIONS),
+    (substituted, JobStatus.OTHER_SPECIES),
+]
+
+
+@pytest.mark.parametrize("output", [{"output.json": written("label")}, {}, {"output.json": written("label", out_of_time=True)}])
+@pytest.mark.parametrize(("change", "status"), TAMPERED)
+def test_labels_that_are_not_what_was_asked(parse, change, status, output):
+    outputs, code = parse("label", output, {"labelled.npz": lambda path: labelled(path, change)})
+    assert code.status == status
+    assert code.invalidates_cache
+    assert "is not believed: labelled frame 1" in code.message
+    assert "labelled" not in outputs
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        (None, "engine: engine: expected 'ase', got None"),
+        ({**EMT["engine"], "calculator": "chgnet"}, "calculator: expected 'emt', got 'chgnet'"),
+        ({**EMT["engine"], "energy": "free"}, "energy: expected 'potential', got 'free'"),
+    ],
+)
+def test_labels_of_another_engine(parse, engine, message):
+    header = {"engine": engine} if engine else {}
+    _, code = parse("label", {"output.json": written("label")}, {"labelled.npz": lambda path: labelled(path, header=header)})
+    assert code.status == JobStatus.OTHER_ENGINE
+    assert message in code.message
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labelled": 2}, "labelled frames: expected 2, got 3"),
+        ({"failures": [failure(0, copper()[0])]}, "with both a label and a failure: expected 0, got 1"),
+        ({"failures": [failure(7, copper()[0])]}, "frame 7 .* is none of those the job had to label"),
+        ({"failures": [failure(1, copper()[0])]}, "frame 1 .* is none of those the job had to label"),
+    ],
+)
+def test_a_report_that_does_not_add_up(parse, changes, message):
+    _, code = parse("label", {"output.json": written("label", **changes)}, {"labelled.npz": labelled})
+    assert code.status == JobStatus.OTHER_COUNT
+    assert re.search(message, code.message)
+
+
+def test_a_frame_that_did_not_come_back(parse):
+    def write(path):
+        frames_io.save(path, copper(2, with_labels=True), EMT)
+
+    outputs, code = parse("label", {"output.json": written("label", labelled=2)}, {"labelled.npz": write})
+    assert code.status == JobStatus.OTHER_COUNT
+    assert "frames with a label or a failure: expected 3, got 2" in code.message
+    assert "labelled" not in outputs
+
+
+def test_of_a_dead_job_only_what_names_its_frames_is_kept(parse):
+    own = {name: value for name, value in failure(1, copper()[1]).items() if name != "seconds"}
+    nonsense = [own, {**own, "index": 7}, {**own, "id": "x"}, {"index": 1}, "text", {**own, "kind": None}, {**own, "index": [1]}]
+    files = {
+        "failures.json": lambda path: path.write_text(json.dumps(nonsense)),
+        "current.json": lambda path: path.write_text(json.dumps({"index": 0, "id": "of another"})),
+    }
+    outputs, code = parse("label", {"errors.txt": "Killed"}, files)
+    assert code.status == JobStatus.OUTPUT_MISSING
+    assert outputs["progress"].get_dict() == {"failures": [own], "current": None}
+
+
+def test_candidates_of_other_species_than_the_structure(parse):
+    def write(path):
+        frames_io.save(path, [bulk("Ag", cubic=True), *copper(2)])
+
+    outputs, code = parse("sample", {"output.json": written("sample")}, {"candidates.npz": write})
+    assert code.status == JobStatus.OTHER_SPECIES
+    assert "candidates: expected Cu, got also Ag" in code.message
+    assert "candidates" not in outputs
+
+
+def test_more_candidates_than_the_sampler_says(parse):
+    _, code = parse("sample", {"output.json": written("sample", frames=2)}, {"candidates.npz": crystals})
+    assert code.status == JobStatus.OTHER_COUNT
+
+
+def test_candidates_that_are_nowhere(parse):
+    def write(path):
+        labelled(path, lambda arrays: arrays["positions"].__setitem__((0, 0), np.nan), None)
+
+    _, code = parse("sample", {"output.json": written("sample")}, {"candidates.npz": write})
+    assert code.status in (JobStatus.NOT_FINITE, JobStatus.OUTPUT_UNREADABLE)
+
+
+def deviations(**changes):
+    """Return a function that writes what describing two candidates leaves."""
+
+    def write(path):
+        arrays = {
+            "disagreement": np.array([0.1, np.nan]),
+            "element_disagreement": np.array([[0.1], [np.nan]]),
+            "grade": np.full(2, np.nan),
+            "fingerprints": np.ones((2, 3)),
+        }
+        np.savez(path, **{**arrays, **changes})
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"disagreement": np.array([0.1])}, JobStatus.OTHER_COUNT),
+        ({"fingerprints": np.ones((3, 3))}, JobStatus.OTHER_COUNT),
+        ({"fingerprints": np.full((2, 3), np.nan)}, JobStatus.NOT_FINITE),
+        ({"disagreement": np.array([np.nan, np.nan])}, JobStatus.NOT_FINITE),
+        ({"grade": np.array([np.inf, 0.0])}, JobStatus.NOT_FINITE),
+        ({"grade": np.array(["a", "b"])}, JobStatus.NOT_FINITE),
+    ],
+)
+def test_descriptions_that_are_not_of_the_candidates(parse, changes, status):
+    files = {"deviation.npz": deviations(**changes)}
+    outputs, code = parse("describe", {"output.json": written("describe")}, files, inputs={"ensemble": tiny_ensemble()})
+    assert code.status == status
+    assert "deviation" not in outputs
+
+
+def test_a_description_of_another_number_of_candidates(parse):
+    ends = written("describe", frames=1, refused=[None])
+    _, code = parse("describe", {"output.json": ends}, {"deviation.npz": deviations()})
+    assert code.status == JobStatus.OTHER_COUNT
+
+
+ERRORS = {"frames": 2, "force_rmse": 0.1, "force_mae": 0.1, "force_q999": 0.1, "force_std": 1.0}
+
+
+def judgement(**changes):
+    """Return a function that writes what judging on two frames of four atoms leaves."""
+
+    def write(path):
+        arrays = {name: np.zeros((8, 3)) for name in ("reference_forces", "predicted_forces")}
+        arrays |= {name: np.zeros(2) for name in ("largest_error", "disagreement")}
+        np.savez(path, **{**arrays, "atoms": np.array([4, 4]), "group": np.zeros(2, dtype=int), **changes})
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("told", "changes", "status"),
+    [
+        ({}, {}, None),
+        ({}, {"predicted_forces": np.full((8, 3), np.nan)}, JobStatus.NOT_FINITE),
+        ({}, {"predicted_forces": np.zeros((7, 3))}, JobStatus.OTHER_COUNT),
+        ({"groups": ["quench"]}, {}, JobStatus.OTHER_COUNT),
+        ({"errors": []}, {}, JobStatus.OTHER_COUNT),
+        ({"errors": [{"melt": ERRORS}]}, {}, JobStatus.OTHER_COUNT),
+        ({"errors": [{"melt": {**ERRORS, "frames": 3}, "all": ERRORS}]}, {}, JobStatus.OTHER_COUNT),
+    ],
+)
+def test_a_judgement_is_of_what_was_asked(parse, told, changes, status):
+    values = {"errors": [{"melt": ERRORS, "all": ERRORS}], **told}
+    outputs, code = parse("evaluate", {"output.json": written("evaluate", **values)}, {"evaluation.npz": judgement(**changes)})
+    assert (code.status if code else None) == status
+    assert ("evaluation" in outputs) is (status is None)
+
+
+def fitted(change=None):
+    """Return a function that writes an ensemble of copper; ``change`` gets the arrays of the file and may change them."""
+
+    def write(path):
+        path.write_bytes(tiny_model())
+        with np.load(path) as stored:
+            arrays = {name: stored[name] for name in stored.files}
+        if change is not None:
+            change(arrays)
+        np.savez(path, **arrays)
+
+    return write
+
+
+def not_a_number(arrays):
+    name = next(name for name, values in arrays.items() if np.issubdtype(values.dtype, np.floating) and values.size)
+    arrays[name] = np.full_like(arrays[name], np.nan)
+
+
+@pytest.mark.parametrize(
+    ("told", "write", "species", "status"),
+    [
+        ({}, fitted(), "Cu", None),
+        ({}, fitted(not_a_number), "Cu", JobStatus.NOT_FINITE),
+        ({}, fitted(), "Ag", JobStatus.OTHER_SPECIES),
+        ({"training_frames": 4}, fitted(), "Cu", JobStatus.OTHER_COUNT),
+        ({"test_frames": 1}, fitted(), "Cu", JobStatus.OTHER_COUNT),
+    ],
+)
+def test_an_ensemble_is_of_what_was_asked(parse, told, write, species, status):
+    inputs = {"settings": Dict({"species": [species]})}
+    outputs, code = parse("fit", {"output.json": written("fit", **told)}, {"ensemble.npz": write}, inputs=inputs)
+    assert (code.status if code else None) == status
+    assert ("ensemble" in outputs) is (status is None)
 
 
 def test_too_few_members_are_told_from_other_inputs_that_are_refused(parse):

@@ -1,6 +1,7 @@
 """``new``, ``check`` and ``launch``: from a template to a campaign that was tried and submitted."""
 
 import json
+import sys
 
 import pytest
 import yaml
@@ -16,6 +17,7 @@ from workchains.cli.forecast import forecast
 from workchains.cli.launch import launch
 from workchains.cli.toy import shorten
 from workchains.machines import daemon, session
+from workchains.processes.naming import link_key
 
 COPPER = {
     "name": "copper",
@@ -328,7 +330,7 @@ def test_launch_submits_the_campaign_with_code_options_and_files(machine, file):
     assert "submitted campaign copper, PK" in text
     assert builder.campaign.get_dict()["species"] == ["Cu"]
     assert builder.options.get_dict() == {}  # those of the machine are asked of it when a job is made
-    assert len(builder.files["cell"]) == 1
+    assert len(builder.files["structure_cell"]) == 1
     assert (builder.code.label, builder.label_code.label) == ("alworkflows", "alworkflows")
 
 
@@ -366,6 +368,85 @@ def test_launch_refuses_before_anything_is_stored(machine, file, changes, messag
     with pytest.raises(InputError, match=message):
         typed(launch, file(**changes))
     assert not machine
+
+
+FOREIGN = {"class": "foreign_package.sub:Mine", "package": "ase", "energy": "potential"}
+ASKING = {"calculator": {"name": "ase", "parameters": FOREIGN}}
+
+
+@pytest.fixture
+def trace(tmp_path, monkeypatch):
+    """The file that importing ``foreign_package`` leaves."""
+    package, left = tmp_path / "foreign_package", tmp_path / "trace"
+    package.mkdir()
+    (package / "__init__.py").write_text(f"open({str(left)!r}, 'w').close()\n")
+    (package / "sub.py").write_text("from ase.calculators.emt import EMT\n\n\nclass Mine(EMT):\n    pass\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield left
+    for name in [name for name in sys.modules if name.startswith("foreign_package")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("command", [check, launch])
+def test_a_file_imports_nothing_that_nobody_allowed(machine, file, trace, command):
+    with pytest.raises(InputError, match=r"copper.yaml: calculator ase: it would import foreign_package.*--allow-import"):
+        typed(command, file(label=ASKING))
+    claimed = {"calculator": {**ASKING["calculator"], "allowed": "import foreign_package.sub:Mine"}}
+    for options in ([], ["--allow-import"]):
+        with pytest.raises(InputError, match="a person says that"):
+            typed(command, file(label=claimed), *options)
+    assert not trace.exists()
+    assert not machine
+
+
+def test_what_a_person_allows_is_said_and_runs(file, trace):
+    text = typed(check, file(label=ASKING, stages=COPPER["stages"][:1]), "--allow-import")
+    assert "allowed: the calculator ase may import foreign_package.sub:Mine" in text
+    assert trace.exists()
+    assert "All 4 checks passed" in text
+
+
+def test_what_a_person_allows_is_kept_with_the_campaign(machine, file, trace):
+    typed(launch, file(label=ASKING), "--allow-import")
+    (builder,) = machine
+    settings = builder.campaign["label"]
+    assert settings["calculator"]["allowed"] == "import foreign_package.sub:Mine"
+    assert parse(Campaign, builder.campaign.get_dict()).label.calculator.allowed
+    assert not trace.exists()
+
+
+def test_a_campaign_of_unusual_names_keeps_its_files_apart(machine, file, tmp_path):
+    from ase.build import bulk
+
+    bulk("Cu", cubic=True).repeat((2, 1, 1)).write(tmp_path / "two.xyz")
+    names = {"a-b": "cell.xyz", "a.b": "two.xyz", "settings": "cell.xyz", "4H_00": "two.xyz", "a__b": "cell.xyz"}
+    structures = {name: {"file": path, "supercell": [2, 2, 2]} for name, path in names.items()}
+    stages = [{**COPPER["stages"][0], "structures": list(names)}]
+    typed(launch, file(structures=structures, stages=stages))
+    (builder,) = machine
+    sizes = {name: len(builder.files[link_key(name)].get_frames()[0]) for name in names}
+    assert sizes == {name: 4 if path == "cell.xyz" else 8 for name, path in names.items()}
+
+
+def test_check_says_that_two_structures_are_one(file):
+    structures = dict.fromkeys(("cell", "again"), COPPER["structures"]["cell"])
+    stages = [{**COPPER["stages"][0], "structures": ["cell", "again"]}]
+    text = typed(check, file(structures=structures, stages=stages), "--no-run", code=2)
+    assert "structure cell: it is the same configuration as structure 'again'" in " ".join(text.split())
+
+
+@pytest.mark.parametrize("name", ["a b", "a/b", "é", "-a", "", "x" * 65, "a\nb", "\x1b[31m", "..", "a\n"])
+def test_check_refuses_names_of_structures_that_are_none(file, name):
+    structures = {name: COPPER["structures"]["cell"]}
+    with pytest.raises(InputError, match="structures: expected names of at most 64 letters") as error:
+        typed(check, file(structures=structures, stages=[{**COPPER["stages"][0], "structures": [name]}]))
+    assert "\x1b" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["given", "all", "x" * 65, "a b", "é", "melt\n"])
+def test_check_refuses_names_of_stages_that_are_none_or_stand_for_something_else(file, name):
+    with pytest.raises(InputError, match="stages"):
+        typed(check, file(stages=[{**COPPER["stages"][0], "name": name}]))
 
 
 def test_launch_as_json(machine, file):

@@ -151,7 +151,7 @@ def test_label_takes_its_settings_from_a_file_and_options_go_before_it(submitted
     typed(label, file, "--settings", tmp_path / "label.yaml", "--calculator", "emt", "--no-wait")
     first, second = (builder.settings.get_dict() for builder in submitted)
     assert (first["calculator"]["parameters"], first["chunk"], first["jobs"]) == ({"sigma": 2.0}, 3, 2)
-    assert second["calculator"] == {"name": "emt", "parameters": {}}
+    assert second["calculator"] == {"name": "emt", "parameters": {}, "allowed": None}
 
 
 def test_label_takes_the_settings_and_the_machine_of_a_campaign(submitted, file, tmp_path):

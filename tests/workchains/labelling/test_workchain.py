@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from aiida.engine.utils import instantiate_process
 from aiida.manage import get_manager
-from aiida.orm import CalcJobNode, Dict
+from aiida.orm import ArrayData, CalcFunctionNode, CalcJobNode, Dict, FolderData, Int
 from ase.build import bulk
 from records import store
 
@@ -16,6 +16,9 @@ from alworkflows.settings import CalculatorSettings, LabelSettings
 from workchains.data.frames import FramesData, engine_key
 from workchains.labelling import LABEL_PROGRAMS, LabelWorkChain, label_program
 from workchains.labelling.contract import LabelProgram, Task
+from workchains.labelling.gather import gather_labels
+from workchains.loop.given import divide_given
+from workchains.processes.exit_statuses import NOT_BELIEVED
 from workchains.processes.queueing import MARK, STOP
 
 EMT = {"name": "emt", "parameters": {}}
@@ -45,6 +48,12 @@ def atoms(first, count, disagreement=None):
 def labelled(frames, made_by=EMT, energy=-1.0):
     done = [frames_io.attach_labels(frame, energy, np.full((len(frame), 3), 0.1), np.zeros(6)) for frame in frames]
     return FramesData.from_frames(done, {"engine": made_by})
+
+
+def bought(frames):
+    """Return labelled frames as a job that labels has made them."""
+    store(CalcJobNode, "LabelJob", outputs={"labelled": frames})
+    return frames
 
 
 @pytest.fixture
@@ -282,6 +291,37 @@ def with_remedies(monkeypatch):
     )
 
 
+@pytest.mark.parametrize("status", NOT_BELIEVED)
+def test_a_job_that_is_not_believed_is_the_end_of_its_frames(chain, status):
+    made = chain(chunk=4)
+    before = len(made.ctx.tasks)
+    end(made, "label_000", status.value, "what the job handed back is not believed: ...", report=report(unreached=range(10)))
+    assert not made.ctx.waiting
+    assert len(made.ctx.tasks) == before
+    lost = [item for item in made.ctx.log if item["job"] == "label_000"]
+    assert [item["index"] for item in lost] == made.ctx.tasks["label_000"]["indices"]
+    assert {item["kind"] for item in lost} <= {"force", "refused", "species", "truncated"}
+    assert all("is not believed" in item["reason"] for item in lost)
+
+
+def test_a_frame_that_a_report_says_nothing_of_is_lost_and_not_queued_again(chain):
+    made = chain(chunk=10)
+    frames = share(made, "label_000")
+    end(made, "label_000", labelled=labelled(frames[:8]), report=report(unreached=[8, 99], interrupted=77))
+    assert [task["indices"] for task in made.ctx.waiting.values()] == [[8]]
+    [lost] = made.ctx.log
+    assert (lost["index"], lost["kind"]) == (9, "lost")
+    assert "handed back no label of it, and no failure" in lost["reason"]
+
+
+def test_failures_of_frames_that_a_job_was_not_given_are_not_taken(chain):
+    made = chain(chunk=5)
+    frames = share(made, "label_000")
+    strange = [fail(made, 9, "crash"), {**fail(made, 0, "crash"), "id": "another"}]
+    end(made, "label_000", labelled=labelled(frames), report=report(failures=strange))
+    assert not made.ctx.log
+
+
 def test_remedies_are_tried_one_at_a_time_and_recorded(chain, with_remedies):
     made = chain(chunk=10)
     frames = share(made, "label_000")
@@ -346,7 +386,7 @@ def test_a_twin_with_a_label_is_not_labelled_again(chain, here):
         frame.positions += number * np.asarray(frame.cell)[1]
     forces = np.arange(12.0).reshape(4, 3)
     source = FramesData.from_frames([frames_io.attach_labels(f, -2.0, forces, np.zeros(6)) for f in known], {"engine": here})
-    source.store()
+    bought(source)
     made = chain(frames, reuse=True, chunk=10)
     assert made.ctx.tasks["label_000"]["indices"] == [4, 5]
     end(made, "label_000", labelled=labelled(frames[4:], here), report=report())
@@ -359,19 +399,55 @@ def test_a_twin_with_a_label_is_not_labelled_again(chain, here):
 
 @pytest.mark.parametrize("other", [{"parameters": {"asap_cutoff": True}}, {"packages": {"ase": "0.0"}}])
 def test_labels_of_other_settings_or_versions_are_not_taken(chain, here, other):
-    labelled(atoms(0, 6), {**here, **other}).store()
+    bought(labelled(atoms(0, 6), {**here, **other}))
     made = chain(atoms(0, 6), reuse=True)
     assert "label_000" in made.ctx.tasks
     assert made.ctx.parts == {}
 
 
+def divided(frames):
+    """Divide given frames, as a campaign does, and return those to train on."""
+    deviation = ArrayData()
+    deviation.set_array("fingerprints", np.ones((len(frames), 2)))
+    settings = Dict({"use": "divide", "test_share": 0.2})
+    return divide_given(frames, deviation, settings, Int(1))["batch"]
+
+
+@pytest.mark.parametrize("claimed", ["given", "divided", "gathered", "of another job", "of a calcfunction"])
+def test_labels_whose_header_only_claims_an_engine_are_given_and_not_found(chain, here, claimed):
+    node = labelled(atoms(0, 6), here, energy=-1e6)
+    if claimed == "divided":
+        divided(node.store())
+    elif claimed == "gathered":
+        gather_labels(FramesData.from_frames(atoms(0, 6)), one=node.store())
+    elif claimed == "of another job":
+        store(CalcJobNode, "SampleJob", outputs={"candidates": node})
+    elif claimed == "of a calcfunction":
+        store(CalcFunctionNode, "vasp_labels", outputs={"result": node})
+    else:
+        node.store()
+    made = chain(atoms(0, 6), reuse=True)
+    assert made.ctx.parts == {}
+    assert sum(len(task["indices"]) for task in made.ctx.tasks.values()) == 6
+
+
+def test_labels_converted_from_what_a_job_left_are_bought(chain, here):
+    retrieved = FolderData()
+    store(CalcJobNode, "PwCalculation", outputs={"retrieved": retrieved})
+    node = labelled(atoms(0, 6), here)
+    store(CalcFunctionNode, "label_from_pw", inputs={"retrieved": retrieved}, outputs={"result": node})
+    made = chain(atoms(0, 6), reuse=True)
+    assert not made.ctx.tasks
+    assert [len(part) for part in made.ctx.parts.values()] == [6]
+
+
 def test_reuse_can_be_switched_off(chain, here):
-    labelled(atoms(0, 6), here).store()
+    bought(labelled(atoms(0, 6), here))
     assert chain(atoms(0, 6), reuse=False).ctx.parts == {}
 
 
 def test_labels_taken_over_are_dropped_if_the_program_has_changed(chain, here):
-    labelled(atoms(0, 6), here).store()
+    bought(labelled(atoms(0, 6), here))
     made = chain(reuse=True, chunk=10)
     assert made.ctx.tasks["label_000"]["indices"] == [6, 7, 8, 9]
     newer = {**here, "packages": {"ase": "99"}}
@@ -398,7 +474,7 @@ def test_a_frame_that_another_campaign_is_labelling_is_waited_for(chain, here):
     assert made.ctx.deferred == {"1": [job.pk]}
     end(made, "label_000", labelled=labelled([frames[0], frames[2]], here), report=report())
     assert made.has_work()
-    labelled([frames[1]], here).store()
+    bought(labelled([frames[1]], here))
     job.set_process_state("finished")
     made.inspect_jobs()
     assert not made.has_work()
@@ -505,7 +581,7 @@ def test_a_frame_that_another_campaign_began_while_it_was_queued_is_left_to_that
     # after the frames were queued, another campaign begins one and has another labelled
     begun = store_process(CalcJobNode, "LabelJob", state="waiting")
     begun.base.extras.set(MARK, {"queue": "x", "engine": made.ctx.engine, "contents": [coarse_key(frames[2])]})
-    done = labelled([frames[4]], here).store()
+    done = bought(labelled([frames[4]], here))
     _, inputs, about = made.make("label_000")
     assert inputs["run"]["indices"] == [0, 1, 3, 5]
     assert len(about["contents"]) == 4

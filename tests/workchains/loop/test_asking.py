@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from aiida.orm import Dict
+from aiida.orm import CalcJobNode, Dict
 from ase.build import bulk
 from pieces import assert_ends, chosen
-from records import begun, iteration
+from records import begun, iteration, store
 
 from alworkflows import frames as frames_io
 from alworkflows.calculators import describe
@@ -108,6 +108,6 @@ def test_the_price_is_known_from_earlier_labels(asking, monkeypatch):
     atoms.info["origin"] = {"label": {"seconds": 1800.0, "cores": 2}}
     made_by = describe(CalculatorSettings(name="emt"))
     process = asking()
-    FramesData.from_frames([atoms], {"engine": made_by}).store()
+    store(CalcJobNode, "LabelJob", outputs={"labelled": FramesData.from_frames([atoms], {"engine": made_by})})
     process.run_ask()
     assert open_question(process.node.caller)["core_hours"] == pytest.approx(2.0)

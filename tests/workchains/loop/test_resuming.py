@@ -305,3 +305,11 @@ def test_who_went_on_from_a_campaign_is_found(made, store_process):
     record = Dict({"campaign": node.uuid})
     after = store_process(WorkChainNode, "ActiveLearningWorkChain", inputs={"resumed": record}, state="running")
     assert [other.pk for other in successors(node)] == [after.pk]
+
+
+def test_what_a_person_allowed_makes_no_other_labels(made):
+    before = earlier(made(("melt", 1, None)))
+    assert before.labels
+    check_changes(before, changed(label={"calculator": {"name": "emt", "allowed": "import a:B"}}))
+    with pytest.raises(InputError, match=r"label.calculator: it would make other labels"):
+        check_changes(before, changed(label={"calculator": {"name": "morse"}}))

@@ -92,7 +92,7 @@ def test_summary_is_json_and_holds_the_figures(rendered):
 def test_key_figures_are_those_of_the_last_ensemble():
     figures = {figure.name: figure for figure in key_figures(synthetic.report())}
     assert figures["force error (test set)"].value == "0.165 eV/Å"
-    assert "worst stage surface: 8.4 %" in figures["force error (test set)"].note
+    assert "worst on surface: 8.4 %" in figures["force error (test set)"].note
     assert figures["labels"].value == "150"
     assert figures["terms of a member"].value == "58"
 

@@ -13,7 +13,7 @@ from workchains.report.costs import bars
 from workchains.report.data import Iteration, Job
 from workchains.report.flights import counts, in_flight, peak
 from workchains.report.labelling import Costs
-from workchains.report.style import stage_style
+from workchains.report.style import group_style, stage_style
 from workchains.report.timing import gaps, lanes, sums, timing
 
 
@@ -157,3 +157,14 @@ def test_cost_bars_add_up_to_all_core_hours(report):
     assert sum(bar.get_height() for bar in left.patches) == pytest.approx(report.costs.total.core_hours)
     assert sum(bar.get_width() for bar in right.patches) == pytest.approx(report.costs.total.core_hours)
     assert [text.get_text() for text in left.get_xticklabels()] == ["1", "2", "3", "4", "end"]
+
+
+def test_given_test_frames_are_a_group_of_no_stage(report):
+    groups = ("melt", "given")
+    errors = {number: {**of, "given": 0.5} for number, of in report.evaluation.errors.items()}
+    judged = replace(report.evaluation, groups=groups, group=report.evaluation.group % 2, errors=errors)
+    stages = {stage_style(index)["color"] for index in range(len(report.stages))}
+    lines = {line.get_label(): line for line in plots.errors(judged, report.iterations, report.stages).axes[0].lines}
+    assert lines["given"].get_color() not in stages
+    assert len(plots.calibration(judged, report.stages, None).axes[0].collections) == 2
+    assert group_style("melt", report.stages) == stage_style(0)

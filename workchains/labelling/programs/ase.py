@@ -19,11 +19,20 @@ from workchains.data.frames import FramesData
 from workchains.labelling.code_versions import known_versions, remember_versions
 from workchains.labelling.contract import Call, LabelProgram, Outcome, Task
 from workchains.machines.programs import PROGRAMS
-from workchains.processes.exit_statuses import JobStatus, SchedulerStatus
+from workchains.processes.exit_statuses import NOT_BELIEVED, JobStatus, SchedulerStatus
 from workchains.processes.keyed import ending
 
 __all__ = ["AseProgram"]
 
+#: what a frame has failed of whose job handed back what is not believed
+NOT_BELIEVED_KINDS = {
+    JobStatus.NOT_FINITE: FailureKind.FORCE,
+    JobStatus.FORCE_TOO_LARGE: FailureKind.FORCE,
+    JobStatus.OTHER_ENGINE: FailureKind.REFUSED,
+    JobStatus.OTHER_SPECIES: FailureKind.SPECIES,
+    JobStatus.OTHER_POSITIONS: FailureKind.SPECIES,
+    JobStatus.OTHER_COUNT: FailureKind.TRUNCATED,
+}
 #: fewest frames for which a further job is started
 WORTHWHILE = 8
 
@@ -40,6 +49,7 @@ class AseProgram(LabelProgram):
     def check(self, frames: Sequence[Atoms], code: InstalledCode | None = None) -> None:
         """Refuse settings that contradict a frame; files a calculator names are looked for where this runs."""
         calculator = parameters(self.settings.calculator)
+        calculator.require_permission(self.settings.calculator.name, self.settings.calculator.allowed)
         for index, frame in enumerate(frames):
             try:
                 calculator.check(frame)
@@ -87,12 +97,26 @@ class AseProgram(LabelProgram):
         done = set(labelled.ids) if labelled is not None else set()
         report = node.outputs.report.get_dict() if "report" in node.outputs else {}
         progress = node.outputs.progress.get_dict() if "progress" in node.outputs else {}
-        failures = [dict(item) for item in (report or progress).get("failures", [])]
         ids = frames.ids
+        if node.exit_status in NOT_BELIEVED:
+            # of the whole job nothing is believed; another one would hand back the same, and so there is none
+            told = {"kind": NOT_BELIEVED_KINDS[JobStatus(node.exit_status)], "reason": f"job {node.pk} ended: {ending(node)}"}
+            return Outcome(failures=[{"index": index, "id": ids[index], **told} for index in task.indices])
+        failures = [dict(item) for item in (report or progress).get("failures", [])]
+        failures = [item for item in failures if item["index"] in task.indices and item["id"] == ids[item["index"]]]
         failed = {item["index"] for item in failures}
         left = [index for index in task.indices if ids[index] not in done and index not in failed]
         if report:
-            return Outcome(labelled, failures, [i for i in left if i != report.get("interrupted")], report.get("interrupted"))
+            interrupted = report.get("interrupted") if report.get("interrupted") in left else None
+            unreached = [index for index in left if index in report.get("unreached", []) and index != interrupted]
+            # a frame that a report says nothing of must not be queued for ever
+            reason = f"job {node.pk} handed back no label of it, and no failure"
+            failures += [
+                {"index": index, "id": ids[index], "kind": FailureKind.LOST, "reason": reason}
+                for index in left
+                if index not in unreached and index != interrupted
+            ]
+            return Outcome(labelled, failures, unreached, interrupted)
         if not left:
             return Outcome(labelled, failures)
         current = (progress.get("current") or {}).get("index")
@@ -112,7 +136,8 @@ class AseProgram(LabelProgram):
         return next((name for name in known if name not in used), None)
 
     def _key(self) -> dict[str, Any]:
-        return {**self.settings.calculator.model_dump(mode="json"), "moments": self.settings.moments}
+        calculator = self.settings.calculator.model_dump(mode="json", exclude={"allowed"})
+        return {**calculator, "moments": self.settings.moments}
 
 
 def _is_here(code: InstalledCode) -> bool:
