@@ -107,8 +107,8 @@ class Settings(BaseModel):
         """Refuse true and false where a number is expected: Python counts them as 1 and 0."""
         for name, field in cls.model_fields.items() if isinstance(data, dict) else ():
             key = field.alias or name
-            if _holds_truth(data.get(key)) and not _takes_truth(field.annotation):
-                raise ValueError(f"{key}: expected no truth value, got {str(data[key]).lower():.60}")
+            if _holds_truth(data.get(key)) and _counts(field.annotation) and not _takes_truth(field.annotation):
+                raise ValueError(f"{key}: expected a valid number, got {data[key]!s:.60}")
         return data
 
 
@@ -116,6 +116,11 @@ def _holds_truth(value: Any) -> bool:
     if isinstance(value, list | tuple | dict):
         return any(_holds_truth(item) for item in (value.values() if isinstance(value, dict) else value))
     return isinstance(value, bool)
+
+
+def _counts(annotation: Any) -> bool:
+    """Whether numbers are among what an annotation allows."""
+    return annotation in (int, float) or any(_counts(part) for part in get_args(annotation))
 
 
 def _takes_truth(annotation: Any) -> bool:

@@ -117,7 +117,7 @@ def _loader() -> Any:
                 )
                 raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
             number = self.construct_yaml_int(node) if node.tag.endswith(":int") else self.construct_yaml_float(node)
-            if math.isinf(number) and text[0].isdecimal():
+            if isinstance(number, float) and math.isinf(number) and (text[0].isdecimal() or text[1].isdecimal()):
                 problem = f"'{node.value:.60}' is too large for a number; if it is none, write it in quotes"
                 raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark)
             return number

@@ -100,7 +100,7 @@ def test_script_is_script() -> None:
         ("prepend_text", "a\x07", "prepend_text: expected text without control characters"),
         ("append_text", "a\rb", "append_text: expected text without control characters"),
         ("mpiprocs_per_machine", 10**30, "mpiprocs_per_machine: expected less than"),
-        ("mpiprocs_per_machine", True, "mpiprocs_per_machine: expected no truth value"),
+        ("mpiprocs_per_machine", True, "mpiprocs_per_machine: expected a valid number"),
         ("safe_interval", float("inf"), "safe_interval: expected"),
         ("poll_interval", 1e300, "poll_interval: expected less than"),
         ("max_jobs", -1, "max_jobs: expected"),
