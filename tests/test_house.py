@@ -157,6 +157,9 @@ WRITERS = {"write_text", "write_bytes", "savez", "savez_compressed", "savetxt", 
 #: modules that may, and why
 MAY_WRITE = {
     "alworkflows.atomic": "this is how",
+    "alworkflows.frames.formats.deepmd": "into the part of a folder",
+    "alworkflows.frames.formats.lammps": "into a temporary folder",
+    "alworkflows.frames.formats.vasp": "into a temporary folder",
     "alworkflows.frames.sources": "into a temporary folder",
     "alworkflows.jobs.folder_lock": "a lock is empty",
     "alworkflows.sampling.melt": "into a temporary folder",

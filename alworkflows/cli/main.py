@@ -97,6 +97,7 @@ def group() -> None:
     \b
     By hand, from frames in any file that ASE reads:
       alworkflows label frames.xyz --calculator chgnet -o labelled.xyz
+      alworkflows convert runs/*/OUTCAR -o labelled.xyz      labels that there are, screened, from any program
       alworkflows fit labelled.xyz -o model.npz              a committee of sparse potentials, chosen along a path
       alworkflows evaluate model.npz test.xyz                its errors
       alworkflows insight model.npz frames.xyz -o insight/   what it is made of

@@ -99,7 +99,7 @@ def _steps(lines: list[str], name: str) -> tuple[list[_Step], set[int]]:
         elif "convergence NOT achieved" in line:
             steps[-1].converged = False
             _, _, rest = line.partition("achieved")
-            steps[-1].iterations = rest.split(":")[0].rstrip()
+            steps[-1].iterations = " " + " ".join(rest.split(":")[0].split())
         elif line.startswith("!") and "total energy" in line and "=" in line:
             # hybrids print one a cycle, the last with two marks
             steps[-1].energy = float(line.split("=")[1].split()[0])

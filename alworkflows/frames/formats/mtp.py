@@ -17,8 +17,8 @@ from ase.data import atomic_numbers
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.blocks import Block, divided
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.text_blocks import Block, divided
 from alworkflows.frames.labels import labels
 from alworkflows.settings.reading import ReadSettings
 

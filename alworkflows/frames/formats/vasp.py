@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+from ase.data import atomic_numbers
+
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats.contract import RawFrame
@@ -164,6 +166,20 @@ def read_poscar(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFr
     """Yield the structure of a POSCAR or CONTCAR."""
     require_species_line(path, name)
     yield from read_with_ase(path, name, settings, "vasp")
+    if (line := _second_header(path)) is not None:
+        reason = "another species line: a POSCAR holds one structure, and ASE reads the first; give each as a file of its own"
+        yield Fault(FaultKind.UNREAD, name, None, reason, f"line {line}")
+
+
+def _second_header(path: Path) -> int | None:
+    """Return the line in which a second structure names its species, above its numbers of atoms; velocities are none."""
+    lines = path.read_text(errors="replace").splitlines()
+    for number in range(7, len(lines) - 1):
+        words, following = lines[number].split(), lines[number + 1].split()
+        named = words and all(word.split("/")[0].split("_")[0] in atomic_numbers for word in words)
+        if named and len(words) == len(following) and all(word.isdigit() for word in following):
+            return number + 1
+    return None
 
 
 def require_species_line(path: Path, name: str) -> None:

@@ -3,6 +3,13 @@ import pytest
 from ase.constraints import FixAtoms
 
 from alworkflows import frames as fr
+from alworkflows.cli.convert import FORMATS
+from alworkflows.frames import writing
+
+
+def test_the_formats_are_those_that_are_written():
+    # listed twice, since the command's help is told without loading numpy
+    assert FORMATS == writing.FORMATS
 
 
 @pytest.mark.parametrize(

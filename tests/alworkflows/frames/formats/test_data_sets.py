@@ -378,3 +378,27 @@ def test_a_pickle_is_never_loaded(tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match="can run any code"):
         read_files([str(tmp_path / name)])
     assert not _Dangerous.ran
+
+
+class TestOneFileOneData:
+    def test_two_trajectories(self, tmp_path: Path, given: list[Atoms]) -> None:
+        ase.io.write(tmp_path / "a.traj", given)
+        require_same(read_files([str(tmp_path / "a.traj")]).frames, given)
+        (tmp_path / "two.traj").write_bytes(2 * (tmp_path / "a.traj").read_bytes())
+        with pytest.raises(InputError, match="2 trajectories"):
+            read_files([str(tmp_path / "two.traj")])
+
+    def test_a_trajectory_that_is_cut_off(self, tmp_path: Path, given: list[Atoms]) -> None:
+        ase.io.write(tmp_path / "a.traj", given)
+        (tmp_path / "a.traj").write_bytes((tmp_path / "a.traj").read_bytes()[:1500])
+        with pytest.raises(InputError, match="ASE cannot read"):
+            read_files([str(tmp_path / "a.traj")])
+
+    def test_two_structures_in_a_poscar(self, tmp_path: Path, given: list[Atoms]) -> None:
+        ase.io.write(tmp_path / "POSCAR", given[0], format="vasp")
+        one = (tmp_path / "POSCAR").read_text()
+        (tmp_path / "POSCAR").write_text(2 * one)
+        with pytest.raises(InputError, match=r"line 18: another species line"):
+            read_files([str(tmp_path / "POSCAR")])
+        (tmp_path / "POSCAR").write_text(one + "\n" + "  0.1 0.0 -0.1\n" * 4)
+        assert len(read_files([str(tmp_path / "POSCAR")]).frames) == 1

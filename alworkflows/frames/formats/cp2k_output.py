@@ -19,8 +19,8 @@ from ase.geometry import cellpar_to_cell
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.blocks import whole_lines
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.text_blocks import whole_lines
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_cp2k"]

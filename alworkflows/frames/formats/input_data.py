@@ -16,8 +16,8 @@ from ase import Atoms
 from ase.data import atomic_numbers
 
 from alworkflows.frames.faults import Fault, FaultKind
-from alworkflows.frames.formats.blocks import Block, divided
 from alworkflows.frames.formats.contract import RawFrame
+from alworkflows.frames.formats.text_blocks import Block, divided
 from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read_runner"]
