@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from alworkflows.schema import Count, Force, Settings
+from alworkflows.schema import Force, Settings
 
 __all__ = ["FitMethod", "FitSettings", "OutlierRule", "TermsRule"]
+
+
+Terms = Annotated[int, Field(ge=1, le=10_000)]
 
 
 class FitMethod(StrEnum):
@@ -56,13 +59,13 @@ class FitSettings(Settings):
         gt=0,
         description="penalty, as scikit-learn has it for columns of unit norm; none: by the number of terms or the rule",
     )
-    terms: Count | None = Field(None, le=10_000, description="terms of each member; none: by the rule")
+    terms: Terms | None = Field(None, description="terms of each member; none: by the rule")
     rule: TermsRule = Field(
         TermsRule.ONE_STANDARD_ERROR,
         description="best: smallest held-out error; one-standard-error: fewest terms that close to it; transfer: smallest error "
         "on the transfer sets (in a campaign one-standard-error until one is labelled)",
     )
-    max_terms: Count = Field(300, le=10_000, description="where the path ends")
+    max_terms: Terms = Field(300, description="where the path ends")
     rows: int = Field(40, ge=2, le=400, description="models along the path that are judged and reported")
     refit: bool = Field(True, description="least squares on the chosen support")
     rows_per_term: float = Field(

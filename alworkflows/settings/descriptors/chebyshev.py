@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from alworkflows.schema import Count, Settings
+from alworkflows.schema import Settings
 from alworkflows.settings.descriptors.bounds import Cutoff
 
 __all__ = ["ChebyshevSettings"]
@@ -17,4 +17,6 @@ class ChebyshevSettings(Settings):
 
     name: Literal["chebyshev"] = "chebyshev"
     cutoff: Cutoff = Field(6.0, description="reach of the descriptors, A")
-    degree: Count = Field(12, le=64, description="largest degree of the polynomials, from 0 on, of each pair of species")
+    degree: Annotated[int, Field(ge=1, le=64)] = Field(
+        12, description="largest degree of the polynomials, from 0 on, of each pair of species"
+    )

@@ -198,11 +198,11 @@ def test_insight_writes_pictures_and_their_numbers(run, files, tmp_path):
         (["evaluate", "{files}/model.npz", "{files}/test.xyz", "-o", "{files}/bare.npz"], "bare.npz: exists; add --overwrite"),
         (
             ["evaluate", "{files}/model.npz", "{files}/test.xyz", "-o", "{files}/../{name}/test.xyz", "--overwrite"],
-            "test.xyz: is read here",
+            "test.xyz: is read by this command",
         ),
         (
             ["evaluate", "{files}/model.npz", "{files}/test.xyz", "-o", "{files}/model.npz", "--overwrite"],
-            "model.npz: is read here",
+            "model.npz: is read by this command",
         ),
         (["insight", "{files}/model.npz", "{files}/copper.npz", "-o", "x"], "1 frame with Cu"),
         (["insight", "{files}/model.npz", "{files}/bare.npz", "-o", "{files}"], "expected a new or empty folder"),

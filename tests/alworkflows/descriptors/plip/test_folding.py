@@ -128,7 +128,7 @@ def test_indices_that_lead_nowhere_do_not_reach_the_kernel(change, message):
     for name, value in change.items():
         spoiled[name].flat[0] = value
     with pytest.raises(ValueError, match=message):
-        assert replace(flat, **spoiled)._model
+        assert replace(flat, **spoiled).model
 
 
 def test_a_centre_of_a_species_that_is_not_there_does_not_reach_the_kernels():
