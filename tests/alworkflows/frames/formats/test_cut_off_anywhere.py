@@ -20,7 +20,7 @@ from alworkflows.settings import ReadSettings
 SAMPLES = Path(__file__).parent / "samples"
 SKIP = ReadSettings(skip_bad=True)
 #: what was cut short is called one of these
-TOLD = {"cut off", "not readable", "of another shape"}
+TOLD = {"cut off", "not readable", "of another shape", "text that belongs to no frame"}
 
 
 def frames() -> list[Atoms]:
@@ -56,6 +56,8 @@ def test_cut_off_anywhere(tmp_path: Path, name: str) -> None:
     content = path.read_bytes()
     assert len(read_files([str(path)]).frames) >= 3
     for size in np.random.default_rng(3).integers(1, len(content) - 2, size=15):
+        if name == "a.xyz" and len(content[:size].splitlines()[-1].split()) == 7:
+            continue  # in the last number of an atom: many writers end their files without an end of line, so nothing tells
         path.write_bytes(content[:size])
         try:
             reading = read_files([str(path)], SKIP)
