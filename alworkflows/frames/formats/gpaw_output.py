@@ -57,12 +57,17 @@ def read_gpaw_output(path: Path, name: str, settings: ReadSettings) -> Iterator[
     InputError
         If there is none.
     """
+    lines = whole_lines(path)
     try:
-        steps = _steps(whole_lines(path))
+        steps = _steps(lines)
     except (ValueError, IndexError) as error:
         raise InputError(f"{name}: expected GPAW's text output: {error}") from error
     if not steps:
         raise InputError(f"{name}: expected GPAW's text output with positions, got none")
+    ended = any(line.lower().startswith("timing:") for line in lines[steps[-1].line :])
+    if not ended and _lacks(steps):
+        # the file ends within the last one
+        steps[-1].converged = None
     cell, pbc = steps[0].cell, steps[0].pbc
     for index, step in enumerate(steps):
         # printed again only where it changes
@@ -74,6 +79,14 @@ def read_gpaw_output(path: Path, name: str, settings: ReadSettings) -> Iterator[
             continue
         atoms = Atoms(step.symbols, positions=step.positions, cell=cell, pbc=pbc)
         yield RawFrame(atoms, step.labels, index, place, fault=fault)
+    if not ended and fault is None:
+        reason = "the file ends after the last configuration without timings: GPAW did not come to its end"
+        yield Fault(FaultKind.TRUNCATED, name, len(steps), reason, f"line {len(lines)}")
+
+
+def _lacks(steps: list[_Step]) -> bool:
+    """Return whether the last configuration has not all labels: forces, and what those before it have."""
+    return bool({"forces", *steps[0].labels} - steps[-1].labels.keys()) and steps[-1].converged is not False
 
 
 def _fault(step: _Step, index: int, name: str, place: str, last: bool) -> Fault | None:
@@ -84,8 +97,9 @@ def _fault(step: _Step, index: int, name: str, place: str, last: bool) -> Fault 
     if step.converged is False or (step.converged is None and 0 < step.most <= step.iterations):
         return Fault(FaultKind.UNCONVERGED, name, index, f"did not converge in {step.iterations} iterations", place)
     if step.converged is None:
-        kind = FaultKind.TRUNCATED if last else FaultKind.UNCONVERGED
-        return Fault(kind, name, index, f"nothing says that it converged ({step.iterations} iterations)", place)
+        if last:
+            return Fault(FaultKind.TRUNCATED, name, index, "the file ends within this configuration", place)
+        return Fault(FaultKind.UNCONVERGED, name, index, f"nothing says that it converged ({step.iterations} iterations)", place)
     if not step.labels:
         return Fault(FaultKind.TRUNCATED, name, index, "the output ends before the energy", place)
     return None

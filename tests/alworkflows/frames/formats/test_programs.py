@@ -156,6 +156,7 @@ Forces in eV/Ang:
   0 H     0.00000    0.00000   -0.50000
   1 H     0.00000    0.00000    0.50000
 
+Timing:                              incl.     excl.
 """
 
 
@@ -180,10 +181,17 @@ class TestGpaw:
         with pytest.raises(InputError, match="did not converge"):
             read_files([str(tmp_path / "out.txt")])
 
-    @pytest.mark.parametrize("after", ["|iter:   3|", "Energy contributions:"])
+    @pytest.mark.parametrize("after", ["|iter:   3|", "Energy contributions:", "Forces  #", "Stress tensor", "-0.007517 | 0.0"])
     def test_cut_off(self, tmp_path: Path, after: str) -> None:
         text = (SAMPLES / "gpaw_ok.txt").read_text()
         (tmp_path / "out.txt").write_text(text[: text.rindex(after)])
         reading = read_files([str(tmp_path / "out.txt")], SKIP)
         assert kinds(reading) == [(FaultKind.TRUNCATED, 2)]
         assert len(reading.frames) == 2
+
+    def test_without_its_end(self, tmp_path: Path) -> None:
+        text = (SAMPLES / "gpaw_ok.txt").read_text()
+        (tmp_path / "out.txt").write_text(text[: text.rindex("timing:")])
+        reading = read_files([str(tmp_path / "out.txt")], SKIP)
+        assert kinds(reading) == [(FaultKind.TRUNCATED, 3)]
+        assert len(reading.frames) == 3
