@@ -10,6 +10,7 @@ from typing import Any
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
+from alworkflows.frames import load
 from alworkflows.jobs.results import LabelResult
 from alworkflows.jobs.specs import JobSpec
 from alworkflows.labelling.returned import ReturnedError, check_engine, check_labels
@@ -60,18 +61,21 @@ class LabelParser(ComputeParser[LabelResult]):
     def collect(self, folder: Path, result: LabelResult | None) -> ExitCode | None:
         """Attach the labelled frames."""
         path = folder / LABELLED
-        node = FramesData.from_file(path) if path.exists() else None
+        node: FramesData | None = None
         settings = parse(LabelSettings, self.node.inputs.settings.get_dict(), "label settings")
         ids = self.node.inputs.frames.ids
         wanted = self.node.inputs.run.get_dict().get("indices")
         indices = list(range(len(ids))) if wanted is None else wanted
-        if node is not None:
+        if path.exists():
             asked = self.node.inputs.frames.get_frames()
+            # what is wrong with a frame has a status of its own, so that it is not for reading to refuse it
+            came, header = load(path, screened=False)
             try:
-                check_labels([asked[index] for index in indices], node.get_frames(), settings.largest_force)
-                check_engine(node.engine, settings)
+                check_labels([asked[index] for index in indices], came, settings.largest_force)
+                check_engine(header.get("engine"), settings)
             except ReturnedError as error:
                 raise UnbelievedError(JobStatus[error.doubt.name], str(error)) from error
+            node = FramesData.from_file(path)
         if result is not None:
             check_told(result, [] if node is None else node.ids, ids, indices)
         if node is not None:

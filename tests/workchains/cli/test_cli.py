@@ -266,7 +266,7 @@ def test_export_writes_all_that_is_known_of_an_ensemble(typed, finished, tmp_pat
     assert "pair_style" in (folder / "lammps" / "in.plip").read_text()
     compile((folder / "example.py").read_text(), "example.py", "exec")
     trained = read(folder / "training.xyz")
-    assert [frame.info["frame_id"] for frame in trained] == [frame_id(finished.pool[index]) for index in (0, 1, 4)]
+    assert [frame_id(frame) for frame in trained] == [frame_id(finished.pool[index]) for index in (0, 1, 4)]
     assert trained[0].get_potential_energy() == pytest.approx(-4.0)
     readme = (folder / "README.md").read_text()
     assert "| all | 0.2000 | 2.0000 | 10.0% |" in readme

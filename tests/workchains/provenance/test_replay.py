@@ -204,5 +204,5 @@ def test_levels_from_a_file_or_as_numbers_but_not_both(typed, replayable, tmp_pa
 
 
 def test_a_plot_that_cannot_be_written(typed, replayable, tmp_path):
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="does not exist"):
         typed(replayable.pk, "-o", tmp_path / "none" / "replay.png")
