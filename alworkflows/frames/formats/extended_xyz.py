@@ -27,6 +27,8 @@ __all__ = ["read_extended_xyz"]
 
 #: frames parsed at once
 CHUNK = 256
+#: no frame has more; a number of rows must fit into what counts them
+MOST_ATOMS = 10**9
 #: what hides a label from ASE
 HIDDEN = "_as_in_file_"
 #: where the header of a frame lies among its lines
@@ -84,7 +86,7 @@ def _divided(lines: Iterator[str], name: str) -> Iterator[_Block | Fault]:
                 return
             line, number = following, number + 1
         first, atoms = number, int(line)
-        rows = [line, *islice(lines, atoms + 1)]
+        rows = [line, *islice(lines, min(atoms, MOST_ATOMS) + 1)]
         number += len(rows) - 1
         if len(rows) < atoms + 2:
             yield Fault(
