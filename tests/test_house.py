@@ -160,7 +160,6 @@ MAY_WRITE = {
     "alworkflows.frames.formats.deepmd": "into the part of a folder",
     "alworkflows.frames.formats.lammps": "into a temporary folder",
     "alworkflows.frames.formats.vasp": "into a temporary folder",
-    "alworkflows.frames.formats.deepmd": "into a new folder, which takes its place when it is whole",
     "alworkflows.frames.sources": "into a temporary folder",
     "alworkflows.jobs.folder_lock": "a lock is empty",
     "alworkflows.sampling.melt": "into a temporary folder",
