@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ase.cell import Cell
 from ase.units import Bohr, GPa, Hartree, Rydberg
 
 from alworkflows.errors import InputError
 from alworkflows.frames import Reading, labels, read_files
 from alworkflows.frames.faults import FaultKind
+from alworkflows.frames.formats.cp2k_output import _cell as cp2k_cell
 from alworkflows.settings import ReadSettings
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -195,3 +197,16 @@ class TestGpaw:
         reading = read_files([str(tmp_path / "out.txt")], SKIP)
         assert kinds(reading) == [(FaultKind.TRUNCATED, 3)]
         assert len(reading.frames) == 3
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_cell_of_cp2k_is_as_exact_as_its_lengths_and_angles(seed: int) -> None:
+    """Vectors have three decimals there, lengths and angles six."""
+    rng = np.random.default_rng(seed)
+    exact = 6 * np.eye(3) + rng.normal(size=(3, 3))
+    cell = Cell(exact)
+    parameters = np.round(cell.cellpar(), 6)
+    vectors = [(vector.tolist(), length) for vector, length in zip(np.round(exact, 3), parameters[:3], strict=True)]
+    found = cp2k_cell(vectors, parameters[3:].tolist())
+    np.testing.assert_allclose(found, exact, atol=1e-3)
+    np.testing.assert_allclose(found @ found.T, exact @ exact.T, atol=3e-5)
