@@ -9,6 +9,8 @@ from ase import Atoms
 from ase.data import covalent_radii
 from ase.units import Bohr, Hartree, Rydberg, kcal, mol
 
+from alworkflows.descriptors.neighbours import neighbours
+from alworkflows.errors import InputError
 from alworkflows.frames.labels import labels
 
 __all__ = ["suspicions"]
@@ -103,14 +105,16 @@ def _energy_and_forces(pairs: Sequence[tuple[Atoms, Atoms]]) -> list[str]:
 
 def _stiffness(frames: Sequence[Atoms]) -> list[str]:
     """Compare forces with how far neighbours are from their usual distance."""
-    from ase.neighborlist import neighbor_list
-
     forces, spreads, reaches = [], [], []
     for frame in frames[:: max(1, len(frames) // 12)]:
         stored = labels(frame).forces
         if stored is None or not 1 < len(frame) <= LARGEST or not np.any(np.abs(stored) > 1e-6):
             continue
-        i, j, distance = neighbor_list("ijd", frame, REACH)
+        try:
+            near = neighbours(frame.positions, frame.cell.array, frame.pbc, REACH)
+        except InputError:
+            continue  # atoms so crowded, or so far away, that they speak of nothing
+        i, j, distance = near.centres, near.second, np.linalg.norm(near.vectors, axis=1)
         if not len(i):
             continue
         nearest = np.full(len(frame), np.inf)

@@ -152,7 +152,7 @@ def _frames_npz():
     from alworkflows.frames import save
 
     with tempfile.TemporaryDirectory() as folder:
-        save(Path(folder) / "frames.npz", _labelled(), {"engine": "emt"})
+        save(Path(folder) / "frames.npz", _labelled(), {"engine": {"calculator": "emt"}})
         return (Path(folder) / "frames.npz").read_bytes()
 
 

@@ -3,15 +3,13 @@
 import pytest
 
 from fuzz.__main__ import spoil_all
-from fuzz.formats import FORMATS, FRAMES
+from fuzz.formats import FORMATS
 from fuzz.trial import trial
 
-#: formats whose readers are not there yet: `python -m fuzz --format NAME` tries them
-NOT_YET = list(FRAMES)
 ROUNDS = {"lammps-plip": 60}
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in NOT_YET])
+@pytest.mark.parametrize("name", list(FORMATS))
 def test_spoiled_files_end_in_a_result_or_a_sentence(name, tmp_path):
     endings, wrong = spoil_all([name], 1, tmp_path, rounds=ROUNDS.get(name, 30))
     assert not wrong, "\n\n".join(f"{path}:\n{said}" for path, said in wrong.items())
