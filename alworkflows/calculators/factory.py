@@ -12,6 +12,7 @@ from alworkflows.calculators.contract import CalculatorParameters, Work
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.calculators.registry import CALCULATORS
 from alworkflows.errors import InputError, MissingExtraError, unknown
+from alworkflows.frames.state import moments_of, require_neutral, require_state
 from alworkflows.settings import CalculatorSettings, LabelSettings, parse
 
 if TYPE_CHECKING:
@@ -66,11 +67,14 @@ def configured(settings: LabelSettings, remedy: str | None = None) -> Calculator
 
 
 def bare(frame: Atoms, moments: Mapping[str, float] | None = None) -> Atoms:
-    """Return the configuration alone, with the initial magnetic moment (mu_B) of each species."""
+    """Return the configuration alone, with initial magnetic moments (mu_B): its own, or else those of the species."""
     from ase import Atoms
 
     atoms = Atoms(numbers=frame.numbers, positions=frame.positions, cell=frame.cell, pbc=frame.pbc)
-    if moments:
+    own = moments_of(frame)
+    if own is not None:
+        atoms.set_initial_magnetic_moments(own)
+    elif moments:
         atoms.set_initial_magnetic_moments([moments.get(symbol, 0.0) for symbol in atoms.get_chemical_symbols()])
     return atoms
 
@@ -85,6 +89,11 @@ def check_frames(
     InputError
         One error for all: the first frame that is contradicted and why, and how many there are.
     """
+    name = f"the calculator '{settings.calculator.name}'"
+    if parameters.magnetic:
+        require_state(frames, name, moments=True)
+    else:
+        require_neutral(frames, name)
     problems = []
     for number, frame in enumerate(frames):
         try:

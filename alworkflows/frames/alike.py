@@ -9,6 +9,8 @@ import numpy as np
 from ase import Atoms
 from scipy.linalg import qr
 
+from alworkflows.frames.state import state_key
+
 __all__ = ["BLOCK", "ROUND_OFF", "Kind", "compare", "kinds_of", "points_of"]
 
 #: in reciprocal lattice vectors, with phases of no symmetry, so that no site of a crystal sits where a cosine is flat
@@ -77,15 +79,16 @@ class Kind:
 
 
 def kinds_of(frames: Sequence[Atoms]) -> dict[bytes, Kind]:
-    """Return frames by species and periodicity."""
+    """Return frames by species, periodicity and the state that they are asked for."""
     as_written: dict[bytes, list[int]] = {}
     for index, frame in enumerate(frames):
         repeats = frame.pbc & frame.cell.array.any(axis=1)
-        as_written.setdefault(frame.pbc.tobytes() + repeats.tobytes() + frame.numbers.tobytes(), []).append(index)
+        key = frame.pbc.tobytes() + repeats.tobytes() + frame.numbers.tobytes() + state_key(frame)
+        as_written.setdefault(key, []).append(index)
     members: dict[bytes, list[int]] = {}
     for key, indices in as_written.items():
         numbers = np.sort(frames[indices[0]].numbers)
-        members.setdefault(key[:6] + numbers.tobytes(), []).extend(indices)
+        members.setdefault(key[:6] + numbers.tobytes() + state_key(frames[indices[0]]), []).extend(indices)
     kinds = {}
     for key, indices in members.items():
         numbers = np.sort(frames[indices[0]].numbers)

@@ -1,8 +1,9 @@
 """Is this the same configuration, whatever the order of its atoms and the lattice vectors they were moved by?
 
 :func:`alworkflows.frames.frame_id` tells frames that are equal to the last bit. Here two frames are *twins* if their cells agree
-and their atoms can be paired, species by species, each pair nearer than a tolerance modulo the lattice: then a label of one is a
-label of the other. Twins are found in two steps: a coarse key, which twins share but for rounding, and a comparison of positions.
+and their atoms can be paired, species by species, each pair nearer than a tolerance modulo the lattice, and they are asked for in
+the same state (charge, initial moments): then a label of one is a label of the other. Twins are found in two steps: a coarse key,
+which twins share but for rounding, and a comparison of positions.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from itertools import product
 
 import numpy as np
 from ase import Atoms
+
+from alworkflows.frames.state import charge_of, same_moments, state_key
 
 __all__ = ["TOLERANCE", "coarse_key", "coarse_keys", "pair_up"]
 
@@ -31,9 +34,9 @@ LENGTH = 10.0
 def coarse_key(atoms: Atoms) -> str:
     """Return a key of 16 hex digits that twins share unless rounding parts them.
 
-    It is made of the composition, the periodicity, the lattice vectors and the amplitudes sum_i w_i exp(2 pi i k.f_i) / sum_i w_i
-    of a few waves k over the fractional positions f_i, with weights w_i = sqrt(Z_i): none depends on the order of the atoms or on
-    which image of an atom is given.
+    It is made of the composition, the periodicity, the state, the lattice vectors and the amplitudes
+    sum_i w_i exp(2 pi i k.f_i) / sum_i w_i of a few waves k over the fractional positions f_i, with weights w_i = sqrt(Z_i): none
+    depends on the order of the atoms or on which image of an atom is given.
     """
     exact, values, widths = _ingredients(atoms)
     return _digest(exact, np.round(values / widths).astype(np.int64))
@@ -90,13 +93,13 @@ def pair_up(atoms: Atoms, other: Atoms, tolerance: float = TOLERANCE) -> np.ndar
         if distance[np.arange(len(mine)), nearest].max() > tolerance or len(np.unique(nearest)) != len(mine):
             return None
         order[mine] = theirs[nearest]
-    return order
+    return order if charge_of(atoms) == charge_of(other) and same_moments(atoms, other, order) else None
 
 
 def _ingredients(atoms: Atoms) -> tuple[bytes, np.ndarray, np.ndarray]:
     """Return what twins share exactly, and the numbers that they share within rounding with the widths of their bins."""
     numbers, counts = np.unique(atoms.numbers, return_counts=True)
-    exact = np.concatenate([numbers, counts, atoms.pbc]).astype("<i8").tobytes()
+    exact = np.concatenate([numbers, counts, atoms.pbc]).astype("<i8").tobytes() + state_key(atoms)
     scale = _complete(atoms) if atoms.pbc.any() else LENGTH * np.eye(3)
     fractional = np.linalg.solve(scale.T, atoms.positions.T).T
     weights = np.sqrt(atoms.numbers)

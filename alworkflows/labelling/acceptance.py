@@ -67,7 +67,7 @@ def accept(
     largest_force
         eV/A.
     moments
-        Initial magnetic moment by species, mu_B.
+        Initial magnetic moment by species, mu_B, of frames that have none of their own.
     largest_moment_change
         mu_B per atom by which the total moment may differ from that of the initial moments, whatever their signs; None: any.
 
@@ -168,7 +168,7 @@ def _same_moment(frame: Atoms, moment: float | None, moments: Mapping[str, float
     """Refuse a total moment too far from that of the initial moments, of either sign."""
     if moment is None:
         raise LabelError(FailureKind.SPIN, "largest_moment_change: the result has no magnetic moment to compare")
-    before = sum(moments.get(symbol, 0.0) for symbol in frame.get_chemical_symbols())
+    before = float(bare(frame, moments).get_initial_magnetic_moments().sum())
     change = abs(abs(moment) - abs(before)) / len(frame)
     if change > largest:
         raise LabelError(

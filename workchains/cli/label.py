@@ -211,6 +211,7 @@ def _submit(
     code = label_code(settings)
     tool = label_program(settings.engine)(settings)
     tool.check(frames, code)
+    _tell_moments(frames, settings)
     builder: Any = LabelWorkChain.get_builder()
     builder.code = code
     builder.frames = FramesData.from_frames(frames)
@@ -226,6 +227,16 @@ def _submit(
         where = machine_of(code.computer) or code.computer.label
         click.echo(f"submitted {len(frames)} frames of {names} to {tool.code_name} on {where}, PK {node.pk}")
     return node
+
+
+def _tell_moments(frames: list[Atoms], settings: LabelSettings) -> None:
+    """Say so where a calculator knows nothing of the moments that frames come with."""
+    from alworkflows.calculators import parameters
+    from alworkflows.frames.state import moments_of
+
+    number = sum(moments_of(frame) is not None for frame in frames)
+    if number and settings.engine == "ase" and not parameters(settings.calculator).magnetic:
+        click.echo(f"note: initial moments of {number} frames are not used: {settings.calculator.name} knows of none", err=True)
 
 
 def _limits(frames: list[Atoms], limits: tuple[str, ...]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from alworkflows.calculators.failures import FailureKind, LabelError
 from alworkflows.calculators.kpoints import open_directions
 from alworkflows.errors import InputError
 from alworkflows.frames import frame_id
+from alworkflows.frames.state import moments_of
 from alworkflows.labelling.acceptance import SinglePoint, accept
 from alworkflows.structures import cell_fault
 from workchains.data.frames import FramesData
@@ -137,7 +138,10 @@ def sorted_atoms(frame: Atoms) -> Atoms:
     # a left-handed cell is refused by VASP; minus its vectors span the same lattice
     if np.linalg.det(cell) < 0:
         cell = -cell
-    return Atoms(numbers=frame.numbers[order], positions=frame.positions[order], cell=cell, pbc=frame.pbc)
+    atoms = Atoms(numbers=frame.numbers[order], positions=frame.positions[order], cell=cell, pbc=frame.pbc)
+    if (moments := moments_of(frame)) is not None:
+        atoms.set_initial_magnetic_moments(moments[order])
+    return atoms
 
 
 def last_job(node: ProcessNode) -> CalcJobNode | None:

@@ -14,6 +14,7 @@ from ase import Atoms
 
 from alworkflows.calculators import FailureKind, describe, parameters
 from alworkflows.errors import InputError, MissingExtraError
+from alworkflows.frames.state import require_neutral, require_state
 from workchains.calculations.label_job import LabelJob
 from workchains.data.frames import FramesData
 from workchains.labelling.code_versions import known_versions, remember_versions
@@ -50,6 +51,11 @@ class AseProgram(LabelProgram):
         """Refuse settings that contradict a frame; files a calculator names are looked for where this runs."""
         calculator = parameters(self.settings.calculator)
         calculator.require_permission(self.settings.calculator.name, self.settings.calculator.allowed)
+        name = f"the calculator '{self.settings.calculator.name}'"
+        if calculator.magnetic:
+            require_state(frames, name, moments=True)
+        else:
+            require_neutral(frames, name)
         for index, frame in enumerate(frames):
             try:
                 calculator.check(frame)

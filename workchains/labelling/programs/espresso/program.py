@@ -16,6 +16,7 @@ from ase import Atoms
 
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, MissingExtraError
+from alworkflows.frames.state import require_state
 from alworkflows.settings import EspressoSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.contract import Call, Outcome, Task
@@ -70,6 +71,7 @@ class EspressoProgram(SinglePointProgram):
         """Raise an ``InputError`` if settings contradict each other, the frames, or what the profile holds."""
         given.check_parameters(self.settings)
         require_box(frames, "pw.x")
+        require_state(frames, "pw.x", moments=False, why="its moments are by species here (label.moments)")
         for index, frame in enumerate(frames):
             missing = sorted(set(frame.get_chemical_symbols()) - set(self.espresso.species))
             if missing:

@@ -13,8 +13,10 @@ from aiida.orm import Bool, Dict, InstalledCode, Int, ProcessNode, Str, load_nod
 from ase import Atoms
 from ase.data import atomic_numbers
 
+from alworkflows.calculators.factory import bare
 from alworkflows.calculators.failures import FailureKind
 from alworkflows.errors import InputError, unknown
+from alworkflows.frames.state import require_state
 from alworkflows.settings import VaspSettings
 from workchains.data.frames import FramesData
 from workchains.labelling.contract import Call, Outcome, Task
@@ -90,6 +92,7 @@ class VaspProgram(SinglePointProgram):
                 raise unknown("species in label.moments (expected those of label.vasp.potential_mapping)", symbol, mapping)
         by_species(incar, sorted(mapping))
         require_box(frames, "VASP")
+        require_state(frames, "VASP", moments=incar["ISPIN"] == 2, why="label.moments, by species, would turn spin on")
         for index, frame in enumerate(frames):
             missing = sorted(set(frame.get_chemical_symbols()) - set(mapping))
             if missing:
@@ -134,7 +137,7 @@ class VaspProgram(SinglePointProgram):
             remedied(merged(self.settings), task.remedies[-1] if task.remedies else None), list(dict.fromkeys(symbols))
         )
         if incar["ISPIN"] == 2:
-            incar["MAGMOM"] = [float(self.settings.moments.get(symbol, 0.0)) for symbol in symbols]
+            incar["MAGMOM"] = bare(atoms, self.settings.moments).get_initial_magnetic_moments().tolist()
         inputs: dict[str, Any] = {
             "code": code,
             "structure": call(
