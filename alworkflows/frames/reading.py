@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
@@ -31,6 +32,8 @@ __all__ = ["FrameFile", "Reading", "read", "read_files"]
 
 #: what is done with forces that programs write for atoms that a constraint holds
 HELD = "forces of exactly zero on atoms that are held still are neither fitted nor compared"
+#: what is done with an atom whose force nobody wrote
+ONE_ATOM = "forces of a single atom in its cell taken as zero, as symmetry has it"
 #: kinds of faults that matter only where labels are wanted
 OF_LABELS = (FaultKind.UNCONVERGED, FaultKind.STALE)
 
@@ -331,6 +334,8 @@ def _look_for_labels(file: FrameFile, report: ReadReport, needed: Sequence[str],
     """Report frames that lack a label; raise if none has it, and say what is there instead."""
     if "stress" in needed and file.frames and not any(frame.pbc.all() for frame in file.frames):
         raise InputError(f"{file.path}: expected stress, and no frame repeats along all three directions, so none has any")
+    if "forces" in needed:
+        _complete_single_atoms(file.frames, report)
     for quantity in needed:
         lacking = [position for position, frame in enumerate(file.frames) if _lacks(frame, quantity)]
         if not lacking:
@@ -344,6 +349,14 @@ def _look_for_labels(file: FrameFile, report: ReadReport, needed: Sequence[str],
         ]
         for position in reversed(lacking):
             del file.frames[position], file.numbers[position]
+
+
+def _complete_single_atoms(frames: Sequence[Atoms], report: ReadReport) -> None:
+    """Give frames of one atom the force that nobody writes: what displaces all atoms alike changes nothing."""
+    for frame in frames:
+        if len(frame) == 1 and frame.calc is not None and frame.calc.results.get("forces") is None:
+            frame.calc.results["forces"] = np.zeros((1, 3))
+            report.converted[ONE_ATOM] += 1
 
 
 def _lacks(frame: Atoms, quantity: str) -> bool:

@@ -118,6 +118,7 @@ def batch_hash(frames: Sequence[Atoms]) -> str:
         for value in (stored.energy, stored.forces, stored.stress, frame_weight(frame)):
             data = b"" if value is None else np.ascontiguousarray(value, dtype="<f8").tobytes()
             digest.update(len(data).to_bytes(8, "little") + data)
+        digest.update(str(frame.info.get("config_type", "")).encode())
         known = known_forces(frame)
         digest.update(b"" if known is None else known.tobytes())
     return digest.hexdigest()

@@ -84,8 +84,14 @@ class FitSettings(Settings):
         description="training frames whose labels contradict those of frames like them. keep: they are named; downweight: they "
         "count less, the farther off the less; drop: they are left out; if more than a tenth are off, all are kept",
     )
-    reference_energies: dict[str, float] | None = Field(
-        None, description="energy of an atom of each species, eV; none: as fits the reference frames, or else the data, best"
+    reference_energies: dict[str, float] | Literal["auto", "least-squares"] = Field(
+        "auto",
+        description="energy of an atom of each species, eV; least-squares: as fits the reference frames, or else the data, best; "
+        "auto: those of isolated atoms if there is one of each species among the data, else least-squares",
+    )
+    type_weights: dict[str, Annotated[float, Field(gt=0)]] = Field(
+        default_factory=dict,
+        description="weight of frames by their config_type, which multiplies their own; others: 1",
     )
 
     @model_validator(mode="after")
@@ -95,6 +101,11 @@ class FitSettings(Settings):
         if self.terms is not None and self.method is not FitMethod.LASSO_LARS:
             raise ValueError(f"a number of terms can be asked of the method lasso-lars only, got {self.method.value}")
         return self
+
+    @property
+    def fixed_energies(self) -> dict[str, float] | None:
+        """The reference energies, if they are given."""
+        return self.reference_energies if isinstance(self.reference_energies, dict) else None
 
     @property
     def is_chosen(self) -> bool:

@@ -9,7 +9,7 @@ from aiida.orm import Dict, InstalledCode
 
 from alworkflows.settings import Campaign
 from workchains.data.frames import FramesData
-from workchains.loop.given_sources import find_given
+from workchains.loop.given_sources import find_given, with_energies_of_atoms
 from workchains.processes.naming import link_key
 
 __all__ = ["fill"]
@@ -28,7 +28,6 @@ def fill(builder: Any, code: InstalledCode, campaign: Campaign, options: dict[st
     from workchains.campaigns import read_files
 
     builder.code = code
-    builder.campaign = Dict(campaign.model_dump(mode="json"))
     given = read_files(campaign, base or Path.cwd())
     files = {link_key(name): FramesData.from_frames(frames) for name, frames in given.items()}
     if files:
@@ -36,6 +35,8 @@ def fill(builder: Any, code: InstalledCode, campaign: Campaign, options: dict[st
     if campaign.start:
         sources, uses = find_given(campaign, base or Path.cwd())
         builder.given = {"sources": sources, "uses": Dict(uses)}
+        campaign = with_energies_of_atoms(campaign, sources)
+    builder.campaign = Dict(campaign.model_dump(mode="json"))
     builder.options = Dict(options or {})
     builder.metadata.label = campaign.name
     builder.metadata.description = campaign.description

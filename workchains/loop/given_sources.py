@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from alworkflows import frames as frames_io
 from alworkflows.errors import InputError
 from alworkflows.models.batches import batch_hash
-from alworkflows.settings import Campaign, GivenData
+from alworkflows.models.linear.isolated import isolated_energies, with_isolated_atoms
+from alworkflows.settings import Campaign, GivenData, LinearSettings, ModelSettings
 from workchains.data.frames import FramesData
 from workchains.loop.given import GIVEN
 from workchains.loop.given_apart import require_once
 from workchains.processes.naming import in_order, numbered
 
-__all__ = ["find_given"]
+__all__ = ["find_given", "with_energies_of_atoms"]
 
 
 def find_given(campaign: Campaign, base: Path) -> tuple[dict[str, FramesData], dict[str, dict[str, Any]]]:
@@ -56,6 +58,16 @@ def _note(node: FramesData, notes: list[str]) -> None:
         node.base.attributes.set("reading", {**record, "lines": [*record["lines"], *notes]})
 
 
+def with_energies_of_atoms(campaign: Campaign, sources: Mapping[str, FramesData]) -> Campaign:
+    """Return a campaign whose linear models have the energies of isolated atoms among its given data, where that is asked for."""
+    frames = [frame for node in sources.values() for frame in node.get_frames() if len(frame) == 1]
+    groups = [
+        with_isolated_atoms(group, campaign.species, frames) if isinstance(group, LinearSettings) else group
+        for group in campaign.model.groups
+    ]
+    return campaign.model_copy(update={"model": ModelSettings.of(*groups)})
+
+
 def _read(source: GivenData, base: Path, campaign: Campaign, where: str) -> list[tuple[str, FramesData]]:
     if source.file is not None:
         return [("divide", _read_file(source, base, campaign, where))]
@@ -92,6 +104,9 @@ def _read_file(source: GivenData, base: Path, campaign: Campaign, where: str) ->
     if repeated := frames_io.duplicates(frames):
         more = f"{len(repeated)} of {len(frames)} frames stand there more than once (first: frame {repeated[0]})"
         raise InputError(f"{where}.file: {path}: {more}; give each frame once")
+    if alone := isolated_energies(reading.frames):
+        told = ", ".join(f"{symbol} {energy:.4f} eV" for symbol, energy in alone.items())
+        reading.report.notes.append(f"isolated atoms, the reference energies if there is one of each species: {told}")
     engine = reading.engine or {frames_io.GIVEN: path.name, "sha256": batch_hash(frames)[:16]}
     node = FramesData.from_frames(frames, {"engine": engine, "reading": reading.report.as_dict()})
     node.label = f"given: {path.name}"

@@ -22,6 +22,7 @@ from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.fitted import FittedGroup, ensemble_of
 from alworkflows.models.linear.accumulate import accumulate
 from alworkflows.models.linear.cache import Cache
+from alworkflows.models.linear.isolated import with_isolated_atoms
 from alworkflows.models.linear.model import LinearModel, baseline_of
 from alworkflows.models.linear.normal import Normal
 from alworkflows.models.linear.reference_energies import check_reference_energies, energies_of_references
@@ -36,7 +37,7 @@ from alworkflows.settings import FitSettings, LinearSettings, TermsRule
 __all__ = ["Fit"]
 
 #: settings of the fit that rows and sums depend on
-OF_ROWS = {"quantities", "energy_weight", "stress_weight", "force_limit", "force_scale", "reference_energies"}
+OF_ROWS = {"quantities", "energy_weight", "stress_weight", "force_limit", "force_scale", "reference_energies", "type_weights"}
 
 
 class Fit:
@@ -97,6 +98,8 @@ class Fit:
         batches = Batches(frames, "training frames")
         self.species = tuple(species) if species else species_of(batches)
         self._references = list(references or [])
+        if isinstance(frames, list) and all(isinstance(frame, Atoms) for frame in frames) and not self._references:
+            self.settings = with_isolated_atoms(self.settings, self.species, frames, self._say)
         check_reference_energies(self.settings.fit, self.species, self._references)
         if self.settings.needs_transfer_set and not transfers:
             raise InputError("the rule 'transfer' needs a transfer set: frames of a kind that is not trained on, got none")

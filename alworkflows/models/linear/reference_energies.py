@@ -24,11 +24,12 @@ def check_reference_energies(settings: FitSettings, species: Sequence[str], refe
     InputError
         If fixed reference energies lack a species or name another, or references do not determine every one, or both are given.
     """
-    if settings.reference_energies is not None:
-        for symbol in settings.reference_energies:
+    fixed = settings.fixed_energies
+    if fixed is not None:
+        for symbol in fixed:
             if symbol not in species:
                 raise unknown("species in reference_energies", symbol, species)
-        lacking = [symbol for symbol in species if symbol not in settings.reference_energies]
+        lacking = [symbol for symbol in species if symbol not in fixed]
         if lacking:
             raise InputError(
                 f"reference_energies: expected an energy for each of {', '.join(species)}; missing: {', '.join(lacking)}"

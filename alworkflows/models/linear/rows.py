@@ -37,7 +37,8 @@ class Rows:
 class RowMaker:
     """Turn frames into rows.
 
-    Squared errors are multiplied by ``atoms.info["weight"]`` (1 where there is none: a frame of weight 2 counts as two copies).
+    Squared errors are multiplied by ``atoms.info["weight"]`` (1 where there is none: a frame of weight 2 counts as two copies)
+    and by the weight of the frame's ``config_type``.
 
     Parameters
     ----------
@@ -51,7 +52,7 @@ class RowMaker:
 
     def __init__(self, descriptors: Descriptors, settings: FitSettings, baseline: Baseline | None = None) -> None:
         self.descriptors, self.settings, self.baseline = descriptors, settings, baseline
-        energies = settings.reference_energies
+        energies = settings.fixed_energies
         self.fixed = None if energies is None else np.array([energies[symbol] for symbol in descriptors.species])
 
     def __call__(self, atoms: Atoms) -> Rows:
@@ -99,7 +100,8 @@ class RowMaker:
 
     def scale(self, atoms: Atoms) -> float:
         """Return what the rows of a frame are multiplied by."""
-        return float(np.sqrt(frame_weight(atoms)) * self._softened(labels(atoms)))
+        of_type = self.settings.type_weights.get(str(atoms.info.get("config_type")), 1.0)
+        return float(np.sqrt(frame_weight(atoms) * of_type) * self._softened(labels(atoms)))
 
     def _targets(self, atoms: Atoms) -> Labels:
         """Return the labels less the baseline."""

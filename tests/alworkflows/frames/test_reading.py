@@ -156,6 +156,12 @@ class TestLabels:
             fr.read_files([path], needed=("forces",))
         assert len(fr.read_files([path], SKIP, ("forces",)).frames) == 3
 
+    def test_a_single_atom_has_no_force(self, put) -> None:
+        alone = fr.attach_labels(Atoms("Cu"), -0.3)
+        reading = fr.read_files([put(text([*labelled(2), alone]))], needed=("energy", "forces"))
+        np.testing.assert_array_equal(fr.labels(reading.frames[2]).forces, np.zeros((1, 3)))
+        assert reading.report.lines() == ["forces of a single atom in its cell taken as zero, as symmetry has it: 1 frame"]
+
     def test_every_kind_is_listed_with_its_count_and_first_frame(self, put) -> None:
         frames = labelled(12)
         frames[3].positions[1] = frames[3].positions[0]
