@@ -123,6 +123,14 @@ class TestExact:
             require_same(one, other)
 
 
+def stateless(atoms: Atoms) -> Atoms:
+    """The frame without charge and moments, for which formats of other programs have no place."""
+    copy = atoms.copy()
+    copy.info.pop("charge", None)
+    copy.arrays.pop("initial_magmoms", None)
+    return copy
+
+
 class TestOfOtherPrograms:
     @QUICK
     @given(any_of(*FIRST))
@@ -130,7 +138,7 @@ class TestOfOtherPrograms:
         for one, other in zip(written, again(written, "frames.cfg"), strict=True):
             # a direction that does not repeat has no lattice vector there
             one.cell[~one.pbc] = 0.0
-            assert fr.frame_id(one) == fr.frame_id(other)
+            assert fr.frame_id(stateless(one)) == fr.frame_id(other)
             require_same_labels(one, other, digits=1e-12)
             assert one.info.get("weight") == other.info.get("weight")
             assert one.info.get("config_type") == other.info.get("config_type")
@@ -148,7 +156,7 @@ class TestOfOtherPrograms:
             systems.setdefault(key, []).append(one)
         expected = [one for members in systems.values() for one in members]
         for one, other in zip(expected, again(written, "deepmd", form="deepmd"), strict=True):
-            assert fr.frame_id(one) == fr.frame_id(other)
+            assert fr.frame_id(stateless(one)) == fr.frame_id(other)
             require_same_labels(one, other, digits=1e-12)
 
 
