@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from glob import glob
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +115,13 @@ def new_file(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> P
 
 
 def _existing(inputs: Iterable[str | None]) -> Iterator[str]:
-    """Yield the files among inputs, patterns filled in."""
+    """Yield the files among inputs, patterns and folders filled in."""
+    from alworkflows.frames.sources import expand
+
     for text in inputs:
-        if text and os.path.exists(text):
-            yield text
-        elif text:
-            yield from glob(text, recursive=True)
+        if text:
+            with suppress(InputError):  # whoever reads it says what is wrong with it
+                yield from (path for path in expand([text]) if os.path.exists(path))
 
 
 def new_picture(path: str, overwrite: bool, inputs: Iterable[str | None] = ()) -> Path:

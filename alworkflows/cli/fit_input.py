@@ -45,6 +45,7 @@ class FitInput:
         from alworkflows.cli.reading import read_told
         from alworkflows.errors import InputError
         from alworkflows.frames import require_one_engine
+        from alworkflows.frames.reading import require_one_energy
 
         read, tests = read_told(frames, settings, quantities), read_told(options["tests"], settings, ("forces",))
         files = read.files
@@ -52,6 +53,7 @@ class FitInput:
         references = read_told([options["reference"]] if options["reference"] else [], settings, ("energy",))
         others = {name: reading.engine for name, reading in {"--test": tests, "--reference": references, **transfers}.items()}
         require_one_engine({name: engine for name, engine in {"FRAMES": read.engine, **others}.items() if engine})
+        require_one_energy([file for reading in (read, tests, references, *transfers.values()) for file in reading.files])
         species = tuple(options["species"].split(",")) if options["species"] else species_of(files)
         unknown_symbols = [symbol for symbol in species if symbol not in chemical_symbols[1:]]
         if unknown_symbols:

@@ -16,7 +16,8 @@ from alworkflows.frames.faults import FaultKind
 
 __all__ = ["KEPT", "decode", "encode", "held_coordinates", "keep", "kept_arrays", "plain", "tidy"]
 
-#: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity
+#: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity, and which
+#: energy the label is (``free``: of which the forces are the derivative; else nobody knows, or it makes no difference)
 KEPT = ("weight", "config_type", "charge", "spin", "energy_kind")
 #: how other programs call them
 _ALIASES = {"config_weight": "weight", "total_charge": "charge", "multiplicity": "spin", "spin_multiplicity": "spin"}
@@ -48,6 +49,8 @@ def tidy(atoms: Atoms) -> None:
     if "engine" in info:
         engine = decode(info["engine"])
         info["engine"] = None if "note" in engine and len(engine) == 1 else engine
+    if info.get("energy_kind", "free") != "free":
+        del info["energy_kind"]
     info.pop("frame_id", None)
 
 
@@ -101,12 +104,13 @@ def held_coordinates(atoms: Atoms) -> np.ndarray | None:
 def kept_arrays(atoms: Atoms) -> dict[str, np.ndarray]:
     """Return what is kept of each atom, by name, where there is any.
 
-    ``initial_magmoms`` (N,) or (N, 3), mu_B: what a calculation begins with; ``magmoms`` (N,), mu_B, and ``energies_of_atoms``
-    (N,), eV: results; ``fixed`` (N, 3): which components are held still.
+    ``initial_magmoms`` (N,) or ``initial_moment_vectors`` (N, 3), mu_B: what a calculation begins with; ``magmoms`` (N,), mu_B,
+    and ``energies_of_atoms`` (N,), eV: results; ``fixed`` (N, 3): which components are held still.
     """
     arrays: dict[str, np.ndarray] = {}
     if "initial_magmoms" in atoms.arrays:
-        arrays["initial_magmoms"] = np.asarray(atoms.arrays["initial_magmoms"], dtype=float)
+        moments = np.asarray(atoms.arrays["initial_magmoms"], dtype=float)
+        arrays["initial_magmoms" if moments.ndim == 1 else "initial_moment_vectors"] = moments
     results = {} if atoms.calc is None else atoms.calc.results
     for name, key in _RESULTS.items():
         if key in results:
@@ -127,7 +131,7 @@ def keep(atoms: Atoms, name: str, values: np.ndarray) -> None:
                 atoms.calc = SinglePointCalculator(atoms)
             atoms.calc.results[_RESULTS[name]] = values
         else:
-            atoms.set_array(name, values)
+            atoms.set_array("initial_magmoms", values)
 
 
 #: results of atoms, by the name they have in files of ours

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from alworkflows.settings.reading import ReadSettings
 
-__all__ = ["Keys", "choose_keys", "looks_like_label"]
+__all__ = ["Keys", "candidates", "choose_keys", "family_of", "looks_like_label"]
 
 _PREFIXES = ("ref_", "dft_", "")
 _NAMES: dict[str, tuple[str, ...]] = {
@@ -68,23 +68,32 @@ def choose_keys(names: Iterable[str], settings: ReadSettings) -> Keys:
     names
         Keys of its header, names of its columns, and what its reader calls the results.
     """
-    there = {name.lower(): name for name in sorted(names)}
+    there: dict[str, list[str]] = {}
+    for name in sorted(names):
+        there.setdefault(name.lower(), []).append(name)
     named = {quantity: getattr(settings, f"{quantity}_key") for quantity in ("energy", "forces", "stress", "virial")}
     chosen: dict[str, str | None] = {}
     for quantity, words in _NAMES.items():
         wanted = named.get(quantity)
         if wanted is not None:
-            chosen[quantity] = there.get(wanted.lower())
+            alike = there.get(wanted.lower(), [])
+            # two keys that differ in capitals alone are two keys to who names one
+            chosen[quantity] = wanted if wanted in alike else next(iter(alike), None)
             continue
         options = [f"{prefix}{word}" for prefix in _PREFIXES for word in words]
-        chosen[quantity] = next((there[option] for option in options if option in there), None)
-    if chosen["stress"] is not None and named["virial"] is None:
-        chosen["virial"] = None
-    elif chosen["virial"] is not None and named["stress"] is None:
+        chosen[quantity] = next((there[option][0] for option in options if option in there), None)
+    if named["virial"] is not None and named["stress"] is None:
         chosen["stress"] = None
+    elif named["stress"] is not None or chosen["stress"] is not None:
+        chosen["virial"] = chosen["virial"] if named["virial"] is not None else None
     taken = {key for key in chosen.values() if key is not None}
-    unused = tuple(name for name in there.values() if name not in taken and looks_like_label(name))
+    unused = tuple(name for alike in there.values() for name in alike if name not in taken and looks_like_label(name))
     return Keys(**chosen, unused=unused)
+
+
+def family_of(key: str) -> str:
+    """Return what a key of a label begins with: ``REF_``, ``DFT_``, or nothing."""
+    return next(prefix for prefix in _PREFIXES if key.lower().startswith(prefix)).upper()
 
 
 def looks_like_label(name: str) -> bool:

@@ -35,7 +35,8 @@ _RATIOS = {
     "forces in Hartree/Bohr": Bohr / Hartree,
     "forces in Rydberg/Bohr": Bohr / Rydberg,
     "forces in kcal/mol/A": mol / kcal,
-    "energies in Hartree and forces in Hartree/Bohr, or positions in Bohr": Bohr,
+    "energies in Hartree and forces in Hartree/Bohr": Bohr,
+    "positions in Bohr": 1.0 / Bohr,
     "forces of the other sign": -1.0,
 }
 

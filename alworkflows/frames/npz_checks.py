@@ -25,6 +25,8 @@ ARRAYS: dict[str, tuple[tuple[str | int, ...], str]] = {
 }
 #: the same of arrays that a file has only where a frame has something there
 OPTIONAL: dict[str, tuple[tuple[str | int, ...], str]] = {
+    "initial_magmoms": (("N",), "fiu"),
+    "initial_moment_vectors": (("N", 3), "fiu"),
     "magmoms": (("N",), "fiu"),
     "energies_of_atoms": (("N",), "fiu"),
     "fixed": (("N", 3), "b"),
@@ -79,8 +81,6 @@ def check_arrays(arrays: Mapping[str, np.ndarray], where: str) -> None:
         raise InputError(f"{where}: offsets: expected numbers that begin with 0 and do not fall, got {_listed(starts)}")
     sizes = {"N": int(starts[-1]), "F": len(starts) - 1}
     optional = {name: form for name, form in OPTIONAL.items() if name in arrays}
-    if "initial_magmoms" in arrays:  # collinear, or vectors
-        optional["initial_magmoms"] = (("N",) if arrays["initial_magmoms"].ndim == 1 else ("N", 3), "fiu")
     for name, (shape, kinds) in {**ARRAYS, **optional}.items():
         array = arrays[name]
         expected = tuple(sizes[part] if isinstance(part, str) else part for part in shape)

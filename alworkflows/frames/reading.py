@@ -28,7 +28,7 @@ from alworkflows.frames.sources import expand, opened
 from alworkflows.frames.storage import load
 from alworkflows.settings.reading import ReadSettings
 
-__all__ = ["FrameFile", "Reading", "read", "read_files"]
+__all__ = ["FrameFile", "Reading", "read", "read_files", "require_one_energy"]
 
 #: what is done with forces that programs write for atoms that a constraint holds
 HELD = "forces of exactly zero on atoms that are held still are neither fitted nor compared"
@@ -92,7 +92,7 @@ def read(path: str | os.PathLike[str], index: str = ":", settings: ReadSettings 
     Parameters
     ----------
     path
-        Exact ``.npz``, extended XYZ, output of a program, a folder of DeePMD, ...: see docs/reference.md.
+        Exact ``.npz``, extended XYZ, output of a program, a folder of DeePMD, ...: see docs/reference/files.md.
     index
         Which frames, a slice or number as text.
     settings
@@ -159,7 +159,7 @@ def read_files(
         if not file.frames:
             raise InputError(f"{file.path}: holds no frames" + _why_none(file.path, report))
     require_one_engine({file.path: file.engine for file in files if file.engine})
-    _require_one_energy(files, settings)
+    require_one_energy(files)
     return Reading(files, report)
 
 
@@ -171,18 +171,31 @@ def _why_none(path: str, report: ReadReport) -> str:
 def _read_file(path: str, settings: ReadSettings, index: str, with_labels: bool) -> tuple[FrameFile, ReadReport]:
     report = ReadReport()
     if Path(path).suffix == ".npz":
-        frames, header = load(path, screened=False)
-        for frame in frames:
-            _limit_labels(frame, with_labels, report)
-        numbers = _picked(list(range(len(frames))), index, path)
-        report.read = len(numbers)
-        file = FrameFile(path, *_screened([(number, frames[number]) for number in numbers], path, report), header.get("engine"))
-        return file, report
+        every, header = load(path, screened=False)
+        pairs = _picked(list(enumerate(every)), index, path)
+        report.read = len(pairs)
+        frames, numbers = _screened(_tidied(pairs, path, with_labels, report), path, report)
+        free = any("energy_kind" in frame.info for frame in frames)
+        return FrameFile(path, frames, numbers, header.get("engine"), "free" if free else None), report
     with opened(path) as local:
         raw = _raw_frames(local, path, settings, index, report)
         kinds: set[str] = set()
         frames, numbers = _converted(raw, path, settings, report, kinds, with_labels)
     return FrameFile(path, frames, numbers, _engine(path, frames, numbers), min(kinds, default=None)), report
+
+
+def _tidied(pairs: list[tuple[int, Atoms]], path: str, with_labels: bool, report: ReadReport) -> list[tuple[int, Atoms]]:
+    """Return the frames of an exact file whose weights and so on are such."""
+    good = []
+    for number, frame in pairs:
+        _limit_labels(frame, with_labels, report)
+        try:
+            tidy(frame)
+        except RefusedError as refusal:
+            report.faults.append(Fault(refusal.kind, path, number, str(refusal)))
+        else:
+            good.append((number, frame))
+    return good
 
 
 def _engine(path: str, frames: Sequence[Atoms], numbers: Sequence[int]) -> dict[str, Any] | None:
@@ -231,7 +244,7 @@ def _raw_frames(local: Path, path: str, settings: ReadSettings, index: str, repo
     else:
         items = reader_of(local, path, settings)(local, path, settings)
     if index == ":":
-        for item in items:
+        for item in _guarded(items, path):
             if isinstance(item, Fault):
                 report.faults.append(item)
                 report.read += item.index is not None
@@ -239,11 +252,25 @@ def _raw_frames(local: Path, path: str, settings: ReadSettings, index: str, repo
                 report.read += 1
                 yield item
         return
-    everything = list(items)
+    everything = list(_guarded(items, path))
     report.faults += [item for item in everything if isinstance(item, Fault)]
     wanted = _picked([item for item in everything if isinstance(item, RawFrame)], index, path)
     report.read += len(wanted)
     yield from wanted
+
+
+def _guarded(items: Iterator[RawFrame | Fault], path: str) -> Iterator[RawFrame | Fault]:
+    """Yield what a reader gives; what it stumbles over in a file that is not as it should be is told with the file's name."""
+    while True:
+        try:
+            item = next(items)
+        except StopIteration:
+            return
+        except (ValueError, LookupError, RecursionError, ArithmeticError, UnicodeError, EOFError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{path}: cannot be read: {type(error).__name__}: {error}") from error
+        yield item
 
 
 def _converted(
@@ -272,9 +299,12 @@ def _converted(
                 continue
             if known_forces(atoms) is not None:
                 report.converted[HELD] += 1
-            kind = _kind(item, keys)
+            kind = _kind(item, keys, settings)
+            atoms.info.pop("energy_kind", None)
             if kind is not None:
                 kinds.add(kind)
+            if kind == "free":
+                atoms.info["energy_kind"] = kind
             _count(report, keys, both=keys.energy is not None and kind is None)
             pairs.append((item.index, atoms))
             places[item.index] = item.place
@@ -302,8 +332,12 @@ def _is_plain_energy(key: str) -> bool:
     return key.lower().removeprefix("ref_").removeprefix("dft_") == "energy"
 
 
-def _kind(raw: RawFrame, keys: Keys) -> str | None:
-    """Return which energy a frame has; None if it has one that stands for both."""
+def _kind(raw: RawFrame, keys: Keys, settings: ReadSettings) -> str | None:
+    """Return which energy a frame has; None if it has one that stands for both, or that a person chose."""
+    if settings.energy_key is not None and keys.energy is not None:
+        return "free" if keys.energy_kind == "free" else None
+    if raw.atoms.info.get("energy_kind") == "free" and keys.energy == "energy":
+        return "free"  # as a file of ours says
     kind = keys.energy_kind
     if kind != "free":
         return kind
@@ -368,7 +402,7 @@ def _lacks(frame: Atoms, quantity: str) -> bool:
 def _hint(quantity: str, report: ReadReport, settings: ReadSettings) -> str:
     """Return what a person can do about a missing label."""
     option = f"--{quantity}-key"
-    named = getattr(settings, f"{quantity}_key", None)
+    named = getattr(settings, f"{quantity}_key", None) or (settings.virial_key if quantity == "stress" else None)
     there = candidates(quantity, report.unused)
     if named is not None:
         return f"; there is no '{named}'" + (f", but {', '.join(there)}" if there else "")
@@ -391,10 +425,8 @@ def _screen_forces(files: list[FrameFile], settings: ReadSettings, report: ReadR
     return kept
 
 
-def _require_one_energy(files: Sequence[FrameFile], settings: ReadSettings) -> None:
+def require_one_energy(files: Sequence[FrameFile]) -> None:
     """Refuse files of which some have free energies and others energies that may be of another kind."""
-    if settings.energy_key is not None:
-        return
     kinds = {file.energies: file.path for file in reversed(files) if file.energies is not None}
     if len(kinds) > 1:
         raise InputError(

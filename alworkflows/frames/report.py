@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from alworkflows.errors import InputError
 from alworkflows.frames.faults import Fault
+from alworkflows.frames.keys import family_of
 
 __all__ = ["ReadReport"]
 
@@ -88,6 +88,9 @@ class ReadReport:
             if set(keys) - plain or len(keys) > 1:
                 named = ", ".join(f"{key} ({number})" if len(keys) > 1 else key for key, number in keys.most_common())
                 lines.append(f"{quantity} taken from {named}")
+        families = {family_of(key) for quantity in ("energy", "forces", "stress") for key in self.used.get(quantity, ())}
+        if len(families) > 1:
+            lines.append("labels under names of several kinds: are they of one calculation? --energy-key, ... choose")
         if self.unused:
             lines.append(f"there and not used: {', '.join(sorted(self.unused))}")
         lines += [f"{what}: {number} frame{'s' if number != 1 else ''}" for what, number in self.converted.items()]
@@ -105,11 +108,3 @@ class ReadReport:
             "unused": dict(self.unused),
             "lines": self.lines(),
         }
-
-
-def summary(reports: Sequence[ReadReport]) -> ReadReport:
-    """Return the sum of several."""
-    total = ReadReport()
-    for report in reports:
-        total.add(report)
-    return total

@@ -15,7 +15,7 @@ from alworkflows.atomic import replacing
 from alworkflows.errors import InputError
 from alworkflows.frames.kept import KEPT, keep, kept_arrays, plain
 from alworkflows.frames.labels import attach_labels, labels, require_finite
-from alworkflows.frames.npz_checks import bad_frames, check_arrays, check_header, decode
+from alworkflows.frames.npz_checks import OPTIONAL, bad_frames, check_arrays, check_header, decode
 from alworkflows.npz import open_arrays
 
 __all__ = ["FrameWriter", "load", "load_origins", "pack", "save", "unpack"]
@@ -82,7 +82,7 @@ def unpack(arrays: dict[str, np.ndarray]) -> list[Atoms]:
     origins = json.loads(arrays["origins"].tobytes().decode())
     infos = json.loads(arrays["infos"].tobytes().decode()) if "infos" in arrays else None
     offsets = arrays["offsets"]
-    of_atoms = [name for name in ("initial_magmoms", "magmoms", "energies_of_atoms", "fixed") if name in arrays]
+    of_atoms = [name for name in OPTIONAL if name in arrays]
     sizes = {name: len(arrays[name]) for name in ("numbers", "positions", "forces", *of_atoms)}
     if set(sizes.values()) != {int(offsets[-1])}:
         raise ValueError(f"expected arrays of {int(offsets[-1])} atoms, got {sizes}")

@@ -30,7 +30,12 @@ FORMATS = ("npz", "extxyz", "mtp-cfg", "deepmd")
 _KEPT_BY = {"mtp-cfg": {"weight", "config_type"}, "deepmd": set[str]()}
 
 #: columns of an extended XYZ file, by the names of :func:`.kept.kept_arrays`
-_COLUMNS = {"initial_magmoms": "initial_magmoms", "magmoms": "magmoms", "energies_of_atoms": "energies"}
+_COLUMNS = {
+    "initial_magmoms": "initial_magmoms",
+    "initial_moment_vectors": "initial_magmoms",
+    "magmoms": "magmoms",
+    "energies_of_atoms": "energies",
+}
 
 
 def write(

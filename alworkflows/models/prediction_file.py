@@ -38,7 +38,7 @@ from ase.stress import voigt_6_to_full_3x3_stress
 from alworkflows import frames as frames_io
 from alworkflows.atomic import replacing
 from alworkflows.errors import InputError, suggest
-from alworkflows.frames.kept import encode
+from alworkflows.frames.kept import encode, held_coordinates
 from alworkflows.models.accuracy import Comparison
 
 __all__ = ["ENDINGS", "check_ending", "write_predictions"]
@@ -106,6 +106,8 @@ def _lines(frame: Atoms, number: int, comparison: Comparison) -> Iterator[str]:
             info[f"{prefix}_stress"] = voigt_6_to_full_3x3_stress(values.stress[number]).ravel()
     if comparison.energies is not None:
         columns["model_energies"] = comparison.energies[atoms]
+    if (held := held_coordinates(frame)) is not None:
+        columns["move_mask"] = ~held
     columns["forces_std"] = comparison.forces_std[atoms]
     info |= {"disagreement": float(comparison.disagreement[number]), "frame_id": frames_io.frame_id(frame), "pbc": frame.pbc}
     flat = {name: np.reshape(array, (len(frame), -1)) for name, array in columns.items()}

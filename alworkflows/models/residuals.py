@@ -9,7 +9,7 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
-from alworkflows.frames import frame_id, labels
+from alworkflows.frames import frame_id, known_forces, labels
 from alworkflows.models.contract import Model
 from alworkflows.models.ensemble import Ensemble
 from alworkflows.models.evaluation import Evaluation, Prediction
@@ -100,13 +100,17 @@ class Residuals:
         stored, nothing = labels(atoms), float("nan")
         forces = np.full((1, 3), np.nan) if stored.forces is None else np.asarray(stored.forces)
         error = forces - (predicted.forces if stored.forces is not None else 0.0)
+        known = known_forces(atoms)
+        if known is not None:  # what a program writes for atoms that are held is no force: neither wrong, nor part of a sum
+            error = np.where(known, error, 0.0)
         self.places.append(place)
         self.force.append(float(np.sqrt((error**2).mean())))
         self.largest.append(float(np.linalg.norm(error, axis=1).max()))
         self.size.append(float(np.sqrt((forces**2).mean())))
         self.largest_size.append(float(np.linalg.norm(forces, axis=1).max()))
         self.predicted.append(float(np.linalg.norm(predicted.forces, axis=1).max()))
-        self.net.append(float(np.linalg.norm(forces.sum(axis=0)) / np.sqrt(len(atoms))))
+        net = forces.sum(axis=0) if known is None else np.zeros(3)
+        self.net.append(float(np.linalg.norm(net) / np.sqrt(len(atoms))))
         self.energy.append(nothing if stored.energy is None else (float(stored.energy) - predicted.energy) / len(atoms))
         has_stress = stored.stress is not None and atoms.pbc.all()
         self.stress.append(np.asarray(stored.stress) - predicted.stress if has_stress else np.full(6, np.nan))

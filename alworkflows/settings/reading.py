@@ -19,9 +19,9 @@ class ReadSettings(Settings):
     """How frames are read from files, and what is done about those that cannot be used."""
 
     format: str | None = Field(None, description="of the file, by our name or ASE's; none: told by its name and first lines")
-    energy_key: str | None = Field(None, description="key of the energy; none: by the order in docs/reference.md")
-    forces_key: str | None = Field(None, description="column of the forces; none: by the order in docs/reference.md")
-    stress_key: str | None = Field(None, description="key of the stress; none: by the order in docs/reference.md")
+    energy_key: str | None = Field(None, description="key of the energy; none: by the order in docs/reference/files.md")
+    forces_key: str | None = Field(None, description="column of the forces; none: by the order in docs/reference/files.md")
+    stress_key: str | None = Field(None, description="key of the stress; none: by the order in docs/reference/files.md")
     virial_key: str | None = Field(None, description="key of the virial, from which the stress is made where there is none")
     units: dict[Literal["length", "energy", "force", "stress", "virial"], str] = Field(
         default_factory=dict,

@@ -8,13 +8,13 @@ from pathlib import Path
 FAULT = """
 import ctypes
 import numpy as np
-from alworkflows.descriptors.neighbours import _neighbours
+from alworkflows.descriptors.neighbours import list_kernel
 
 kept = [np.zeros((1, 3)), 4 * np.eye(3), np.ones(3, dtype=np.int32), np.zeros(1000, dtype=np.int32), np.zeros((1000, 3))]
 at = [ctypes.c_void_p(each.ctypes.data) for each in kept]
 short = np.zeros(1, dtype=np.int64)  # of one atom it takes two
 limits = map(ctypes.c_int64, (1000, 10**6, 10**6))
-_neighbours(ctypes.c_int64(1), *at[:3], ctypes.c_double(6), 0, *limits, ctypes.c_void_p(short.ctypes.data), *at[3:])
+list_kernel(ctypes.c_int64(1), *at[:3], ctypes.c_double(6), 0, *limits, ctypes.c_void_p(short.ctypes.data), *at[3:])
 """
 
 

@@ -11,6 +11,7 @@ from aiida.orm import Dict
 from alworkflows.errors import CommitteeError, InputError
 from alworkflows.jobs.results import FitResult, Refusal
 from alworkflows.jobs.specs import JobSpec
+from alworkflows.npz import open_arrays
 from workchains.calculations.job import (
     ComputeJob,
     ComputeParser,
@@ -77,7 +78,7 @@ class FitParser(ComputeParser[FitResult]):
         """Attach the ensemble."""
         if result is None:
             return None
-        with np.load(folder / ENSEMBLE, allow_pickle=False) as stored:
+        with open_arrays(folder / ENSEMBLE) as stored:
             require_finite({name: stored[name] for name in stored.files if np.issubdtype(stored[name].dtype, np.floating)})
         node = EnsembleData.from_file(folder / ENSEMBLE)
         inputs = self.node.inputs

@@ -8,6 +8,7 @@ import numpy as np
 from aiida.engine import CalcJobProcessSpec, ExitCode
 from aiida.orm import Dict
 
+from alworkflows.frames import load
 from alworkflows.jobs.results import SampleResult
 from alworkflows.jobs.specs import JobSpec
 from workchains.calculations.job import (
@@ -69,16 +70,17 @@ class SampleParser(ComputeParser[SampleResult]):
         """Attach the candidates, if they are made of what they were started from."""
         path = folder / CANDIDATES
         if path.exists():
-            node = FramesData.from_file(path)
-            if result is not None:
-                require_count("candidates", len(node), result.frames)
-            require_species(node, self.node.inputs.structures.base.attributes.get("species"), "candidates")
-            frames = node.get_frames()
+            # what is wrong with a frame has a status of its own, so that it is not for reading to refuse it
+            frames, _ = load(path, screened=False)
             for name, values in (
                 ("positions", [frame.positions for frame in frames]),
                 ("cell", [frame.cell for frame in frames]),
             ):
                 require_finite({f"candidates: {name}": np.concatenate([np.asarray(value) for value in values])})
+            node = FramesData.from_file(path)
+            if result is not None:
+                require_count("candidates", len(node), result.frames)
+            require_species(node, self.node.inputs.structures.base.attributes.get("species"), "candidates")
             self.out("candidates", node)
         elif result is not None:
             return self.exit_codes.ERROR_NO_FRAMES.format(message=result.message or "no reason given")

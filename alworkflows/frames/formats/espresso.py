@@ -53,6 +53,10 @@ def read_espresso_output(path: Path, name: str, settings: ReadSettings) -> Itera
         lines = lines[: max(steps[-1].line - 6, 0)]
     frames = _read(lines, name) if len(steps) > bool(cut) else []
     index = 0
+    if len(frames) < len(steps) - bool(cut):
+        raise InputError(
+            f"{name}: {len(steps)} configurations are there, and ASE reads {len(frames)} of them; --format names another"
+        )
     for step, atoms in zip(steps, frames, strict=False):
         if not step.begun:
             continue  # a configuration for which nothing was computed

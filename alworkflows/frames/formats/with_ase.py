@@ -72,10 +72,26 @@ def raw_frame(atoms: Atoms, index: int, name: str, place: str = "") -> RawFrame:
             labels["stress"] = voigt_6_to_full_3x3_stress(labels["stress"])  # a matrix leaves no doubt about the order
         if labels and _is_stale(atoms, calculator):
             fault = Fault(FaultKind.STALE, name, index, "the atoms were moved after their labels were computed", place)
-    shares = atoms.info.get("occupancy")
-    if isinstance(shares, dict) and any(share < 1 - 1e-6 for site in shares.values() for share in site.values()):
-        fault = Fault(FaultKind.OCCUPANCY, name, index, "expected fully occupied sites, got partial occupancies", place)
+    if (partly := partly_occupied(atoms)) is not None:
+        fault = Fault(FaultKind.OCCUPANCY, name, index, f"expected fully occupied sites, got {partly}", place)
     return RawFrame(atoms, labels, index, place, fault=fault)
+
+
+def partly_occupied(atoms: Atoms) -> str | None:
+    """Return the first site of a CIF that is partly occupied or shared, in words; what is not known counts as full."""
+    shares = atoms.info.get("occupancy")
+    for label, site in shares.items() if isinstance(shares, dict) else ():
+        values = {symbol: _share(value) for symbol, value in site.items()}
+        if len(values) > 1 or any(abs(value - 1.0) > 1e-6 for value in values.values()):
+            return f"site {label} with {', '.join(f'{symbol} {value:g}' for symbol, value in values.items())}"
+    return None
+
+
+def _share(value: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return 1.0
 
 
 def _is_stale(atoms: Atoms, calculator: SinglePointCalculator) -> bool:

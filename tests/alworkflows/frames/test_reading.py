@@ -282,6 +282,21 @@ class TestKeys:
         keys = choose_keys(names, ReadSettings())
         assert (keys.energy, keys.forces) == (energy, forces)
 
+    def test_keys_that_differ_in_capitals_are_two(self) -> None:
+        assert choose_keys(("Energy", "energy"), ReadSettings(energy_key="energy")).energy == "energy"
+        keys = choose_keys(("Energy", "energy"), ReadSettings(energy_key="Energy"))
+        assert (keys.energy, keys.unused) == ("Energy", ("energy",))
+
+    def test_who_names_a_virial_gets_no_stress_instead(self) -> None:
+        keys = choose_keys(("stress", "virial"), ReadSettings(virial_key="virail"))
+        assert (keys.stress, keys.virial) == (None, None)
+        assert choose_keys(("stress", "virial"), ReadSettings(virial_key="virial")).stress is None
+        assert choose_keys(("stress", "virial"), ReadSettings(stress_key="stress")).virial is None
+
+    def test_labels_of_two_families_are_noted(self, put) -> None:
+        reading = fr.read_files([put(text(labelled(3), energy="REF_energy"))])
+        assert any("names of several kinds" in line for line in reading.report.lines())
+
     def test_labels_beside_those_taken_are_told(self, put) -> None:
         written = text(labelled(3), energy="REF_energy", forces="REF_forces")
         rows = [line + " 9 9 9" if line.startswith("Cu") else line for line in written.splitlines()]
@@ -322,6 +337,17 @@ class TestKeys:
         both = put(text(frames[:2], energy="free_energy") + text(frames[2:]), "both.xyz")
         with pytest.raises(InputError, match=r"both\.xyz: some frames have a free energy"):
             fr.read_files([both])
+
+    def test_our_own_files_say_which_energy_they_have(self, put, tmp_path: Path) -> None:
+        frames = labelled(4)
+        free = put(text(frames[:2], energy="free_energy").replace(" free_energy=", " energy=99.0 free_energy="), "free.xyz")
+        other = put(text(frames[2:]), "other.xyz")
+        for name in ("own.npz", "own.xyz"):
+            fr.write(tmp_path / name, fr.read(free))
+            own = str(tmp_path / name)
+            assert len(fr.read_files([free, own]).frames) == 4
+            with pytest.raises(InputError, match="energies of two kinds"):
+                fr.read_files([own, other])
 
     def test_without_smearing_both_energies_are_one(self, put) -> None:
         frames = labelled(4)
@@ -370,7 +396,10 @@ class TestUnits:
         (note,) = fr.read_files([put(text(hartree))]).report.notes
         assert "numbers in Hartree/Bohr look so" in note
 
-    def test_energies_that_do_not_go_with_forces_are_noted(self, put) -> None:
+    @pytest.mark.parametrize(
+        ("energy", "length", "said"), [(Hartree, 1.0, "energies in Hartree look so"), (1.0, Bohr, "positions in Bohr look so")]
+    )
+    def test_units_that_do_not_go_together_are_noted(self, put, energy: float, length: float, said: str) -> None:
         rng = np.random.default_rng(3)
         atoms = bulk("Cu", cubic=True).repeat(2)
         atoms.rattle(0.1, seed=1)
@@ -378,9 +407,13 @@ class TestUnits:
         for _ in range(20):
             atoms.positions += 0.02 * rng.normal(size=(len(atoms), 3))
             atoms.calc = EMT()
-            frames.append(fr.attach_labels(atoms, atoms.get_potential_energy() / Hartree, atoms.get_forces()))
-        (note,) = fr.read_files([put(text(frames))]).report.notes
-        assert "energies in Hartree look so" in note
+            frame = fr.attach_labels(atoms, atoms.get_potential_energy() / energy, atoms.get_forces())
+            frame.set_cell(np.asarray(frame.cell) / length, scale_atoms=True)
+            frames.append(
+                fr.attach_labels(frame, frame.calc.results["energy"], frame.calc.results["forces"]) if length == 1 else frame
+            )
+        notes = fr.read_files([put(text(frames))]).report.notes
+        assert any(said in note for note in notes)
 
 
 class TestGeometry:
@@ -453,6 +486,24 @@ class TestKept:
         together.write_text((tmp_path / "a.xyz").read_text() + (tmp_path / "b.xyz").read_text())
         with pytest.raises(InputError, match=r"c\.xyz, frame 4"):
             fr.read_files([str(together)])
+
+    def test_moments_of_both_kinds_in_one_file(self, tmp_path: Path) -> None:
+        collinear, vectors = labelled(2)
+        collinear.set_initial_magnetic_moments(np.arange(8.0))
+        vectors.set_initial_magnetic_moments(np.arange(24.0).reshape(8, 3))
+        for frames in ([collinear, vectors], [vectors, collinear]):
+            for name in ("f.npz", "f.xyz"):
+                fr.write(tmp_path / name, frames)
+                assert [fr.frame_id(frame) for frame in fr.read(tmp_path / name)] == [fr.frame_id(frame) for frame in frames]
+
+    @pytest.mark.parametrize("info", [{"weight": "abc"}, {"weight": -1.0}, {"charge": "two"}])
+    def test_what_an_exact_file_keeps_is_checked_too(self, tmp_path: Path, info: dict) -> None:
+        first, second = labelled(2)
+        second.info |= info
+        fr.save(tmp_path / "f.npz", [first, second])
+        with pytest.raises(InputError, match=r"f\.npz, frame 1: (weight|charge): expected a number"):
+            fr.read(tmp_path / "f.npz")
+        assert len(fr.read_files([str(tmp_path / "f.npz")], SKIP).frames) == 1
 
     def test_what_others_call_the_weight(self, put) -> None:
         (frame,) = fr.read(put(text(labelled(1)).replace(" energy=", " config_weight=0.5 energy=")))
