@@ -45,7 +45,7 @@ class FitInput:
         from alworkflows.cli.reading import read_told
         from alworkflows.errors import InputError
         from alworkflows.frames import require_one_engine
-        from alworkflows.frames.reading import require_one_energy
+        from alworkflows.frames.energy_kinds import require_one_energy
 
         read, tests = read_told(frames, settings, quantities), read_told(options["tests"], settings, ("forces",))
         files = read.files

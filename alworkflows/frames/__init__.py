@@ -10,9 +10,10 @@ and what jobs and the database hold; a labelled one also says, in its header, wh
 """
 
 from alworkflows.frames.engines import GIVEN, is_given, require_one_engine
+from alworkflows.frames.frame_file import FrameFile, Reading
 from alworkflows.frames.identity import duplicates, frame_id
 from alworkflows.frames.labels import Labels, attach_labels, check_labelled, known_forces, labels
-from alworkflows.frames.reading import FrameFile, Reading, read, read_files
+from alworkflows.frames.reading import read, read_files
 from alworkflows.frames.report import ReadReport
 from alworkflows.frames.storage import FrameWriter, load, load_origins, pack, save, unpack
 from alworkflows.frames.writing import write

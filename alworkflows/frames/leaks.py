@@ -14,9 +14,9 @@ import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
+from alworkflows.frames.frame_file import FrameFile
 from alworkflows.frames.labels import labels
 from alworkflows.frames.near import groups, nearest, paired
-from alworkflows.frames.reading import FrameFile
 
 __all__ = ["NEAR", "TWIN", "FrameSet", "repeats", "require_apart", "require_consistent", "unparted"]
 

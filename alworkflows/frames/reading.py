@@ -5,85 +5,39 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames.conversion import NO_STRESS, RefusedError, convert
+from alworkflows.frames.energy_kinds import is_plain_energy, kind_of, require_one_energy
 from alworkflows.frames.engines import require_one_engine
 from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats import RawFrame, reader_of
+from alworkflows.frames.frame_file import FrameFile, Reading
 from alworkflows.frames.kept import tidy
-from alworkflows.frames.keys import Keys, candidates, choose_keys
-from alworkflows.frames.labels import known_forces, labels
+from alworkflows.frames.keys import Keys, choose_keys
+from alworkflows.frames.labels import known_forces
 from alworkflows.frames.magnitudes import suspicions
+from alworkflows.frames.needed import require_labels
 from alworkflows.frames.report import ReadReport
 from alworkflows.frames.screen import absurd_forces, faults_of
 from alworkflows.frames.sources import expand, opened
 from alworkflows.frames.storage import load
 from alworkflows.settings.reading import ReadSettings
 
-__all__ = ["FrameFile", "Reading", "read", "read_files", "require_one_energy"]
+__all__ = ["read", "read_files"]
 
 #: what is done with forces that programs write for atoms that a constraint holds
 HELD = "forces of exactly zero on atoms that are held still are neither fitted nor compared"
-#: what is done with an atom whose force nobody wrote
-ONE_ATOM = "forces of a single atom in its cell taken as zero, as symmetry has it"
 #: kinds of faults that matter only where labels are wanted
 OF_LABELS = (FaultKind.UNCONVERGED, FaultKind.STALE)
 
 #: frames screened at once
 CHUNK = 1024
-#: of an energy: the largest difference (relative) of two that are the same
-SAME_ENERGY = 1e-9
-
-
-@dataclass(frozen=True)
-class FrameFile:
-    """The usable frames of one file.
-
-    Attributes
-    ----------
-    path
-        What the user called it.
-    frames
-        With their labels.
-    numbers
-        Of each frame, its number in the file, from 0.
-    engine
-        What made the labels, if the file says so.
-    energies
-        Which energies they are: ``free``, ``unknown``, or None where it makes no difference or there are none.
-    """
-
-    path: str
-    frames: list[Atoms]
-    numbers: list[int]
-    engine: dict[str, Any] | None = None
-    energies: str | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What was read from some files, and what reading came to."""
-
-    files: list[FrameFile]
-    report: ReadReport = field(default_factory=ReadReport)
-
-    @property
-    def frames(self) -> list[Atoms]:
-        """All frames, file by file."""
-        return [frame for file in self.files for frame in file.frames]
-
-    @property
-    def engine(self) -> dict[str, Any] | None:
-        """What made the labels, if any file says so."""
-        return next((file.engine for file in self.files if file.engine), None)
 
 
 def read(path: str | os.PathLike[str], index: str = ":", settings: ReadSettings | None = None) -> list[Atoms]:
@@ -146,7 +100,7 @@ def read_files(
         if say is not None:
             say(f"reading {path}" + (f" ({number + 1} of {len(expanded)})" if len(expanded) > 1 else ""))
         file, part = _read_file(path, settings, index, with_labels)
-        _look_for_labels(file, part, needed, settings)
+        require_labels(file, part, needed, settings)
         files.append(file)
         report.add(part)
     files = _screen_forces(files, settings, report)
@@ -299,7 +253,7 @@ def _converted(
                 continue
             if known_forces(atoms) is not None:
                 report.converted[HELD] += 1
-            kind = _kind(item, keys, settings)
+            kind = kind_of(item, keys, settings)
             atoms.info.pop("energy_kind", None)
             if kind is not None:
                 kinds.add(kind)
@@ -324,32 +278,8 @@ def _count(report: ReadReport, keys: Keys, both: bool) -> None:
     for quantity, key in keys.used().items():
         report.used.setdefault(quantity, Counter())[key] += 1
     for key in keys.unused:
-        if not (both and _is_plain_energy(key)):
+        if not (both and is_plain_energy(key)):
             report.unused[key] += 1
-
-
-def _is_plain_energy(key: str) -> bool:
-    return key.lower().removeprefix("ref_").removeprefix("dft_") == "energy"
-
-
-def _kind(raw: RawFrame, keys: Keys, settings: ReadSettings) -> str | None:
-    """Return which energy a frame has; None if it has one that stands for both, or that a person chose."""
-    if settings.energy_key is not None and keys.energy is not None:
-        return "free" if keys.energy_kind == "free" else None
-    if raw.atoms.info.get("energy_kind") == "free" and keys.energy == "energy":
-        return "free"  # as a file of ours says
-    kind = keys.energy_kind
-    if kind != "free":
-        return kind
-    other = next((raw.labels[key] for key in keys.unused if _is_plain_energy(key)), None)
-    value = raw.labels[keys.energy] if keys.energy is not None else None
-    if (
-        isinstance(other, float | int)
-        and isinstance(value, float | int)
-        and abs(other - value) <= SAME_ENERGY * max(1.0, abs(value))
-    ):
-        return None
-    return kind
 
 
 def _screened(
@@ -362,51 +292,6 @@ def _screened(
         report.faults.append(Fault(kind, path, number, reason, (places or {}).get(number, "")))
     good = [pair for position, pair in enumerate(pairs) if position not in found]
     return [atoms for _, atoms in good], [number for number, _ in good]
-
-
-def _look_for_labels(file: FrameFile, report: ReadReport, needed: Sequence[str], settings: ReadSettings) -> None:
-    """Report frames that lack a label; raise if none has it, and say what is there instead."""
-    if "stress" in needed and file.frames and not any(frame.pbc.all() for frame in file.frames):
-        raise InputError(f"{file.path}: expected stress, and no frame repeats along all three directions, so none has any")
-    if "forces" in needed:
-        _complete_single_atoms(file.frames, report)
-    for quantity in needed:
-        lacking = [position for position, frame in enumerate(file.frames) if _lacks(frame, quantity)]
-        if not lacking:
-            continue
-        hint = _hint(quantity, report, settings)
-        if len(lacking) == len(file.frames):
-            raise InputError(f"{file.path}: {len(lacking)} of {len(file.frames)} frames have no {quantity}{hint}")
-        report.faults += [
-            Fault(FaultKind.MISSING, file.path, file.numbers[position], f"expected {quantity}, got none{hint}")
-            for position in lacking
-        ]
-        for position in reversed(lacking):
-            del file.frames[position], file.numbers[position]
-
-
-def _complete_single_atoms(frames: Sequence[Atoms], report: ReadReport) -> None:
-    """Give frames of one atom the force that nobody writes: what displaces all atoms alike changes nothing."""
-    for frame in frames:
-        if len(frame) == 1 and frame.calc is not None and frame.calc.results.get("forces") is None:
-            frame.calc.results["forces"] = np.zeros((1, 3))
-            report.converted[ONE_ATOM] += 1
-
-
-def _lacks(frame: Atoms, quantity: str) -> bool:
-    if quantity == "stress" and not frame.pbc.all():
-        return False
-    return getattr(labels(frame), quantity) is None
-
-
-def _hint(quantity: str, report: ReadReport, settings: ReadSettings) -> str:
-    """Return what a person can do about a missing label."""
-    option = f"--{quantity}-key"
-    named = getattr(settings, f"{quantity}_key", None) or (settings.virial_key if quantity == "stress" else None)
-    there = candidates(quantity, report.unused)
-    if named is not None:
-        return f"; there is no '{named}'" + (f", but {', '.join(there)}" if there else "")
-    return f"; the file has {', '.join(there)}: if that is it, {option} {there[0]}" if there else ""
 
 
 def _screen_forces(files: list[FrameFile], settings: ReadSettings, report: ReadReport) -> list[FrameFile]:
@@ -423,13 +308,3 @@ def _screen_forces(files: list[FrameFile], settings: ReadSettings, report: ReadR
         kept.append(FrameFile(file.path, frames, numbers, file.engine, file.energies))
         first += len(file.frames)
     return kept
-
-
-def require_one_energy(files: Sequence[FrameFile]) -> None:
-    """Refuse files of which some have free energies and others energies that may be of another kind."""
-    kinds = {file.energies: file.path for file in reversed(files) if file.energies is not None}
-    if len(kinds) > 1:
-        raise InputError(
-            f"energies of two kinds: {kinds['free']} has free energies, of which the forces are the derivative, "
-            f"{kinds['unknown']} has 'energy', which may be another; --energy-key names the one to take from all"
-        )
