@@ -19,6 +19,8 @@ __all__ = ["KEPT", "decode", "encode", "held_coordinates", "keep", "kept_arrays"
 #: keys of ``atoms.info`` that are kept: weight in a fit, kind of configuration, total charge (e), spin multiplicity, and which
 #: energy the label is (``free``: of which the forces are the derivative; else nobody knows, or it makes no difference)
 KEPT = ("weight", "config_type", "charge", "spin", "energy_kind")
+#: of one frame over another
+MOST_WEIGHT = 1e9
 #: how other programs call them
 _ALIASES = {"config_weight": "weight", "total_charge": "charge", "multiplicity": "spin", "spin_multiplicity": "spin"}
 
@@ -42,6 +44,9 @@ def tidy(atoms: Atoms) -> None:
         raise RefusedError(
             FaultKind.NOT_NUMBERS, f"weight: expected a number above zero, got {info['weight']}; leave such frames out"
         )
+    if "weight" in info and info["weight"] > MOST_WEIGHT:
+        raise RefusedError(FaultKind.NOT_NUMBERS, f"weight: expected a number up to {MOST_WEIGHT:g}, got {info['weight']:g}")
+    _check_moments(atoms)
     if "config_type" in info:
         info["config_type"] = str(info["config_type"])
     if "origin" in info:
@@ -52,6 +57,15 @@ def tidy(atoms: Atoms) -> None:
     if info.get("energy_kind", "free") != "free":
         del info["energy_kind"]
     info.pop("frame_id", None)
+
+
+def _check_moments(atoms: Atoms) -> None:
+    moments = atoms.arrays.get("initial_magmoms")
+    if moments is None:
+        return
+    if moments.dtype.kind not in "fiu" or moments.shape[1:] not in ((), (3,)) or not np.isfinite(moments).all():
+        shown = moments.ravel()[:4].tolist()
+        raise RefusedError(FaultKind.NOT_NUMBERS, f"initial_magmoms: expected a finite number or three of each atom, got {shown}")
 
 
 def _number(value: Any, key: str) -> float:

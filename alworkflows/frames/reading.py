@@ -19,7 +19,7 @@ from alworkflows.frames.faults import Fault, FaultKind
 from alworkflows.frames.formats import RawFrame, reader_of
 from alworkflows.frames.frame_file import FrameFile, Reading
 from alworkflows.frames.kept import tidy
-from alworkflows.frames.keys import Keys, choose_keys
+from alworkflows.frames.keys import Keys, candidates, choose_keys
 from alworkflows.frames.labels import known_forces
 from alworkflows.frames.magnitudes import suspicions
 from alworkflows.frames.needed import require_labels
@@ -31,6 +31,8 @@ from alworkflows.settings.reading import ReadSettings
 
 __all__ = ["read", "read_files"]
 
+#: labels whose key a person may name
+NAMED_KEYS = ("energy", "forces", "stress", "virial")
 #: what is done with forces that programs write for atoms that a constraint holds
 HELD = "forces of exactly zero on atoms that are held still are neither fitted nor compared"
 #: kinds of faults that matter only where labels are wanted
@@ -126,6 +128,8 @@ def _read_file(path: str, settings: ReadSettings, index: str, with_labels: bool)
     report = ReadReport()
     if Path(path).suffix == ".npz":
         every, header = load(path, screened=False)
+        if settings.units or any(getattr(settings, f"{quantity}_key") for quantity in NAMED_KEYS):
+            report.notes.append(f"{path}: keys and units are for files of other programs; this one has its own")
         pairs = _picked(list(enumerate(every)), index, path)
         report.read = len(pairs)
         frames, numbers = _screened(_tidied(pairs, path, with_labels, report), path, report)
@@ -232,12 +236,15 @@ def _converted(
 ) -> tuple[list[Atoms], list[int]]:
     """Return the frames that can be used with their numbers; the others go into the report."""
     known: dict[tuple[str, ...], Keys] = {}
+    named = {quantity: key for quantity in NAMED_KEYS if (key := getattr(settings, f"{quantity}_key")) is not None}
     frames: list[Atoms] = []
     numbers: list[int] = []
     while chunk := list(islice(raw, CHUNK)):
         pairs = []
         places = {}
         for item in chunk:
+            for key in named.values() if with_labels else ():
+                _take_named(item, key)
             names = tuple(item.labels) if with_labels else ()
             keys = known.get(names)
             if keys is None:
@@ -265,12 +272,24 @@ def _converted(
         some, their = _screened(pairs, path, report, places)
         frames += some
         numbers += their
+    for quantity, key in named.items() if with_labels and frames else ():
+        if quantity not in report.used:
+            there = candidates(quantity, report.unused)
+            also = f", but {', '.join(there)}" if there else ""
+            raise InputError(f"{path}: no frame has the key '{key}' of --{quantity}-key{also}")
     if len(kinds) > 1:
         raise InputError(
             f"{path}: some frames have a free energy, of which the forces are the derivative, and others only one that may "
             "differ; --energy-key names the one to take"
         )
     return frames, numbers
+
+
+def _take_named(raw: RawFrame, key: str) -> None:
+    """Take what a person says is a label out of what the frame has beside, whatever it is called."""
+    for store in (raw.atoms.info, raw.atoms.arrays):
+        if key not in raw.labels and key in store and key not in ("numbers", "positions"):
+            raw.labels[key] = store.pop(key)
 
 
 def _count(report: ReadReport, keys: Keys, both: bool) -> None:

@@ -16,6 +16,8 @@ from ase import Atoms
 
 from alworkflows.errors import InputError
 from alworkflows.frames.constraints import hold
+from alworkflows.frames.formats.vasp import require_species_line
+from alworkflows.frames.sources import opened
 
 __all__ = ["bare", "read_structure", "require_full_sites", "require_species"]
 
@@ -77,11 +79,14 @@ def require_species(path: Path) -> None:
         If it is a POSCAR without a line of species, or a dump or data file of LAMMPS without element names.
     """
     head = _head(path)
-    if _is_poscar(head) and head[5].split()[0].isdigit():
-        raise InputError(
-            f"{path}: no species line: expected the symbols on line 6, above the counts, got '{head[5].strip()}'; "
-            "add a line such as 'Zn O'"
-        )
+    if _is_poscar(head):
+        if head[5].split()[0].isdigit():
+            raise InputError(
+                f"{path}: no species line: expected the symbols on line 6, above the counts, got '{head[5].strip()}'; "
+                "add a line such as 'Zn O'"
+            )
+        with opened(str(path)) as plain:
+            require_species_line(plain, str(path))
     for line in head:
         if line.startswith("ITEM: ATOMS"):
             if "element" not in line.split():

@@ -37,6 +37,8 @@ _PAIR = re.compile(r'([A-Za-z][\w-]*)=(?:"([^"\\]*)"|([^\s"\'{}\[\]\\=]+))(?:\s+
 _BOOLEANS = {"T": True, "F": False, **{word: word[0] in "tT" for word in ("true", "True", "TRUE", "false", "False", "FALSE")}}
 #: names of kinds are texts, whatever they look like; a backslash stands before a quote or backslash within quotes
 _KIND = re.compile(r"(?<!\S)config_type=(?:\"((?:[^\"\\]|\\.)*)\"|([^\s\"]+))(?!\S)")
+#: how lattice vectors are called that no reader takes for such
+_CELLS = ("lattice", "cell", "unit_cell", "unitcell", "box", "lattice_vectors")
 _NUMBER = re.compile(r"^\s*\d+\s*$")
 _OF_ATOMS = frozenset(per_atom_properties)
 _OF_FRAMES = frozenset(per_config_properties)
@@ -53,7 +55,7 @@ class _Block:
 
 def read_extended_xyz(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFrame | Fault]:
     """Yield the frames of an extended XYZ file; blank lines between frames are passed over."""
-    with open(path, encoding="utf-8", errors="replace") as handle:
+    with open(path, encoding="utf-8-sig", errors="replace") as handle:
         blocks: list[_Block] = []
         for block in _divided(handle, name):
             if isinstance(block, _Block):
@@ -214,6 +216,9 @@ def _frame(block: _Block, text: str, atoms: Atoms, name: str) -> RawFrame:
         for key in [key for key in store if key.startswith(HIDDEN) or looks_like_label(key)]:
             labels[key.removeprefix(HIDDEN)] = store.pop(key)
     raw = RawFrame(atoms, labels, block.index, f"line {block.line}")
+    if not atoms.cell.any() and (other := next((key for key in atoms.info if key.lower() in _CELLS), None)) is not None:
+        reason = f"expected the lattice vectors as Lattice=\"...\", got '{other}', which readers of extended XYZ pass over"
+        raw.fault = Fault(FaultKind.CELL, name, block.index, reason, raw.place)
     columns = _columns(block.lines[1]) or 4
     header = block.lines[1]
     words = len(text.split()) - 1 - len(header.split())

@@ -32,7 +32,10 @@ def read_dump(path: Path, name: str, settings: ReadSettings) -> Iterator[RawFram
         raise InputError(f"{name}: {_NAMES_WANTED}, or write the column 'element' in LAMMPS")
     if "element" not in columns and "type" not in columns:
         raise InputError(f"{name}: expected a column 'element' or 'type', got {', '.join(sorted(columns)) or 'none'}")
-    if "type" in columns and settings.types and (most := _largest_type(path)) > len(settings.types):
+    least, most = _types(path) if settings.types else (1, 0)
+    if least < 1:
+        raise InputError(f"{name}: atom types begin with 1 in LAMMPS, got {least}")
+    if "type" in columns and settings.types and most > len(settings.types):
         raise InputError(f"{name}: atom types up to {most}, and names for {len(settings.types)}: {', '.join(settings.types)}")
     if any(fault.kind is not FaultKind.TRUNCATED for fault in faults):
         yield from faults
@@ -75,7 +78,11 @@ def _scan_dump(path: Path, name: str) -> tuple[set[str], str, list[Fault], list[
             elif line.startswith("ITEM: NUMBER OF ATOMS"):
                 expected = int(next(lines, (0, "0"))[1].split()[0])
             elif line.startswith("ITEM: ATOMS"):
-                columns |= set(line.split()[2:])
+                own = set(line.split()[2:])
+                if columns and ("element" in own) != ("element" in columns):
+                    reason = "expected the column 'element' in each frame or in none: others have types only"
+                    faults.append(Fault(FaultKind.SPECIES, name, len(places) - 1, reason, f"line {number}"))
+                columns |= own
                 counting, rows = True, 0
     if counting and rows < expected:
         reason = f"expected {expected} atoms, the file ends after {rows}"
@@ -91,8 +98,9 @@ def _rows_fault(name: str, index: int, expected: int, rows: int, line: int) -> F
     return Fault(FaultKind.UNREAD, name, index, f"expected {expected} rows of atoms, got {rows}", f"line {line}")
 
 
-def _largest_type(path: Path) -> int:
-    largest = 0
+def _types(path: Path) -> tuple[int, int]:
+    """Return the smallest and the largest type in a dump."""
+    smallest, largest = 1, 0
     column: int | None = None
     with open(path, errors="replace") as handle:
         for line in handle:
@@ -101,8 +109,9 @@ def _largest_type(path: Path) -> int:
                 column = names.index("type") if line.startswith("ITEM: ATOMS") and "type" in names else None
             elif column is not None:
                 words = line.split()
-                largest = max(largest, int(words[column])) if len(words) > column and words[column].isdigit() else largest
-    return largest
+                if len(words) > column and words[column].lstrip("-").isdigit():
+                    smallest, largest = min(smallest, int(words[column])), max(largest, int(words[column]))
+    return smallest, largest
 
 
 def _without_last(path: Path) -> Path:

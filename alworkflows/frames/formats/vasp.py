@@ -7,6 +7,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 
 from ase.data import atomic_numbers
@@ -191,3 +192,29 @@ def require_species_line(path: Path, name: str) -> None:
             f"{name}: no line with the species above the numbers of atoms (line 6 is '{lines[5].strip()}'): "
             "add one, such as 'Zn O', as VASP 5 and later write it"
         )
+    _require_counts(path, name)
+
+
+def _require_counts(path: Path, name: str) -> None:
+    """Raise if a POSCAR has other numbers of species or of rows than it says: readers leave the rest unread."""
+    lines = path.read_text(errors="replace").splitlines()
+    if len(lines) < 8:
+        return  # which the reader says
+    symbols, counts = lines[5].split(), lines[6].split("!")[0].split()
+    if not counts or not all(word.isdigit() for word in counts):
+        return
+    if len(symbols) != len(counts):
+        raise InputError(
+            f"{name}: {len(symbols)} species on line 6 ({lines[5].strip()}) and {len(counts)} numbers of atoms on line 7"
+        )
+    first = 8 + lines[7].strip().lower().startswith("s")
+    rows = sum(1 for _ in takewhile(_is_row, lines[first:]))
+    if rows != sum(map(int, counts)):
+        raise InputError(f"{name}: expected {sum(map(int, counts))} rows of positions as line 7 says, got {rows}")
+
+
+def _is_row(line: str) -> bool:
+    try:
+        return len([float(word) for word in line.split()[:3]]) == 3
+    except ValueError:
+        return False

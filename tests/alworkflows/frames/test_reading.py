@@ -317,8 +317,16 @@ class TestKeys:
         assert len(fr.read_files([path], ReadSettings(forces_key="xtb_forces"), ("forces",)).frames) == 3
 
     def test_a_named_key_that_is_not_there(self, put) -> None:
-        with pytest.raises(InputError, match="have no energy; there is no 'dft', but energy"):
-            fr.read_files([put(text(labelled(2)))], ReadSettings(energy_key="dft"), ("energy",))
+        path = put(text(labelled(2)))
+        for settings in (ReadSettings(energy_key="dft"), ReadSettings(stress_key="REF_strss")):
+            with pytest.raises(InputError, match=r"no frame has the key '(dft|REF_strss)' of --(energy|stress)-key, but"):
+                fr.read_files([path], settings)
+
+    def test_a_named_key_may_have_any_name(self, put) -> None:
+        path = put(text(labelled(3), forces="frc", energy="Etot"))
+        reading = fr.read_files([path], ReadSettings(forces_key="frc", energy_key="Etot"), ("energy", "forces"))
+        assert energies(reading.frames) == energies(labelled(3))
+        np.testing.assert_array_equal(fr.labels(reading.frames[0]).forces, fr.labels(labelled(1)[0]).forces)
 
     def test_the_energy_is_the_one_the_forces_derive_from(self, put) -> None:
         frames = labelled(2)
@@ -444,6 +452,15 @@ class TestGeometry:
         with pytest.raises(InputError, match=said):
             fr.read(put(text([atoms])))
 
+    @pytest.mark.parametrize("name", ["lattice", "cell", "box"])
+    def test_lattice_vectors_under_another_name(self, put, name: str) -> None:
+        written = text(labelled(2)).replace("Lattice=", f"{name}=").replace(' pbc="T T T"', "")
+        with pytest.raises(InputError, match=rf"expected the lattice vectors as Lattice=.*, got '{name}'"):
+            fr.read(put(written))
+
+    def test_a_byte_order_mark(self, put) -> None:
+        assert len(fr.read(put("\ufeff" + text(labelled(2))))) == 2
+
     def test_no_atoms(self, put) -> None:
         frames = labelled(3)
         path = put(
@@ -508,6 +525,12 @@ class TestKept:
     def test_what_others_call_the_weight(self, put) -> None:
         (frame,) = fr.read(put(text(labelled(1)).replace(" energy=", " config_weight=0.5 energy=")))
         assert frame.info["weight"] == 0.5
+
+    def test_moments_that_are_none(self, put) -> None:
+        (frame,) = labelled(1)
+        frame.set_initial_magnetic_moments([np.nan] * 8)
+        with pytest.raises(InputError, match="initial_magmoms: expected a finite number or three of each atom, got"):
+            fr.read(put(text([frame])))
 
     @pytest.mark.parametrize("weight", ["0", "-1", "heavy", "nan", "T"])
     def test_a_weight_that_is_none(self, put, weight: str) -> None:
