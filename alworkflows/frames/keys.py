@@ -31,7 +31,7 @@ _LABEL = re.compile(
     r"(^|.*[-_.])(energy|energies|forces?|stress(es)?|virials?)([-_.](free|total|dft|ref|md))?$|.*[a-z](Energy|Forces?|Stress)$"
 )
 #: keys that end like labels and are none
-_NO_LABELS = re.compile(r".*(weight|unit|units|key)$", re.IGNORECASE)
+_NO_LABELS = re.compile(r".*(weight|unit|units|key)$|units?[-_.].*", re.IGNORECASE)
 #: keys of energies that are those of which the forces are the derivative
 _FREE = re.compile(r".*free_energy$", re.IGNORECASE)
 

@@ -249,6 +249,8 @@ def _converted(
             keys = known.get(names)
             if keys is None:
                 keys = known[names] = choose_keys(names, settings)
+            if item.fault is None and with_labels and (said := _says_unconverged(item)):
+                item.fault = Fault(FaultKind.UNCONVERGED, path, item.index, said, item.place)
             if item.fault is not None and (with_labels or item.fault.kind not in OF_LABELS):
                 report.faults.append(item.fault)
                 continue
@@ -283,6 +285,14 @@ def _converted(
             "differ; --energy-key names the one to take"
         )
     return frames, numbers
+
+
+def _says_unconverged(raw: RawFrame) -> str | None:
+    """Return what a frame says if it says that its calculation did not converge."""
+    for key, value in raw.atoms.info.items():
+        if key.lower().endswith("converged") and (value is False or str(value).lower() in ("f", "false", "no", "0")):
+            return f"{key}={value}: the calculation did not converge"
+    return None
 
 
 def _take_named(raw: RawFrame, key: str) -> None:

@@ -134,7 +134,7 @@ def declared_units(info: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
             style = str(value).strip().lower()
             for quantity in UNITS:
                 found.setdefault(quantity, (key, _STYLES.get(style, {}).get(quantity, str(value))))
-        elif match := _KEY.match(key):
+        elif match := _KEY.match(key) or _KEY.match(re.sub(r"^(units?)[-_. ](.+)$", r"\2_\1", key, flags=re.IGNORECASE)):
             what = match["what"].lower().removeprefix("ref_").removeprefix("dft_").removeprefix("total_").removeprefix("free_")
             found[_QUANTITY.get(what, what)] = (key, str(value))
     return found

@@ -377,6 +377,19 @@ class TestUnits:
         np.testing.assert_allclose(fr.labels(back).stress, stored.stress, rtol=1e-12)
         assert "energy from hartree: 1 frame" in reading.report.lines()
 
+    @pytest.mark.parametrize("key", ["units_energy", "unit_energy", "energy_unit"])
+    def test_units_whose_key_is_written_either_way(self, put, key: str) -> None:
+        (frame,) = labelled(1)
+        (back,) = fr.read(put(text([frame]).replace(" energy=", f" {key}=Hartree energy=")))
+        np.testing.assert_allclose(fr.labels(back).energy, fr.labels(frame).energy * Hartree)
+
+    @pytest.mark.parametrize("said", ["converged=F", "scf_converged=False", "dft_converged=no"])
+    def test_a_frame_that_says_it_did_not_converge(self, put, said: str) -> None:
+        path = put(change(labelled(3), 1, " energy=", f" {said} energy="))
+        with pytest.raises(InputError, match=r"frame 1, line 11: .*did not converge"):
+            fr.read(path)
+        assert len(fr.read_files([path], SKIP).frames) == 2
+
     def test_units_that_the_user_names(self, put) -> None:
         (frame,) = labelled(1)
         settings = parse(ReadSettings, {"units": {"energy": "Ry", "length": "nm"}})
